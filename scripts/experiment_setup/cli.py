@@ -1,0 +1,128 @@
+"""What all commands share: arguments, exit codes, and the one place where an error becomes text.
+
+Nothing here imports hydra or omegaconf, so that `--help` and the message for a missing package always work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from experiment_setup import __version__
+from experiment_setup.errors import CommandError, EnvironmentLacks
+
+EXIT_CODES = """\
+exit codes:
+  0  done, or nothing found
+  1  findings (validate.py)
+  2  wrong usage or bad input
+  3  the environment lacks something (hydra-core)"""
+
+_OLDEST_HYDRA = (1, 3)
+
+
+def parser(description: str, examples: str) -> argparse.ArgumentParser:
+    """An argument parser with what every command has: examples and exit codes in --help, --root, --json."""
+    result = argparse.ArgumentParser(
+        description=description,
+        epilog=f"examples:\n{examples.strip(chr(10))}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    result.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="the project (default: upwards from here, the nearest folder with experiments/, else this folder)",
+    )
+    result.add_argument("--json", action="store_true", help="one JSON object on stdout, with the same facts")
+    result.add_argument("--version", action="version", version=f"experiment-setup {__version__}")
+    return result
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """Like `parse_args`, but options may stand between positional arguments (`NAME --dry-run lr=1`)."""
+    return parser.parse_intermixed_args(list(argv))
+
+
+def run(main: Callable[[Sequence[str]], int]) -> int:
+    """Run a command's `main(argv)` and return its exit code; every error becomes one message on stderr."""
+    as_json = "--json" in sys.argv[1:] or "--format=json" in sys.argv[1:]
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a C locale must not break Japanese names
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        code = _run_checked(main)
+        sys.stdout.flush()
+        return code
+    except CommandError as error:
+        return _fail(error, as_json)
+    except KeyboardInterrupt:
+        print("interrupted; no unfinished file is left behind", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted. Python would complain once more while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except PermissionError as error:
+        what = CommandError(f"no permission for {error.filename}", "run it where you may write, or name another --root")
+        return _fail(what, as_json)
+    except OSError as error:
+        return _fail(CommandError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")), as_json)
+
+
+def _run_checked(main: Callable[[Sequence[str]], int]) -> int:
+    argv = sys.argv[1:]
+    if {"-h", "--help", "--version"} & set(argv):
+        return main(argv)
+    if sys.version_info < (3, 10):  # noqa: UP036 (who starts it with an old Python is told so)
+        got = ".".join(map(str, sys.version_info[:2]))
+        raise EnvironmentLacks(f"Python {got} is too old; 3.10 to 3.13 are supported", f"type: {_uv_run()}")
+    _require_hydra()
+    return main(argv)
+
+
+def _require_hydra() -> None:
+    """Exit code 3, with the command to type, unless a supported hydra-core is installed."""
+    lacking = None
+    try:
+        version = metadata.version("hydra-core")
+        metadata.version("omegaconf")
+        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_HYDRA:
+            lacking = f"hydra-core {version} is too old; 1.3.4 or newer is supported"
+    except metadata.PackageNotFoundError:
+        lacking = f"hydra-core is not installed for {sys.executable}"
+    if lacking:
+        install = f'{shlex.quote(sys.executable)} -m pip install "hydra-core>=1.3.4"'
+        raise EnvironmentLacks(lacking, f"type: {_uv_run()}   (or first: {install})")
+
+
+def _uv_run() -> str:
+    return shlex.join(["uv", "run", *sys.argv])
+
+
+def _fail(error: CommandError, as_json: bool) -> int:
+    if as_json:
+        print_json({"version": 1, "error": {"message": error.message, "help": error.help}})
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.help:
+        print(f"  help: {error.help}", file=sys.stderr)
+    return error.exit_code
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON object on stdout; paths, enums and other values of a config become strings."""
+    print(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+
+
+def note(text: str) -> None:
+    """Print a diagnostic on stderr."""
+    print(text, file=sys.stderr)

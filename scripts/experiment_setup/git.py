@@ -1,0 +1,32 @@
+"""The few questions put to git; without git, or outside a checkout, the answer is "nothing"."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
+    """Which of `paths` git would ignore, each with the rule that does it, such as `.gitignore:156:env/`.
+
+    `folder` is any folder of the checkout; the paths need not exist.
+    """
+    if not paths:
+        return {}
+    # -z output: source, line, pattern, path for each ignored path; a leading "!" in the pattern re-includes it.
+    arguments = ["git", "-C", str(folder), "check-ignore", "--verbose", "-z", "--stdin"]
+    given = {str(path): path for path in paths}
+    try:
+        answer = subprocess.run(
+            arguments, input="\0".join(given), capture_output=True, text=True, encoding="utf-8", timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    parts = answer.stdout.split("\0")
+    rows = [parts[start : start + 4] for start in range(0, len(parts) - 3, 4)]
+    return {
+        given[path]: f"{source}:{line}:{pattern}"
+        for source, line, pattern, path in rows
+        if path in given and not pattern.startswith("!")
+    }

@@ -1,0 +1,279 @@
+"""Where things are: the project, its experiments, their entry points, config groups and options."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from experiment_setup import naming
+from experiment_setup.errors import CommandError
+from experiment_setup.location import did_you_mean
+
+EXPERIMENTS = "experiments"  # the folder a new project gets; others are understood
+SETS = "exp"  # the config group of parameter sets
+ENVIRONMENTS = "env"  # the config group of environments
+
+_ENTRY_NAMES = ("train.py", "run.py", "main.py")  # where a folder has several entry points, the first of these
+_HYDRA_MAIN = re.compile(rb"^[ \t]*@(?:hydra\s*\.\s*)?main\s*\((?P<arguments>[^)]*)\)", re.MULTILINE)
+_DEFAULTS_KEY = re.compile(rb"^defaults[ \t]*:", re.MULTILINE)
+_MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below may hold millions of files
+_SKIPPED = frozenset(
+    "__pycache__ node_modules site-packages wandb mlruns multirun outputs lightning_logs input data datasets".split()
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A folder with an entry point and the config that it composes."""
+
+    folder: Path
+    entry: Path | None  # None: the folder looks like an experiment, but no file in it has @hydra.main
+    config_dir: Path
+    config_name: str
+
+    @property
+    def name(self) -> str:
+        """The folder's name, such as `001-baseline`."""
+        return self.folder.name
+
+    @property
+    def number(self) -> int | None:
+        """The number in the folder's name, or None for plain words."""
+        parsed = naming.parse(self.name)
+        return parsed.number if parsed else None
+
+    @property
+    def config_file(self) -> Path:
+        """The primary config, whether or not it exists."""
+        return self.config_dir / f"{self.config_name}.yaml"
+
+    def group_dir(self, group: str) -> Path:
+        """The folder that holds the options of a config group, whether or not it exists."""
+        return self.config_dir / group
+
+    def options(self, group: str) -> dict[str, Path]:
+        """The options of `group` that are files, by name in sorted order.
+
+        As in FileConfigSource.list, only `.yaml` files count, hidden ones too; nested groups do not.
+        """
+        folder = self.group_dir(group)
+        try:
+            found = [entry for entry in os.scandir(folder) if entry.name.endswith(".yaml") and entry.is_file()]
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        names = sorted(entry.name for entry in found if not entry.name.startswith("."))
+        return {name.removesuffix(".yaml"): folder / name for name in names}
+
+
+class Project:
+    """A folder with experiments somewhere below it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def locate(cls, root: Path | None = None, start: Path | None = None) -> Project:
+        """The project at `root`, else the nearest folder upwards from `start` that has experiments/, else `start`.
+
+        Raises CommandError if `root` is given and is not a folder.
+        """
+        if root is not None:
+            if not root.is_dir():
+                raise CommandError(f"--root {root} is not a folder", "name the folder that holds experiments/")
+            return cls(root.resolve())
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / EXPERIMENTS).is_dir():
+                return cls(folder)
+        return cls(here)
+
+    @cached_property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """All experiments below the root, by path."""
+        return tuple(sorted(_find(self.root, 0), key=lambda e: e.folder))
+
+    @property
+    def container(self) -> Path:
+        """The folder that a new experiment goes into: experiments/, else the one with the most experiments."""
+        usual = self.root / EXPERIMENTS
+        if usual.is_dir() or not self.experiments:
+            return usual
+        parents = [experiment.folder.parent for experiment in self.experiments]
+        return max(dict.fromkeys(parents), key=parents.count)
+
+    def latest(self) -> Experiment | None:
+        """The experiment with the highest number in the container; without numbers, the one changed last."""
+        candidates = [e for e in self.experiments if e.folder.parent == self.container and e.entry]
+        numbered = [e for e in candidates if e.number is not None]
+        if numbered:
+            return max(numbered, key=lambda e: (e.number or 0, e.name))
+        return max(candidates, key=lambda e: (e.config_file.stat().st_mtime, e.name), default=None)
+
+    def relative(self, path: Path) -> str:
+        """`path` as the user would type it from the root; unchanged where it lies elsewhere."""
+        try:
+            return path.relative_to(self.root).as_posix() or "."
+        except ValueError:
+            return str(path)
+
+    def experiment(self, name: str | None) -> Experiment:
+        """The experiment that `name` means: a number, a folder name, a path, or None where only one can be meant.
+
+        Raises CommandError that names the candidates if there is none or more than one.
+        """
+        if name is None:
+            return self._only_experiment()
+        by_path = self._by_path(name)
+        if by_path:
+            return by_path
+        matches = [e for e in self.experiments if name in (e.name, self.relative(e.folder))]
+        if not matches and name.isdigit():
+            matches = [e for e in self.experiments if e.number == int(name)]
+        if not matches:  # `exp005` for exp005_aug
+            wanted = naming.parse(name)
+            if wanted and not wanted.slug:
+                known = ((e, naming.parse(e.name)) for e in self.experiments)
+                matches = [e for e, n in known if n and (n.prefix, n.number) == (wanted.prefix, wanted.number)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            named = ", ".join(self.relative(e.folder) for e in matches)
+            raise CommandError(f"{name!r} can mean {len(matches)} experiments: {named}", "give the path of one")
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> CommandError:
+        if not self.experiments:
+            return CommandError(
+                f"no experiment {name!r}: no experiment at all was found below {self.root}",
+                "go to the project's folder or give --root; new_experiment.py makes a first experiment",
+            )
+        guess = did_you_mean(name, (e.name for e in self.experiments))
+        names = [self.relative(e.folder) for e in self.experiments]
+        shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        return CommandError(
+            f"no experiment {name!r} below {self.root}; there is: {shown}",
+            f"did you mean {guess}?" if guess else "give one of these names, its number or its path",
+        )
+
+    def _only_experiment(self) -> Experiment:
+        here = Path.cwd().resolve()
+        inside = [e for e in self.experiments if here == e.folder or e.folder in here.parents]
+        candidates = inside or list(self.experiments)
+        if len(candidates) == 1:
+            return candidates[0]
+        if not candidates:
+            raise CommandError(
+                f"no experiment was found below {self.root}",
+                "go to the project's folder or give --root; new_experiment.py makes a first experiment",
+            )
+        names = ", ".join(self.relative(e.folder) for e in candidates[:10])
+        raise CommandError(
+            f"which experiment? there are {len(candidates)}: {names}", "give its number, name or path first"
+        )
+
+    def _by_path(self, name: str) -> Experiment | None:
+        """The experiment at or around the path `name`, seen from the working directory and then from the root."""
+        for base in (Path.cwd(), self.root):
+            path = Path(os.path.normpath(base / name))
+            if not path.exists():
+                continue
+            for folder in (path, *path.parents):
+                found = experiment_at(folder.resolve())
+                if found:
+                    return found
+                if folder in (self.root, base):
+                    break
+        return None
+
+
+def experiment_at(folder: Path) -> Experiment | None:
+    """The experiment whose folder is exactly `folder`, or None.
+
+    It is one if a Python file in it has `@hydra.main` and the config that this names exists, or a group folder beside
+    it; or if it holds a config.yaml with a defaults list and a folder exp/ but no entry point at all.
+    """
+    try:
+        scripts = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".py") and entry.is_file())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    ranked = sorted(scripts, key=lambda name: (_ENTRY_NAMES.index(name) if name in _ENTRY_NAMES else 9, name))
+    incomplete = None
+    for script in ranked:
+        settings = _main_arguments(folder / script)
+        if settings is None:
+            continue
+        config_path, config_name = settings
+        config_dir = Path(os.path.normpath(folder / config_path))
+        found = Experiment(folder, folder / script, config_dir, config_name)
+        if found.config_file.is_file():
+            return found
+        if incomplete is None and ((folder / SETS).is_dir() or (config_dir / SETS).is_dir()):
+            incomplete = found
+    if incomplete:
+        return incomplete
+    if any(name in scripts for name in _ENTRY_NAMES):
+        return None  # it reads its YAML files by hand
+    config = folder / "config.yaml"
+    if (folder / SETS).is_dir() and config.is_file() and _DEFAULTS_KEY.search(config.read_bytes()):
+        return Experiment(folder, None, folder, "config")
+    return None
+
+
+def _main_arguments(script: Path) -> tuple[str, str] | None:
+    """(config_path, config_name) of the first `@hydra.main` in `script`, as far as they are plain strings, or None.
+
+    Only what discovery needs; `schema.read` reads the decorator properly.
+    """
+    try:
+        source = script.read_bytes()
+    except OSError:
+        return None
+    if b"hydra" not in source:
+        return None
+    match = _HYDRA_MAIN.search(source)
+    if not match:
+        return None
+    arguments = match["arguments"].decode("utf-8", "replace")
+
+    def string(name: str) -> str | None:
+        found = re.search(rf"\b{name}\s*=\s*[rRuU]?([\"'])(.*?)\1", arguments)
+        return found[2] if found else None
+
+    return string("config_path") or ".", (string("config_name") or "config").removesuffix(".yaml")
+
+
+def _find(folder: Path, depth: int) -> Iterator[Experiment]:
+    found = experiment_at(folder)
+    if found:
+        yield found
+    if depth >= _MAX_DEPTH:
+        return
+    try:
+        children = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except PermissionError:
+        return
+    for child in children:
+        name = child.name
+        if name.startswith(".") or name in _SKIPPED or (found and name in (SETS, ENVIRONMENTS)):
+            continue
+        path = Path(child.path)
+        if (path / "pyvenv.cfg").exists():
+            continue
+        yield from _find(path, depth + 1)
+
+
+def split_experiment(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take a leading EXPERIMENT off `words`: it has no `=` (a path with one must be given as `./path`)."""
+    if words and ("=" not in words[0] or words[0].startswith(("./", "/"))):
+        return words[0], list(words[1:])
+    return None, list(words)
+
+
+def option_name(word: str, group: str) -> str:
+    """The option that a word means: `001`, `exp=001`, `001.yaml` or the path of its file."""
+    name = word.removeprefix(f"{group}=").strip("'\"")
+    return Path(name).name.removesuffix(".yaml").removesuffix(".yml") if name.endswith((".yaml", ".yml")) else name

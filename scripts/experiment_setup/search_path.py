@@ -1,0 +1,27 @@
+"""Where relative entries of `hydra.searchpath` are looked for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from experiment_setup.project import Experiment
+
+_FILE_ENTRY = re.compile(r"file://([^\s\"',\]]+)")
+
+
+def base(experiment: Experiment, root: Path) -> Path:
+    """The folder that `file://yamls` starts from. Hydra takes the shell's; which one that is, the project shows.
+
+    It is the root, since people run `python experiments/001/train.py` there, or else the nearest folder from the
+    experiment upwards in which the entry exists.
+    """
+    try:
+        text = experiment.config_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return root
+    for path in _FILE_ENTRY.findall(text):
+        for folder in (root, experiment.folder, *experiment.folder.parents):
+            if (folder / path).is_dir():
+                return folder
+    return root
