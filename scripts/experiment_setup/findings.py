@@ -1,0 +1,50 @@
+"""What a check finds: the small, frozen value that travels from the rules to the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from experiment_setup.location import Location
+
+
+class Severity(str, Enum):
+    """error: Hydra fails, or what runs is not what the file says. warning: it runs, but will bite. info: style."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Replace the characters [start, end) of a file's text (BOM and line ends as they are) by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One mistake: where it is, what is wrong, and what to type."""
+
+    code: str
+    name: str
+    severity: Severity
+    location: Location
+    message: str
+    help: str | None = None
+    edits: tuple[Edit, ...] = ()  # in the file of `location`
+    safe: bool = True  # whether the fix changes nothing but the mistake
+    rename: str | None = None  # the fix gives the file of `location` this name in the same folder
+
+    @property
+    def fixable(self) -> bool:
+        """Whether `--fix` can mend it (with `--unsafe` where `safe` is false)."""
+        return bool(self.edits) or self.rename is not None
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str]:
+        """Findings are reported by place, then by code."""
+        return (str(self.location.path), self.location.line, self.location.column, self.code)
