@@ -32,8 +32,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = cli.parse(parser, argv)
 
     from experiment_setup import outcomes, overrides, schema
+    from experiment_setup.commands import next_commands
     from experiment_setup.compose import Composer
-    from experiment_setup.new_folder import next_commands
     from experiment_setup.new_option import OptionWriter
     from experiment_setup.project import ENVIRONMENTS, Project, option_name
 

@@ -20,6 +20,8 @@ sys.path.insert(0, str(SCRIPTS))
 
 from experiment_setup.rules.example import BASE as PLAIN_EXPERIMENT  # noqa: E402
 
+CONFIG = PLAIN_EXPERIMENT["config.yaml"]
+
 
 @dataclass(frozen=True)
 class Ran:

@@ -16,7 +16,6 @@ from omegaconf import OmegaConf
 
 TEMPLATE = ROOT / "assets" / "000-template"
 OUTPUT = "output/001-baseline"
-ONE_RUN = ("config.yaml", "fold0/model.json", "result.json")
 NO_WANDB = {"WANDB_PROJECT": ""}
 
 
@@ -53,6 +52,14 @@ def result(entry: Path, run: str) -> Any:
     return json.loads((project_of(entry) / OUTPUT / run / "result.json").read_text())
 
 
+def files(*runs: str) -> list[str]:
+    """What `runs` leave: results, and models in a folder of the same name."""
+    results = [f"{OUTPUT}/{run}/{file}" for run in runs for file in ("config.yaml", "result.json")]
+    return sorted(
+        results + [f"{OUTPUT}/models/{run}/{file}" for run in runs for file in ("config.yaml", "fold0/model.json")]
+    )
+
+
 def config(entry: Path, run: str) -> Any:
     return OmegaConf.to_container(OmegaConf.load(project_of(entry) / OUTPUT / run / "config.yaml"))
 
@@ -62,7 +69,7 @@ def test_runs_leave_their_results_and_nothing_else(entry: Path, elsewhere: Path)
     ran = train(entry, elsewhere)
     train(entry, elsewhere, "exp=001")
     train(entry, elsewhere, "exp=001", "--cfg", "job")
-    assert sorted(outputs(entry)) == [f"{OUTPUT}/{run}/{file}" for run in ("001", "default") for file in ONE_RUN]
+    assert sorted(outputs(entry)) == files("001", "default")
     assert tree(entry.parent) == before
     assert not list(elsewhere.iterdir())
     line = json.loads(ran.out)
@@ -75,10 +82,10 @@ def test_runs_leave_their_results_and_nothing_else(entry: Path, elsewhere: Path)
 def test_the_record_is_what_hydra_composes(entry: Path, elsewhere: Path) -> None:
     words = ["exp=001", "exp.fold=[0,2]", 'exp.notes="batch: 1e-3, 010"']
     train(entry, elsewhere, *words)
-    (run,) = (project_of(entry) / OUTPUT).iterdir()
+    run = "001-fold-0-2-notes-batch-1e-3-010"
     expected = hydra(entry, *words, resolve=True)
-    assert config(entry, run.name) == expected
-    record = result(entry, run.name)
+    assert config(entry, run) == expected
+    record = result(entry, run)
     assert {"exp": record["exp"], "env": record["env"]} == expected
     assert record["choices"] == {"exp": "001", "env": "default"}
     assert record["overrides"] == words
@@ -129,9 +136,8 @@ def test_a_sweep_gives_each_job_a_folder(entry: Path, elsewhere: Path) -> None:
     train(entry, elsewhere, "-m", "exp=001,default", "exp.seed=1,2", "exp.debug=true")
     (sweep,) = (project_of(entry) / OUTPUT / "multirun").iterdir()
     jobs = ["0_001", "1_001", "2_default", "3_default"]
-    prefix = f"{OUTPUT}/multirun/{sweep.name}"
-    expected = [f"{prefix}/{job}/{file}" for job in jobs for file in ONE_RUN]
-    assert sorted(outputs(entry)) == [*expected, f"{prefix}/multirun.yaml"]
+    expected = files(*(f"multirun/{sweep.name}/{job}" for job in jobs))
+    assert sorted(outputs(entry)) == sorted([*expected, f"{OUTPUT}/multirun/{sweep.name}/multirun.yaml"])
     assert not list(elsewhere.iterdir())
     for job, (exp, seed) in zip(jobs, [("001", 1), ("001", 2), ("default", 1), ("default", 2)], strict=True):
         run = f"multirun/{sweep.name}/{job}"

@@ -5,8 +5,8 @@
     python train.py -m exp=001,002         a sweep, one job a set
 
 Results go to <env.output_dir>/001/, with values given by hand to 001-seed-1/, of a sweep to multirun/<time>/<job>/:
-config.yaml (resolved) and result.json. The same config again refreshes its own folder; where another config has been,
-the name gets a hash of the config. So no run overwrites another's results.
+config.yaml (resolved) and result.json. Models go to the same folder below <env.model_output_dir>. The same config again
+refreshes its own folder; where another config has been, the name gets a hash of the config: nothing is overwritten.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class EnvConfig:
 
     base_model: str = "zeros"  # what to start from: a name, or the folder of a saved model
     output_dir: str = "output/000-template"
-    model_output_dir: str = "output/000-template"
+    model_output_dir: str = "output/000-template/models"
     wandb_project: str | None = None  # W&B is on where this, or else WANDB_PROJECT, names a project
 
 

@@ -55,6 +55,10 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
 
 def run(main: Callable[[Sequence[str]], int]) -> int:
     """Run a command's `main(argv)` and return its exit code; every error becomes one message on stderr."""
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        # A C locale garbles Japanese values and paths before anything here sees them: start once more in UTF-8 mode.
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     as_json = "--json" in sys.argv[1:] or "--format=json" in sys.argv[1:]
     try:
         for stream in (sys.stdout, sys.stderr):

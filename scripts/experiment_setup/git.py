@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,17 +17,15 @@ def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
         return {}
     # -z output: source, line, pattern, path for each ignored path; a leading "!" in the pattern re-includes it.
     arguments = ["git", "-C", str(folder), "check-ignore", "--verbose", "-z", "--stdin"]
-    given = {str(path): path for path in paths}
+    given = {os.fsencode(path): path for path in paths}
     try:
-        answer = subprocess.run(
-            arguments, input="\0".join(given), capture_output=True, text=True, encoding="utf-8", timeout=30
-        )
+        answer = subprocess.run(arguments, input=b"\0".join(given), capture_output=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return {}
-    parts = answer.stdout.split("\0")
+    parts = answer.stdout.split(b"\0")
     rows = [parts[start : start + 4] for start in range(0, len(parts) - 3, 4)]
     return {
-        given[path]: f"{source}:{line}:{pattern}"
+        given[path]: os.fsdecode(b":".join((source, line, pattern)))
         for source, line, pattern, path in rows
-        if path in given and not pattern.startswith("!")
+        if path in given and not pattern.startswith(b"!")
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -81,6 +80,8 @@ def make(
                 _environments(project, made, origin, environments, report)
                 _first_set(project, made, origin, assignments, report)
                 _check(project, made, report)
+            if source is None:
+                report.left_behind.clear()  # the template's own parameter set is no loss to anyone
     finally:
         if not existing_container and dry_run:
             with contextlib.suppress(OSError):
@@ -240,7 +241,7 @@ def _options_that_config_needs(project: Project, origin: Experiment) -> set[str]
 
 def _shared_mentions(project: Project, origin: Experiment, renamer: Renamer, report: Report) -> None:
     """Name the shared modules (`utils/env.py`) whose defaults still say the old name: they are not ours to change."""
-    if origin.entry is None or not project.relative(origin.folder) == report.source:
+    if origin.entry is None or project.relative(origin.folder) != report.source:
         return
     for module in schema.read(origin.entry, project.root).modules:
         if origin.folder in module.parents:
@@ -309,25 +310,3 @@ def _compose(project: Project, experiment: Experiment, report: Report) -> tuple[
     created = report.option.created if report.option else []
     outcome = composer.compose({SETS: created[0].option} if created else {})
     return outcome.container, outcome.failure
-
-
-def next_commands(
-    project: Project, experiment: Experiment, options: Sequence[str], environment: str | None = None
-) -> list[str]:
-    """The commands to type next from the project's root: look at the config, run it, run all of several sets."""
-    assert experiment.entry is not None
-    python = "uv run python" if (project.root / "uv.lock").exists() else "python"
-    run = f"{python} {_quoted(project.relative(experiment.entry))}"
-    words = [naming.override(SETS, options[0])] if options else []
-    if environment:
-        words.append(naming.override(ENVIRONMENTS, environment))
-    choice = "".join(f" {_quoted(word)}" for word in words)
-    commands = [f"{run} --cfg job{choice}", f"{run}{choice}"]
-    if len(options) > 1:
-        several = _quoted(f"{SETS}={','.join(naming.override(SETS, name).split('=', 1)[1] for name in options)}")
-        commands.append(f"{run} -m {several}")
-    return commands
-
-
-def _quoted(word: str) -> str:
-    return word if re.fullmatch(r"[\w@%+=:,./-]+", word, re.ASCII) else "'" + word.replace("'", "'\\''") + "'"

@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from experiment_setup import option_file, source
 from experiment_setup.cli import note
-from experiment_setup.new_folder import Report, next_commands
+from experiment_setup.commands import next_commands
+from experiment_setup.new_folder import Report
 from experiment_setup.new_option import Outcome
 from experiment_setup.node_values import Setting, plain_data
 from experiment_setup.project import Project

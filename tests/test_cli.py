@@ -1,0 +1,127 @@
+"""What all commands share: help, exit codes, where they run from, and what they say on a machine without hydra."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+try:
+    import tomllib
+except ImportError:  # Python 3.10
+    import tomli as tomllib
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SCRIPTS, run, write
+
+COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.py"))
+
+
+def test_there_are_commands() -> None:
+    assert {"new_experiment.py", "add_exp.py", "add_env.py", "validate.py"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_and_exit_codes(command: str, elsewhere: Path) -> None:
+    ran = run(command, "--help", cwd=elsewhere)
+    assert ran.code == 0
+    for part in ("examples:", "exit codes:", "--root", "--json", command):
+        assert part in ran.out
+    assert len(ran.out.splitlines()) < 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_uv_gets_the_dependencies_of_the_project(command: str) -> None:
+    block = [line.removeprefix("# ") for line in (SCRIPTS / command).read_text().splitlines() if line.startswith("# ")]
+    declared = tomllib.loads("\n".join(block[1 : block.index("///", 1)]))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert declared == {"requires-python": project["requires-python"], "dependencies": project["dependencies"]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_wrong_usage_is_exit_code_2(command: str, project: Path, elsewhere: Path) -> None:
+    for words in (["--no-such-flag"], ["--root", "no/such/folder"]):
+        ran = run(command, *words, cwd=elsewhere)
+        assert ran.code == 2
+        assert ran.out == ""
+        assert "error:" in ran.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_hydra_one_line_says_what_to_type(command: str, tmp_path: Path, elsewhere: Path) -> None:
+    """An interpreter that sees no packages: what a new machine has."""
+    bare = [sys.executable, "-S", "-E", str(SCRIPTS / command)]
+    ran = subprocess.run([*bare, "001", "a=1"], cwd=elsewhere, capture_output=True, text=True)
+    assert ran.returncode == 3
+    assert ran.stdout == ""
+    assert f"uv run {SCRIPTS / command} 001 a=1" in ran.stderr
+    assert "hydra-core is not installed" in ran.stderr
+    assert subprocess.run([*bare, "--help"], cwd=elsewhere, capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The skill as a user may have it: a path with a space, read-only, behind a symlink."""
+    real = tmp_path / "skills dir" / "real"
+    shutil.copytree(ROOT / "scripts", real / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "assets", real / "assets", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [real, *real.rglob("*")]:
+        path.chmod(stat.S_IRUSR | stat.S_IXUSR if path.is_dir() else stat.S_IRUSR)
+    link = tmp_path / "skills dir" / "experiment-setup"
+    link.symlink_to(real, target_is_directory=True)
+    yield link
+    for path in [real, *real.rglob("*")]:
+        path.chmod(0o700)
+
+
+def test_works_from_a_read_only_install_behind_a_symlink(installed: Path, project: Path, elsewhere: Path) -> None:
+    def go(script: str, *words: str) -> int:
+        command = [sys.executable, str(installed / "scripts" / script), "--root", str(project), *words]
+        return subprocess.run(command, cwd=elsewhere, capture_output=True).returncode
+
+    assert go("new_experiment.py", "next", "epochs=9") == 0
+    assert go("new_experiment.py", "fresh", "--template") == 0
+    assert go("add_exp.py", "002", "seed=1") == 0
+    assert go("validate.py", "--select", "ES0") == 0
+
+
+def test_an_empty_project_is_not_a_success(elsewhere: Path) -> None:
+    ran = run("validate.py", cwd=elsewhere)
+    assert ran.code == 2
+    assert str(elsewhere) in ran.err
+
+
+def test_json_errors_are_json_too(project: Path, elsewhere: Path) -> None:
+    ran = run("add_exp.py", "--root", project, "001", "lr=1", "--json", cwd=elsewhere)
+    assert ran.code == 2
+    assert ran.json["error"]["help"] == "did you mean learning_rate=1?"
+
+
+def test_a_closed_pipe_is_no_error(project: Path, elsewhere: Path) -> None:
+    command = f'"{sys.executable}" "{SCRIPTS / "validate.py"}" --root "{project}" --json | head -n 1'
+    ran = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=elsewhere, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+
+
+def test_no_permission_is_said_in_one_line(project: Path, experiment: Path, elsewhere: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    (experiment / "exp").chmod(0o500)
+    ran = run("add_exp.py", "--root", project, "001", "seed=1", cwd=elsewhere)
+    (experiment / "exp").chmod(0o700)
+    assert ran.code == 2
+    assert "no permission" in ran.err
+
+
+def test_a_c_locale_prints_japanese_names(tmp_path: Path, elsewhere: Path) -> None:
+    from conftest import PLAIN_EXPERIMENT
+
+    root = write(tmp_path / "実験", {f"experiments/001-x/{name}": text for name, text in PLAIN_EXPERIMENT.items()})
+    ran = run(
+        "add_exp.py", "--root", root, 'notes="二つ目"', cwd=elsewhere, env={"LC_ALL": "C", "PYTHONUTF8": "0"}
+    )
+    assert ran.code == 0, ran.err
+    assert "二つ目" in ran.out

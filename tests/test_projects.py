@@ -1,0 +1,311 @@
+"""Projects as people have them: each shape is understood, and a new set or experiment follows its habits.
+
+The shapes are those of public Kaggle and research repositories; the real Hydra runs each of them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from conftest import CONFIG, hydra, run, write
+from experiment_setup.node_values import plain_data
+
+MAIN = """
+@hydra.main(version_base=None, config_path=".", config_name="config")
+def main(cfg) -> None:
+    print(cfg.exp)
+
+
+if __name__ == "__main__":
+    main()
+"""
+STORES = """
+cs = ConfigStore.instance()
+cs.store(name="default", group="env", node=EnvConfig)
+cs.store(name="default", group="exp", node=ExpConfig)
+"""
+IMPORTS = "import hydra\nfrom hydra.core.config_store import ConfigStore\n"
+EXP_CLASS = """
+from dataclasses import dataclass, field
+import os
+
+@dataclass
+class ExpConfig:
+    debug: bool = False
+    learning_rate: float = 0.001
+    folds: list = field(default_factory=lambda: [0, 1])
+    project: str | None = os.getenv("COMPETITION_OF_NOBODY", "kaggle")
+"""
+ENV_CLASS = """
+from __future__ import annotations
+from dataclasses import dataclass
+from pathlib import Path
+import os
+
+def _root() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+@dataclass
+class EnvConfig:
+    output_dir: str = str(_root() / "out")
+    data: Path = Path(os.getenv("NO_SUCH_VARIABLE", str(_root() / "data")))
+"""
+HEAVY = "import torch\nimport wandb\nimport polars as pl\nDEVICE = torch.device('cuda')\n"
+DEFAULT_SET = "defaults:  \n  - default@_here_ # 既定値\n\nlearning_rate: 1e-4"  # no line end, as many of them
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A project, the folder of its experiment, its entry point, and the key to vary."""
+
+    files: Mapping[str, str]
+    folder: str
+    entry: str
+    words: tuple[str, ...] = ("learning_rate=3e-4",)
+    made: str = "exp/001.yaml"
+    next_experiment: str = ""
+    pythonpath: bool = False
+    expected: Mapping[str, object] = field(default_factory=lambda: {"exp": {"learning_rate": 3e-4}})
+
+
+def _flat(folder: str, entry: str, **more: str) -> dict[str, str]:
+    source = f"{HEAVY}{IMPORTS}{EXP_CLASS}{ENV_CLASS.split('import os')[1]}{STORES}{MAIN}".replace(
+        "def _root", "from pathlib import Path\n\ndef _root"
+    )
+    return {f"{folder}/{entry}": source, f"{folder}/config.yaml": CONFIG, f"{folder}/exp/000.yaml": DEFAULT_SET, **more}
+
+
+SHAPES: dict[str, Shape] = {
+    "run.py in exp000_sample": Shape(
+        _flat("experiments/exp000_sample", "run.py"),
+        "experiments/exp000_sample",
+        "run.py",
+        next_experiment="experiments/exp001_next",
+    ),
+    "main.py in 001_lgb, elsewhere": Shape(
+        _flat("approaches/001_lgb", "main.py"), "approaches/001_lgb", "main.py", next_experiment="approaches/002_next"
+    ),
+    "plain words": Shape(
+        _flat("experiments/baseline", "train.py"), "experiments/baseline", "train.py", next_experiment="experiments/next"
+    ),
+    "dataclass in config.py": Shape(
+        {
+            "experiments/001-a/train.py": f"{HEAVY}{IMPORTS}from config import ExpConfig, EnvConfig{STORES}{MAIN}",
+            "experiments/001-a/config.py": EXP_CLASS + ENV_CLASS.replace("from __future__ import annotations\n", ""),
+            "experiments/001-a/config.yaml": CONFIG,
+        },
+        "experiments/001-a",
+        "train.py",
+        next_experiment="experiments/002-next",
+    ),
+    "src/config.py and utils/env.py behind sys.path": Shape(
+        {
+            "experiments/exp001_x/run.py": "import os, sys\n"
+            "sys.path.append(os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../')))\n"
+            f"{IMPORTS}from src.config import ExpConfig\nfrom utils.env import EnvConfig\n{STORES}{MAIN}",
+            "experiments/exp001_x/src/config.py": EXP_CLASS,
+            "experiments/exp001_x/config.yaml": CONFIG,
+            "utils/__init__.py": "",
+            "utils/env.py": ENV_CLASS,
+        },
+        "experiments/exp001_x",
+        "run.py",
+        next_experiment="experiments/exp002_next",
+    ),
+    "utils/env.py through PYTHONPATH": Shape(
+        {
+            "experiments/001/run.py": f"{IMPORTS}{EXP_CLASS}from utils.env import EnvConfig\n{STORES}{MAIN}",
+            "experiments/001/config.yaml": CONFIG,
+            "utils/__init__.py": "",
+            "utils/env.py": ENV_CLASS,
+        },
+        "experiments/001",
+        "run.py",
+        pythonpath=True,
+        next_experiment="experiments/002-next",
+    ),
+    "no ConfigStore, base, searchpath, further groups": Shape(
+        {
+            "experiments/201_unet/run.py": f"import hydra\n{MAIN}",
+            "experiments/201_unet/config.yaml": "defaults:\n  - _self_\n  - dir: local\n  - exp: base # 実行時に書き換える\n"
+            "  - override hydra/job_logging: none\n\ndebug: False\n"
+            "hydra:\n  output_subdir: null\n  run:\n    dir: .\n  searchpath:\n      - file://yamls\n",
+            "experiments/201_unet/exp/base.yaml": "eps: 1e-60\nmodel:\n  learning_rate: 0.1\n  hidden: [64, 32]\n",
+            "experiments/201_unet/exp/small.yaml": "defaults:\n  - base@_here_ # ベース\n\nmodel:\n  hidden: [8]\n",
+            "yamls/dir/local.yaml": "out: ${oc.env:HOME,/root}/out\n",
+        },
+        "experiments/201_unet",
+        "run.py",
+        ("model.learning_rate=0.01",),
+        "exp/learning_rate-0.01.yaml",
+        "experiments/202_next",
+        expected={"exp": {"model": {"learning_rate": 0.01, "hidden": [64, 32]}}},
+    ),
+    "registered by a function of another module": Shape(
+        {
+            "experiments/001-a/train.py": f"{IMPORTS}import conf\n\nconf.register(ConfigStore.instance()){MAIN}",
+            "experiments/001-a/conf.py": f"{EXP_CLASS}{ENV_CLASS.replace('from __future__ import annotations', '')}\n"
+            "def register(cs) -> None:\n"
+            "    for group, node in {'exp': ExpConfig, 'env': EnvConfig}.items():\n"
+            "        cs.store(group=group, name='default', node=node)\n",
+            "experiments/001-a/config.yaml": "\ufeff" + CONFIG.replace("\n", "\r\n"),
+        },
+        "experiments/001-a",
+        "train.py",
+        next_experiment="experiments/002-next",
+    ),
+    "nested values, inheritance, enums": Shape(
+        {
+            "experiments/001-a/train.py": f"""{HEAVY}{IMPORTS}
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Optional, Union
+from omegaconf import MISSING
+
+RATES = {{"small": 1e-4}}
+WIDTH = 2 ** 6
+
+class Kind(str, Enum):
+    ADAM = "adam"
+    SGD = "sgd"
+
+@dataclass
+class Base:
+    seed: int = 42
+    name: str = MISSING
+
+@dataclass
+class Optimizer:
+    learning_rate: float = RATES["small"]
+    kind: Kind = Kind.ADAM
+    momentum: Optional[float] = None
+
+@dataclass
+class ExpConfig(Base):
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    widths: list[int] = field(default_factory=lambda: [WIDTH] * 2)
+    scale: Union[int, float] = 1
+    name: str = f"w{{WIDTH}}"
+    other: Any = None
+
+@dataclass
+class EnvConfig:
+    output_dir: str = "out"
+{STORES}{MAIN}""",
+            "experiments/001-a/config.yaml": CONFIG,
+        },
+        "experiments/001-a",
+        "train.py",
+        ("optimizer.learning_rate=1e-3", "optimizer.kind=SGD", "widths=[1,2,3]", "scale=2.5"),
+        next_experiment="experiments/002-next",
+        expected={
+            "exp": {
+                "optimizer": {"learning_rate": 1e-3, "kind": "SGD", "momentum": None},
+                "widths": [1, 2, 3],
+                "scale": 2.5,
+                "seed": 42,
+            }
+        },
+    ),
+}
+
+
+def runnable(root: Path, shape: Shape) -> Path:
+    """The project without the imports of what is not installed here, so that the real Hydra can run it."""
+    for path in root.rglob("*.py"):
+        path.write_text(path.read_text(encoding="utf-8").replace(HEAVY, ""), encoding="utf-8")
+    return root / shape.folder / shape.entry
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_the_shape_is_understood(tmp_path: Path, elsewhere: Path, shape: Shape, monkeypatch) -> None:
+    root = write(tmp_path / "プロジェクト", shape.files)
+    checked = run("validate.py", "--root", root, "--format", "json", "--select", "ES0", cwd=elsewhere)
+    assert checked.code == 0, checked.out
+    assert checked.json["experiments"][0]["path"] == shape.folder
+    assert checked.json["experiments"][0]["entry"] == shape.entry
+
+    made = run("add_exp.py", "--root", root, shape.folder, *shape.words, "--json", cwd=elsewhere)
+    assert made.code == 0, made.err
+    assert made.json["created"][0]["path"] == f"{shape.folder}/{shape.made}"
+    new = run("new_experiment.py", "--root", root, "next", *shape.words, "--json", cwd=elsewhere)
+    assert new.code == 0, new.err
+    assert new.json["path"] == shape.next_experiment
+
+    if shape.pythonpath:
+        monkeypatch.setenv("PYTHONPATH", str(root))
+    entry = runnable(root, shape)
+    option = Path(shape.made).stem
+    real = hydra(entry, f"exp={option}", cwd=root)
+    for group, values in shape.expected.items():
+        assert {key: real[group][key] for key in values} == values
+    copied = root / shape.next_experiment / shape.entry
+    option = new.json["parameter_set"]
+    assert plain_data(hydra(copied, f"exp={option}", cwd=root)) == new.json["config"]
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_hydra_and_the_projects_python_agree(tmp_path: Path, elsewhere: Path, shape: Shape, monkeypatch) -> None:
+    import sys
+
+    root = write(tmp_path / "p", shape.files)
+    if shape.pythonpath:
+        monkeypatch.setenv("PYTHONPATH", str(root))
+    runnable(root, shape)
+    plain = run("validate.py", "--root", root, "--json", cwd=elsewhere)
+    for way in (["--hydra"], ["--python", sys.executable]):
+        ran = run("validate.py", "--root", root, "--json", *way, cwd=elsewhere)
+        assert ran.json["findings"] == plain.json["findings"]
+
+
+def test_python_sees_what_only_running_tells(project: Path, experiment: Path, elsewhere: Path) -> None:
+    """A module that is missing where train.py runs is no fault of the config; only --python can know it."""
+    import sys
+
+    text = (experiment / "train.py").read_text()
+    write(experiment, {"train.py": "import not_there_at_all\n" + text})
+    assert run("validate.py", "--root", project, "--select", "ES0", cwd=elsewhere).code == 0
+    ran = run("validate.py", "--root", project, "--python", sys.executable, cwd=elsewhere)
+    assert ran.code == 1
+    assert "not_there_at_all" in ran.out
+
+
+def test_none_of_the_users_statements_is_executed(tmp_path: Path, elsewhere: Path) -> None:
+    trap = f"""
+import pathlib
+TRAP = pathlib.Path({str(tmp_path / "executed")!r})
+TRAP.write_text("module level")
+def factory():
+    TRAP.write_text("factory")
+    return [0]
+class Meta(type):
+    def __new__(mcls, *a, **k):
+        TRAP.write_text("metaclass")
+        return super().__new__(mcls, *a, **k)
+"""
+    source = f"""{trap}{IMPORTS}
+from dataclasses import dataclass, field
+
+@dataclass
+class ExpConfig:
+    learning_rate: float = 0.1
+    fold: list[int] = field(default_factory=factory)
+    when: str = TRAP.write_text("default")
+    def __post_init__(self):
+        TRAP.write_text("post init")
+
+@dataclass
+class EnvConfig:
+    output_dir: str = (lambda: TRAP.write_text("lambda") or "x")()
+{STORES}{MAIN}
+"""
+    root = write(
+        tmp_path / "p",
+        {"experiments/001/train.py": source, "experiments/001/config.yaml": CONFIG, "experiments/001/exp/001.yaml": DEFAULT_SET},
+    )
+    for words in (["validate.py"], ["add_exp.py", "learning_rate=1"], ["new_experiment.py", "next"], ["validate.py", "--hydra"]):
+        run(words[0], "--root", root, *words[1:], cwd=elsewhere)
+    assert not (tmp_path / "executed").exists()
