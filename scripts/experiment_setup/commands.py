@@ -44,7 +44,7 @@ def python(root: Path) -> str:
     path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if own is None or Path(p) != own)
     for name in ("python", "python3"):
         found = shutil.which(name, path=path)
-        if found and _has_hydra(found):
+        if found and (Path(found).samefile(sys.executable) or _has_hydra(found)):
             return name
     return "uv run --with hydra-core python"
 
