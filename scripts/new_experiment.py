@@ -18,6 +18,7 @@ EXAMPLES = """
   new_experiment.py distill --from 001                   from another experiment
   new_experiment.py baseline --template                  from the template (also where there is no experiment yet)
   new_experiment.py baseline --env local --env runpod    with env/local.yaml and env/runpod.yaml to fill in
+  new_experiment.py baseline --notebook                  with notebooks/001-baseline.ipynb to look at its configs
 """
 
 
@@ -31,6 +32,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME", help="make sure that env/NAME.yaml is there (repeatable)"
     )
+    parser.add_argument("--notebook", action="store_true", help="add a notebook and its loader in notebooks/")
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, make nothing")
     arguments = cli.parse(parser, argv)
 
@@ -54,6 +56,7 @@ def main(argv: Sequence[str]) -> int:
         source=source,
         assignments=overrides.parse(assignments),
         environments=arguments.env,
+        with_notebook=arguments.notebook,
         dry_run=arguments.dry_run,
     )
     if arguments.json:

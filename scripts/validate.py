@@ -127,5 +127,10 @@ def _about_rules(word: str | None, as_json: bool) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """The console script of the pre-commit hook."""
     sys.exit(cli.run(main))
+
+
+if __name__ == "__main__":
+    command()

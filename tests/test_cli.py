@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+
 try:
     import tomllib
 except ImportError:  # Python 3.10
@@ -120,8 +121,6 @@ def test_a_c_locale_prints_japanese_names(tmp_path: Path, elsewhere: Path) -> No
     from conftest import PLAIN_EXPERIMENT
 
     root = write(tmp_path / "実験", {f"experiments/001-x/{name}": text for name, text in PLAIN_EXPERIMENT.items()})
-    ran = run(
-        "add_exp.py", "--root", root, 'notes="二つ目"', cwd=elsewhere, env={"LC_ALL": "C", "PYTHONUTF8": "0"}
-    )
+    ran = run("add_exp.py", "--root", root, 'notes="二つ目"', cwd=elsewhere, env={"LC_ALL": "C", "PYTHONUTF8": "0"})
     assert ran.code == 0, ran.err
     assert "二つ目" in ran.out

@@ -89,7 +89,10 @@ SHAPES: dict[str, Shape] = {
         _flat("approaches/001_lgb", "main.py"), "approaches/001_lgb", "main.py", next_experiment="approaches/002_next"
     ),
     "plain words": Shape(
-        _flat("experiments/baseline", "train.py"), "experiments/baseline", "train.py", next_experiment="experiments/next"
+        _flat("experiments/baseline", "train.py"),
+        "experiments/baseline",
+        "train.py",
+        next_experiment="experiments/next",
     ),
     "dataclass in config.py": Shape(
         {
@@ -304,8 +307,17 @@ class EnvConfig:
 """
     root = write(
         tmp_path / "p",
-        {"experiments/001/train.py": source, "experiments/001/config.yaml": CONFIG, "experiments/001/exp/001.yaml": DEFAULT_SET},
+        {
+            "experiments/001/train.py": source,
+            "experiments/001/config.yaml": CONFIG,
+            "experiments/001/exp/001.yaml": DEFAULT_SET,
+        },
     )
-    for words in (["validate.py"], ["add_exp.py", "learning_rate=1"], ["new_experiment.py", "next"], ["validate.py", "--hydra"]):
+    for words in (
+        ["validate.py"],
+        ["add_exp.py", "learning_rate=1"],
+        ["new_experiment.py", "next"],
+        ["validate.py", "--hydra"],
+    ):
         run(words[0], "--root", root, *words[1:], cwd=elsewhere)
     assert not (tmp_path / "executed").exists()

@@ -269,6 +269,23 @@ def test_wandb_gets_a_run_a_fold(entry: Path, elsewhere: Path) -> None:
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="wandb is not installed")
+def test_wandb_gets_enums_and_paths_as_strings(entry: Path, elsewhere: Path) -> None:
+    fields = "    head: Head = Head.LINEAR\n    data: Path = Path('input/train.csv')\n"
+    text = entry.read_text().replace("    notes: str | None = None\n", f"    notes: str | None = None\n{fields}", 1)
+    enum = "class Head(Enum):\n    LINEAR = 1\n\n\n@dataclass\nclass ExpConfig:"
+    entry.write_text(
+        text.replace("@dataclass\nclass ExpConfig:", enum, 1).replace(
+            "import os\n", "import os\nfrom enum import Enum\n", 1
+        )
+    )
+    train(entry, elsewhere, "exp.epochs=1", env={"WANDB_MODE": "offline", "WANDB_PROJECT": "mine"})
+    (path,) = project_of(entry).rglob("*.wandb")
+    logged = {item.key: json.loads(item.value_json) for item in wandb_run(path).config.update}
+    assert (logged["exp"]["head"], logged["exp"]["data"]) == ("LINEAR", "input/train.csv")
+    assert result(entry, "default-epochs-1")["exp"] == logged["exp"]
+
+
 def wandb_run(path: Path) -> Any:
     """The run record of an offline run: LevelDB's log format after a header of 7 bytes, a protobuf a record."""
     from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[import-not-found, unused-ignore]

@@ -144,12 +144,16 @@ def main(cfg: Config) -> float:
     }
     save(folder, {**record, "status": "running"})
     start, folds = time.monotonic(), {}
-    for fold in cfg.exp.fold:
-        seed_everything(cfg.exp.seed)  # before each, so that a fold comes out the same alone or after others
-        (model_dir / f"fold{fold}").mkdir(exist_ok=True)
-        with tracker(project, cfg, fold, record) as run:
-            folds[fold] = train_fold(cfg, fold, model_dir / f"fold{fold}", run.log if run else logging.debug)
-        logging.info("fold %d: %s", fold, folds[fold])
+    try:
+        for fold in cfg.exp.fold:
+            seed_everything(cfg.exp.seed)  # before each, so that a fold comes out the same alone or after others
+            (model_dir / f"fold{fold}").mkdir(exist_ok=True)
+            with tracker(project, cfg, fold, record) as run:
+                folds[fold] = train_fold(cfg, fold, model_dir / f"fold{fold}", run.log if run else logging.debug)
+            logging.info("fold %d: %s", fold, folds[fold])
+    except BaseException as error:  # Ctrl-C as well; a kill leaves "running"
+        save(folder, {**record, "status": "failed", "folds": folds, "error": f"{type(error).__name__}: {error}"})
+        raise
     mean = {metric: fmean(metrics[metric] for metrics in folds.values()) for metric in folds[cfg.exp.fold[0]]}
     result = {"folds": folds, "mean": mean, "seconds": round(time.monotonic() - start, 3)}
     save(folder, {**record, "status": "done", **result})

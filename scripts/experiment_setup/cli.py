@@ -22,7 +22,7 @@ from experiment_setup.errors import CommandError, EnvironmentLacks
 EXIT_CODES = """\
 exit codes:
   0  done, or nothing found
-  1  findings (validate.py)
+  1  findings (validate.py, sweep_status.py)
   2  wrong usage or bad input
   3  the environment lacks something (hydra-core)"""
 

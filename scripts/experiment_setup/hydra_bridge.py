@@ -10,16 +10,19 @@ import copy
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import search_path
@@ -39,6 +42,14 @@ _PLUGIN_OPTIONS = {
 _clean_store: dict[str, Any] | None = None
 
 
+def settings(path: Sequence[str]) -> list[str]:
+    """The settings that Hydra has below `hydra`, or below a path in it (hydra/conf/__init__.py); [] for none."""
+    node: Any = OmegaConf.structured(HydraConf)
+    for step in path:
+        node = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
+    return [str(key) for key in node] if isinstance(node, DictConfig) and not node._is_none() else []
+
+
 class HydraFailed(Exception):
     """Hydra refused to compose. `message` is Hydra's, with the cause where Hydra wraps one."""
 
@@ -48,32 +59,28 @@ class HydraFailed(Exception):
 
 
 class HydraSession:
-    """The real Hydra, set up for one experiment. Use as a context manager; sessions do not nest."""
+    """The real Hydra, set up for one experiment. A context manager that may be entered again; sessions do not nest.
+
+    Setting up takes as long as composing, so it is done once; between two uses Hydra's globals are as they were.
+    """
 
     def __init__(self, experiment: Experiment, schema: Schema, root: Path) -> None:
         self._experiment = experiment
         self._schema = schema
         self._root = root
         self._stack = contextlib.ExitStack()
+        self._prepared: _Globals | None = None
 
     def __enter__(self) -> HydraSession:
         """Fill the ConfigStore from the schema and start Hydra; raises HydraFailed if that alone fails."""
-        global _clean_store
-        store = ConfigStore.instance()
-        if _clean_store is None:
-            Plugins.instance()  # Hydra's own launcher and sweeper store their configs when plugins are looked up
-            _clean_store = copy.deepcopy(store.repo)
-        store.repo = copy.deepcopy(_clean_store)
+        before = _Globals.now()
+        self._stack.callback(before.restore)
         try:
-            self._register(store)
-            GlobalHydra.instance().clear()
             self._stack.enter_context(_working_directory(search_path.base(self._experiment, self._root)))
             self._stack.enter_context(_quiet())
-            main = self._schema.main
-            given = {} if main is None or main.version_base is UNSET else {"version_base": main.version_base}
-            job = self._experiment.entry.stem if self._experiment.entry else None
-            started = initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
-            self._stack.enter_context(started)
+            if self._prepared is None:
+                self._prepared = self._prepare()
+            self._prepared.restore()
         except Exception as error:
             self._stack.close()
             raise HydraFailed(_words(error)) from error
@@ -81,13 +88,29 @@ class HydraSession:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-        if _clean_store is not None:
-            ConfigStore.instance().repo = copy.deepcopy(_clean_store)
+
+    def _prepare(self) -> _Globals:
+        global _clean_store
+        store = ConfigStore.instance()
+        if _clean_store is None:
+            Plugins.instance()  # Hydra's own launcher and sweeper store their configs when plugins are looked up
+            _clean_store = copy.deepcopy(store.repo)
+        store.repo = copy.deepcopy(_clean_store)
+        self._register(store)
+        GlobalHydra.instance().clear()
+        main = self._schema.main
+        given = {} if main is None or main.version_base is UNSET else {"version_base": main.version_base}
+        job = self._experiment.entry.stem if self._experiment.entry else None
+        initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
+        return _Globals.now()
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """What `train.py --cfg job OVERRIDES…` composes. Raises HydraFailed with Hydra's words."""
         try:
-            return hydra_compose(self._experiment.config_name, list(overrides))
+            config = hydra_compose(self._experiment.config_name, list(overrides), return_hydra_config=True)
+            with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
+                del config["hydra"]
+            return config
         except RecursionError as error:
             raise HydraFailed("RecursionError: the defaults lists include each other in a circle") from error
         except Exception as error:
@@ -107,6 +130,24 @@ class HydraSession:
                 package=registration.package,
                 provider="main",
             )
+
+
+@dataclass(frozen=True)
+class _Globals:
+    """What Hydra keeps in singletons and this module exchanges."""
+
+    repo: dict[str, Any]
+    hydra: Any
+    version_base: Any
+
+    @classmethod
+    def now(cls) -> _Globals:
+        return cls(ConfigStore.instance().repo, GlobalHydra.instance().hydra, VersionBase.instance().getbase())
+
+    def restore(self) -> None:
+        ConfigStore.instance().repo = self.repo
+        GlobalHydra.instance().hydra = self.hydra
+        VersionBase.instance().version_base = self.version_base  # setbase() refuses the value it starts with
 
 
 def _level(repo: dict[str, Any], group: str) -> dict[str, Any]:

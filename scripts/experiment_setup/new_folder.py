@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, git, naming, schema
+from experiment_setup import files, git, naming, notebook, schema
 from experiment_setup.compose import Composer, Failure
 from experiment_setup.errors import CommandError
 from experiment_setup.mentions import Renamer
@@ -42,6 +42,7 @@ class Report:
     path: Path
     source: str  # the folder it was made from, or "template"
     files: list[str] = field(default_factory=list)
+    notebook_files: list[str] = field(default_factory=list)  # from the root: they lie beside the experiments
     left_behind: list[str] = field(default_factory=list)
     renamed: dict[str, int] = field(default_factory=dict)  # file -> mentions rewritten
     kept_mentions: list[str] = field(default_factory=list)  # file:line of comments that still say the old name
@@ -58,6 +59,7 @@ def make(
     source: Experiment | None,
     assignments: Sequence[Sequence[Assignment]],
     environments: Sequence[str],
+    with_notebook: bool = False,
     dry_run: bool,
 ) -> Report:
     """Make the experiment `name` from `source` (None: the template), with a first parameter set of `assignments`.
@@ -80,6 +82,10 @@ def make(
                 _environments(project, made, origin, environments, report)
                 _first_set(project, made, origin, assignments, report)
                 _check(project, made, report)
+                if with_notebook:
+                    created = report.option.created if report.option else []
+                    option = created[0].option if created else None
+                    report.notebook_files = notebook.make(project, target, option, report.config, dry_run=dry_run)
             if source is None:
                 report.left_behind.clear()  # the template's own parameter set is no loss to anyone
     finally:

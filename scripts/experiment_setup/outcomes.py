@@ -67,6 +67,7 @@ def experiment_data(project: Project, report: Report, *, dry_run: bool) -> dict[
         "name": report.name,
         "from": report.source,
         "files": report.files,
+        "notebook_files": report.notebook_files,
         "left_behind": report.left_behind,
         "renamed": report.renamed,
         "kept_mentions": report.kept_mentions,
@@ -87,6 +88,8 @@ def print_experiment(project: Project, report: Report, *, dry_run: bool) -> None
         print(f"  {name}" + (f"   ({count} mention{'s' if count > 1 else ''} renamed)" if count else ""))
     if len(report.files) > _SHOWN:
         print(f"  … and {len(report.files) - _SHOWN} more")
+    for name in report.notebook_files:
+        print(f"{verb} {name}")
     if report.left_behind:
         shown = ", ".join(report.left_behind[:10])
         more = len(report.left_behind) - 10

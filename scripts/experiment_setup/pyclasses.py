@@ -7,19 +7,16 @@ methods stay source text; the few that run when an instance is made are computed
 from __future__ import annotations
 
 import ast
-import copy
 import dataclasses
 import enum
 import re
 import types
 import typing
-from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from experiment_setup import pyknown
-from experiment_setup.pyexec import Statements
+from experiment_setup.pytypes import Factory, Types, hint_of, placeholder, reason_of
 from experiment_setup.pyvalues import (
     INFO,
     Call,
@@ -32,11 +29,8 @@ from experiment_setup.pyvalues import (
     Special,
     Stop,
     SuperProxy,
-    UndefinedInText,
     UserFunction,
     class_info,
-    field_source,
-    is_dataclass_type,
     is_instance_of_user_class,
     opaque_attributes,
     real,
@@ -48,91 +42,13 @@ _RUN_ON_CREATION = ("__init__", "__post_init__")
 _NAMED_FIELD = re.compile(r"(?:for field |argument |^|attribute )'?(\w+)'?")
 
 
-class Factory(Known):
-    """A default_factory whose call is computed from its source, when it is first needed."""
-
-    __slots__ = ("_function", "_known", "_reader", "_value", "call", "owner", "reason")
-
-    def __init__(self, reader: Classes, function: Any, call: Call) -> None:
-        self._reader = reader
-        self._function = function
-        self._known = False
-        self._value: Any = None
-        self.call = call
-        self.owner: tuple[type, str] | None = None
-        self.reason: str | None = None
-
-    def value(self) -> Any:
-        """The default, a placeholder if it is opaque. Raises PyError if computing it fails."""
-        if not self._known:
-            if isinstance(self._function, Opaque):
-                result: Any = Opaque(self._function.reason)
-            else:
-                result = self._reader.compute(lambda: self._reader.call(self._function, self.call))
-            self.reason = unknown_in([result]) if not isinstance(result, Known) else _reason(result)
-            if self.reason is not None and is_instance_of_user_class(result):
-                self.reason = None  # what is unknown of it is marked on the instance
-            self._value = self._placeholder() if self.reason is not None else real(result)
-            self._known = True
-        return self._value
-
-    @property
-    def known_reason(self) -> str | None:
-        """The reason why the function itself is not known, if it is not."""
-        return self._function.reason if isinstance(self._function, Opaque) else None
-
-    def _placeholder(self) -> Any:
-        owner, name = self.owner or (object, "")
-        return placeholder(_hint(owner, name), self.reason or "?")
-
-    def __call__(self) -> Any:
-        """What dataclasses and OmegaConf call."""
-        return copy.deepcopy(self.value())
-
-
-def _reason(value: Known) -> str | None:
-    return value.reason if isinstance(value, Opaque) else None
-
-
-def _hint(owner: type, name: str) -> Any:
-    for base in owner.__mro__:
-        if name in base.__dict__.get("__annotations__", {}):
-            return base.__dict__["__annotations__"][name]
-    return Any
-
-
-def placeholder(hint: Any, reason: str) -> Any:
-    """A value of the type `hint` for one that is not known."""
-    text = f"<computed: {reason}>".replace("${", "$ {")
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        return placeholder(args[0], reason)
-    if origin is Literal:
-        return args[0]
-    if origin is typing.Union or origin is types.UnionType:
-        return None if type(None) in args else placeholder(args[0], reason)
-    if origin is tuple or hint is tuple:
-        return [placeholder(item, reason) for item in args if item is not ...] if ... not in args else []
-    simple: dict[Any, Any] = {str: text, bytes: b"", int: 0, float: 0.0, bool: False, list: [], dict: {}}
-    kind = origin or hint
-    if kind in simple:
-        return simple[kind]
-    if isinstance(kind, type) and issubclass(kind, PurePath):
-        return kind(text)
-    if isinstance(kind, enum.EnumMeta):
-        return next(iter(kind), None)
-    return kind if is_dataclass_type(kind) else None
-
-
-class Classes(Statements):
+class Classes(Types):
     """Rebuilds classes, and makes instances of them."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.infos: list[ClassInfo] = []
-        self._pending: list[tuple[ClassInfo, FieldSource]] = []
-        self._arguments: list[Mapping[str, str | None] | None] = []  # what is unknown of those of the instances in the making
-        self._type_reason: str | None = None
+        self._arguments: list[Mapping[str, str | None] | None] = []  # of instances in the making: what is unknown
         self.attributes.update(
             {
                 ("dataclasses", "dataclass"): Special("dataclass", Classes._dataclass),
@@ -140,19 +56,6 @@ class Classes(Statements):
                 ("builtins", "super"): Special("super", Classes._super),
             }
         )
-
-    def compute(self, function: Any) -> Any:
-        """Compute something outside of any statement, with its own limits."""
-        saved = self.steps, self.depth
-        self.steps = 0
-        try:
-            return function()
-        except Stop as stop:
-            return Opaque(stop.reason)
-        except RecursionError:
-            return Opaque("a computation nested too deeply")
-        finally:
-            self.steps, self.depth = saved
 
     # Definitions.
 
@@ -163,14 +66,13 @@ class Classes(Statements):
             base = self.eval(written, scope)
             if not pyknown.is_typing(base) and base not in (typing.NamedTuple, typing.TypedDict):
                 if not isinstance(base, Known) and not callable(base):
-                    message = f"the base {scope.module.source.quote(written) if scope.module.source else '?'} is no class"
-                    raise self.error(TypeError(message), written, scope)
+                    raise self.error(TypeError(f"a {type(base).__name__} is no base class"), written, scope)
                 return self._opaque_class(node, written, scope)
             bases.append(base)
-        keywords = {keyword.arg: self.eval(keyword.value, scope) for keyword in node.keywords}
+        keywords = {keyword.arg: self.eval(keyword.value, scope) for keyword in node.keywords if keyword.arg}
         if unknown_in(keywords.values()) is not None or class_info(keywords.get("metaclass")):
             return self._opaque_class(node, node, scope)
-        if None in keywords or getattr(node, "type_params", None):
+        if len(keywords) < len(node.keywords) or getattr(node, "type_params", None):
             return self._opaque_class(node, node, scope)
         inherited = {name for base in bases for name in self._methods(base)}
         if "__init_subclass__" in inherited:  # it takes the keywords, and is not run
@@ -182,10 +84,12 @@ class Classes(Statements):
         assert source is not None
         info = ClassInfo(node.name, node, scope.module, scope, bases=tuple(map(source.quote, node.bases)))
         decorated = any(isinstance(decorator, Special) and decorator.name == "dataclass" for decorator in decorators)
+
+        def fill(names: dict[str, Any]) -> None:
+            self._class_body(names, info, scope, decorated, is_enum)
+
         try:
-            cls = types.new_class(
-                node.name, tuple(bases), keywords, lambda names: self._class_body(names, info, scope, decorated, is_enum)
-            )
+            cls = types.new_class(node.name, tuple(bases), keywords, fill)
         except (PyError, Stop):
             raise
         except Exception as error:
@@ -231,18 +135,25 @@ class Classes(Statements):
         if not is_enum:
             self._finish_body(names, info, annotations, decorated)
 
-    def _annotated_field(
-        self, node: ast.AnnAssign, scope: Scope, info: ClassInfo, annotations: dict[str, Any]
-    ) -> None:
+    def _annotated_field(self, node: ast.AnnAssign, scope: Scope, info: ClassInfo, annotations: dict[str, Any]) -> None:
         """In Python's order: the value, its name, then the annotation."""
-        assert isinstance(node.target, ast.Name) and scope.module.source is not None
+        assert isinstance(node.target, ast.Name)
+        assert scope.module.source is not None
         name = node.target.id
         field = FieldSource(name, node, node.target, node.annotation, node.value, scope.module.source)
         if node.value is not None:
-            scope.names[name] = self.eval(node.value, scope)
-        annotations[name] = self._field_type(field, scope, info)
+            scope.names[name] = self._default_value(node.value, scope)
+        annotations[name] = self.field_type(field, scope, info)
         info.fields[name] = field
         info.unannotated.pop(name, None)
+
+    def _default_value(self, node: ast.expr, scope: Scope) -> Any:
+        """One default that takes too long to compute leaves the others known."""
+        try:
+            return self.eval(node, scope)
+        except Stop:
+            self.steps = 0
+            return self.opaque(node, scope)
 
     @staticmethod
     def _note_unannotated(node: ast.stmt, scope: Scope, info: ClassInfo) -> None:
@@ -281,7 +192,7 @@ class Classes(Statements):
                 if isinstance(value.default_factory, Factory) and name in info.fields:
                     info.fields[name].default_reason = value.default_factory.known_reason
                 continue
-            reason = unknown_in([value]) if not isinstance(value, Known) else _reason(value)
+            reason = unknown_in([value]) if not isinstance(value, Known) else reason_of(value)
             if name not in annotations or not decorated:
                 continue
             if reason is not None and not is_instance_of_user_class(value):
@@ -299,7 +210,12 @@ class Classes(Statements):
             if function.name == "__post_init__":  # the fields are set: say which of them are only placeholders
                 self._mark(instance, self._arguments.pop() if self._arguments else {})
                 self._arguments.append(None)
-            if isinstance(self.compute(lambda: self.call_user(function, call, (instance,))), Opaque):
+            try:
+                result = self.compute(lambda: self.call_user(function, call, (instance,)))
+            except PyError as error:
+                self.failure = error
+                raise error.error from None
+            if isinstance(result, Opaque):
                 _doubt(instance, function)
 
         return create
@@ -313,133 +229,6 @@ class Classes(Statements):
             return result
 
         return staticmethod(next_value)
-
-    # Types.
-
-    def _field_type(self, field: FieldSource, scope: Scope, info: ClassInfo) -> Any:
-        assert field.annotation is not None
-        late = scope.module.future_annotations
-        where = self._late_scope(scope) if late else scope
-        try:
-            hint = self._hint_of(field, where, late)
-        except UndefinedInText:
-            self._pending.append((info, field))
-            return Any
-        return hint
-
-    def _hint_of(self, field: FieldSource, scope: Scope, late: bool) -> Any:
-        assert field.annotation is not None
-        self._type_reason = None
-        hint = self.annotation(field.annotation, scope, late)
-        field.type_reason = self._type_reason
-        return hint
-
-    @staticmethod
-    def _late_scope(scope: Scope) -> Scope:
-        """Where typing.get_type_hints looks names up: the module first, then the class."""
-        return Scope("module", ChainMap(scope.module.names, scope.names), scope.module)  # type: ignore[arg-type]
-
-    def resolve_pending(self) -> None:
-        """Look again for the names in annotations that are text; what is still undefined is kept as the error."""
-        pending, self._pending = self._pending, []
-        for info, field in pending:
-            names = dict(info.cls.__dict__)
-            scope = self._late_scope(Scope("class", names, info.module))
-            try:
-                hint = self.compute(lambda: self._hint_of(field, scope, True))  # noqa: B023
-            except UndefinedInText as undefined:
-                field.unresolved = undefined.error
-                self._pending.append((info, field))
-                continue
-            except PyError as error:
-                field.unresolved = error
-                continue
-            field.unresolved = None
-            info.cls.__dict__["__annotations__"][field.name] = hint
-            fields = info.cls.__dict__.get("__dataclass_fields__", {})
-            if field.name in fields:
-                fields[field.name].type = hint
-
-    def annotation(self, node: ast.expr, scope: Scope, late: bool) -> Any:
-        """The type that an annotation means. `late`: it is text, of which Python computes the names later.
-
-        Raises UndefinedInText for a name that is not defined in a text, PyError for one outside of texts.
-        """
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            return self._text_type(node.value, node, scope)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            sides = [self._side(side, scope, late) for side in (node.left, node.right)]
-            if any(isinstance(side, Opaque) for side in sides):
-                return Any
-            return self._type_value(self.binary(node.op, *sides, node, scope), node, scope)
-        try:
-            value = self.eval(node, scope)
-        except PyError as error:
-            if late and isinstance(error.error, NameError):
-                raise UndefinedInText(error) from error
-            raise
-        return self._type_value(value, node, scope)
-
-    def _side(self, node: ast.expr, scope: Scope, late: bool) -> Any:
-        if isinstance(node, ast.Constant):
-            return node.value
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            sides = [self._side(side, scope, late) for side in (node.left, node.right)]
-            unknown = next((side for side in sides if isinstance(side, Opaque)), None)
-            return unknown if unknown is not None else self.binary(node.op, *sides, node, scope)
-        try:
-            value = self.eval(node, scope)
-        except PyError as error:
-            if late and isinstance(error.error, NameError):
-                raise UndefinedInText(error) from error
-            raise
-        if isinstance(value, Opaque):
-            self._type_reason = value.reason
-        return value
-
-    def _type_value(self, value: Any, node: ast.expr, scope: Scope) -> Any:
-        if isinstance(value, Opaque):
-            self._type_reason = value.reason
-            return Any
-        if isinstance(value, str):
-            return self._text_type(value, node, scope)
-        return real(value)
-
-    def _text_type(self, text: str, node: ast.expr, scope: Scope) -> Any:
-        try:
-            parsed = ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            message = f"Forward reference must be an expression -- got {text!r}"
-            raise UndefinedInText(self.error(SyntaxError(message), node, scope)) from error
-        for inner in ast.walk(parsed):
-            if "lineno" in inner._attributes:
-                ast.copy_location(inner, node)
-        return self.annotation(parsed, self._late_scope(scope) if scope.kind == "class" else scope, late=True)
-
-    def type_arguments(self, base: Any, node: ast.expr, scope: Scope) -> Any:
-        """`base[…]`: arguments that are text are types, too, but those of Literal and the notes of Annotated."""
-        assert isinstance(node, ast.Subscript)
-        written = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if base is Literal:
-            values = [self.eval(item, scope) for item in written]
-            if unknown_in(values) is not None:
-                return self.opaque(node, scope)
-            return self.apply(lambda: Literal[tuple(values)], node, scope)
-        if base is Annotated:
-            return self._argument(written[0], scope)
-        arguments = tuple(self._argument(item, scope) for item in written)
-        argument = arguments if isinstance(node.slice, ast.Tuple) else arguments[0]
-        try:
-            return base[argument]
-        except TypeError as error:
-            raise self.error(error, node, scope) from error
-
-    def _argument(self, node: ast.expr, scope: Scope) -> Any:
-        if isinstance(node, ast.List):
-            return [self._argument(item, scope) for item in node.elts]
-        if isinstance(node, ast.Constant) and not isinstance(node.value, str):
-            return node.value
-        return self.annotation(node, scope, late=False)
 
     # dataclasses.
 
@@ -480,11 +269,12 @@ class Classes(Statements):
         field = info.fields.get(name) or info.unannotated[name]
         if str(error).startswith("mutable default"):
             value = source.quote(field.value) if field.value is not None else "…"
-            help_ = f"write field(default_factory=lambda: {value})"
-            return PyError(error, source.location(field.target), "mutable-default", help_)
-        code = "field-order" if "non-default argument" in str(error) else None
-        help_ = "give it a default, or move it above the fields that have one" if code else None
-        return PyError(error, source.location(field.target), code, help_)
+            advice = f"write field(default_factory=lambda: {value})"
+            return PyError(error, source.location(field.target), "mutable-default", advice)
+        if "non-default argument" in str(error):
+            advice = "give it a default, or move it above the fields that have one"
+            return PyError(error, source.location(field.target), "field-order", advice)
+        return PyError(error, source.location(field.target))
 
     def _field(self, call: Call) -> Any:
         options = dict(call.kwargs)
@@ -494,7 +284,7 @@ class Classes(Statements):
             options["default_factory"] = Factory(self, factory, nothing)
         elif "default" in options:
             value = options["default"]
-            reason = unknown_in([value]) if not isinstance(value, Known) else _reason(value)
+            reason = unknown_in([value]) if not isinstance(value, Known) else reason_of(value)
             if reason is not None and not is_instance_of_user_class(value):
                 del options["default"]
                 options["default_factory"] = Factory(self, Opaque(reason), nothing)
@@ -544,11 +334,11 @@ class Classes(Statements):
             given = {**dict(zip(names, args, strict=False)), **kwargs}
             if names or not args:
                 for name, value in given.items():
-                    reason = unknown_in([value]) if not isinstance(value, Known) else _reason(value)
+                    reason = unknown_in([value]) if not isinstance(value, Known) else reason_of(value)
                     marks[name] = None
                     if reason is not None and not is_instance_of_user_class(value):
                         marks[name] = reason
-                        given[name] = placeholder(_hint(cls, name), reason)
+                        given[name] = placeholder(hint_of(cls, name), reason)
                     elif isinstance(value, Known):
                         given[name] = real(value)
                 args, kwargs = (), given
@@ -566,10 +356,16 @@ class Classes(Statements):
         except RecursionError:
             return self.opaque(call.node, call.scope)
         except Exception as error:
-            raise self.error(error, call.node, call.scope) from error
+            raise self._located(error, call) from error
         finally:
             del self._arguments[depth:]
         return instance
+
+    def _located(self, error: Exception, call: Call) -> PyError:
+        """The error at the place where the user's code raised it, else at the call."""
+        if self.failure is not None and self.failure.error is error:
+            return self.failure
+        return self.error(error, call.node, call.scope)
 
     @staticmethod
     def _mark(instance: Any, marks: Mapping[str, str | None] | None) -> None:
@@ -588,63 +384,6 @@ class Classes(Statements):
         if unknown:
             for name, reason in unknown.items():
                 set_opaque_attribute(instance, name, reason)
-
-    # What is not known of a config.
-
-    def unknown_fields(self, node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-        """(dotted path, reason) for each part of a config class, instance or container that is not known."""
-        if isinstance(node, Opaque):
-            yield prefix, node.reason
-        elif is_dataclass_type(node) or (dataclasses.is_dataclass(node) and is_instance_of_user_class(node)):
-            cls = node if isinstance(node, type) else type(node)
-            marks = {} if isinstance(node, type) else opaque_attributes(node)
-            for field in dataclasses.fields(cls):
-                path = f"{prefix}.{field.name}" if prefix else field.name
-                source = field_source(cls, field.name)
-                reason = marks.get(field.name) or (source.type_reason if source else None)
-                value, late = self._default(field) if isinstance(node, type) else (getattr(node, field.name, None), None)
-                reason = reason or late
-                if reason is not None:
-                    yield path, reason
-                else:
-                    yield from self.unknown_fields(value, path)
-        elif isinstance(node, dict):
-            for key, value in node.items():
-                yield from self.unknown_fields(value, f"{prefix}.{key}" if prefix else str(key))
-        elif isinstance(node, (list, tuple)):
-            for index, value in enumerate(node):
-                yield from self.unknown_fields(value, f"{prefix}[{index}]")
-
-    @staticmethod
-    def _default(field: dataclasses.Field[Any]) -> tuple[Any, str | None]:
-        if isinstance(field.default_factory, Factory):
-            try:
-                value = field.default_factory.value()
-            except PyError:
-                return None, None
-            return value, field.default_factory.reason
-        return (None if field.default is dataclasses.MISSING else field.default), None
-
-    def unresolved(self, node: Any) -> PyError | None:
-        """The annotation that typing.get_type_hints would fail on when OmegaConf reads `node`, if there is one."""
-        cls = node if isinstance(node, type) else type(node)
-        if isinstance(node, (list, tuple)):
-            return next((e for e in map(self.unresolved, node) if e), None)
-        if isinstance(node, dict):
-            return next((e for e in map(self.unresolved, node.values()) if e), None)
-        if not dataclasses.is_dataclass(cls):
-            return None
-        for base in reversed(cls.__mro__):
-            info = class_info(base)
-            for source in info.fields.values() if info else ():
-                if source.unresolved:
-                    return source.unresolved
-        for field in dataclasses.fields(cls):
-            value = self._default(field)[0] if isinstance(node, type) else getattr(node, field.name, None)
-            found = self.unresolved(value) if value is not None else None
-            if found:
-                return found
-        return None
 
 
 def _method_names(node: ast.ClassDef) -> set[str]:

@@ -11,32 +11,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import pyknown
-from experiment_setup.location import did_you_mean
 from experiment_setup.pyeval import Expressions
-from experiment_setup.pymodules import Finder, Found
-from experiment_setup.pysource import UnreadableSource, read_source
+from experiment_setup.pymodules import Finder
 from experiment_setup.pyvalues import (
     Call,
     Known,
-    KnownModule,
-    Module,
     Opaque,
     PyError,
     Scope,
     Stop,
     UndefinedInText,
-    UserFunction,
     assigned_names,
     is_instance_of_user_class,
     unknown_in,
 )
 
-_MAX_DEPTH = 25  # calls of functions of the project within each other
 _MUTATORS = frozenset({"shuffle", "heapify", "heappush", "heappop", "insort", "setattr"})
 
 
-class _Return(Exception):
+class Returned(Exception):
+    """A function returns."""
+
     def __init__(self, value: Any) -> None:
         super().__init__()
         self.value = value
@@ -50,7 +45,7 @@ class _Continue(Exception):
     pass
 
 
-class _UnknownFlow(Exception):
+class UnknownFlow(Exception):
     """Whether the code goes on here is not known."""
 
     def __init__(self, reason: str, returns: bool) -> None:
@@ -60,18 +55,18 @@ class _UnknownFlow(Exception):
 
 
 class Statements(Expressions):
-    """Carries out statements, and reads the project's modules that they import."""
+    """Carries out statements, but definitions and imports, which are what subclasses add."""
+
+    tolerant = True  # tests turn it off
 
     def __init__(self, entry: Path, root: Path) -> None:
         super().__init__()
         self.finder = Finder(entry, root)
-        self.modules: dict[str, Module] = {}
-        self.read_files: list[Path] = []
         self.protected = 0  # depth of `try` bodies: what they raise may be caught
         self.depth = 0
         self.guard = 0  # depth of `if __name__ == "__main__":`
         self._handled: list[PyError] = []
-        self._execute: dict[type, Callable[[Any, Scope], None]] = {
+        self.execute: dict[type, Callable[[Any, Scope], None]] = {
             ast.Expr: self._expression,
             ast.Assign: self._assign,
             ast.AnnAssign: self._annotated,
@@ -82,11 +77,6 @@ class Statements(Expressions):
             ast.While: self._while,
             ast.With: self._with,
             ast.Try: self._try,
-            ast.FunctionDef: self._function,
-            ast.AsyncFunctionDef: self._function,
-            ast.ClassDef: self._class,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import_from,
             ast.Return: self._return,
             ast.Raise: self._raise,
             ast.Assert: self._assert,
@@ -98,17 +88,9 @@ class Statements(Expressions):
 
     # What subclasses do.
 
-    def define_class(self, node: ast.ClassDef, decorators: Sequence[Any], scope: Scope) -> Any:
-        """The class that a class statement makes, before its decorators."""
-        raise NotImplementedError
-
     def report(self, error: PyError) -> None:
         """Running the code fails here."""
         raise NotImplementedError
-
-    def script_package(self, node: ast.AST, scope: Scope) -> str:
-        """The package that the entry point lies in, for its relative imports; "" if it lies in none."""
-        return ""
 
     def skipped_call(self, node: ast.Call, scope: Scope, reason: str) -> None:
         """A call in code that may or may not run."""
@@ -122,37 +104,43 @@ class Statements(Expressions):
                 self.steps += 1
                 if scope.kind == "module" and not self.depth:
                     self.steps = 0
-                execute = self._execute.get(type(node))
+                execute = self.execute.get(type(node))
                 if execute is None:
                     self.skip([node], scope, self.opaque(node, scope).reason)
                 else:
                     execute(node, scope)
-            except _UnknownFlow as flow:
+            except UnknownFlow as flow:
                 self.skip(statements[index:], scope, flow.reason)
                 raise
             except PyError as error:
-                if scope.kind != "module" or self.protected or self.depth:
+                if not self._goes_on(scope) or self.protected:
                     raise
                 self.report(error)
                 self.skip([node], scope, f"line {error.location.line}, which fails")
-            except Stop as stop:
-                if scope.kind != "module" or self.depth:
+            except (Stop, UndefinedInText) as stop:
+                if not self._goes_on(scope):
                     raise
-                self.skip([node], scope, stop.reason)
-            except UndefinedInText as undefined:
-                if scope.kind != "module" or self.depth:
-                    raise
-                self.skip([node], scope, str(undefined))
+                self.skip([node], scope, str(stop))
             except RecursionError:
-                if scope.kind != "module" or self.depth:
+                if not self._goes_on(scope):
                     raise
                 self.skip([node], scope, "a computation nested too deeply")
+            except (Returned, _Break, _Continue):
+                raise
+            except Exception:  # a gap in this reader: what it does not understand is opaque, too
+                if not self._goes_on(scope) or not self.tolerant:
+                    raise
+                self.skip([node], scope, "code that could not be followed")
+
+    def _goes_on(self, scope: Scope) -> bool:
+        return scope.kind == "module" and not self.depth
 
     def skip(self, statements: Sequence[ast.stmt], scope: Scope, reason: str) -> None:
         """Leave statements out: what they bind or may change is not known any more."""
         for name in assigned_names(statements):
             self.bind(name, Opaque(reason), scope)
-        for node in _own_nodes(statements):
+        for node in own_nodes(statements):
+            self.steps += 1  # in a loop that is followed, what is skipped costs as well
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 self._may_change(self.lookup(node.id, scope)[1], reason)
             elif isinstance(node, ast.Call):
@@ -161,7 +149,9 @@ class Statements(Expressions):
     def _may_change(self, value: Any, reason: str) -> None:
         if value is self.environ:
             self.environ_reason = reason
-        elif isinstance(value, (list, dict, set)) and value is not self.finder.path or is_instance_of_user_class(value):
+        elif value is self.finder.path:
+            return  # what is found from the root is found without it
+        elif is_instance_of_user_class(value) or isinstance(value, (list, dict, set)):
             self.changed[id(value)] = (value, reason)
 
     def unknown_call(self, function: Any, call: Call) -> None:
@@ -278,7 +268,8 @@ class Statements(Expressions):
             reason = test.reason if isinstance(test, Opaque) else self.opaque(node.test, scope).reason
             self._perhaps([*node.body, *node.orelse], scope, reason)
             return
-        guarded = truth and scope.kind == "module" and scope.names.get("__name__") == "__main__" and _names_main(node.test)
+        is_script = scope.kind == "module" and scope.names.get("__name__") == "__main__"
+        guarded = truth and is_script and _names_main(node.test)
         self.guard += guarded
         try:
             self.run(node.body if truth else node.orelse, scope)
@@ -287,9 +278,9 @@ class Statements(Expressions):
 
     def _perhaps(self, statements: Sequence[ast.stmt], scope: Scope, reason: str) -> None:
         """Code that may or may not run. What it raises is taken not to be raised."""
-        returns = any(isinstance(node, ast.Return) for node in _own_nodes(statements))
-        if returns or any(isinstance(node, (ast.Break, ast.Continue)) for node in _own_nodes(statements, loops=False)):
-            raise _UnknownFlow(reason, returns)
+        returns = any(isinstance(node, ast.Return) for node in own_nodes(statements))
+        if returns or any(isinstance(node, (ast.Break, ast.Continue)) for node in own_nodes(statements, loops=False)):
+            raise UnknownFlow(reason, returns)
         self.skip(statements, scope, reason)
 
     def _for(self, node: ast.For, scope: Scope) -> None:
@@ -302,7 +293,7 @@ class Statements(Expressions):
                 self.assign(node.target, item, scope)
                 if self._loop_body(node.body, scope):
                     return
-        except _UnknownFlow as flow:
+        except UnknownFlow as flow:
             if flow.returns:
                 raise
             self._skip_loop(node, scope, flow.reason)
@@ -320,7 +311,7 @@ class Statements(Expressions):
                     break
                 if self._loop_body(node.body, scope):
                     return
-        except _UnknownFlow as flow:
+        except UnknownFlow as flow:
             if flow.returns:
                 raise
             self._skip_loop(node, scope, flow.reason)
@@ -342,8 +333,8 @@ class Statements(Expressions):
 
     def _skip_loop(self, node: ast.For | ast.While, scope: Scope, reason: str) -> None:
         self.skip([node], scope, reason)
-        if any(isinstance(inner, ast.Return) for inner in _own_nodes([node])):
-            raise _UnknownFlow(reason, returns=True)
+        if any(isinstance(inner, ast.Return) for inner in own_nodes([node])):
+            raise UnknownFlow(reason, returns=True)
 
     def _with(self, node: ast.With, scope: Scope) -> None:
         suppresses = False
@@ -403,7 +394,7 @@ class Statements(Expressions):
         raise failed
 
     def _return(self, node: ast.Return, scope: Scope) -> None:
-        raise _Return(self.eval(node.value, scope) if node.value else None)
+        raise Returned(self.eval(node.value, scope) if node.value else None)
 
     def _break(self, _node: ast.Break, _scope: Scope) -> None:
         raise _Break
@@ -418,7 +409,7 @@ class Statements(Expressions):
             raise self.error(RuntimeError("No active exception to reraise"), node, scope)
         value = self.eval(node.exc, scope)
         if isinstance(value, (SystemExit, Opaque)) or value is SystemExit:
-            raise _UnknownFlow(scope.module.source.quote(node) if scope.module.source else "raise", returns=True)
+            raise UnknownFlow(scope.module.source.quote(node) if scope.module.source else "raise", returns=True)
         if isinstance(value, type) and issubclass(value, BaseException):
             value = value()
         if not isinstance(value, BaseException):
@@ -430,271 +421,8 @@ class Statements(Expressions):
             message = self.eval(node.msg, scope) if node.msg else None
             raise self.error(AssertionError(message) if isinstance(message, str) else AssertionError(), node, scope)
 
-    # Definitions.
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-        decorators = [self.eval(decorator, scope) for decorator in node.decorator_list]
-        defined = scope if scope.kind == "class" else scope.function_parent
-        value: Any = UserFunction(node.name, node, defined.function_parent, self.defaults(node.args, scope))
-        for decorator, written in zip(reversed(decorators), reversed(node.decorator_list), strict=True):
-            value = self.decorate(decorator, value, written, scope)
-        self.bind(node.name, value, scope)
-
-    def decorate(self, decorator: Any, value: Any, node: ast.expr, scope: Scope) -> Any:
-        """What a decorator makes of a function or class."""
-        if isinstance(value, UserFunction):
-            if decorator in (property, classmethod, staticmethod):
-                value.kind = decorator.__name__
-                return value
-            if isinstance(decorator, Opaque):
-                if decorator.reason.endswith("cached_property"):
-                    value.kind = "property"
-                else:
-                    value.hidden = decorator.reason
-                return value
-        if isinstance(decorator, Opaque):
-            self.unknown_call(decorator, Call((value,), {}, node, scope))
-            return decorator if isinstance(value, type) else value
-        return self.call(decorator, Call((value,), {}, node, scope))
-
-    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
-        decorators = [self.eval(decorator, scope) for decorator in node.decorator_list]
-        value = self.define_class(node, decorators, scope)
-        for decorator, written in zip(reversed(decorators), reversed(node.decorator_list), strict=True):
-            if isinstance(value, Opaque):
-                break
-            value = self.decorate(decorator, value, written, scope)
-        self.bind(node.name, value, scope)
-
-    def call_user(self, function: UserFunction, call: Call, first: tuple[Any, ...] = ()) -> Any:
-        """Compute a call of a function of the project."""
-        node = function.node
-        if function.hidden or isinstance(node, ast.AsyncFunctionDef) or self.depth > _MAX_DEPTH:
-            return self.opaque(call.node, call.scope)
-        names = self._parameters(function, (*first, *call.args), call)
-        scope = Scope("function", names, function.scope.module, function.scope, qualname=f"{function.name}.<locals>.")
-        self.depth += 1
-        try:
-            if isinstance(node, ast.Lambda):
-                return self.eval(node.body, scope)
-            if any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in _own_nodes(node.body)):
-                return self.opaque(call.node, call.scope)
-            self.run(node.body, scope)
-        except _Return as result:
-            return result.value
-        except _UnknownFlow:
-            return self.opaque(call.node, call.scope)
-        finally:
-            self.depth -= 1
-        return None
-
-    def _parameters(self, function: UserFunction, args: Sequence[Any], call: Call) -> dict[str, Any]:
-        arguments = function.node.args
-        positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
-        names = dict(zip(positional, args, strict=False))
-        extra = list(args[len(positional) :])
-        if arguments.vararg:
-            names[arguments.vararg.arg] = tuple(extra)
-        elif extra:
-            message = f"{function.name}() takes {len(positional)} positional arguments but {len(args)} were given"
-            raise self.error(TypeError(message), call.node, call.scope)
-        keywords = {argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)}
-        rest: dict[str, Any] = {}
-        for name, value in call.kwargs.items():
-            if name in keywords and name not in names:
-                names[name] = value
-            elif arguments.kwarg and name not in keywords:
-                rest[name] = value
-            else:
-                problem = "multiple values for" if name in names else "an unexpected keyword"
-                message = f"{function.name}() got {problem} argument {name!r}"
-                raise self.error(TypeError(message), call.node, call.scope)
-        if arguments.kwarg:
-            names[arguments.kwarg.arg] = rest
-        for name in (*positional, *(argument.arg for argument in arguments.kwonlyargs)):
-            if name not in names:
-                if name not in function.defaults:
-                    message = f"{function.name}() missing a required argument: {name!r}"
-                    raise self.error(TypeError(message), call.node, call.scope)
-                names[name] = function.defaults[name]
-        return names
-
-    # Imports.
-
-    def _import(self, node: ast.Import, scope: Scope) -> None:
-        for alias in node.names:
-            module = self.import_module(alias.name, node, scope)
-            if alias.asname is None:
-                first = alias.name.partition(".")[0]
-                module = self.import_module(first, node, scope)
-            self.bind((alias.asname or alias.name).partition(".")[0], module, scope)
-
-    def _import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
-        name = node.module or ""
-        if node.level:
-            name = self._absolute(node, scope)
-        if name == "__future__":
-            scope.module.future_annotations |= any(alias.name == "annotations" for alias in node.names)
-            return
-        module = self.import_module(name, node, scope)
-        for alias in node.names:
-            if alias.name == "*":
-                self._import_all(module, scope)
-            else:
-                self.bind(alias.asname or alias.name, self._import_name(module, name, alias, node, scope), scope)
-
-    def _absolute(self, node: ast.ImportFrom, scope: Scope) -> str:
-        package = scope.module.package or self.script_package(node, scope)
-        if not package:
-            raise self.error(
-                ImportError("attempted relative import with no known parent package"),
-                node,
-                scope,
-                f"a script has no package: write `from {node.module or 'module'} import …` without the dot",
-            )
-        parts = package.split(".")
-        if node.level - 1 >= len(parts):
-            raise self.error(ImportError("attempted relative import beyond top-level package"), node, scope)
-        base = ".".join(parts[: len(parts) - node.level + 1])
-        return f"{base}.{node.module}" if node.module else base
-
-    def _import_name(self, module: Any, name: str, alias: ast.alias, node: ast.AST, scope: Scope) -> Any:
-        if isinstance(module, KnownModule):
-            try:
-                value = self.known_attribute(module, alias.name, alias, scope)
-            except PyError as error:
-                message = f"cannot import name {alias.name!r} from {name!r}"
-                raise self.error(ImportError(message, name=name), alias, scope) from error
-            return Opaque(f"{name}.{alias.name}") if isinstance(value, Opaque) else value
-        if not isinstance(module, Module):
-            self.unknowns += 1
-            return Opaque(f"{name}.{alias.name}")
-        if alias.name in module.names:
-            return module.names[alias.name]
-        found = self._submodule(module, alias.name, node, scope)
-        if found is not None:
-            return found
-        if module.unknown_star or "__getattr__" in module.names or (module.source is None and not module.search):
-            return Opaque(f"{name}.{alias.name}")
-        if module.fallback or (module.source is None and alias.name not in module.names and not self._owns(module)):
-            return Opaque(f"{name}.{alias.name}")
-        meant = did_you_mean(alias.name, module.names)
-        circular = "" if module.complete else " (the modules import each other in a circle)"
-        error = ImportError(f"cannot import name {alias.name!r} from {name!r}{circular}", name=name)
-        raise self.error(error, alias, scope, f"did you mean {meant}?" if meant else None)
-
-    @staticmethod
-    def _owns(module: Module) -> bool:
-        return any(any(folder.glob("*.py")) for folder in module.search)
-
-    def _import_all(self, module: Any, scope: Scope) -> None:
-        if not isinstance(module, Module):
-            name = module.name if isinstance(module, KnownModule) else "a library"
-            scope.module.unknown_star = scope.module.unknown_star or f"from {name} import *"
-            return
-        names = module.names.get("__all__")
-        if not isinstance(names, (list, tuple)) or unknown_in(names) is not None:
-            names = [name for name in module.names if not name.startswith("_")]
-        for name in names:
-            if name in module.names:
-                self.bind(name, module.names[name], scope)
-        scope.module.unknown_star = scope.module.unknown_star or module.unknown_star
-
-    def import_module(self, name: str, node: ast.AST, scope: Scope) -> Any:
-        """The module that a dotted name means: the project's, a known one, or Opaque."""
-        first, *rest = name.split(".")
-        module = self._top_level(first, node, scope)
-        for part in rest:
-            if isinstance(module, Module):
-                inner = self._submodule(module, part, node, scope)
-                if inner is None:
-                    if part in module.names and not isinstance(module.names[part], Module):
-                        return module.names[part]
-                    if module.fallback or module.unknown_star or not self._owns(module):
-                        return Opaque(name)
-                    message = f"No module named '{module.name}.{part}'"
-                    known = {path.stem for folder in module.search for path in folder.glob("*.py")}
-                    meant = did_you_mean(part, known - {"__init__"})
-                    error = ModuleNotFoundError(message, name=name)
-                    raise self.error(error, node, scope, f"did you mean {module.name}.{meant}?" if meant else None)
-                module = inner
-            elif isinstance(module, KnownModule):
-                inner = KnownModule(f"{module.name}.{part}")
-                self.attributes.setdefault((module.name, part), inner)
-                module = inner
-            else:
-                return Opaque(name)
-        return module
-
-    def _top_level(self, name: str, node: ast.AST, scope: Scope) -> Any:
-        if name in self.modules:
-            return self.modules[name]
-        found = self.finder.find(name)
-        if found is None:
-            if name in pyknown.TRANSPARENT or name in ("hydra", "os", "sys", "warnings"):
-                return KnownModule(name)
-            self.unknowns += 1
-            return Opaque(name)
-        return self._load(name, found, node, scope, found.fallback)
-
-    def _submodule(self, package: Module, part: str, node: ast.AST, scope: Scope) -> Any:
-        name = f"{package.name}.{part}"
-        if name in self.modules:
-            return self.modules[name]
-        found = self.finder.find_in(part, package.search)
-        if found is None or (found.file is None and not any(folder.is_dir() for folder in found.folders)):
-            return None
-        module = self._load(name, found, node, scope, package.fallback)
-        package.names[part] = module
-        return module
-
-    def _load(self, name: str, found: Found, node: ast.AST, scope: Scope, fallback: bool) -> Module:
-        source = None
-        if found.file is not None:
-            try:
-                source = read_source(found.file)
-            except UnreadableSource as error:
-                self.unreadable(error)
-                module = Module(name, None, name, (), fallback, unknown_star=f"{found.file.name}, which does not compile")
-                self.modules[name] = module
-                return module
-        package = name if found.folders else name.rpartition(".")[0]
-        module = Module(name, source, package, found.folders, fallback)
-        self.modules[name] = module
-        if source is not None:
-            self.run_module(module)
-        module.complete = True
-        return module
-
-    def unreadable(self, error: UnreadableSource) -> None:
-        """A module of the project does not compile."""
-        raise NotImplementedError
-
-    def run_module(self, module: Module) -> None:
-        """Carry out a module's statements."""
-        source = module.source
-        assert source is not None
-        if source.path not in self.read_files:
-            self.read_files.append(source.path)
-        module.names.update(
-            {
-                "__name__": module.name,
-                "__file__": str(source.path),
-                "__package__": module.package,
-                "__doc__": ast.get_docstring(source.tree),
-            }
-        )
-        saved = self.depth, self.steps, self.guard
-        self.depth = self.guard = 0
-        try:
-            self.run(source.tree.body, module.scope)
-        except _UnknownFlow:
-            pass  # whether the module stops here is not known; what follows has been skipped
-        finally:
-            self.depth, self.steps, self.guard = saved
-
-
-def _own_nodes(statements: Iterable[ast.AST], loops: bool = True) -> Iterator[ast.AST]:
+def own_nodes(statements: Iterable[ast.AST], loops: bool = True) -> Iterator[ast.AST]:
     """All nodes of statements but the bodies of functions, classes and lambdas within (and of loops, if so asked)."""
     stack = list(statements)
     while stack:

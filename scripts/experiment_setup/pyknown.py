@@ -79,7 +79,7 @@ ORDER_FREE: frozenset[Any] = frozenset(
 
 METHODS: dict[type, frozenset[str]] = {
     kind: frozenset(name for name in dir(kind) if not name.startswith("_"))
-    for kind in (str, bytes, int, float, complex, list, tuple, dict, set, frozenset, range)
+    for kind in (str, bytes, int, bool, float, complex, list, tuple, dict, set, frozenset, range, type(None))
 }
 
 PATH_ATTRIBUTES = frozenset("parts drive root anchor name suffix suffixes stem parent parents".split())
@@ -119,17 +119,15 @@ def attribute(module: str, name: str) -> Any:
 
     Raises Unknown for what is not known without running code, AttributeError for what the module does not have.
     """
-    if module not in TRANSPARENT or name in _UNKNOWN_ATTRIBUTES.get(module, ()):
+    if module not in TRANSPARENT or name.startswith("__") or name in _UNKNOWN_ATTRIBUTES.get(module, ()):
         raise Unknown
     if module == "typing_extensions":  # third-party, but nearly all of it is typing's
         if not hasattr(typing, name):
             raise Unknown
         module = "typing"
     value = getattr(importlib.import_module(module), name)
-    if isinstance(value, types.ModuleType):
+    if isinstance(value, (types.ModuleType, list, dict, set)):
         raise Unknown
-    if isinstance(value, (list, dict, set)):
-        return copy.deepcopy(value)
     if isinstance(value, (*_CONSTANTS, type)) or is_typing(value) or _hashable_in(value, PURE | IDENTITY_DECORATORS):
         return value
     if module in ("typing", "dataclasses", "enum", "functools"):
@@ -199,10 +197,8 @@ def call_too_large(function: Any, name: str, args: tuple[Any, ...]) -> bool:
     if any(isinstance(value, range) and len(value) > _MAX_LENGTH for value in args) and function is not len:
         return True
     if function is pow or function is round:
-        return (
-            len(numbers) == len(args) > 1
-            and _bits(args[0]) * abs(args[1]) > _MAX_BITS
-            or any(abs(number) > _MAX_BITS for number in numbers[1:])
+        return (len(numbers) == len(args) > 1 and _bits(args[0]) * abs(args[1]) > _MAX_BITS) or any(
+            abs(number) > _MAX_BITS for number in numbers[1:]
         )
     if _hashable_in(function, frozenset(_BOUNDED)):
         return any(number > _BOUNDED[function] for number in numbers)
@@ -212,8 +208,8 @@ def call_too_large(function: Any, name: str, args: tuple[Any, ...]) -> bool:
     if isinstance(text, (str, bytes)):
         if name in ("ljust", "rjust", "center", "zfill", "expandtabs"):
             return any(number > _MAX_WIDTH for number in numbers)
-        if name in ("format", "format_map"):
-            return _wide(str(text), args)
+        if name in ("format", "format_map"):  # a template reaches into its values: "{0.__class__}"
+            return "__" in str(text) or _wide(str(text), args)
         if name == "replace":
             return len(args) > 1 and (len(text) + 1) * (_length(args[1]) + 1) > 10 * _MAX_LENGTH
         if name in ("join", "translate"):

@@ -89,15 +89,16 @@ class Finder:
 def _search(name: str, folders: Sequence[Path]) -> Found | None:
     portions: list[Path] = []
     for folder in folders:
-        package = folder / name
-        initial = package / "__init__.py"
-        if initial.is_file():
-            return Found(initial, (package,))
-        module = folder / f"{name}.py"
-        if module.is_file():
-            return Found(module, ())
-        if package.is_dir() and package not in portions:
-            portions.append(package)
+        # Plain strings: an entry point imports dozens of libraries, and each is looked for in every folder.
+        package = f"{folder}{os.sep}{name}"
+        if os.path.isdir(package):  # noqa: PTH112
+            initial = f"{package}{os.sep}__init__.py"
+            if os.path.isfile(initial):  # noqa: PTH113
+                return Found(Path(initial), (Path(package),))
+            if Path(package) not in portions:
+                portions.append(Path(package))
+        if os.path.isfile(f"{package}.py"):  # noqa: PTH113
+            return Found(Path(f"{package}.py"), ())
     return Found(None, tuple(portions)) if portions else None
 
 

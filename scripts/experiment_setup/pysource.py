@@ -66,6 +66,10 @@ class SourceFile:
         text = " ".join(self.segment(node).split())
         return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
+    def mentions(self, word: str, node: ast.stmt | ast.expr) -> bool:
+        """Whether a word stands on the lines of `node`: cheaper than looking for it in the tree."""
+        return any(word in line for line in self.lines[node.lineno - 1 : node.end_lineno])
+
     def comment(self, node: ast.stmt) -> str | None:
         """The `#` comments on the lines of a statement, without the sign; None if there are none."""
         last = node.end_lineno or node.lineno
@@ -102,8 +106,9 @@ def read_source(path: Path) -> SourceFile:
     changed is parsed once.
     """
     try:
-        status = path.stat()
-        result = _read(path, status.st_mtime_ns, status.st_size)
+        if path.stat().st_size > _MAX_BYTES:
+            raise UnreadableSource(f"is larger than {_MAX_BYTES:,} bytes; no config is read from it", Location(path))
+        result = _parse(path, path.read_bytes())
     except OSError as error:
         raise UnreadableSource(f"cannot be read: {error.strerror or error}", Location(path)) from error
     if isinstance(result, UnreadableSource):
@@ -111,13 +116,7 @@ def read_source(path: Path) -> SourceFile:
     return result
 
 
-@functools.lru_cache(maxsize=64)
-def _read(path: Path, _mtime: int, size: int) -> SourceFile | UnreadableSource:
-    if size > _MAX_BYTES:
-        return UnreadableSource(f"has {size:,} bytes; too large to be read as Python", Location(path))
-    return _parse(path, path.read_bytes())
-
-
+@functools.lru_cache(maxsize=64)  # experiments share modules; the content is the key, since times are too coarse
 def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)

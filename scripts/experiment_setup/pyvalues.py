@@ -203,8 +203,7 @@ class PyError(Exception):
         code: str | None = None,
         help: str | None = None,  # noqa: A002
     ) -> None:
-        text = str(error) or type(error).__name__
-        super().__init__(text if isinstance(error, AssertionError) and not str(error) else text)
+        super().__init__(str(error) or type(error).__name__)
         self.error = error
         self.location = location
         self.code = code
@@ -315,9 +314,7 @@ def assigned_names(statements: Iterable[ast.AST]) -> set[str]:
             found.add(node.id)
         elif isinstance(node, ast.alias):
             found.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             found.add(node.name)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             found.add(node.rest)

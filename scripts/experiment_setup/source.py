@@ -10,21 +10,25 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf._utils import get_yaml_loader
+from omegaconf._utils import get_value_kind
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import files
+from experiment_setup import files, yaml_loader
 from experiment_setup.errors import CommandError
 from experiment_setup.location import Location
 
 _HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package …` before the first other line
 _HEADER_CHARACTERS = 512  # FileConfigSource.load_config reads no further for the header
+
+
+# What the parser, its constructors and OmegaConf raise for a file that they do not take.
+_REFUSALS = (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, TypeError, AssertionError)
 
 
 @dataclass(frozen=True)
@@ -58,23 +62,18 @@ class Document:
 
     @property
     def text_or_empty(self) -> str:
-        """The file's text, or "" where it is not UTF-8."""
+        """The file's text, or "" where it is not UTF-8 or not there."""
         try:
             return self.text
-        except SourceError:
+        except (SourceError, OSError):
             return ""
 
     @property
     def parents(self) -> list[str]:
         """The options that the defaults list inherits from, without `_self_` and without packages."""
-        try:
-            config = self.config
-        except SourceError:
-            return []
-        defaults = config.get("defaults") if isinstance(config, DictConfig) else None
-        if not isinstance(defaults, ListConfig):
-            return []
-        entries = [entry for entry in defaults._iter_ex(resolve=False) if isinstance(entry, str)]
+        data = self._data[0]
+        defaults = data.get("defaults") if isinstance(data, dict) else None
+        entries = [entry for entry in defaults if isinstance(entry, str)] if isinstance(defaults, list) else []
         return [entry.split("@")[0].strip() for entry in entries if entry != "_self_"]
 
     @cached_property
@@ -88,29 +87,66 @@ class Document:
                 break
         return None
 
-    @cached_property
+    @property
     def config(self) -> DictConfig | ListConfig:
         """What Hydra loads from the file. Raises SourceError with the parser's or OmegaConf's words."""
+        return _config(self)
+
+    @property
+    def data(self) -> Any:
+        """What YAML means by the text: plain dicts, lists and scalars, to be left as they are. Raises SourceError."""
+        data, error = self._data
+        if error is not None:
+            raise error
+        return data
+
+    @cached_property
+    def error(self) -> SourceError | None:
+        """Why Hydra cannot load the file, or None. Cheaper than `config`."""
+        data, error = self._data
+        if error is not None or _is_plain(data):
+            return error
         try:
-            return OmegaConf.load(io.StringIO(self.text))
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise SourceError(self._at(mark), error.problem or error.context or "not valid YAML") from error
-        except yaml.reader.ReaderError as error:
-            line = self.text.count("\n", 0, error.position) + 1
-            raise SourceError(
-                Location(self.path, line), f"character #x{error.character:04x} is not allowed in YAML"
-            ) from error
-        except (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, TypeError, AssertionError) as error:
-            raise SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error)) from error
+            _ = self.config
+        except SourceError as found:
+            return found
+        return None
 
     @cached_property
     def root(self) -> yaml.Node | None:
         """The syntax tree, for positions; None for a file without content or with a syntax error."""
+        return self._tree[0]
+
+    @cached_property
+    def _tree(self) -> tuple[yaml.Node | None, SourceError | None]:
         try:
-            return yaml.compose(self.text, Loader=get_yaml_loader())
-        except (yaml.YAMLError, SourceError):
-            return None
+            return yaml_loader.parse(self.text), None
+        except SourceError as error:
+            return None, error
+        except (*_REFUSALS, RecursionError) as refusal:
+            return None, self._explained(refusal)
+
+    @cached_property
+    def _data(self) -> tuple[Any, SourceError | None]:
+        root, error = self._tree
+        if error is not None:
+            return None, error
+        try:
+            return yaml_loader.construct(root), None
+        except (*_REFUSALS, RecursionError) as refusal:
+            return None, self._explained(refusal)
+
+    def _explained(self, error: Exception) -> SourceError:
+        if isinstance(error, yaml.MarkedYAMLError):
+            mark = error.problem_mark or error.context_mark
+            return SourceError(self._at(mark), error.problem or error.context or "not valid YAML")
+        if isinstance(error, yaml.reader.ReaderError):
+            line = self.text.count("\n", 0, error.position) + 1
+            # libyaml names the character by its bytes or not at all.
+            character = error.character if isinstance(error.character, int) else 0
+            words = f"character #x{character:04x} is not allowed in YAML" if character else error.reason
+            return SourceError(Location(self.path, line), words)
+        return SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error))
 
     def key(self, path: Sequence[str | int]) -> Location:
         """Where the key at `path` (keys and list indexes) is written; the nearest place above if it is not there."""
@@ -139,6 +175,39 @@ class Document:
 
     def _at(self, mark: yaml.Mark | None) -> Location:
         return Location(self.path, mark.line + 1, mark.column + 1) if mark else Location(self.path)
+
+
+@lru_cache(maxsize=64)  # a config takes a hundred times the memory of its text
+def _config(document: Document) -> DictConfig | ListConfig:
+    data = document.data
+    try:
+        if isinstance(data, (dict, list)):
+            return OmegaConf.create(data)
+        return OmegaConf.load(io.StringIO(document.text))  # nothing, or a scalar: OmegaConf has its own ways with them
+    except _REFUSALS as error:
+        raise document._explained(error) from error
+
+
+def _is_plain(data: Any) -> bool:
+    """Whether OmegaConf surely takes this: scalars and lists of scalars by name."""
+    if type(data) is not dict:
+        return False
+    for key, value in data.items():
+        if type(key) is not str or (
+            not _is_plain_scalar(value) and not (type(value) is list and all(map(_is_plain_scalar, value)))
+        ):
+            return False
+    return True
+
+
+def _is_plain_scalar(value: Any) -> bool:
+    if type(value) is str and "${" in value:
+        try:
+            get_value_kind(value, strict_interpolation_validation=True)
+        except OmegaConfBaseException:
+            return False
+        return True
+    return value is None or type(value) in (str, int, float, bool)
 
 
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
@@ -179,7 +248,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 def _loads(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=get_yaml_loader())
+        return yaml.load(text, Loader=yaml_loader.Loader)
     except yaml.YAMLError:
         return yaml.YAMLError
 

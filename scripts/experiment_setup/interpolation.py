@@ -1,0 +1,93 @@
+"""Values that compose but cannot be used: interpolations that do not resolve, and `???`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import (
+    BooleanNode,
+    BytesNode,
+    DictConfig,
+    EnumNode,
+    FloatNode,
+    IntegerNode,
+    ListConfig,
+    OmegaConf,
+    PathNode,
+    StringNode,
+)
+
+_RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
+_KNOWN_ONLY_WHEN_RUN = frozenset(("hydra", "now", "python_version"))  # resolvers that Hydra adds for a run
+
+
+@dataclass(frozen=True)
+class UnusableValue:
+    """A value that composes but fails when it is used: a broken interpolation, or `???`."""
+
+    key: str  # dotted, from the root
+    written: str
+    reason: str
+    missing: bool = False
+
+
+def unusable_values(config: DictConfig, custom_resolvers: frozenset[str] = frozenset()) -> Iterator[UnusableValue]:
+    """The values of a composed config that fail when train.py reads them, which `--cfg job` does not show.
+
+    Values that need a resolver of the user's (`custom_resolvers`) or Hydra's run time are passed over.
+    """
+    for key, node in nodes(config, ""):
+        if node._is_missing():
+            yield UnusableValue(key, "???", "no value is given", missing=True)
+        elif node._is_interpolation():
+            written = str(node._value())
+            found = None if needs_a_run(written, custom_resolvers) else unusable(config, key, written)
+            if found:
+                yield found
+
+
+def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None:
+    """What is wrong with the interpolation `written` at `key`, or None."""
+    try:
+        value = OmegaConf.select(config, key, throw_on_resolution_failure=True, throw_on_missing=True)
+        if isinstance(value, (DictConfig, ListConfig)):
+            OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+    except Exception as error:
+        return UnusableValue(key, written, str(error).splitlines()[0])
+    return None
+
+
+def needs_a_run(written: str, custom_resolvers: frozenset[str]) -> bool:
+    """Whether the interpolation has a resolver that exists only when the entry point runs."""
+    used = set(_RESOLVER.findall(written))
+    return not used.isdisjoint(custom_resolvers) or not used.isdisjoint(_KNOWN_ONLY_WHEN_RUN)
+
+
+_TYPED = (IntegerNode, FloatNode, BooleanNode, StringNode, BytesNode, PathNode, EnumNode)
+
+
+def is_typed_value(node: Any) -> bool:
+    """Whether this is a node that holds one value of a type: whatever it refers to, it is never a part of the config."""
+    return isinstance(node, _TYPED)
+
+
+def is_text(node: Any) -> bool:
+    """Whether this is a node for text, which takes every scalar."""
+    return isinstance(node, StringNode)
+
+
+def nodes(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The nodes of a config that hold no others, each with its dotted key."""
+    if isinstance(node, (DictConfig, ListConfig)) and not (
+        node._is_none() or node._is_missing() or node._is_interpolation()
+    ):
+        keys = range(len(node)) if isinstance(node, ListConfig) else list(node.keys())
+        for key in keys:
+            child = node._get_node(key)
+            step = f"[{key}]" if isinstance(node, ListConfig) else (f".{key}" if path else str(key))
+            yield from nodes(child, f"{path}{step}")
+    elif node is not None and path:
+        yield path, node

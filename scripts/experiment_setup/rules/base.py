@@ -1,0 +1,294 @@
+"""What a rule is, and what it is given to look at.
+
+A rule is a generator function with the decorator `rule`; its code, severity, reason and examples stand there and
+nowhere else. Explanations, the reference page and the tests are made from them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from omegaconf import DictConfig
+
+from experiment_setup import suppression
+from experiment_setup.compose import Composer, Composition
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.rules import reading
+from experiment_setup.schema import ConfigClass, Registration, Schema
+from experiment_setup.source import Document
+from experiment_setup.suppression import Suppression
+
+# An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
+# replacements (old, new) in the base's text.
+Files = Mapping[str, "str | None | Sequence[tuple[str, str]]"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: `summary` is one line; the docstring of `check` says what it looks at and why it matters."""
+
+    code: str
+    name: str
+    severity: Severity
+    summary: str
+    check: Callable[[ExperimentContext], Iterator[Finding]]
+    bad: Files
+    good: Files
+    # What the real Hydra does with the bad example: "fails", "accepts" (in silence), or "differs" between releases.
+    hydra: Literal["fails", "accepts", "differs"]
+    run: str = "exp=001"  # the choices with which Hydra is asked about the examples
+    hides: tuple[str, ...] = ()  # codes whose findings in the same experiment follow from an error of this rule
+
+    @property
+    def explanation(self) -> str:
+        """The docstring of the rule, as plain paragraphs."""
+        return inspect.getdoc(self.check) or ""
+
+    def finding(
+        self,
+        location: Location,
+        message: str,
+        help: str | None = None,  # noqa: A002 (the word users read)
+        *,
+        edits: tuple[Edit, ...] = (),
+        safe: bool = True,
+        severity: Severity | None = None,
+        rename: str | None = None,
+    ) -> Finding:
+        """A finding of this rule."""
+        return Finding(self.code, self.name, severity or self.severity, location, message, help, edits, safe, rename)
+
+
+_registry: dict[str, Rule] = {}
+
+
+def rule(
+    code: str,
+    name: str,
+    severity: Severity,
+    summary: str,
+    *,
+    bad: Files,
+    good: Files,
+    hydra: Literal["fails", "accepts", "differs"],
+    run: str = "exp=001",
+    hides: tuple[str, ...] = (),
+) -> Callable[[Callable[[ExperimentContext], Iterator[Finding]]], Rule]:
+    """Make a rule of a generator function over an experiment."""
+
+    def register(check: Callable[[ExperimentContext], Iterator[Finding]]) -> Rule:
+        made = Rule(code, name, severity, summary, check, bad, good, hydra, run, hides)
+        assert code not in _registry, f"{code} is taken"
+        _registry[code] = made
+        return made
+
+    return register
+
+
+def registered() -> dict[str, Rule]:
+    """All rules by code, in order."""
+    return dict(sorted(_registry.items()))
+
+
+def similar(word: str) -> str | None:
+    """The code or name of a rule that a word most likely meant; a wrong number is not like another number."""
+    digits = re.sub(r"\D", "", word)
+    by_name = {known.name: code for code, known in _registry.items()}
+    if word.lower() in by_name:
+        return by_name[word.lower()]
+    if digits:
+        return f"ES{digits}" if f"ES{digits}" in _registry else None
+    return did_you_mean(word, by_name)
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a config group that is a file."""
+
+    group: str
+    name: str
+    document: Document
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.document.path
+
+    @property
+    def config_path(self) -> str:
+        """As Hydra names it, such as `exp/001`."""
+        return f"{self.group}/{self.name}"
+
+
+@dataclass
+class ExperimentContext:
+    """An experiment with everything the rules ask about it, computed once and only if asked for."""
+
+    project: Project
+    experiment: Experiment
+    schema: Schema
+    composer: Composer
+    _compositions: dict[tuple[str | None, str | None], Composition] = field(default_factory=dict)
+
+    @cached_property
+    def primary(self) -> Document:
+        """config.yaml (it may not exist)."""
+        return Document(self.experiment.config_file)
+
+    @cached_property
+    def groups(self) -> dict[str, str | None]:
+        """The groups of the primary defaults list, each with the option it names."""
+        return self.composer.groups()
+
+    @cached_property
+    def options(self) -> dict[str, dict[str, Option]]:
+        """Every file of every group folder, by group and name."""
+        found = {*self.groups, SETS, ENVIRONMENTS}
+        return {
+            group: {name: Option(group, name, self.composer.document(path)) for name, path in self.experiment.options(group).items()}
+            for group in sorted(found)
+        }
+
+    @property
+    def sets(self) -> dict[str, Option]:
+        """The parameter sets."""
+        return self.options[SETS]
+
+    @property
+    def environments(self) -> dict[str, Option]:
+        """The environments that are files."""
+        return self.options[ENVIRONMENTS]
+
+    def all_options(self) -> Iterator[Option]:
+        """The parameter sets and the environments."""
+        yield from self.sets.values()
+        yield from self.environments.values()
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """What this experiment is made of: its primary config, its options and the modules it is read from."""
+        options = [option.path for options in self.options.values() for option in options.values()]
+        return [self.experiment.config_file, *options, *self.schema.modules]
+
+    @cached_property
+    def suppressions(self) -> dict[Path, list[Suppression]]:
+        """The `# noqa` comments of `files`, with an entry for every file."""
+        known = {option.path: option.document for options in self.options.values() for option in options.values()}
+        texts = {path: known[path].text_or_empty if path in known else suppression.read(path) for path in self.files}
+        return {path: list(suppression.parse(path, text)) for path, text in texts.items()}
+
+    def registration(self, group: str) -> Registration | None:
+        """The dataclass that is the group's default, if there is one."""
+        default = self.groups.get(group)
+        found = self.schema.registration(group, default) if default else None
+        return found or self.schema.registration(group, "default")
+
+    def config_class(self, group: str) -> ConfigClass | None:
+        """The dataclass behind `registration`."""
+        registration = self.registration(group)
+        return registration.config_class if registration else None
+
+    def composition(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
+        """What Hydra composes for `exp=… env=…`; None leaves the group at its default."""
+        key = (parameter_set, environment)
+        if key not in self._compositions:
+            chosen = {SETS: parameter_set, ENVIRONMENTS: environment}
+            self._compositions[key] = self.composer.compose({g: o for g, o in chosen.items() if o is not None})
+        return self._compositions[key]
+
+    @cached_property
+    def some_config(self) -> DictConfig | None:
+        """A config that composes: the default one, or that of the first option that does."""
+        default = self.composition().config
+        if default is not None:
+            return default
+        others = (self.composed(option).config for option in self.all_options())
+        return next((config for config in others if config is not None), None)
+
+    def composed(self, option: Option) -> Composition:
+        """What Hydra composes with this option, the other groups at their defaults."""
+        if option.group == SETS:
+            return self.composition(parameter_set=option.name)
+        return self.composition(environment=option.name)
+
+    @cached_property
+    def crosses(self) -> bool:
+        """Whether a parameter set can break in one environment only: an interpolation stands somewhere."""
+        texts = [option.document.text_or_empty for option in self.all_options()]
+        if self.experiment.config_file.is_file():
+            texts.append(self.primary.text_or_empty)
+        if any("${" in text for text in texts):
+            return True
+        config = self.composition().config
+        return config is not None and "${" in str(config)
+
+    @cached_property
+    def combinations(self) -> list[tuple[str | None, str | None]]:
+        """Every (parameter set, environment) to look at; None is the group's default.
+
+        All of them where an interpolation can cross, else each set and each environment once.
+        """
+        sets: list[str | None] = [None, *self.sets]
+        environments: list[str | None] = [None, *self.environments]
+        if self.crosses:
+            return [(s, e) for s in sets for e in environments]
+        return [(s, None) for s in sets] + [(None, e) for e in self.environments]
+
+    @cached_property
+    def code(self) -> str:
+        """The text of the entry point and of the project's modules that it imports."""
+        return "\n".join(suppression.read(module) for module in self.schema.modules)
+
+    @cached_property
+    def reading(self) -> reading.Reading:
+        """What the entry point reads of the config."""
+        return reading.read(self.schema)
+
+    @cached_property
+    def custom_resolvers(self) -> frozenset[str]:
+        """Names of the resolvers that the entry point or its modules register: they exist only when it runs."""
+        names: set[str] = set()
+        for module in self.schema.modules:
+            text = module.read_text(encoding="utf-8", errors="replace")
+            names.update(re.findall(r"register_(?:new_)?resolver\(\s*(?:name\s*=\s*)?[\"']([\w.]+)[\"']", text))
+        return frozenset(names)
+
+    def written_at(self, key: str, parameter_set: str | None, environment: str | None) -> Location:
+        """Where the value of a dotted key comes from: the file that sets it, its parent, or the dataclass."""
+        steps = key.replace("[", ".[").split(".")
+        group, inner = steps[0], [int(s[1:-1]) if s.startswith("[") else s for s in steps[1:]]
+        chosen = {SETS: parameter_set, ENVIRONMENTS: environment}.get(group) or self.groups.get(group)
+        seen: set[str] = set()
+        waiting = [chosen] if chosen else []
+        while waiting:
+            name = waiting.pop()
+            option = self.options.get(group, {}).get(name)
+            if option is None or name in seen:
+                continue
+            seen.add(name)
+            if option.document.has(inner):
+                return option.document.value(inner)
+            waiting += option.document.parents
+        if self.experiment.config_file.is_file() and self.primary.has([group, *inner]):
+            return self.primary.value([group, *inner])
+        found = self.config_class(group)
+        declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
+        return (declared.value_location or declared.location) if declared else Location(self.experiment.config_file)
+
+    def composed_group(self, option: Option) -> DictConfig | None:
+        """The composed values of one option, or None where it does not compose."""
+        config = self.composed(option).config
+        node = config._get_node(option.group) if config is not None and option.group in config else None
+        return node if isinstance(node, DictConfig) and not node._is_none() else None
+
+    def relative(self, path: Path) -> str:
+        """A path as messages show it."""
+        return self.project.relative(path)

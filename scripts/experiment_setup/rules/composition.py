@@ -1,0 +1,379 @@
+"""Rules about composing itself: whatever Hydra refuses, said better than Hydra says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from omegaconf import DictConfig
+
+from experiment_setup import naming
+from experiment_setup.compose import Composition, Failure
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules.base import ExperimentContext, Option, rule
+from experiment_setup.source import SourceError
+
+
+@rule(
+    "ES001",
+    "no-entry-point",
+    Severity.ERROR,
+    "no file with @hydra.main composes this config",
+    bad={"train.py": None},
+    good={},
+    hydra="fails",
+    hides=("ES124",),
+)
+def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
+    """An experiment is run through a Python file whose main function is decorated with `@hydra.main`.
+
+    Without one, config.yaml and its parameter sets are dead text.
+    """
+    if context.experiment.entry is None:
+        yield no_entry_point.finding(
+            Location(context.experiment.config_file),
+            f"{context.experiment.name} has a config but no Python file with @hydra.main",
+            "add train.py (new_experiment.py --template shows one), or delete the folder",
+        )
+
+
+@rule(
+    "ES002",
+    "config-not-found",
+    Severity.ERROR,
+    "the config that @hydra.main names does not exist",
+    bad={"config.yaml": None},
+    good={},
+    hydra="fails",
+    hides=("ES005",),
+)
+def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
+    """`config_path` is relative to the entry point's file and `config_name` has no extension; Hydra reads `.yaml` only."""
+    main = context.schema.main
+    file = context.experiment.config_file
+    if main is None or file.is_file():
+        return
+    twin = file.with_suffix(".yml")
+    advice = (
+        f"rename {twin.name} to {file.name}" if twin.exists() else f"make {file.name}, or mend config_path/config_name"
+    )
+    yield config_not_found.finding(
+        Location(twin) if twin.exists() else main.location,
+        f"@hydra.main looks for {context.relative(file)}, which does not exist",
+        advice,
+    )
+
+
+@rule(
+    "ES003",
+    "unreadable-yaml",
+    Severity.ERROR,
+    "the file is not YAML that Hydra reads",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate:1e-3\nseed: 1\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate: 1e-3\nseed: 1\n"},
+    hydra="fails",
+)
+def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
+    """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback."""
+    documents = [option.document for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.insert(0, context.primary)
+    for document in documents:
+        error = document.error
+        if error is not None:
+            yield unreadable_yaml.finding(error.location, error.message, _yaml_advice(error, document.text_or_empty))
+
+
+def _yaml_advice(error: SourceError, text: str) -> str | None:
+    lines = text.splitlines()
+    line = lines[error.location.line - 1] if 0 < error.location.line <= len(lines) else ""
+    if "not UTF-8" in error.message:
+        return "save it as UTF-8"
+    if "duplicate key" in error.message:
+        return "keep one of the two lines"
+    if "\t" in line:
+        return "replace the tab by spaces"
+    above = lines[max(0, error.location.line - 2) : error.location.line]
+    if any("：" in candidate for candidate in above):
+        return "the colon is full-width (：); type an ASCII colon and a space"
+    if any("\u3000" in candidate for candidate in above):
+        return "there is a full-width space; type an ASCII space"
+    if "expected ':'" in error.message or "could not find" in error.message:
+        return "a key needs a colon and a space after it: `key: value`"
+    return None
+
+
+@rule(
+    "ES004",
+    "broken-dataclass",
+    Severity.ERROR,
+    "the entry point fails before Hydra composes anything",
+    bad={"train.py": [("field(default_factory=lambda: [0])", "[0]")]},
+    good={},
+    hydra="fails",
+)
+def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
+    """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that a config cannot hold, wrong defaults."""
+    for problem in context.schema.problems:
+        if problem.fatal:
+            yield broken_dataclass.finding(problem.location, problem.message, problem.help)
+
+
+@rule(
+    "ES005",
+    "does-not-compose",
+    Severity.ERROR,
+    "Hydra does not compose this",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - optimizer: adam\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n"},
+    hydra="fails",
+)
+def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
+    """Every parameter set is composed in every environment. What Hydra refuses and no other rule explains is said here."""
+    if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
+        return
+    default = context.composition()
+    if default.failure and not _needs_a_choice(default.failure):
+        yield _failed(context, default, None)
+    broken: set[tuple[str, str]] = set()
+    for option in context.all_options():
+        outcome = context.composed(option)
+        if outcome.failure and not _same(outcome, default) and not _needs_a_choice(outcome.failure):
+            broken.add((option.group, option.name))
+            yield _failed(context, outcome, option)
+    if default.failure and not _needs_a_choice(default.failure):
+        return
+    for parameter_set in context.sets:
+        for environment in context.environments:
+            if (SETS, parameter_set) in broken or (ENVIRONMENTS, environment) in broken:
+                continue
+            if context.crosses:
+                outcome = context.composition(parameter_set, environment)
+                if outcome.failure:
+                    yield _failed(context, outcome, context.sets[parameter_set])
+
+
+def _same(outcome: Composition, default: Composition) -> bool:
+    """Whether the option fails for what already fails without it."""
+    return (
+        outcome.failure is not None
+        and default.failure is not None
+        and outcome.failure.message == default.failure.message
+        and not _needs_a_choice(default.failure)
+    )
+
+
+def _needs_a_choice(failure: Failure) -> bool:
+    """`- exp: ???` in the defaults list: every run has to say which; that is a habit, not a mistake."""
+    return failure.message.startswith("You must specify ")
+
+
+def _failed(context: ExperimentContext, outcome: Composition, option: Option | None) -> Finding:
+    failure = outcome.failure
+    assert failure is not None
+    location = _place(context, failure, option)
+    if failure.kind in ("ConfigKeyError", "ConfigAttributeError") and failure.full_key:
+        return _unknown_key(context, failure, location)
+    if failure.kind == "ValidationError" and failure.full_key:
+        return _wrong_type(context, failure, location)
+    choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
+    return does_not_compose.finding(location, f"Hydra fails {choice}: {failure.first_line}", _advice(context, failure))
+
+
+def _place(context: ExperimentContext, failure: Failure, option: Option | None) -> Location:
+    """Where the mistake is written: at the key in the file that Hydra was merging, else at the option."""
+    documents = {o.config_path: (o.group, o.document) for o in context.all_options()}
+    group, document = documents.get(failure.config or "", (None, None))
+    if document is None and failure.config == context.experiment.config_name:
+        group, document = "", context.primary
+    if document is not None and failure.full_key:
+        path: Sequence[str | int] = _steps(failure.full_key)
+        if group and path and path[0] == group:
+            path = path[1:]
+        return document.key(path) if failure.kind != "ValidationError" else document.value(path)
+    if option is not None:
+        return Location(option.path)
+    if document is not None:
+        return Location(document.path)
+    return Location(context.experiment.config_file)
+
+
+def _steps(full_key: str) -> list[str | int]:
+    parts: list[str | int] = []
+    for part in full_key.replace("[", ".[").split("."):
+        if part.startswith("[") and part[1:-1].isdigit():
+            parts.append(int(part[1:-1]))
+        elif part:
+            parts.append(part)
+    return parts
+
+
+def _advice(context: ExperimentContext, failure: Failure) -> str | None:
+    if "Could not override" in failure.message:
+        group = failure.message.split("'")[1].split("@")[0]
+        if group in (SETS, ENVIRONMENTS) and failure.config is None:
+            return f"add `- {group}: default` to the defaults list of {context.experiment.config_file.name} (not +{group}=…)"
+    return None
+
+
+@rule(
+    "ES010",
+    "unknown-key",
+    Severity.ERROR,
+    "the key is not a field of the dataclass",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rte: 1e-3\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate: 1e-3\n"},
+    hydra="fails",
+)
+def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
+    """A key that no field has: a typo, a parameter that is not declared yet, or one that belongs to another group."""
+    return iter(())  # found while composing, by does_not_compose
+
+
+def _unknown_key(context: ExperimentContext, failure: Failure, location: Location) -> Finding:
+    steps = [str(step) for step in _steps(failure.full_key or "")]
+    group, key = steps[0], steps[-1]
+    fields = _fields(context, group, steps[1:-1])
+    for other in context.groups:
+        if other != group and len(steps) == 2 and key in _fields(context, other, []):
+            command = "add_env.py" if other == ENVIRONMENTS else "add_exp.py"
+            return unknown_key.finding(
+                location,
+                f"{key!r} is a field of {other}, not of {group}",
+                f"move the line to a file in {other}/ (a new one: {command} {context.experiment.name} … {key}=…)",
+            )
+    guess = did_you_mean(key, fields)
+    where = _class_name(context, group)
+    if guess:
+        return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
+    if group == "hydra":
+        advice = f"there is: {', '.join(fields)}; values of your own go into the dataclasses"
+        return unknown_key.finding(location, f"Hydra has no setting {'.'.join(steps)}", advice)
+    return unknown_key.finding(
+        location,
+        f"unknown key {key!r}: {where} has {', '.join(fields) or 'no fields'}",
+        f"add `{key}: TYPE = DEFAULT` to {where}, or remove the line",
+    )
+
+
+def _class_name(context: ExperimentContext, group: str) -> str:
+    found = context.config_class(group)
+    return found.name if found else f"the default of {group}"
+
+
+def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> list[str]:
+    if group == "hydra":
+        from experiment_setup.hydra_bridge import settings  # only Hydra itself finds such keys: it is imported already
+
+        return settings(inner)
+    config = context.composition().config
+    node = config._get_node(group) if config is not None and group in config else None
+    for step in inner:
+        node = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
+    if isinstance(node, DictConfig) and not node._is_none():
+        return [str(key) for key in node]
+    found = context.config_class(group)
+    return [field.name for field in found.fields] if found and not inner else []
+
+
+@rule(
+    "ES011",
+    "wrong-type",
+    Severity.ERROR,
+    "the value does not fit the field's type",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nbatch_size: 16.0\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nbatch_size: 16\n"},
+    hydra="fails",
+)
+def wrong_type(context: ExperimentContext) -> Iterator[Finding]:
+    """OmegaConf converts what it safely can ("32" to an int field) and refuses the rest."""
+    return iter(())  # found while composing, by does_not_compose
+
+
+def _wrong_type(context: ExperimentContext, failure: Failure, location: Location) -> Finding:
+    steps = [str(step) for step in _steps(failure.full_key or "")]
+    found = context.config_class(steps[0]) if steps else None
+    declared = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
+    message = f"{'.'.join(steps[1:]) or failure.full_key}: {failure.first_line}"
+    if declared is None:
+        return wrong_type.finding(location, message)
+    where = f"{context.relative(declared.location.path)}:{declared.location.line}"
+    return wrong_type.finding(location, message, f"{declared.name} is declared as {declared.annotation} ({where})")
+
+
+@rule(
+    "ES012",
+    "broken-interpolation",
+    Severity.ERROR,
+    "an interpolation that fails when the value is used",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${env.outptu_dir}/x\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${env.output_dir}/x\n"},
+    hydra="accepts",
+)
+def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
+    """`--cfg job` prints interpolations as they are written and exits with 0; the run fails where the value is read.
+
+    They are resolved here in every combination of parameter set and environment, since one may break the other's.
+    """
+    seen: set[tuple[str, str]] = set()
+    for parameter_set, environment in context.combinations:
+        outcome = context.composition(parameter_set, environment)
+        for bad in outcome.unusable_values(context.custom_resolvers):
+            if bad.missing or (bad.key, bad.written) in seen:
+                continue
+            seen.add((bad.key, bad.written))
+            location = context.written_at(bad.key, parameter_set, environment)
+            reason = bad.reason
+            severity = Severity.WARNING if "oc.env" in bad.written and "not found" in reason else None
+            run = " ".join(f"{g}={o}" for g, o in ((SETS, parameter_set), (ENVIRONMENTS, environment)) if o)
+            yield broken_interpolation.finding(
+                location,
+                f"{bad.written} does not resolve{f' with {run}' if run else ''}: {reason}",
+                _interpolation_advice(context, outcome, bad.written),
+                severity=severity,
+            )
+
+
+def _interpolation_advice(context: ExperimentContext, outcome: Composition, written: str) -> str | None:
+    if "oc.env" in written:
+        return "set the variable, or give a default: ${oc.env:NAME,default}"
+    if written.startswith("${hydra."):
+        return "Hydra's own values are read with a colon: ${hydra:job.name}"
+    start = written.find("${") + 2
+    target = written[start : written.find("}", start)].strip()
+    known = [f"{group}.{key}" for group in context.groups for key in _fields(context, group, [])]
+    guess = did_you_mean(target, known)
+    if guess is None and "." not in target:
+        guess = next((name for name in known if name.split(".", 1)[1] == target), None)
+    return f"did you mean ${{{guess}}}?" if guess else "interpolations start at the root of the config: ${exp.seed}"
+
+
+@rule(
+    "ES013",
+    "unusable-option-name",
+    Severity.ERROR,
+    "Hydra does not take the file's name as an option on the command line",
+    bad={"exp/100.yaml": "defaults:\n  - default@_here_\n"},
+    good={"exp/100-lr.yaml": "defaults:\n  - default@_here_\n"},
+    hydra="fails",
+    run="exp=100",
+)
+def unusable_option_name(context: ExperimentContext) -> Iterator[Finding]:
+    """`exp=100` is an int to Hydra's grammar, `exp=null` nothing, and `exp=学習率` a syntax error.
+
+    Numbers with a leading zero (001 to 099) are taken as text; from 100 on the name needs a word: `100-lr.yaml`.
+    """
+    for option in context.all_options():
+        command = naming.override(option.group, option.name)
+        if command == f"{option.group}={option.name}":
+            continue
+        if not naming.is_string_on_the_command_line(option.name):
+            message = f"Hydra reads {option.group}={option.name} as a value, not as the name of a file"
+            better = f"{option.name}-{option.group}"
+        else:
+            message = f"{option.group}={option.name} needs quotes inside quotes on the command line"
+            better = naming.slug(option.name) or "NNN-words"
+        yield unusable_option_name.finding(
+            Location(option.path), message, f'rename it to {better}.yaml (until then: "{command}")'
+        )

@@ -1,0 +1,252 @@
+"""Defaults lists taken apart: what an entry names, where it puts it, and who inherits from whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup.findings import Edit
+from experiment_setup.location import Location
+from experiment_setup.rules.base import ExperimentContext, Option
+from experiment_setup.source import Document, SourceError
+
+HERE = "_here_"
+SELF = "_self_"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry: `[optional|override] [GROUP:] OPTION[@PACKAGE]`; `value` is what YAML made of it."""
+
+    index: int
+    value: Any
+    keywords: tuple[str, ...] = ()
+    group: str | None = None  # None: a plain entry, `option@_here_`
+    option: str | None = None
+    package: str | None = None
+
+    @property
+    def is_self(self) -> bool:
+        """Whether it stands for the file's own content."""
+        return bool(self.value == SELF)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a string, so that it names a config and not a group."""
+        return isinstance(self.value, str) and not self.is_self
+
+
+def content(document: Document) -> Any:
+    """What the file holds, as plain values; None where it is empty or not YAML (another rule's finding)."""
+    try:
+        return document.data
+    except (SourceError, OSError):
+        return None
+
+
+def own_keys(document: Document) -> list[str]:
+    """The keys of the file besides `defaults`."""
+    found = content(document)
+    return [str(key) for key in found if key != "defaults"] if isinstance(found, dict) else []
+
+
+def entries(document: Document) -> list[Entry]:
+    """The entries of the file's defaults list; [] where there is none that Hydra could read."""
+    found = content(document)
+    defaults = found.get("defaults") if isinstance(found, dict) else None
+    return [_entry(index, item) for index, item in enumerate(defaults)] if isinstance(defaults, list) else []
+
+
+def _entry(index: int, item: Any) -> Entry:
+    if isinstance(item, dict) and len(item) == 1:
+        key, option = next(iter(item.items()))
+        *keywords, group = str(key).split() or [""]
+        group, _, package = group.partition("@")
+        chosen = None if option is None else str(option)
+        return Entry(index, item, tuple(keywords), group, chosen, package or None)
+    if isinstance(item, str):
+        option, _, package = item.partition("@")
+        return Entry(index, item, (), None, option, package or None)
+    return Entry(index, item)
+
+
+def parent(group: str, entry: Entry) -> str | None:
+    """The option of the same group that a plain entry merges into the file's own place, or None."""
+    if not entry.is_plain or entry.package not in (None, HERE, "_group_"):
+        return None
+    name = (entry.option or "").removesuffix(".yaml")
+    if name.startswith("/"):
+        prefix = f"/{group}/"
+        return name.removeprefix(prefix) if name.startswith(prefix) and entry.package == HERE else None
+    return name
+
+
+def parents(option: Option) -> list[tuple[Entry, str]]:
+    """The options that `option` inherits from, each with its entry."""
+    named = ((entry, parent(option.group, entry)) for entry in entries(option.document))
+    return [(entry, name) for entry, name in named if name is not None]
+
+
+def lineage(options: Mapping[str, Option], name: str) -> list[str]:
+    """`name` and everything that it inherits from, nearest first; a cycle is followed once."""
+    seen: dict[str, None] = {}
+    waiting = [name]
+    while waiting:
+        current = waiting.pop(0)
+        if current in seen:
+            continue
+        seen[current] = None
+        if current in options:
+            waiting += [above for _, above in parents(options[current])]
+    return list(seen)
+
+
+def names(context: ExperimentContext, group: str) -> list[str]:
+    """What can stand in `group=…`: files and stored configs."""
+    stored = [r.name for r in context.schema.registrations if r.group == group]
+    return [*context.options.get(group, {}), *stored]
+
+
+_HERE_LIKE = re.compile(r"_*(?:h+e+r+e*|he+a?re?|her|hrer?|heer|ehre)_*", re.IGNORECASE)
+
+
+def is_like_here(package: str) -> bool:
+    """Whether the package is `_here_`, misspelled (`_hear_`, `__here__`, `_HERE_`, `_here`, `here`)."""
+    return package != HERE and bool(_HERE_LIKE.fullmatch(package.strip().replace("-", "_")))
+
+
+# --- editing the text of a list ---
+
+
+def item_node(document: Document, index: int) -> yaml.Node | None:
+    """The syntax of the entry at `index`."""
+    items = _list_node(document)
+    return items.value[index] if items is not None and index < len(items.value) else None
+
+
+def _list_node(document: Document) -> yaml.SequenceNode | None:
+    if isinstance(document.root, yaml.MappingNode):
+        for key, value in document.root.value:
+            if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
+                return value
+    return None
+
+
+def written(document: Document, node: yaml.Node) -> str:
+    """The characters of a node, quotes included."""
+    return document.text[node.start_mark.index : node.end_mark.index]
+
+
+def replace(node: yaml.Node, text: str) -> tuple[Edit, ...]:
+    """Write `text` instead of a scalar node."""
+    return (Edit(node.start_mark.index, node.end_mark.index, text),)
+
+
+def remove_item(document: Document, index: int) -> tuple[Edit, ...]:
+    """Delete the entry at `index` with its line; () where it shares the line (a flow list), or is the only one."""
+    items = _list_node(document)
+    node = item_node(document, index)
+    if items is None or node is None or items.flow_style or len(items.value) == 1:
+        return ()
+    span = line_span(document.text, node)
+    return (Edit(*span, ""),) if span else ()
+
+
+def line_span(text: str, node: yaml.Node) -> tuple[int, int] | None:
+    """The whole line of a node that fits on one, line end included; None for a longer one."""
+    if node.start_mark.line != node.end_mark.line:
+        return None
+    start = line_start(text, node.start_mark.index)
+    end = node.end_mark.index
+    while end < len(text) and text[end] not in "\r\n":
+        end += 1
+    end += 2 if text[end : end + 2] == "\r\n" else 1
+    return start, min(end, len(text))
+
+
+def line_start(text: str, index: int) -> int:
+    """Where the line of a character begins (after a byte order mark)."""
+    start = max(text.rfind("\n", 0, index), text.rfind("\r", 0, index)) + 1
+    return start + 1 if text[start : start + 1] == "\ufeff" else start
+
+
+def newline(text: str) -> str:
+    """The file's line end."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def each(context: ExperimentContext) -> Iterator[tuple[Option, list[Entry]]]:
+    """Every parameter set and environment with its entries, those of the plain pattern left out."""
+    for option in context.all_options():
+        found = content(option.document)
+        if not isinstance(found, dict) or found.get("defaults") != ["default@_here_"]:
+            yield option, entries(option.document)
+
+
+# --- what comes of an option ---
+
+
+def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
+    """The fields that the composed option lacks; [] if only the types are lost; None if it has the schema."""
+    found = context.config_class(option.group)
+    if found is None or not found.decorated or inherits_stored(context, option):
+        return None
+    composed = context.composed(option)
+    if composed.failure is not None or composed.config is None:
+        return None
+    values = composed.container.get(option.group)
+    fields = [field.name for field in found.fields]
+    if not isinstance(values, dict):
+        return fields
+    if _is_typed(composed.config, option.group):
+        return None
+    missing = [name for name in fields if name not in values]
+    # Asked through another interpreter, no config has types.
+    return missing if missing or _is_typed(context.composition().config, option.group) else None
+
+
+def inherits_stored(context: ExperimentContext, option: Option) -> bool:
+    """Whether a config that the code stores for the group is among what the option inherits."""
+    above = lineage(context.options[option.group], option.name)[1:]
+    return option.document.header is None and any(context.schema.registration(option.group, name) for name in above)
+
+
+def _is_typed(config: DictConfig | None, group: str) -> bool:
+    node = config._get_node(group) if config is not None and group in config else None
+    return isinstance(node, DictConfig) and not node._is_none() and OmegaConf.get_type(node) is not dict
+
+
+def breaks(context: ExperimentContext, option: Option) -> bool:
+    """Whether the option fails to compose, or composes without the fields of its dataclass."""
+    return context.composed(option).failure is not None or bool(fields_lost(context, option))
+
+
+def place(option: Option, entry: Entry) -> Location:
+    """Where an entry is written."""
+    return option.document.value(["defaults", entry.index])
+
+
+def rewrite(option: Option, entry: Entry, text: str) -> tuple[Edit, ...]:
+    """The entry replaced by `text`, if it stands on one line."""
+    node = item_node(option.document, entry.index)
+    if node is None or node.start_mark.line != node.end_mark.line:
+        # A block mapping ends where the next token begins; its value knows better.
+        last = node.value[0][1] if isinstance(node, yaml.MappingNode) and len(node.value) == 1 else None
+        if node is None or last is None or last.start_mark.line != node.start_mark.line:
+            return ()
+        end = last.end_mark.index if last.end_mark.line == node.start_mark.line else last.start_mark.index
+        return (Edit(node.start_mark.index, end, text),)
+    return replace(node, text)
+
+
+def shown(entry: Entry) -> str:
+    """An entry on one line, as in the file."""
+    if isinstance(entry.value, dict) and len(entry.value) == 1:
+        key, value = next(iter(entry.value.items()))
+        return f"{key}: {'null' if value is None else value}"
+    return str(entry.value)

@@ -1,0 +1,292 @@
+"""Rules about how the entry point uses `@hydra.main`: the call, its arguments, and what stands around it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location
+from experiment_setup.pysource import SourceFile, UnreadableSource, read_source
+from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.schema import UNSET, Opaque
+
+_MAIN = "def main(cfg: Config) -> None:\n"
+
+
+def entry_source(context: ExperimentContext) -> SourceFile | None:
+    """The entry point's text and syntax tree, or None where it does not compile."""
+    if context.experiment.entry is None:
+        return None
+    try:
+        return read_source(context.experiment.entry)
+    except UnreadableSource:
+        return None
+
+
+_SAYS = frozenset("print pprint debug info warning error exception critical log".split())
+
+
+def acting_code(context: ExperimentContext) -> str:
+    """The code without what the entry point only prints or logs."""
+    source, text = entry_source(context), context.code
+    for node in ast.walk(source.tree) if source else ():
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and source:
+            function = node.value.func
+            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            if name in _SAYS:
+                text = text.replace(source.segment(node), "pass")
+    return text
+
+
+def main_function(context: ExperimentContext) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function that `@hydra.main` decorates."""
+    main, source = context.schema.main, entry_source(context)
+    for node in source.tree.body if source and main else ():
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and main and node.name == main.function:
+            return node
+    return None
+
+
+@rule(
+    "ES321",
+    "main-not-called",
+    Severity.ERROR,
+    "the main function is never called",
+    bad={"train.py": [('if __name__ == "__main__":\n    main()\n', "")]},
+    good={},
+    hydra="accepts",
+)
+def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
+    """Without a call of main() `python train.py` ends at once, with exit code 0 and no output.
+
+    A function that pyproject.toml or another module of the folder starts is left alone.
+    """
+    main, source, node = context.schema.main, entry_source(context), main_function(context)
+    if main is None or main.called or source is None or node is None:
+        return
+    if any(problem.fatal for problem in context.schema.problems) or _started_elsewhere(context, main.function):
+        return
+    yield main_not_called.finding(
+        source.name_location(node),
+        f"{main.function}() is never called: the run ends before it begins",
+        f'add at the end: if __name__ == "__main__": {main.function}()',
+    )
+
+
+def _started_elsewhere(context: ExperimentContext, function: str) -> bool:
+    entry = context.schema.entry
+    starts = re.compile(
+        rf":{function}\b|\bfrom\s+[\w.]*{re.escape(entry.stem)}\s+import\b|\bimport\s+[\w.]*{re.escape(entry.stem)}\b"
+    )
+    settings = [context.project.root / name for name in ("pyproject.toml", "setup.cfg", "setup.py")]
+    for path in [*settings, *(p for p in entry.parent.glob("*.py") if p.name != entry.name)]:
+        try:
+            if starts.search(path.read_text(encoding="utf-8", errors="replace")):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+@rule(
+    "ES322",
+    "own-argument-parser",
+    Severity.ERROR,
+    "the code parses the command line that belongs to Hydra",
+    bad={"train.py": [(_MAIN, f"{_MAIN}    import argparse\n    argparse.ArgumentParser().parse_args()\n")]},
+    good={"train.py": [(_MAIN, f"{_MAIN}    import argparse\n    argparse.ArgumentParser().parse_known_args()\n")]},
+    hydra="accepts",
+)
+def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
+    """`parse_args()` sees `exp=001` and ends the run with "unrecognized arguments"; click and typer do the same.
+
+    What it was meant to take is a field of the config: `python train.py exp.x=1`.
+    """
+    source, main = entry_source(context), main_function(context)
+    if source is None or main is None or "sys.argv =" in "\n".join(source.lines):
+        return
+    for decorator in main.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(called, ast.Attribute) and called.attr == "command":
+            yield _parses(source.location(decorator), source.quote(called))
+    outside = [n for n in source.tree.body if not isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+    for statement in (*outside, *main.body):
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Call) or node.args or node.keywords or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr == "parse_args" and "argparse" in "\n".join(source.lines):
+                yield _parses(source.location(node), source.quote(node))
+
+
+def _parses(location: Location, what: str) -> Finding:
+    return own_argument_parser.finding(
+        location,
+        f"{what} parses Hydra's command line: exp=001 becomes an unrecognized argument",
+        "make the argument a field of the config, or use parse_known_args()",
+    )
+
+
+@rule(
+    "ES323",
+    "version-base",
+    Severity.WARNING,
+    "a version_base that changes, or that Hydra refuses",
+    bad={"train.py": [("version_base=None, ", "")]},
+    good={},
+    hydra="differs",
+    hides=("ES005",),
+)
+def version_base(context: ExperimentContext) -> Iterator[Finding]:
+    """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.
+
+    Hydra 1.4 refuses "1.1" and "1.2"; every 1.3 refuses "1.0" and what is no version string. None means the installed
+    one. (Hydra 1.4 deprecates the argument; it still takes None.)
+    """
+    main = context.schema.main
+    if main is None or isinstance(main.version_base, Opaque) or main.version_base is None:
+        return
+    given = main.version_base
+    advice = "write version_base=None"
+    if given is UNSET:
+        yield version_base.finding(
+            main.location, "version_base is not given: Hydra 1.3 falls back to the behaviour of 1.1", advice
+        )
+    elif not isinstance(given, str) or not re.fullmatch(r"\d+\.\d+(\.\d+)?", given):
+        wrong = f"version_base={given!r} is not a version: expected a string such as '1.3', or None"
+        yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR)
+    elif _version(given) < (1, 1):
+        wrong = f'version_base={given!r}: Hydra wants "1.1" or newer'
+        yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR)
+    elif _version(given) < (1, 3):
+        yield version_base.finding(main.location, f"version_base={given!r} is refused by Hydra 1.4", advice)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])
+
+
+@rule(
+    "ES324",
+    "no-config-path",
+    Severity.ERROR,
+    "without config_path Hydra does not look beside the entry point",
+    bad={"train.py": [('config_path=".", ', "")]},
+    good={},
+    hydra="fails",
+)
+def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
+    """Since version_base 1.2 `config_path` has no default: config.yaml beside train.py is not found."""
+    main = context.schema.main
+    if main is None or main.version_base is UNSET or main.version_base == "1.1":
+        return
+    if main.config_path is not UNSET and main.config_path is not None:
+        return
+    if isinstance(main.config_name, Opaque) or not context.experiment.config_file.is_file():
+        return
+    if main.config_name and context.schema.registration(None, str(main.config_name).removesuffix(".yaml")):
+        return
+    yield no_config_path.finding(
+        main.location,
+        f"@hydra.main has no config_path: {context.experiment.config_file.name} is not found",
+        'write config_path=".", config_name="config"',
+    )
+
+
+@rule(
+    "ES325",
+    "lost-return-value",
+    Severity.WARNING,
+    "@hydra.main throws away what main returns",
+    bad={"train.py": [("    print(f", "    return 5\n    print(f"), ("    main()\n", "    print(main())\n")]},
+    good={"train.py": [("    print(f", "    return 5\n    print(f")]},
+    hydra="accepts",
+)
+def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
+    """A call of main() gives None whatever the function returns; only Hydra's sweepers (Optuna) see the value."""
+    main, source, function = context.schema.main, entry_source(context), main_function(context)
+    if main is None or source is None or function is None or not _returns_value(function):
+        return
+    inside = set(ast.walk(function))
+    plain = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(source.tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == main.function):
+            continue
+        if id(node) not in plain and node not in inside:
+            yield lost_return_value.finding(
+                source.location(node),
+                f"{main.function}() is None here: @hydra.main throws the returned value away",
+                "use the value inside the function, or write it to a file",
+            )
+
+
+def _returns_value(function: ast.AST) -> bool:
+    return any(
+        isinstance(node, ast.Return)
+        and node.value is not None
+        and not (isinstance(node.value, ast.Constant) and node.value.value is None)
+        for node in ast.walk(function)
+    )
+
+
+_CONFIGURES = re.compile(r"basicConfig|addHandler|dictConfig|fileConfig|Handler\(|loguru|structlog")
+_LOGS = frozenset("debug info warning error critical exception log".split())
+
+
+@rule(
+    "ES326",
+    "bare-log-lines",
+    Severity.WARNING,
+    "log lines come out as Hydra's own, without level and logger",
+    bad={"train.py": [(_MAIN, f'{_MAIN}    import logging\n    logging.getLogger(__name__).info("start")\n')]},
+    good={
+        "train.py": [
+            (
+                _MAIN,
+                f'{_MAIN}    import logging\n    logging.basicConfig(level="INFO", force=True)\n'
+                '    logging.getLogger(__name__).info("start")\n',
+            )
+        ]
+    },
+    hydra="accepts",
+)
+def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
+    """`override hydra/job_logging: none` leaves Hydra's own handler in place: `[2026-11-23 15:45:33,770][HYDRA] text`
+    is all that is printed of `log.info("text")`, level and name of the logger are lost.
+    """
+    source = entry_source(context)
+    if source is None or not re.search(r"hydra/job_logging:\s*[\"']?none\b", context.primary.text_or_empty):
+        return
+    if "import logging" not in "\n".join(source.lines):
+        return
+    if _CONFIGURES.search(context.code):
+        return
+    loggers = {"logging"} | {
+        target.id
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is_get_logger(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(source.tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LOGS):
+            continue
+        owner = node.func.value
+        if (isinstance(owner, ast.Name) and owner.id in loggers) or (
+            isinstance(owner, ast.Call) and _is_get_logger(owner)
+        ):
+            yield bare_log_lines.finding(
+                source.location(node),
+                "with hydra/job_logging: none this line loses its level and its logger's name",
+                "call logging.basicConfig(level=logging.INFO, force=True) at the top of main()",
+            )
+            return
+
+
+def _is_get_logger(node: ast.Call) -> bool:
+    function = node.func
+    name = (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+    return name == "getLogger"

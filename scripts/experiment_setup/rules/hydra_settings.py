@@ -1,0 +1,485 @@
+"""Rules about the `hydra:` block of the primary config: what litters, overwrites, or works in one mode only."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig
+
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.schema import UNSET
+
+_SUBDIR = "  output_subdir: null\n"
+_CHDIR = "    chdir: false\n"
+_RUN = "  run:\n    dir: .\n"
+
+
+def hydra_block(context: ExperimentContext) -> dict[str, Any]:
+    """The `hydra:` block as plain dicts; {} where there is none or the file does not parse."""
+    block = _content(context).get("hydra")
+    return {str(key): value for key, value in block.items()} if isinstance(block, dict) else {}
+
+
+def _content(context: ExperimentContext) -> dict[Any, Any]:
+    found = entries.content(context.primary) if context.experiment.config_file.is_file() else None
+    return found if isinstance(found, dict) else {}
+
+
+_UNGIVEN = object()
+
+
+def setting(context: ExperimentContext, *path: str) -> Any:
+    """The value of a Hydra setting in the primary config, or `_UNGIVEN`."""
+    value: Any = hydra_block(context)
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return _UNGIVEN
+        value = value[step]
+    return value
+
+
+def _at(context: ExperimentContext, *path: str) -> Location:
+    return context.primary.value(["hydra", *path])
+
+
+def _node(context: ExperimentContext, *path: str) -> yaml.Node | None:
+    node: yaml.Node | None = context.primary.root
+    for step in ("hydra", *path):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        node = next((value for key, value in pairs if key.value == step), None)
+    return node
+
+
+def _rewrite(context: ExperimentContext, path: Sequence[str], text: str) -> tuple[Edit, ...]:
+    node = _node(context, *path)
+    return entries.replace(node, text) if isinstance(node, yaml.ScalarNode) and node.value else ()
+
+
+def _is_here(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and os.path.normpath(value) == "."
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether a folder is the same in every run."""
+    return isinstance(value, str) and "${" not in value
+
+
+def _from_elsewhere(context: ExperimentContext) -> bool:
+    """Whether Hydra's settings may come from a config that the defaults list names (`- hydra: default`)."""
+    return re.search(r"^\s*-\s*(?:override\s+)?/?hydra\s*:", context.primary.text_or_empty, re.MULTILINE) is not None
+
+
+@rule(
+    "ES401",
+    "config-overwritten",
+    Severity.ERROR,
+    "Hydra writes its files over config.yaml",
+    bad={"config.yaml": [(_SUBDIR, "  output_subdir: .\n")]},
+    good={},
+    hydra="accepts",
+)
+def config_overwritten(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra saves config.yaml, hydra.yaml and overrides.yaml in run.dir/output_subdir. With `.` for both, started from
+    the experiment's folder, the first run replaces config.yaml by its own output: defaults list and comments are gone.
+    """
+    if _is_here(setting(context, "output_subdir")) and _is_here(setting(context, "run", "dir")):
+        yield config_overwritten.finding(
+            _at(context, "output_subdir"),
+            "output_subdir and run.dir are both '.': a run overwrites config.yaml with Hydra's copy",
+            "write output_subdir: null",
+            edits=_rewrite(context, ["output_subdir"], "null"),
+        )
+
+
+@rule(
+    "ES402",
+    "output-subdir-text",
+    Severity.ERROR,
+    "a word that is meant as null makes a folder of that name",
+    bad={"config.yaml": [(_SUBDIR, "  output_subdir: None\n")]},
+    good={},
+    hydra="accepts",
+)
+def output_subdir_text(context: ExperimentContext) -> Iterator[Finding]:
+    """`None`, `"null"` and `false` are text to this setting: each run makes a folder ./None, ./null or ./False."""
+    value = setting(context, "output_subdir")
+    if value is False or (isinstance(value, str) and value.strip().lower() in ("none", "null", "false", "no", "off")):
+        yield output_subdir_text.finding(
+            _at(context, "output_subdir"),
+            f"output_subdir: {value!r} makes a folder ./{value}",
+            "write output_subdir: null (without quotes)",
+            edits=_rewrite(context, ["output_subdir"], "null"),
+        )
+
+
+@rule(
+    "ES403",
+    "hydra-folder-overwritten",
+    Severity.WARNING,
+    "every run overwrites the .hydra folder of the one before",
+    bad={"config.yaml": [(_SUBDIR, "")]},
+    good={},
+    hydra="accepts",
+)
+def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra saves each run's config in run.dir/.hydra. Where run.dir is always the same, only the last run's is left,
+    beside the code, and looks as if it were the record of all.
+    """
+    subdir, run = setting(context, "output_subdir"), setting(context, "run", "dir")
+    if _is_fixed(run) and (subdir is _UNGIVEN or subdir == ".hydra"):
+        yield hydra_folder_overwritten.finding(
+            _at(context, "run", "dir") if subdir is _UNGIVEN else _at(context, "output_subdir"),
+            f"every run overwrites {os.path.normpath(f'{run}/.hydra')}/ with its own config",
+            "write output_subdir: null under hydra:, and save the config beside the results",
+        )
+
+
+@rule(
+    "ES404",
+    "stray-output-folders",
+    Severity.WARNING,
+    "every run leaves a folder outputs/DATE/TIME",
+    bad={"config.yaml": [(_RUN, "")]},
+    good={},
+    hydra="accepts",
+)
+def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
+    """Without `hydra.run.dir` each run makes outputs/DATE/TIME where it is started, although the code writes elsewhere.
+
+    Nothing is said where the code uses that folder (HydraConfig, `${hydra:runtime.output_dir}`, chdir).
+    """
+    main = context.schema.main
+    if setting(context, "run", "dir") is not _UNGIVEN or main is None or _from_elsewhere(context):
+        return
+    if main.version_base is UNSET or main.version_base == "1.1" or setting(context, "job", "chdir") is True:
+        return
+    if not context.groups or re.search(r"runtime|HydraConfig|get_original_cwd", context.code):
+        return
+    if "hydra:runtime" in context.primary.text_or_empty:
+        return
+    yield stray_output_folders.finding(
+        context.primary.key(["hydra", "run"]),
+        "every run leaves a folder outputs/DATE/TIME that the code does not use",
+        "write under hydra: run: {dir: .}, output_subdir: null",
+    )
+
+
+@rule(
+    "ES405",
+    "stray-log-file",
+    Severity.INFO,
+    "every run appends to a log file beside the code",
+    bad={"config.yaml": [("  - override hydra/job_logging: none\n", "")]},
+    good={},
+    hydra="accepts",
+)
+def stray_log_file(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra's default logging writes run.dir/train.log. With `run.dir: .` all runs share it, beside the code."""
+    if not _is_here(setting(context, "run", "dir")) or _from_elsewhere(context):
+        return
+    if "job_logging" in context.primary.text_or_empty or context.experiment.entry is None:
+        return
+    yield stray_log_file.finding(
+        context.primary.key(["defaults"]),
+        f"every run appends to ./{context.experiment.entry.stem}.log",
+        "end the defaults list with - override hydra/job_logging: none",
+    )
+
+
+@rule(
+    "ES406",
+    "chdir-moves-outputs",
+    Severity.WARNING,
+    "relative paths mean another folder in every run",
+    bad={"config.yaml": [(_CHDIR, "    chdir: true\n"), (_RUN, "  run:\n    dir: runs/${now:%H%M%S}\n")]},
+    good={},
+    hydra="accepts",
+)
+def chdir_moves_outputs(context: ExperimentContext) -> Iterator[Finding]:
+    """`job.chdir: true` starts main() in run.dir: `output/001-baseline` is then runs/…/output/001-baseline, and data
+    is looked for there as well. Absolute paths and `hydra.utils.to_absolute_path` are not touched.
+    """
+    run = setting(context, "run", "dir")
+    if setting(context, "job", "chdir") is not True or _is_here(run):
+        return
+    config = context.composition().config
+    if config is None or re.search(r"to_absolute_path|get_original_cwd|runtime\.cwd|__file__", context.code):
+        return
+    relative = [key for key, value in _strings(config) if _is_relative_folder(key, value)]
+    if relative:
+        yield chdir_moves_outputs.finding(
+            _at(context, "job", "chdir"),
+            f"with chdir: true {', '.join(relative)} {'lies' if len(relative) == 1 else 'lie'} inside run.dir",
+            "write chdir: false, or make the paths absolute",
+        )
+
+
+def _strings(config: DictConfig) -> Iterator[tuple[str, str]]:
+    for group in config:
+        node = config._get_node(group)
+        if isinstance(node, DictConfig) and not node._is_none() and not node._is_missing():
+            for key in node:
+                child: Any = node._get_node(key)
+                value = child._value() if child is not None and not isinstance(child, DictConfig) else None
+                if isinstance(value, (str, os.PathLike)):
+                    yield f"{group!s}.{key!s}", str(value)
+
+
+def _is_relative_folder(key: str, value: str) -> bool:
+    named = re.search(r"(^|_)(dir|path|folder|root)$", key.rpartition(".")[2])
+    return (
+        named is not None
+        and not PurePath(value).is_absolute()
+        and not value.startswith(("$", "~"))
+        and "://" not in value
+    )
+
+
+@rule(
+    "ES407",
+    "chdir-null",
+    Severity.WARNING,
+    "Hydra 1.4 refuses chdir: null",
+    bad={"config.yaml": [(_CHDIR, "    chdir: null\n")]},
+    good={},
+    hydra="differs",
+)
+def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
+    """Up to 1.3 null means "as version_base says"; in Hydra 1.4 the setting is a plain bool."""
+    if setting(context, "job", "chdir") is None:
+        yield chdir_null.finding(
+            _at(context, "job", "chdir"),
+            "chdir: null is refused by Hydra 1.4",
+            "write chdir: false",
+            edits=_rewrite(context, ["job", "chdir"], "false"),
+        )
+
+
+@rule(
+    "ES408",
+    "job-number-in-run-dir",
+    Severity.ERROR,
+    "run.dir needs a number that only sweeps have",
+    bad={"config.yaml": [(_RUN, "  run:\n    dir: out/${hydra.job.num}\n")]},
+    good={},
+    hydra="accepts",
+)
+def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
+    """`hydra.job.num` and `hydra.job.id` exist in a multirun only: a single run fails before main() is called."""
+    run = setting(context, "run", "dir")
+    found = re.search(r"hydra[.:]job\.(num|id)", run) if isinstance(run, str) else None
+    if found:
+        yield job_number_in_run_dir.finding(
+            _at(context, "run", "dir"),
+            f"run.dir uses hydra.job.{found[1]}, which a single run does not have",
+            "use it in hydra.sweep.subdir; run.dir can have ${now:%Y%m%d-%H%M%S} or ${hydra.runtime.choices.exp}",
+        )
+
+
+@rule(
+    "ES409",
+    "sweep-folders",
+    Severity.WARNING,
+    "the folders of a sweep's jobs lie beside the code, or are one and the same",
+    bad={"config.yaml": [(_RUN, f"{_RUN}  sweep:\n    dir: .\n")]},
+    good={
+        "config.yaml": [
+            (_RUN, f"{_RUN}  sweep:\n    dir: output/multirun/${{now:%Y%m%d-%H%M%S}}\n    subdir: ${{hydra.job.num}}\n")
+        ]
+    },
+    hydra="accepts",
+)
+def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
+    """`sweep.dir: .` leaves 0/, 1/ … and multirun.yaml beside train.py, each sweep over the last; a `sweep.subdir`
+    without the job's number gives all jobs one folder.
+    """
+    folder, subdir = setting(context, "sweep", "dir"), setting(context, "sweep", "subdir")
+    advice = "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'}"
+    if _is_here(folder):
+        yield sweep_folders.finding(
+            _at(context, "sweep", "dir"), "a sweep leaves 0/, 1/, … and multirun.yaml beside the code", advice
+        )
+    elif _is_fixed(subdir):
+        yield sweep_folders.finding(
+            _at(context, "sweep", "subdir"), f"all jobs of a sweep get the same folder {subdir!r}", advice
+        )
+
+
+@rule(
+    "ES410",
+    "sweep-of-a-number",
+    Severity.ERROR,
+    "the sweeper takes the option for a number",
+    bad={"config.yaml": [(_RUN, f"{_RUN}  sweeper:\n    params:\n      exp: 001\n")]},
+    good={"config.yaml": [(_RUN, f"{_RUN}  sweeper:\n    params:\n      exp: 001,002\n")]},
+    hydra="accepts",
+)
+def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
+    """`exp: 001` under sweeper.params is the int 1 to YAML, and a list is not what the sweeper reads: `-m` ends in a
+    traceback. Options are one string, separated by commas.
+    """
+    params = setting(context, "sweeper", "params")
+    for group in context.groups if isinstance(params, dict) else ():
+        value = params.get(group)
+        if isinstance(value, (int, float, list)):
+            what = "a list" if isinstance(value, list) else f"the number {value}"
+            names = list(context.options.get(group, {}))
+            example = ",".join(names[:2]) or "001,002"
+            yield sweep_of_a_number.finding(
+                _at(context, "sweeper", "params", group),
+                f"{group} is {what} here, not a string of options",
+                f'write {group}: "{example}"',
+            )
+
+
+_ONLY_HYDRA = frozenset("run job sweep sweeper launcher output_subdir searchpath job_logging hydra_logging".split())
+
+
+@rule(
+    "ES411",
+    "lost-indentation",
+    Severity.ERROR,
+    "settings of Hydra that do not stand under hydra:",
+    bad={
+        "config.yaml": [
+            (_SUBDIR + "  job:\n" + _CHDIR + _RUN, "output_subdir: null\njob:\n  chdir: false\nrun:\n  dir: .\n")
+        ]
+    },
+    good={},
+    hydra="fails",
+    hides=("ES129", "ES404"),
+)
+def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
+    """`hydra:` with nothing under it ends in a traceback; with some of its settings at the margin, Hydra takes those
+    for values of the config and runs with its own.
+    """
+    config = _content(context)
+    astray = [str(key) for key in config if key in _ONLY_HYDRA and not context.reading.reads((str(key),))]
+    empty = "hydra" in config and config["hydra"] is None
+    if not empty and ("hydra" not in config or not astray or any(key in context.groups for key in astray)):
+        return
+    yield lost_indentation.finding(
+        context.primary.key(["hydra"] if empty else [astray[0]]),
+        f"{', '.join(astray)} {'stands' if len(astray) == 1 else 'stand'} beside hydra:, not under it"
+        if astray
+        else "hydra: has no settings, which Hydra does not survive",
+        "indent the lines by two spaces" if astray else "remove the line, or give it settings",
+    )
+
+
+@rule(
+    "ES412",
+    "environment-variable-in-defaults",
+    Severity.WARNING,
+    "Hydra 1.4 does not resolve environment variables in a defaults list",
+    bad={"config.yaml": [("  - env: default\n", "  - env: ${oc.env:MACHINE,default}\n")]},
+    good={},
+    hydra="differs",
+)
+def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Finding]:
+    """`- env: ${oc.env:MACHINE,default}` works up to Hydra 1.3 and fails in 1.4. `env=local` on the command line works
+    in both.
+    """
+    if "${oc." not in context.primary.text_or_empty:
+        return
+    for entry in entries.entries(context.primary):
+        found = re.search(r"\$\{oc\.[^}]*\}", str(entry.option or ""))
+        if found:
+            steps = [next(iter(entry.value))] if isinstance(entry.value, dict) else []
+            yield environment_variable_in_defaults.finding(
+                context.primary.value(["defaults", entry.index, *steps]),
+                f"{found[0]} in a defaults list does not work with Hydra 1.4",
+                f"name an option, and pass {entry.group or 'GROUP'}=… on the command line",
+            )
+
+
+_LOGGING = ("default", "disabled", "none", "stdout", "colorlog")
+_HYDRA_GROUPS: dict[str, tuple[str, ...]] = {  # hydra/conf/hydra, and the plugins on PyPI
+    "job_logging": _LOGGING,
+    "hydra_logging": (*_LOGGING, "hydra_debug"),
+    "launcher": ("basic", "joblib", "submitit_local", "submitit_slurm", "ray", "ray_aws", "rq"),
+    "sweeper": ("basic", "optuna", "ax", "nevergrad", "explicit"),
+    "help": ("default",),
+    "hydra_help": ("default",),
+    "output": ("default",),
+    "env": ("default",),
+}
+
+
+@rule(
+    "ES414",
+    "unknown-hydra-group",
+    Severity.ERROR,
+    "Hydra has no such group or option of its own",
+    bad={"config.yaml": [("hydra/job_logging: none", "hydra/joblogging: none")]},
+    good={},
+    hydra="fails",
+)
+def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
+    """`override hydra/GROUP: OPTION` chooses among Hydra's own configs, such as hydra/job_logging: none."""
+    if context.composition().failure is None:
+        return
+    for entry in entries.entries(context.primary):
+        home, _, group = (entry.group or "").lstrip("/").partition("/")
+        if home != "hydra" or not group or not isinstance(entry.value, dict):
+            continue
+        key = next(iter(entry.value))
+        known = _HYDRA_GROUPS.get(group)
+        own = context.experiment.group_dir(f"hydra/{group}")
+        if known is None and "/" not in group and group != "callbacks" and not own.is_dir():
+            yield unknown_hydra_group.finding(
+                context.primary.key(["defaults", entry.index, key]),
+                f"Hydra has no group hydra/{group}",
+                _write("hydra/", did_you_mean(group, _HYDRA_GROUPS), _HYDRA_GROUPS),
+            )
+        elif known and entry.option and entry.option not in known and not (own / f"{entry.option}.yaml").exists():
+            if group in ("launcher", "sweeper") and not did_you_mean(entry.option, known):
+                continue  # a plugin of their own
+            yield unknown_hydra_group.finding(
+                context.primary.value(["defaults", entry.index, key]),
+                f"hydra/{group} has no option {entry.option!r}",
+                _write("", did_you_mean(entry.option, known), known),
+            )
+
+
+def _write(prefix: str, guess: str | None, known: Iterable[str]) -> str:
+    return f"write {prefix}{guess}" if guess else f"there is: {', '.join(sorted(known))}"
+
+
+@rule(
+    "ES413",
+    "sweep-without-folder",
+    Severity.INFO,
+    "sweeps are configured, but where their jobs write is not",
+    bad={"config.yaml": [(_RUN, f'{_RUN}  sweeper:\n    params:\n      exp: "001"\n')]},
+    good={
+        "config.yaml": [
+            (
+                _RUN,
+                f'{_RUN}  sweep:\n    dir: multirun/${{now:%H%M%S}}\n  sweeper:\n    params:\n      exp: "001"\n',
+            )
+        ]
+    },
+    hydra="accepts",
+)
+def sweep_without_folder(context: ExperimentContext) -> Iterator[Finding]:
+    """Without `hydra.sweep.dir` each job leaves a folder multirun/DATE/TIME/N where the sweep is started."""
+    mode = setting(context, "mode")
+    if setting(context, "sweep", "dir") is not _UNGIVEN:
+        return
+    for path in (["sweeper", "params"], ["mode"]):
+        if setting(context, *path) is not _UNGIVEN and (path != ["mode"] or str(mode).upper() == "MULTIRUN"):
+            yield sweep_without_folder.finding(
+                context.primary.key(["hydra", *path]),
+                "the jobs of a sweep leave folders multirun/DATE/TIME/N",
+                "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'} under hydra:",
+            )
+            return

@@ -1,0 +1,358 @@
+"""Rules about whether a parameter set or an environment inherits its dataclass, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import yaml
+
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules import entries, parents
+from experiment_setup.rules.base import ExperimentContext, Option, rule
+from experiment_setup.rules.entries import HERE, SELF
+from experiment_setup.source import Document
+
+_LIST = "defaults:\n  - default@_here_\n"
+
+
+@rule(
+    "ES101",
+    "schema-not-inherited",
+    Severity.ERROR,
+    "the file does not inherit the dataclass, so that fields and type checks vanish",
+    bad={"exp/001.yaml": "learning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def schema_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
+    """`exp=001` takes the place of `exp: default`: without `default@_here_` the dataclass is not part of the config.
+
+    Hydra says nothing: the fields that the file does not set are gone, keys with typos are accepted, and types are
+    not checked. The same goes for an empty file, one with only comments, `defaults: []`, and a list at the top. It is
+    a warning where the file repeats every field, so that only the checks are lost. Where config.yaml lists the whole
+    schema first (`- config_schema`), the dataclass is there anyway and nothing is reported.
+    """
+    lost = [option for option in context.all_options() if entries.fields_lost(context, option) is not None]
+    if not lost:
+        return
+    explained = {finding.location.path for other in _CAUSES for finding in other.check(context)}
+    paths = {option.config_path for option in lost}
+    for option in lost:
+        above = entries.lineage(context.options[option.group], option.name)[1:]
+        if option.path in explained or any(f"{option.group}/{name}" in paths for name in above):
+            continue
+        yield _not_inherited(context, option, entries.fields_lost(context, option) or [])
+
+
+def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence[str]) -> Finding:
+    found, registration = context.config_class(option.group), context.registration(option.group)
+    assert found is not None
+    assert registration is not None
+    default = f"{registration.name}@{HERE}"
+    fields = [field.name for field in found.fields]
+    keys = entries.own_keys(option.document)
+    unknown = [key for key in keys if key not in fields]
+    if missing:
+        shown = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
+        effect = f"{len(missing)} of {len(fields)} fields vanish ({shown})"
+    else:
+        effect = "types and unknown keys are not checked"
+    help_ = f"begin the file with `defaults:` and `- {default}`"
+    if isinstance(entries.content(option.document), list):
+        help_ = f"the file holds a list: write `defaults:` above `- {default}`, and `key: value` lines below it"
+    if unknown:
+        guesses = {key: did_you_mean(key, fields) for key in unknown}
+        said = [f"{key} (did you mean {guess}?)" if guess else key for key, guess in guesses.items()]
+        help_ += f"; no field of {found.name}: {', '.join(said)}"
+    where = option.document.key(["defaults"]) if option.document.has(["defaults"]) else Location(option.path)
+    return schema_not_inherited.finding(
+        where,
+        f"{option.config_path} does not inherit {default}: {effect}",
+        help_,
+        edits=_insert_default(option, default),
+        safe=not unknown,
+        severity=None if missing else Severity.WARNING,
+    )
+
+
+def _insert_default(option: Option, default: str) -> tuple[Edit, ...]:
+    document = option.document
+    text, root = document.text_or_empty, document.root
+    end = entries.newline(text)
+    block = f"defaults:{end}  - {default}{end}"
+    if root is None:
+        gap = end if text and not text.endswith(("\n", "\r", "\ufeff")) else ""
+        return (Edit(len(text), len(text), gap + block),)
+    if isinstance(root, yaml.ScalarNode) and entries.own_keys(document) == [] and not root.value.strip("~nul"):
+        return (Edit(root.start_mark.index, root.end_mark.index, block.rstrip()),)
+    if not isinstance(root, yaml.MappingNode) or root.flow_style or not root.value:
+        return ()
+    listed = next((value for key, value in root.value if key.value == "defaults"), None)
+    if listed is None:
+        first = root.value[0][0].start_mark
+        start = entries.line_start(text, first.index)
+        return (Edit(start, start, block + end),) if first.index == start else ()
+    if isinstance(listed, yaml.SequenceNode) and not listed.value:
+        start = len(text[: listed.start_mark.index].rstrip(" "))
+        return (Edit(start, listed.end_mark.index, f"{end}  - {default}"),)
+    if isinstance(listed, yaml.SequenceNode) and not listed.flow_style:
+        start = entries.line_start(text, listed.start_mark.index)
+        return (Edit(start, start, f"{' ' * listed.start_mark.column}- {default}{end}"),)
+    return ()
+
+
+@rule(
+    "ES104",
+    "misspelled-defaults",
+    Severity.ERROR,
+    "a key that was meant to be `defaults`",
+    bad={"exp/001.yaml": "default:\n  - default@_here_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def misspelled_defaults(context: ExperimentContext) -> Iterator[Finding]:
+    """Only the key `defaults` is a defaults list; `default:` or `Defaults:` is a parameter like any other."""
+    documents = [(option.document, option.group) for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.append((context.primary, ""))
+    for document, group in documents:
+        keys = entries.own_keys(document)
+        config = entries.content(document)
+        if not isinstance(config, dict) or "defaults" in config:
+            continue
+        found = context.config_class(group) if group else None
+        for key in keys:
+            near = key.lower() in ("default", "defaults") or did_you_mean(key, ["defaults"]) is not None
+            if not near or (found and found.field(key)) or not _is_defaults_list(config.get(key)):
+                continue
+            written = next((k for k, _ in document.root.value if k.value == key), None) if document.root else None
+            yield misspelled_defaults.finding(
+                document.key([key]),
+                f"`{key}:` is not `defaults:`, so nothing is inherited",
+                "write defaults:",
+                edits=entries.replace(written, "defaults") if written is not None else (),
+            )
+
+
+def _is_defaults_list(value: Any) -> bool:
+    if isinstance(value, str):
+        return HERE in value
+    return (
+        isinstance(value, list)
+        and all(isinstance(item, (str, dict)) for item in value)
+        and any(item == SELF or isinstance(item, dict) or "@" in item for item in value)
+    )
+
+
+@rule(
+    "ES105",
+    "package-header",
+    Severity.ERROR,
+    "a `# @package` header moves the file's content away from its group",
+    bad={"exp/001.yaml": f"# @package _group_\n{_LIST}\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def package_header(context: ExperimentContext) -> Iterator[Finding]:
+    """The content of exp/001.yaml belongs at `exp`, and that is where Hydra puts it without a header.
+
+    In a header `_here_` and `_group_` are no keywords but names of a key; `_global_` puts the keys beside `exp`. It is
+    reported where the group is a dataclass, which the header pulls the file away from.
+    """
+    for option in context.all_options():
+        package = _header_package(option.document)
+        if package in (None, option.group):
+            continue
+        if package in (HERE, "_group_", "_name_") or entries.breaks(context, option):
+            place = f"puts {option.config_path} at `{package}`, not at `{option.group}`"
+            yield _header_finding(option.document, place)
+    if context.experiment.config_file.is_file():
+        package = _header_package(context.primary)
+        if package not in (None, "_global_") and context.composition().failure:
+            yield _header_finding(context.primary, f"puts the whole config at `{package}`")
+
+
+def _header_package(document: Document) -> str | None:
+    header = document.header if "@package" in document.text_or_empty[:512] else None
+    return header.split()[-1] if header else None
+
+
+def _header_finding(document: Document, effect: str) -> Finding:
+    text, header = document.text, document.header or ""
+    start = text.index(header)
+    rest = text[start + len(header) :]
+    end = start + len(header) + (2 if rest.startswith("\r\n") else 1 if rest else 0)
+    return package_header.finding(
+        Location(document.path, text.count("\n", 0, start) + 1),
+        f"`{header}` {effect}",
+        "delete the line",
+        edits=(Edit(entries.line_start(text, start), end, ""),),
+    )
+
+
+@rule(
+    "ES113",
+    "defaults-not-a-list",
+    Severity.ERROR,
+    "`defaults` is not a list",
+    bad={"exp/001.yaml": "defaults: default@_here_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="fails",
+)
+def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
+    """Each entry needs a line with `- ` in front; Hydra ends with a traceback."""
+    documents = [(option.document, f"- default@{HERE}") for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.append((context.primary, "- exp: default"))
+    for document, entry in documents:
+        config = entries.content(document)
+        if not isinstance(config, dict) or "defaults" not in config or isinstance(config["defaults"], list):
+            continue
+        value = config["defaults"]
+        kind = "empty" if value is None else "a mapping" if isinstance(value, dict) else f"the text {str(value)!r}"
+        yield defaults_not_a_list.finding(
+            document.value(["defaults"]) if value is not None else document.key(["defaults"]),
+            f"`defaults` is {kind}, not a list",
+            f"put `- ` before each entry, as in `{entry}`",
+            edits=_as_list(document, value),
+        )
+
+
+def _as_list(document: Document, value: Any) -> tuple[Edit, ...]:
+    root = document.root
+    node = next((v for k, v in root.value if k.value == "defaults"), None) if root is not None else None
+    end = entries.newline(document.text)
+    if isinstance(node, yaml.ScalarNode) and isinstance(value, str) and node.start_mark.line == node.end_mark.line:
+        key_line = document.key(["defaults"]).line - 1
+        if node.start_mark.line > key_line:
+            return (Edit(node.start_mark.index, node.start_mark.index, "- "),)
+        start = len(document.text[: node.start_mark.index].rstrip(" "))
+        return (Edit(start, node.start_mark.index, f"{end}  - "),)
+    if not isinstance(node, yaml.MappingNode) or node.flow_style or node.start_mark.column == 0:
+        return ()
+    if any(child.start_mark.line != key.start_mark.line for key, child in node.value):
+        return ()
+    return tuple(Edit(key.start_mark.index, key.start_mark.index, "- ") for key, _ in node.value)
+
+
+@rule(
+    "ES106",
+    "self-before-parent",
+    Severity.ERROR,
+    "`_self_` stands before a parent that overwrites the file's own values",
+    bad={"exp/001.yaml": "defaults:\n  - _self_\n  - default@_here_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def self_before_parent(context: ExperimentContext) -> Iterator[Finding]:
+    """A defaults list is merged from top to bottom and `_self_` is the file itself: what follows it wins."""
+    for option, found in entries.each(context):
+        at = next((entry for entry in found if entry.is_self), None)
+        after = [name for entry, name in entries.parents(option) if at and entry.index > at.index]
+        if at is None or not after or sum(entry.is_self for entry in found) > 1:
+            continue
+        given = {key for name in after for key in _keys(context, option.group, name)}
+        beaten = [key for key in entries.own_keys(option.document) if key in given and _changed(context, option, key)]
+        if beaten:
+            yield self_before_parent.finding(
+                entries.place(option, at),
+                f"{', '.join(after)} overwrites what {option.config_path} sets: {', '.join(beaten)}",
+                "move _self_ to the end of the list, or leave it out",
+                edits=entries.remove_item(option.document, at.index),
+            )
+
+
+def _keys(context: ExperimentContext, group: str, name: str) -> set[str]:
+    """The keys that `group/name` and its parents set."""
+    options = context.options[group]
+    keys: set[str] = set()
+    for known in entries.lineage(options, name):
+        stored = context.schema.registration(group, known)
+        if stored and stored.config_class:
+            keys.update(field.name for field in stored.config_class.fields)
+        if known in options:
+            keys.update(entries.own_keys(options[known].document))
+    return keys
+
+
+def _changed(context: ExperimentContext, option: Option, key: str) -> bool:
+    """Whether the composed value of a key is another than the file's."""
+    own = entries.content(option.document)
+    composed = context.composed(option).container.get(option.group)
+    return isinstance(own, dict) and isinstance(composed, dict) and _differs(own[key], composed.get(key))
+
+
+def _differs(mine: Any, composed: Any) -> bool:
+    if isinstance(mine, dict) and isinstance(composed, dict):
+        return any(_differs(value, composed.get(key)) for key, value in mine.items())
+    return str(mine) != str(composed)
+
+
+@rule(
+    "ES107",
+    "parent-reset",
+    Severity.ERROR,
+    "a later parent resets what an earlier one sets",
+    bad={"exp/002.yaml": "defaults:\n  - 001@_here_\n  - default@_here_\n\nbatch_size: 8\n"},
+    good={"exp/002.yaml": "defaults:\n  - 001@_here_\n\nbatch_size: 8\n"},
+    hydra="accepts",
+    run="exp=002",
+)
+def parent_reset(context: ExperimentContext) -> Iterator[Finding]:
+    """Parents are merged in order, each with all that it inherits itself.
+
+    After `001@_here_`, the entry `default@_here_` (or another set that inherits it) sets every field back to its
+    default, and 001 might as well not be there.
+    """
+    for option, _ in entries.each(context):
+        named = entries.parents(option)
+        for position, (entry, name) in enumerate(named):
+            for earlier in dict.fromkeys(above for _, above in named[:position]):
+                reset = _reset_keys(context, option.group, earlier, name)
+                if not reset:
+                    continue
+                redundant = name in entries.lineage(context.options[option.group], earlier)
+                shown = ", ".join(sorted(reset))
+                yield parent_reset.finding(
+                    entries.place(option, entry),
+                    f"{name} comes after {earlier} and resets what {earlier} sets: {shown}",
+                    f"remove this entry: {earlier} inherits {name} already"
+                    if redundant
+                    else f"inherit from one of {earlier} and {name}, and write the other's values into this file",
+                    edits=entries.remove_item(option.document, entry.index) if redundant else (),
+                )
+                break
+
+
+def _reset_keys(context: ExperimentContext, group: str, earlier: str, later: str) -> set[str]:
+    """What `earlier` sets by itself and a shared ancestor, merged again by `later`, sets back."""
+    options = context.options[group]
+    first, second = entries.lineage(options, earlier), entries.lineage(options, later)
+    shared = [name for name in second if name in first]
+    if not shared or earlier in second:
+        return set()
+    own = {key for name in first if name not in second and name in options for key in _own(options[name])}
+    restored = {key for name in shared for key in _keys(context, group, name)}
+    meant = {key for name in second if name not in first and name in options for key in _own(options[name])}
+    return (own & restored) - meant
+
+
+def _own(option: Option) -> list[str]:
+    return entries.own_keys(option.document)
+
+
+# Rules whose findings say why a file does not inherit the schema.
+_CAUSES = (
+    parents.misspelled_here,
+    parents.lands_elsewhere,
+    misspelled_defaults,
+    package_header,
+    parents.entry_is_no_text,
+    parents.inheritance_cycle,
+    parents.parent_not_found,
+    parents.group_chosen_in_option,
+    defaults_not_a_list,
+    parents.stray_colon,
+)

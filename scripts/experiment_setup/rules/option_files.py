@@ -1,0 +1,419 @@
+"""Rules about what stands in a parameter set or environment, where it belongs, and how its file is called."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.location import Location
+from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext, Option, rule
+from experiment_setup.rules.yaml_text import at_offset, declared, dotted, leaves, schema, values
+
+_LIST = "defaults:\n  - default@_here_\n\n"
+_DICT_FIELD = [
+    ("    notes: str", "    opt: dict[str, float] = field(default_factory=lambda: {'lr': 0.1})\n    notes: str")
+]
+
+
+@rule(
+    "ES212",
+    "near-miss-key",
+    Severity.WARNING,
+    "a new key in a dict that is one letter away from an inherited one",
+    bad={"train.py": _DICT_FIELD, "exp/001.yaml": f"{_LIST}opt:\n  lrr: 0.5\n"},
+    good={"train.py": _DICT_FIELD, "exp/001.yaml": f"{_LIST}opt:\n  lr: 0.5\n"},
+    hydra="accepts",
+)
+def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
+    """A field of type dict, and any config without a dataclass, takes every key: a typo is merged in beside the right
+    one, which keeps its value. A nested dataclass refuses it."""
+    for option in context.all_options():
+        own = values(option.document)
+        root = schema(context, option.group)
+        if root is not None and not any(isinstance(value, dict) for value in own.values()):
+            continue  # the dataclass refuses it
+        named = [name for _, name in entries.parents(option)]
+        if len(named) == 1:
+            yield from _near_misses(option, own, _composed_parent(context, option.group, named[0]), (), root)
+
+
+def _near_misses(
+    option: Option, own: dict[Any, Any], above: Any, path: tuple[str, ...], root: DictConfig | None
+) -> Iterator[Finding]:
+    if not isinstance(above, dict):
+        return
+    free = root is None or OmegaConf.get_type(declared(root, path)) is dict
+    known = [str(key) for key in above]
+    for key, value in ((str(key), value) for key, value in own.items()):
+        if key in known:
+            if isinstance(value, dict):
+                yield from _near_misses(option, value, above.get(key), (*path, key), root)
+            continue
+        guess = (
+            next((name for name in known if name not in own and _one_letter_away(key, name)), None) if free else None
+        )
+        if guess:
+            yield near_miss_key.finding(
+                option.document.key((*path, key)),
+                f"{dotted((*path, key))} is a new key beside the inherited {guess!r}",
+                f"write {guess}: (or ignore this, if both are meant)",
+            )
+
+
+def _one_letter_away(one: str, other: str) -> bool:
+    """Whether two words differ by one letter left out, added, changed or swapped with the next; digits do not count."""
+    if one.lower() == other.lower():
+        return True
+    short, long = sorted((one, other), key=len)
+    if len(short) < 2 or len(long) - len(short) > 1 or re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
+        return False
+    at = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
+    if len(short) < len(long):
+        return short[at:] == long[at + 1 :] and not long[at].isdigit() and long[at] != "_"
+    if len(short) < 4:
+        return False
+    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
+    return swapped or (short[at + 1 :] == long[at + 1 :] and not (short[at] + long[at]).isdigit() and at > 0)
+
+
+@rule(
+    "ES213",
+    "value-is-inherited",
+    Severity.INFO,
+    "the value is the one that the file inherits anyway",
+    bad={"exp/001.yaml": f"{_LIST}seed: 42\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}seed: 7\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
+    """A parameter set says what differs. A repeated default hides that, and stays when the default changes."""
+    for option in context.all_options():
+        found = entries.entries(option.document)
+        named = entries.parents(option)
+        if len(named) != 1 or len(found) > 2 or (len(found) == 2 and not found[1].is_self):
+            continue
+        mine = context.composed(option).container.get(option.group)
+        above = _composed_parent(context, option.group, named[0][1])
+        if not isinstance(mine, dict) or above is None or option.document.header is not None:
+            continue
+        for key in entries.own_keys(option.document):
+            if key in mine and key in above and _same(mine[key], above[key]):
+                yield value_is_inherited.finding(
+                    option.document.key([key]),
+                    f"{key} is what {named[0][1]} says already",
+                    "remove the line",
+                    edits=_without_line(option, key),
+                )
+
+
+def _composed_parent(context: ExperimentContext, group: str, name: str) -> dict[Any, Any] | None:
+    """The composed values of `group/name`."""
+    if name == context.groups.get(group):
+        outcome = context.composition()
+    elif group == SETS:
+        outcome = context.composition(parameter_set=name)
+    else:
+        outcome = context.composition(environment=name)
+    found = outcome.container.get(group)
+    return found if isinstance(found, dict) else None
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other) and one != "???"
+
+
+def _without_line(option: Option, key: str) -> tuple[Edit, ...]:
+    """The key's line removed, a comment behind the value kept; () for a value of more than one line."""
+    document, root = option.document, option.document.root
+    if not isinstance(root, yaml.MappingNode) or root.flow_style:
+        return ()
+    pair = next(((k, v) for k, v in root.value if str(k.value) == key), None)
+    if pair is None or pair[1].start_mark.line != pair[0].start_mark.line:
+        return ()
+    text = document.text
+    begin, end = pair[0].start_mark.index, pair[1].end_mark.index
+    if pair[1].end_mark.line != pair[0].start_mark.line or "&" in text[begin:end]:
+        return ()  # an anchor may be used further below
+    if re.match(r"[ \t]*#", text[end:]):
+        return (Edit(begin, text.index("#", end), ""),)
+    span = entries.line_span(text, pair[1])
+    return (Edit(*span, ""),) if span and span[0] == begin else ()
+
+
+@rule(
+    "ES214",
+    "misplaced-block",
+    Severity.ERROR,
+    "a block or a dotted key that has no place in this file",
+    bad={"exp/001.yaml": f"{_LIST}hydra:\n  run:\n    dir: out\n"},
+    good={},
+    hydra="fails",
+)
+def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
+    """What stands in exp/001.yaml is below `exp` already: an `exp:` block is `exp.exp`, and `hydra:` is `exp.hydra`.
+
+    `optimizer.lr: 1` is one key with a dot in its name. With the dataclass Hydra refuses them as unknown keys; without
+    it they are accepted and nothing reads them.
+    """
+    for option in context.all_options():
+        own = values(option.document)
+        if not any(key in ("hydra", SETS, ENVIRONMENTS) or "." in key for key in own):
+            continue
+        if option.document.header is not None:
+            continue
+        found = context.config_class(option.group)
+        for key, value in own.items():
+            said = _misplaced(context, option, key, value, typed=found is not None)
+            if said and not (found and found.field(key)):
+                message, help_ = said
+                yield misplaced_block.finding(
+                    option.document.key([key]),
+                    message,
+                    help_,
+                    severity=Severity.WARNING if "." in key and found is None else None,
+                )
+
+
+def _misplaced(
+    context: ExperimentContext, option: Option, key: str, value: Any, *, typed: bool
+) -> tuple[str, str] | None:
+    group = option.group
+    if "." in key:
+        first = key.split(".")[0]
+        above = [name for _, name in entries.parents(option)]
+        nested = any(
+            isinstance(declared(_composed_parent(context, group, name), (first,)), DictConfig) for name in above
+        )
+        if not (typed or nested):
+            return None
+        return f"{key!r} is one key with a dot in its name", f"write {first}: and the rest below it, indented"
+    if not isinstance(value, dict):
+        return None
+    if key == "hydra":
+        return f"this `hydra:` block is {group}.hydra, which Hydra does not read", "move it to config.yaml"
+    if key == group:
+        return f"this `{key}:` block is {group}.{key}", f"remove the line `{key}:` and the indentation below it"
+    if key in (SETS, ENVIRONMENTS) and key in context.groups:
+        return f"this `{key}:` block is {group}.{key}", f"move it to a file of {key}/, without the line `{key}:`"
+    return None
+
+
+_MACHINE_PATH = re.compile(
+    r"(?:/(?:home|Users|mnt|media|workspace|kaggle|root|scratch|content|gpfs|lustre|data|tmp|opt|srv|net)/."
+    r"|[A-Za-z]:[\\/])"
+)
+
+
+@rule(
+    "ES215",
+    "machine-path-in-set",
+    Severity.WARNING,
+    "a parameter set has a path that only one machine has",
+    bad={"exp/001.yaml": f"{_LIST}notes: /home/me/models/base\n"},
+    good={"exp/001.yaml": f"{_LIST}notes: ${{env.base_model}}\n"},
+    hydra="accepts",
+)
+def machine_path_in_set(context: ExperimentContext) -> Iterator[Finding]:
+    """exp is what changes per experiment, env what changes per machine; on the next machine this set does not run."""
+    if ENVIRONMENTS not in context.groups:
+        return
+    for option in context.sets.values():
+        if not _MACHINE_PATH.search(option.document.text_or_empty):
+            continue
+        for path, value in leaves(values(option.document)):
+            if isinstance(value, str) and _MACHINE_PATH.match(value):
+                yield machine_path_in_set.finding(
+                    option.document.value(path),
+                    f"{dotted(path)} is a path of one machine: {value}",
+                    "give it a field of env, and refer to it: ${env.…}",
+                )
+
+
+_PARAMETERS = frozenset("learning_rate lr epochs n_epochs num_epochs seed weight_decay dropout fold folds".split())
+
+
+@rule(
+    "ES216",
+    "parameter-in-environment",
+    Severity.INFO,
+    "an environment sets a hyper-parameter",
+    bad={
+        "train.py": [("    base_model: str", "    seed: int = 1\n    base_model: str")],
+        "env/local.yaml": f"{_LIST}seed: 2\n",
+    },
+    good={},
+    hydra="accepts",
+    run="env=local",
+)
+def parameter_in_environment(context: ExperimentContext) -> Iterator[Finding]:
+    """The same parameter set then gives other results on another machine."""
+    for option in context.environments.values():
+        for key in entries.own_keys(option.document):
+            if key in _PARAMETERS:
+                yield parameter_in_environment.finding(
+                    option.document.key([key]), f"{key} depends on the machine here", "declare it in exp"
+                )
+
+
+_SECRET = re.compile(
+    r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_\-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}"
+    r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_\-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|(?<=key: )[\"']?[0-9a-f]{40}\b|(?<=token: )[\"']?[0-9a-f]{40}\b"
+)
+
+
+@rule(
+    "ES217",
+    "secret-in-file",
+    Severity.WARNING,
+    "an API key or token",
+    bad={"env/local.yaml": f"{_LIST}base_model: hf_{'a1B2' * 8}\n"},
+    good={"env/local.yaml": f"{_LIST}base_model: ${{oc.env:HF_TOKEN,none}}\n"},
+    hydra="accepts",
+    run="env=local",
+)
+def secret_in_file(context: ExperimentContext) -> Iterator[Finding]:
+    """These files are committed, and the resolved config is logged beside the results.
+
+    Known prefixes (hf_, sk-, AKIA, ghp_, …), and 40 hexadecimal digits under a key that ends in key or token. The
+    message shows the first four letters.
+    """
+    documents = [option.document for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.append(context.primary)
+    for document in documents:
+        for match in _SECRET.finditer(document.text_or_empty):
+            yield secret_in_file.finding(
+                at_offset(document, match.start()),
+                f"this looks like a secret: {match[0].lstrip(chr(34) + chr(39))[:4]}…",
+                "make it invalid where it was issued, and read it from the environment: ${oc.env:NAME}",
+            )
+
+
+_COPY = re.compile(
+    r"(?P<stem>.+?)(?: - Copy| copy| \(\d+\)|[-_ ](?:copy|backup|bak|old|orig)|\.(?:bak|old|orig)|~)(?: ?\d+)?", re.I
+)
+
+
+@rule(
+    "ES218",
+    "twin-file",
+    Severity.WARNING,
+    "a copy of an option, or two names that differ in case only",
+    bad={"exp/001_copy.yaml": f"{_LIST}learning_rate: 1e-5\n"},
+    good={},
+    hydra="accepts",
+)
+def twin_file(context: ExperimentContext) -> Iterator[Finding]:
+    """A copy that a file manager or editor left is an option like any other: `exp=glob(0*)` runs it as well.
+
+    LR.yaml and lr.yaml are one file on macOS and Windows.
+    """
+    for group in (SETS, ENVIRONMENTS):
+        options = context.options[group]
+        folded: dict[str, str] = {}
+        for name, option in options.items():
+            twin = folded.setdefault(name.lower(), name)
+            copy = _COPY.fullmatch(name)
+            if twin != name:
+                message = f"{group}/{name} and {group}/{twin} are one file on macOS and Windows"
+                yield twin_file.finding(Location(option.path), message, "rename one of them")
+            elif copy and copy["stem"].rstrip() in options:
+                message = f"{group}/{name} is a copy of {copy['stem'].rstrip()}: glob(*) runs it too"
+                yield twin_file.finding(Location(option.path), message, "delete it, or give it the next number")
+
+
+@rule(
+    "ES219",
+    "nested-options",
+    Severity.INFO,
+    "a folder below exp/ or env/ holds options that are not checked",
+    bad={"exp/sub/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
+    good={},
+    hydra="accepts",
+)
+def nested_options(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra takes `exp=sub/001`; this check looks at the files of exp/ and env/ only."""
+    for group in (SETS, ENVIRONMENTS):
+        try:
+            folders = sorted(path for path in context.experiment.group_dir(group).iterdir() if path.is_dir())
+        except OSError:
+            continue
+        for folder in folders:
+            held = sorted(folder.glob("*.yaml"))
+            if held:
+                yield nested_options.finding(
+                    Location(held[0]),
+                    f"{group}/{folder.name} holds {len(held)} options, which are not checked",
+                    f"keep options in {group}/ itself: {group}/{folder.name}-{held[0].name}",
+                )
+
+
+@rule(
+    "ES112",
+    "file-beside-stored-config",
+    Severity.WARNING,
+    "a file has the name of a config that the code stores",
+    bad={"exp/default.yaml": "learning_rate: 9e-5\n"},
+    good={"exp/default.yaml": None},
+    hydra="differs",
+)
+def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
+    """exp/default.yaml beside `cs.store(group="exp", name="default")`: two configs with one name.
+
+    Hydra 1.3 merges the file into the dataclass, for every set that inherits `default@_here_`, and warns. Hydra 1.4
+    takes the file alone, in silence: the fields that it does not set are gone.
+    """
+    for option in context.all_options():
+        stored = context.schema.registration(option.group, option.name)
+        if stored and option.name not in [name for _, name in entries.parents(option)]:
+            place = f"{context.relative(stored.location.path)}:{stored.location.line}"
+            yield file_beside_stored_config.finding(
+                Location(option.path),
+                f"{option.config_path} is stored in {place} as well: Hydra 1.3 merges the two, 1.4 drops the dataclass",
+                "move the values into the dataclass and delete the file, or rename it",
+            )
+
+
+@rule(
+    "ES114",
+    "not-a-yaml-name",
+    Severity.ERROR,
+    "the file's name does not end in .yaml, so that Hydra does not see it",
+    bad={"exp/002.yml": f"{_LIST}batch_size: 8\n"},
+    good={"exp/002.yaml": f"{_LIST}batch_size: 8\n"},
+    hydra="fails",
+    run="exp=002",
+)
+def not_a_yaml_name(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra reads `.yaml` only: 002.yml and 002.YAML do not exist for it.
+
+    Beside 002.yaml, the other file is passed over in silence, whatever it says (a warning).
+    """
+    for group in (SETS, ENVIRONMENTS):
+        folder = context.experiment.group_dir(group)
+        try:
+            found = sorted(Path(entry.name) for entry in os.scandir(folder) if not entry.name.endswith(".yaml"))
+        except OSError:
+            continue
+        for name in found:
+            stem = name.stem
+            if name.suffix.lower() not in (".yml", ".yaml") or stem.startswith(".") or not (folder / name).is_file():
+                continue
+            twin = stem in context.options[group]
+            yield not_a_yaml_name.finding(
+                Location(folder / name),
+                f"Hydra does not read {group}/{name}" + (f": {group}={stem} is {stem}.yaml" if twin else ""),
+                "delete it, or give it a name of its own that ends in .yaml" if twin else f"rename it to {stem}.yaml",
+                severity=Severity.WARNING if twin else None,
+                rename=None if twin else f"{stem}.yaml",
+            )

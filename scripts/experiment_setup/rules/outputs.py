@@ -1,0 +1,352 @@
+"""Rules about the folders that runs write to."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.entry_point import acting_code, entry_source
+from experiment_setup.rules.example import CONFIG, TRAIN
+
+_SET = "defaults:\n  - default@_here_\n\n"
+_PRINT = "    print(f"
+_WRITES = "    import os\n    os.makedirs(cfg.env.output_dir, exist_ok=True)\n"
+_OTHER = {"../000-first/config.yaml": CONFIG, "../000-first/train.py": TRAIN.replace("001-baseline", "000-first")}
+
+_OUTPUT = re.compile(
+    r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
+)
+_INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
+# What a folder is made of in code that keeps runs apart: Hydra's choices and overrides, the time, a hash.
+_APART = re.compile(
+    r"\bchoices\b|override_dirname|output_dir\b.*HydraConfig|HydraConfig.*output_dir|hydra:runtime|runtime\.output_dir|\bjob\.(?:num|id)\b|strftime|\buuid|mkdtemp|hashlib"
+)
+_MAKES_PATHS = frozenset("Path join joinpath makedirs mkdir open".split())
+_OWN_FOLDER = re.compile(r"__file__|sys\.argv|\bchdir\(|job\.name|inspect\.")
+
+
+def output_fields(config: DictConfig) -> Iterator[tuple[str, Any]]:
+    """(dotted key, value as written) of the fields that name a folder to write to, by their names."""
+    for group in config:
+        node = config._get_node(group)
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+            continue
+        for key in node:
+            name = str(key)
+            child: Any = node._get_node(key)
+            if not (_OUTPUT.search(name) or name in ("output", "save_to")) or _INPUT.search(name):
+                continue
+            value = None if child is None or isinstance(child, DictConfig) else child._value()
+            if isinstance(value, (str, PurePath)) and str(value):
+                yield f"{group!s}.{name}", value
+
+
+def resolved(config: DictConfig, key: str) -> str | None:
+    """The value of a dotted key as text; None where there is none, or it does not resolve."""
+    try:
+        value = OmegaConf.select(config, key)
+    except Exception:  # a broken interpolation is another rule's finding
+        return None
+    return None if value is None else str(value)
+
+
+def _keeps_sets_apart(context: ExperimentContext) -> bool:
+    """Whether the code itself makes a folder of its own for each parameter set, as far as can be told."""
+    code = acting_code(context)
+    if _APART.search(code):
+        return True
+    source = entry_source(context)
+    if source is None or code.count("exp.name") > "\n".join(source.lines).count("exp.name"):
+        return True
+    for node in ast.walk(source.tree):
+        makes = isinstance(node, ast.Call) and _called(node) in _MAKES_PATHS
+        makes = makes or isinstance(node, (ast.Assign, ast.AnnAssign, ast.BinOp))
+        if makes and any(_is_name(inner) for inner in ast.walk(node)):
+            return True
+    return False
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
+
+
+def _is_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "name" and ast.unparse(node.value).split(".")[-1] == SETS
+
+
+def _code_sets(context: ExperimentContext, key: str) -> bool:
+    """Whether the code puts its own value into the field."""
+    return any(use.kind == "write" and ".".join(use.path) == key for use in context.reading.uses)
+
+
+def _code_writes(context: ExperimentContext, key: str) -> bool:
+    """Whether the code makes the folder, or opens files in it, straight from the field."""
+    steps = tuple(key.split("."))
+    calls = context.reading.calls
+    return any(
+        call.function.rpartition(".")[2] in ("makedirs", "mkdir", "open", "join", "Path")
+        and steps in call.arguments.values()
+        for call in calls
+    )
+
+
+@rule(
+    "ES501",
+    "shared-output-folder",
+    Severity.WARNING,
+    "parameter sets write to the same folder",
+    bad={"exp/002.yaml": f'{_SET}name: "002-seed"\nseed: 2\n'},
+    good={
+        "exp/002.yaml": f'{_SET}name: "002-seed"\nseed: 2\n',
+        "train.py": [
+            ('output_dir: str = "output/001-baseline"', 'output_dir: str = "output/001-baseline/${exp.name}"'),
+            ("/workspace/output/001-baseline", "/workspace/output/001-baseline/${exp.name}"),
+        ],
+    },
+    hydra="accepts",
+)
+def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
+    """exp=001 and then exp=002 write over each other's results, and a sweep over both keeps the last one's.
+
+    Folders are the fields named like output_dir, save_dir, checkpoint_dir. Nothing is said where the code makes a
+    folder for each set (from Hydra's choices, `exp.name`, the time, a hash).
+    """
+    default = context.some_config
+    if len(context.sets) < 2 or default is None or _keeps_sets_apart(context):
+        return
+    shared: list[tuple[str, str, list[str]]] = []
+    for key, written in output_fields(default):
+        if not _code_sets(context, key):
+            shared += [(key, value, names) for value, names in _users(context, key, written).items() if len(names) > 1]
+    if not shared:
+        return
+    shared.sort(key=lambda row: -len(row[2]))
+    names = shared[0][2]
+    fields = list(dict.fromkeys(key for key, _, those in shared if those == names))
+    users = (
+        f"exp={names[0]}, exp={names[1]} and {len(names) - 2} more"
+        if len(names) > 2
+        else f"exp={names[0]} and exp={names[1]}"
+    )
+    yield shared_output_folder.finding(
+        context.written_at(fields[0], names[0], None),
+        f"{users} write to the same {' and '.join(fields)} ({shared[0][1]})",
+        'append HydraConfig.get().runtime.choices["exp"] to it in the code, or ${exp.name} here',
+    )
+
+
+def _users(context: ExperimentContext, key: str, written: Any) -> dict[str, list[str]]:
+    """The parameter sets by the folder that they write to."""
+    field = key.split(".")[-1]
+    users: dict[str, list[str]] = {}
+    fixed = "${" not in str(written)
+    for name, option in context.sets.items():
+        if fixed and field not in option.document.text_or_empty:
+            value: str | None = str(written)
+            if any(parent in context.sets for parent in option.document.parents):
+                value = _of_set(context, name, key)
+        else:
+            value = _of_set(context, name, key)
+        if value:
+            users.setdefault(os.path.normpath(value), []).append(name)
+    return users
+
+
+def _of_set(context: ExperimentContext, name: str, key: str) -> str | None:
+    outcome = context.composition(parameter_set=name)
+    group, _, field = key.partition(".")
+    written = outcome.container.get(group, {}).get(field)
+    if isinstance(written, str) and "${" in written:
+        return resolved(outcome.config, key) if outcome.config is not None else None
+    return None if written is None else str(written)
+
+
+@rule(
+    "ES502",
+    "sweep-overwrites",
+    Severity.WARNING,
+    "runs that differ by values on the command line write to the same folder",
+    bad={
+        "train.py": [
+            ('output_dir: str = "output/001-baseline"', 'output_dir: str = "output/001-baseline/${exp.name}"'),
+            (_PRINT, f"{_WRITES}{_PRINT}"),
+        ]
+    },
+    good={
+        "train.py": [
+            ('output_dir: str = "output/001-baseline"', 'output_dir: str = "output/001-baseline/${exp.name}"'),
+            (
+                _PRINT,
+                "    import os\n    from hydra.core.hydra_config import HydraConfig\n"
+                f"    os.makedirs(HydraConfig.get().runtime.output_dir, exist_ok=True)\n{_PRINT}",
+            ),
+        ]
+    },
+    hydra="accepts",
+)
+def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
+    """A folder made of `${exp.name}` keeps the sets apart, but `-m exp.seed=1,2` and `exp=001 exp.seed=2` write where
+    exp=001 does. Hydra's own folder, its overrides, or the job's number tell such runs apart.
+    """
+    default = context.some_config
+    if default is None or _APART.search(acting_code(context)):
+        return
+    for key, written in output_fields(default):
+        if f"${{{SETS}." in str(written) and _code_writes(context, key) and not _code_sets(context, key):
+            yield sweep_overwrites.finding(
+                context.written_at(key, None, None),
+                f"{key} depends on the parameter set only: -m exp.seed=1,2 writes twice to one folder",
+                "write to HydraConfig.get().runtime.output_dir in a sweep, or add the overrides to the folder's name",
+            )
+            return
+
+
+@rule(
+    "ES503",
+    "relative-output-folder",
+    Severity.WARNING,
+    "where results go depends on the folder that the run is started from",
+    bad={"train.py": [(_PRINT, f"{_WRITES}{_PRINT}")]},
+    good={
+        "train.py": [
+            (_PRINT, f"{_WRITES}{_PRINT}"),
+            ("    main()\n", "    import os\n    os.chdir(os.path.dirname(__file__))\n    main()\n"),
+        ]
+    },
+    hydra="accepts",
+)
+def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
+    """A relative folder starts at the shell's working directory: started from elsewhere, a run writes elsewhere.
+
+    Only folders that the code makes straight from the field are looked at, in an entry point that does not use
+    `__file__`, chdir or Hydra's paths.
+    """
+    default, source = context.some_config, entry_source(context)
+    if default is None or source is None:
+        return
+    if re.search(
+        r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", "\n".join(source.lines)
+    ):
+        return
+    for key, written in output_fields(default):
+        value = resolved(default, key)
+        if value is None or PurePath(value).is_absolute() or "://" in value or not _code_writes(context, key):
+            continue
+        if _code_sets(context, key):
+            continue
+        yield relative_output_folder.finding(
+            context.written_at(key, None, None),
+            f"{key} ({written}) starts at the folder that the run is started from",
+            "call os.chdir() to the project's folder before main(), or build the path from __file__",
+        )
+        return
+
+
+@rule(
+    "ES504",
+    "foreign-output-folder",
+    Severity.ERROR,
+    "the output folder carries the name of another experiment",
+    bad={**_OTHER, "train.py": [('"output/001-baseline"', '"output/000-first"')]},
+    good=_OTHER,
+    hydra="accepts",
+)
+def foreign_output_folder(context: ExperimentContext) -> Iterator[Finding]:
+    """Copied with the experiment and not renamed: the results of one approach overwrite those of the other."""
+    own = context.experiment.name
+    here = context.experiment.folder
+    others = {
+        e.name
+        for e in context.project.experiments
+        if e.name != own and re.search(r"\d", e.name) and re.search(r"[A-Za-z]", e.name)
+        if not (e.folder.is_relative_to(here) or here.is_relative_to(e.folder))
+    }
+    seen: set[Location] = set()
+    for key, value, parameter_set, environment in _all_folders(context) if others else ():
+        parts = set(PurePath(str(value)).parts)
+        named = next(iter(sorted(parts & others)), None)
+        if named is None or own in parts or _code_sets(context, key):
+            continue
+        location = context.written_at(key, parameter_set, environment)
+        if location not in seen:
+            seen.add(location)
+            yield foreign_output_folder.finding(
+                location, f"{key} is the folder of the experiment {named}", f"write {str(value).replace(named, own)}"
+            )
+
+
+def _all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | None, str | None]]:
+    """(key, value, parameter set, environment) of every folder that some option sets."""
+    default = context.some_config
+    fields = dict(output_fields(default)) if default is not None else {}
+    yield from ((key, value, None, None) for key, value in fields.items())
+    for option in context.all_options():
+        text = option.document.text_or_empty
+        if not any(key.split(".")[-1] in text for key in fields if key.startswith(f"{option.group}.")):
+            continue
+        config = context.composed(option).config
+        for key, value in output_fields(config) if config is not None else ():
+            if key.startswith(f"{option.group}."):
+                yield (
+                    key,
+                    value,
+                    option.name if option.group == SETS else None,
+                    option.name if option.group == ENVIRONMENTS else None,
+                )
+
+
+_folders: WeakKeyDictionary[Project, dict[tuple[str, str], Experiment]] = WeakKeyDictionary()
+
+
+@rule(
+    "ES505",
+    "folder-of-two-experiments",
+    Severity.WARNING,
+    "two experiments write to the same folder",
+    bad={
+        **_OTHER,
+        "../000-first/train.py": TRAIN.replace("output/001-baseline", "output"),
+        "train.py": [('"output/001-baseline"', '"output"'), ("/workspace/output/001-baseline", "/workspace/output")],
+    },
+    good=_OTHER,
+    hydra="accepts",
+)
+def folder_of_two_experiments(context: ExperimentContext) -> Iterator[Finding]:
+    """Of the experiments that are checked together, two have the same value in a field like output_dir, and the code
+    adds nothing of its own (`__file__`, `sys.argv[0]`, the time).
+    """
+    seen = _folders.setdefault(context.project, {})
+    for known in [known for known, experiment in seen.items() if experiment == context.experiment]:
+        del seen[known]
+    default = context.some_config
+    if default is None:
+        return
+    code = acting_code(context)
+    if _OWN_FOLDER.search(code) or _APART.search(code):
+        return
+    for key, value in output_fields(default):
+        if "${" in str(value) or _code_sets(context, key):
+            continue
+        if {e.name for e in context.project.experiments if e != context.experiment} & set(PurePath(str(value)).parts):
+            continue  # ES504 says so
+        other = seen.setdefault((key, os.path.normpath(str(value))), context.experiment)
+        if other.folder != context.experiment.folder:
+            yield folder_of_two_experiments.finding(
+                context.written_at(key, None, None),
+                f"{other.name} writes to the same {key} ({value})",
+                f"write {PurePath(str(value)) / context.experiment.name}",
+            )

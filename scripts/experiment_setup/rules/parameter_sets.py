@@ -1,0 +1,198 @@
+"""Rules about what tells parameter sets apart: their values, their names, and whether git sees their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from experiment_setup import git, naming
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location
+from experiment_setup.project import SETS
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext, Option, rule
+from experiment_setup.rules.outputs import resolved
+
+_SET = "defaults:\n  - default@_here_\n\n"
+
+
+_LABELS = ("name", "notes", "note", "description")
+
+
+@rule(
+    "ES506",
+    "twin-sets",
+    Severity.WARNING,
+    "two parameter sets are the same experiment",
+    bad={"exp/002.yaml": f'{_SET}name: "002-lr"\nlearning_rate: 5e-5\n'},
+    good={"exp/002.yaml": f'{_SET}name: "002-lr"\nlearning_rate: 6e-5\n'},
+    hydra="accepts",
+)
+def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
+    """Two sets that compose to the same values, or differ by nothing but their name and notes: the night on the GPU
+    gives the same result twice. A set that only inherits another one, as a name for it, is left alone.
+    """
+    seen: dict[str, tuple[Option, Any]] = {}
+    for option in context.sets.values():
+        composed = context.composed(option).container.get(SETS) if option.document.header is None else None
+        if not isinstance(composed, dict) or not composed:
+            continue
+        labels = {key: composed.get(key) for key in _LABELS}
+        values = {key: value for key, value in composed.items() if key not in _LABELS}
+        first, first_labels = seen.setdefault(repr(values), (option, labels))
+        if first is option or first.name in option.document.parents or option.name in first.document.parents:
+            continue
+        what = "compose to the same config" if labels == first_labels else "differ by their name only"
+        yield twin_sets.finding(
+            Location(option.path),
+            f"exp={option.name} and exp={first.name} {what}",
+            "delete one, or change what it is about",
+        )
+
+
+def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
+    """(parameter set, its exp.name, whether its own file gives it)."""
+    for option in context.sets.values():
+        own = entries.content(option.document)
+        if isinstance(own, dict) and isinstance(own.get("name"), str):
+            given, value = True, own["name"]
+        else:
+            composed = context.composed(option).container.get(SETS)
+            value = composed.get("name") if isinstance(composed, dict) else None
+            given = isinstance(own, dict) and "name" in own
+        if isinstance(value, str) and "${" not in value:
+            yield option, value, given
+
+
+@rule(
+    "ES507",
+    "set-without-name",
+    Severity.WARNING,
+    "the parameter set goes by the name of another",
+    bad={"exp/001.yaml": f"{_SET}learning_rate: 5.0e-5\n"},
+    good={},
+    hydra="accepts",
+)
+def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
+    """Without its own `name` a set is "default" (or its parent) in W&B and in tables, as every other one without.
+
+    Nothing is said where no set has a name and the code reads none, or the default is "".
+    """
+    default = context.some_config
+    standard = resolved(default, f"{SETS}.name") if default is not None else None
+    if not standard:
+        return
+    found = list(_names(context))
+    if not any(own for *_, own in found) and not context.reading.reads((SETS, "name")):
+        return
+    for option, name, own in found:
+        if not own:
+            number = naming.parse(option.name)
+            example = option.name if number is None or number.slug else f"{option.name}-…"
+            yield set_without_name.finding(
+                Location(option.path),
+                f"exp={option.name} has no name of its own: it is called {name!r}",
+                f'add name: "{example}"',
+            )
+
+
+@rule(
+    "ES508",
+    "repeated-name",
+    Severity.WARNING,
+    "two parameter sets have the same name",
+    bad={"exp/001.yaml": f"{_SET}name: small\nseed: 1\n", "exp/002.yaml": f"{_SET}name: small\nseed: 2\n"},
+    good={"exp/001.yaml": f"{_SET}name: small\nseed: 1\n", "exp/002.yaml": f"{_SET}name: small-2\nseed: 2\n"},
+    hydra="accepts",
+)
+def repeated_name(context: ExperimentContext) -> Iterator[Finding]:
+    """Runs of both are one group in W&B, and folders made of the name are shared. Usually the file was copied."""
+    seen: dict[str, Option] = {}
+    for option, name, own in _names(context):
+        if not own or not name:
+            continue
+        first = seen.setdefault(name, option)
+        if first is not option and not _other_number(context, option, name):
+            yield repeated_name.finding(
+                option.document.value(["name"]),
+                f"exp={first.name} has the name {name!r} too",
+                f'write "{option.name}-…"',
+            )
+
+
+@rule(
+    "ES509",
+    "name-of-another-number",
+    Severity.WARNING,
+    "the name says another number than the file",
+    bad={"exp/001.yaml": f'{_SET}name: "007-lr"\nlearning_rate: 5.0e-5\n'},
+    good={"exp/001.yaml": f'{_SET}name: "001-lr"\nlearning_rate: 5.0e-5\n'},
+    hydra="accepts",
+)
+def name_of_another_number(context: ExperimentContext) -> Iterator[Finding]:
+    """exp/002.yaml with `name: "001-lr"` was copied: results are looked for under the wrong number."""
+    for option, name, own in _names(context):
+        wanted = _other_number(context, option, name) if own else None
+        if wanted:
+            yield name_of_another_number.finding(
+                option.document.value(["name"]),
+                f"the name {name!r} in {option.path.name} says another number",
+                f'write "{wanted}"',
+            )
+
+
+def _other_number(context: ExperimentContext, option: Option, name: str) -> str | None:
+    """The name with the file's number, where it carries another one; None where all is well."""
+    said, filed = naming.parse(name), naming.parse(option.name)
+    if said is None or filed is None or said.width != filed.width or said.width < 2:
+        return None
+    if said.number == filed.number or (said.prefix and filed.prefix and said.prefix != filed.prefix):
+        return None
+    own = context.experiment.number  # `003-001` in the third experiment
+    if name.startswith(context.experiment.name) or (said.number == own and re.match(r"\d", said.slug)):
+        return None
+    return str(naming.Numbered(said.prefix, filed.number, filed.width, said.separator, said.slug))
+
+
+@rule(
+    "ES510",
+    "ignored-by-git",
+    Severity.WARNING,
+    "git ignores parameter sets or environments",
+    bad={
+        ".git/HEAD": "ref: refs/heads/main\n",
+        ".git/objects/.keep": "",
+        ".git/refs/.keep": "",
+        ".gitignore": "env/\n",
+    },
+    good={
+        ".git/HEAD": "ref: refs/heads/main\n",
+        ".git/objects/.keep": "",
+        ".git/refs/.keep": "",
+        ".gitignore": ".venv/\n",
+    },
+    hydra="accepts",
+)
+def ignored_by_git(context: ExperimentContext) -> Iterator[Finding]:
+    """GitHub's own Python.gitignore has the line `env/`, for virtual environments: `git add` skips env/*.yaml silently,
+    and on the next machine the environment does not exist.
+    """
+    folder = context.experiment.folder
+    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+        return
+    found = git.ignored(folder, [option.path for option in context.all_options()])
+    said: set[tuple[str, str]] = set()
+    for option in context.all_options():
+        place = found.get(option.path)
+        if place is None or (option.group, place) in said:
+            continue
+        said.add((option.group, place))
+        file, line, pattern = [*place.split(":", 2), "", ""][:3]
+        count = sum(found.get(other.path) == place for other in context.options[option.group].values())
+        more = f" and {count - 1} more" if count > 1 else ""
+        yield ignored_by_git.finding(
+            Location(option.path),
+            f"git ignores {option.group}/{option.path.name}{more}: line {line} of {file} is {pattern!r}",
+            f"add a line !**/{option.group}/ below it (or git add -f)",
+        )

@@ -1,0 +1,278 @@
+"""Rules about what the entry point stores in Hydra's ConfigStore, held against the defaults list of config.yaml."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.schema import ConfigClass, Opaque, Registration
+
+_STORE_EXP = 'cs.store(group="exp", name="default", node=ExpConfig)\n'
+_STORE_ENV = 'cs.store(group="env", name="default", node=EnvConfig)\n'
+
+
+def root_class(context: ExperimentContext) -> ConfigClass | None:
+    """The dataclass of the whole config: what the main function says it takes, if it has the groups as fields."""
+    main, tree = context.schema.main, context.schema.tree
+    if main is None or tree is None:
+        return None
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == main.function and node.args.args:
+            annotation = node.args.args[0].annotation
+            if isinstance(annotation, ast.Name):
+                found = context.schema.classes.get(annotation.id)
+                return found if found and any(found.field(group) for group in context.groups) else None
+    return None
+
+
+def is_stored(context: ExperimentContext, config_class: ConfigClass) -> bool:
+    """Whether the class is registered as a schema of the whole config."""
+    return any(r.group is None and r.config_class is config_class for r in context.schema.registrations)
+
+
+@rule(
+    "ES301",
+    "missing-registration",
+    Severity.ERROR,
+    "the defaults list names an option that no dataclass is registered for",
+    bad={"train.py": [(_STORE_EXP, "")]},
+    good={},
+    hydra="fails",
+    hides=("ES005", "ES124"),
+)
+def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
+    """`- exp: default` and `default@_here_` mean the dataclass stored with group="exp" and name="default".
+
+    It has to be stored before main() is called: inside main() Hydra has composed the config already.
+    """
+    problems = context.schema.problems
+    if context.schema.main is None or any(p.fatal or p.code == "opaque-registration" for p in problems):
+        return
+    late = [problem for problem in problems if problem.code == "registered-too-late"]
+    for problem in late:
+        yield missing_registration.finding(problem.location, problem.message, problem.help)
+    for group in () if late else _without_default(context):
+        wanted = f'group="{group}", name="default"'
+        astray = _astray(context, group)
+        named = [c for c in context.schema.classes.values() if c.name.lower().startswith(group.lower())]
+        if astray:
+            stored = f"group={astray.group!r}, name={astray.name!r}".replace("'", '"')
+            yield missing_registration.finding(
+                astray.location, f"nothing is stored as {group}/default; this one has {stored}", f"write {wanted}"
+            )
+        elif named:
+            yield missing_registration.finding(
+                named[0].location,
+                f"nothing is stored as {group}/default: {named[0].name} is not registered",
+                f"add ConfigStore.instance().store({wanted}, node={named[0].name}) below the class",
+            )
+
+
+def _without_default(context: ExperimentContext) -> Iterator[str]:
+    """The groups for which Hydra looks for an option `default` that exists nowhere."""
+    for group, option in context.groups.items():
+        if context.schema.registration(group, "default") or "default" in context.options.get(group, {}):
+            continue
+        first = next((o for o in context.options.get(group, {}).values() if "default" in o.document.parents), None)
+        outcomes = [context.composition()] if option == "default" else []
+        if first and group in (SETS, ENVIRONMENTS):
+            outcomes.append(context.composed(first))
+        if any(o.failure and f"'{group}/default'" in o.failure.message for o in outcomes):
+            yield group
+
+
+def _astray(context: ExperimentContext, group: str) -> Registration | None:
+    """The registration that was meant to be the default of `group`."""
+    for registration in context.schema.registrations:
+        name = registration.config_class.name.lower() if registration.config_class else ""
+        if registration.group == group or registration.name == f"{group}/default":
+            return registration
+        if name.startswith(group.lower()) and registration.group not in context.groups:
+            return registration
+    return None
+
+
+@rule(
+    "ES302",
+    "swapped-registration",
+    Severity.ERROR,
+    "a dataclass is registered for another group than its own",
+    bad={"train.py": [(_STORE_EXP, _STORE_EXP.replace("Exp", "Env")), (_STORE_ENV, _STORE_ENV.replace("Env", "Exp"))]},
+    good={},
+    hydra="accepts",
+    run="",
+    hides=("ES005", "ES010", "ES011", "ES331"),
+)
+def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
+    """ExpConfig stored with group="env" gives an experiment without its parameters, and Hydra does not mind.
+
+    What belongs where is taken from the dataclass of the whole config (`exp: ExpConfig`), or from the names.
+    """
+    whole = root_class(context)
+    for registration in _own(context):
+        group, stored = registration.group, registration.config_class
+        declared = whole.field(group) if whole and group else None
+        if stored is None or group is None:
+            continue
+        if declared and declared.annotation in context.schema.classes:
+            right = declared.annotation
+            if right == stored.name or _derives(context, stored, right):
+                continue
+            reason = f"{whole.name if whole else ''} says {group}: {right}"
+        else:
+            others = [g for g in context.groups if g != group and stored.name.lower().startswith(g.lower())]
+            if not others or stored.name.lower().startswith(group.lower()):
+                continue
+            right = next((c for c in context.schema.classes if c.lower().startswith(group.lower())), "the other class")
+            reason = f"its name says {others[0]}"
+        yield swapped_registration.finding(
+            registration.location, f"{stored.name} is stored for group {group!r}, but {reason}", f"write node={right}"
+        )
+
+
+def _derives(context: ExperimentContext, config_class: ConfigClass, base: str) -> bool:
+    known = context.schema.classes.get(base)
+    return known is not None and issubclass(config_class.cls, known.cls)
+
+
+def _own(context: ExperimentContext) -> Iterator[Registration]:
+    """The registrations that the groups' defaults come from."""
+    for group in context.groups:
+        found = context.registration(group)
+        if found:
+            yield found
+
+
+@rule(
+    "ES303",
+    "doubled-registration",
+    Severity.ERROR,
+    "two different configs are registered under one name",
+    bad={"train.py": [(_STORE_EXP, _STORE_EXP + 'cs.store(group="exp", name="default", node={"foo": 1})\n')]},
+    good={"train.py": [(_STORE_EXP, _STORE_EXP + 'cs.store(group="exp", name="small", node=ExpConfig(epochs=1))\n')]},
+    hydra="accepts",
+    run="",
+    hides=("ES005", "ES010", "ES011", "ES331"),
+)
+def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
+    """Of two `store` calls with the same group and name the last one wins, without a word."""
+    seen: dict[tuple[str | None, str], Registration] = {}
+    for registration in context.schema.registrations:
+        key = (registration.group or None, registration.name)
+        first = seen.setdefault(key, registration)
+        if first is registration or _container(context, first) == _container(context, registration):
+            continue
+        where = f"{context.relative(first.location.path)}:{first.location.line}"
+        yield doubled_registration.finding(
+            registration.location,
+            f"{'/'.join(part for part in key if part)} is stored a second time; what {where} stores is lost",
+            "remove one of the two, or give it another name",
+        )
+
+
+def _container(context: ExperimentContext, registration: Registration) -> Any:
+    if isinstance(registration.node, Opaque):
+        return None
+    return (registration.config_class, OmegaConf.to_container(context.schema.structured(registration), resolve=False))
+
+
+@rule(
+    "ES304",
+    "config-not-stored",
+    Severity.ERROR,
+    "the dataclass of the whole config has values that Hydra never sees",
+    bad={
+        "train.py": [
+            ("class Config:\n", "class Config:\n    extra: int = 5\n"),
+        ]
+    },
+    good={
+        "train.py": [
+            ("class Config:\n", "class Config:\n    extra: int = 5\n"),
+            ("cs = ConfigStore.instance()\n", 'cs = ConfigStore.instance()\ncs.store(name="schema", node=Config)\n'),
+        ],
+        "config.yaml": [("  - _self_\n", "  - schema\n  - _self_\n")],
+    },
+    hydra="accepts",
+)
+def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
+    """`def main(cfg: Config)` is a type hint. Without `cs.store(name="config_schema", node=Config)` its own fields are
+    not in the config; and what it says of `exp` loses against the option `default` in any case.
+    """
+    whole = root_class(context)
+    composed = context.composition().config
+    if whole is None or composed is None:
+        return
+    for known in whole.fields:
+        if known.name not in composed and known.name not in context.groups:
+            yield config_not_stored.finding(
+                known.location,
+                f"{whole.name}.{known.name} is not in the config: Hydra never sees {whole.name}",
+                f'add cs.store(name="config_schema", node={whole.name}) and, first in the defaults list of '
+                f"{context.experiment.config_file.name}, - config_schema",
+            )
+    try:
+        declared = OmegaConf.structured(whole.cls)
+    except Exception:  # whatever OmegaConf refuses is reported where it is stored
+        return
+    for group, option in context.groups.items():
+        known_field = whole.field(group)
+        registration = context.schema.registration(group, option) if option else None
+        if known_field is None or registration is None or registration.config_class is None:
+            continue
+        said, stored = declared._get_node(group), context.schema.structured(registration)
+        own = {key for key, *_ in _differences(said, _plain(registration.config_class))}
+        for key, here, there in _differences(said, stored):
+            name = registration.config_class.name
+            if key not in own:
+                continue  # `exp: ExpConfig = field(default_factory=ExpConfig)` says nothing of its own
+            source = registration.config_class.field(key)
+            if source is None or source.opaque:
+                continue
+            yield config_not_stored.finding(
+                known_field.value_location or known_field.location,
+                f"{group}.{key} is {here!r} here, but {group}={option} sets it to {there!r}, which is what runs",
+                f"change the default in {name}, or store this as its own option",
+            )
+
+
+def _plain(config_class: ConfigClass) -> DictConfig | None:
+    try:
+        made = OmegaConf.structured(config_class.cls)
+    except Exception:  # a required field without a default
+        return None
+    return made if isinstance(made, DictConfig) else None
+
+
+def _differences(left: Any, right: Any) -> Iterator[tuple[str, Any, Any]]:
+    if not (isinstance(left, DictConfig) and isinstance(right, DictConfig)) or left._is_none() or left._is_missing():
+        return
+    a, b = (OmegaConf.to_container(node, resolve=False) for node in (left, right))
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        yield from ((str(key), a[key], b[key]) for key in a if a[key] != b[key])
+
+
+@rule(
+    "ES305",
+    "untyped-registration",
+    Severity.WARNING,
+    "a dict is registered instead of a dataclass",
+    bad={"train.py": [("node=ExpConfig", 'node={"name": "default", "learning_rate": 0.1}')]},
+    good={},
+    hydra="accepts",
+)
+def untyped_registration(context: ExperimentContext) -> Iterator[Finding]:
+    """A dict has no types and no fixed set of keys: Hydra accepts every typo and every value in exp/*.yaml."""
+    for registration in _own(context):
+        if isinstance(registration.node, (dict, DictConfig)):
+            yield untyped_registration.finding(
+                registration.location,
+                f"{registration.group}/{registration.name} is a dict: neither keys nor types are checked",
+                "store a dataclass",
+            )

@@ -1,0 +1,108 @@
+"""Questions about Python syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+_CAUGHT = frozenset("AttributeError ConfigAttributeError ConfigKeyError KeyError Exception BaseException".split())
+
+
+def parameters(node: Function) -> list[ast.arg]:
+    """All parameters of a function, in order."""
+    given = node.args
+    extra = [argument for argument in (given.vararg, given.kwarg) if argument]
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *extra]
+
+
+def is_static(node: Function) -> bool:
+    """Whether a method takes no `self`."""
+    return any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
+
+
+def own_nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    """The nodes of a function body without those of functions, classes and comprehensions in it."""
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+
+
+def targets(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
+    """The names that a node assigns, each with its value (None: another kind of value)."""
+    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Name):
+                if not (isinstance(node, ast.AnnAssign) and node.value is None):
+                    yield target.id, node.value
+            else:
+                yield from _parallel(target, node.value)
+    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id, None
+    elif isinstance(node, (ast.For, ast.AsyncFor)):
+        yield from ((name, None) for name in _names(node.target))
+    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+        yield from ((name, None) for name in _names(node.optional_vars))
+    elif isinstance(node, ast.Global):
+        yield from ((name, None) for name in node.names)
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name, None
+
+
+def _parallel(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+    """`a, b = x, y`."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        same = isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts)
+        values: Sequence[ast.expr | None] = value.elts if same else [None] * len(target.elts)  # type: ignore[union-attr]
+        for inner, given in zip(target.elts, values, strict=True):
+            if isinstance(inner, ast.Name):
+                yield inner.id, given
+            else:
+                yield from ((name, None) for name in _names(inner))
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+
+
+def attribute_targets(node: ast.AST) -> Iterator[tuple[ast.Attribute, ast.expr]]:
+    """The attributes that a statement assigns, each with its value."""
+    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            if isinstance(target, ast.Attribute):
+                yield target, node.value
+
+
+def bound_inside(node: ast.AST) -> Iterator[str]:
+    """The names that a lambda or comprehension binds itself."""
+    if isinstance(node, ast.Lambda):
+        yield from (argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg))
+    else:
+        yield from _names(node)
+
+
+def dotted(node: ast.expr) -> str:
+    """`json.dumps` for the expression of that spelling; the last name for `a().b`."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        inner = dotted(node.value)
+        return f"{inner}.{node.attr}" if inner else node.attr
+    return ""
+
+
+def catches(handler: ast.ExceptHandler) -> bool:
+    """Whether the handler is for a key that a config does not have."""
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(dotted(kind).rpartition(".")[2] in _CAUGHT for kind in kinds)
+
+
+def suppresses(node: ast.expr) -> bool:
+    """Whether it is a call of `contextlib.suppress`."""
+    return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "suppress"

@@ -1,0 +1,420 @@
+"""Rules about values: what YAML or OmegaConf makes of them is not what was typed, or not what is wanted."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, ListConfig
+
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext, Option, rule
+from experiment_setup.rules.yaml_text import (
+    Steps,
+    at_offset,
+    declared,
+    dotted,
+    kind,
+    leaves,
+    scalar_at,
+    scalars,
+    schema,
+    start,
+    typed,
+    values,
+)
+
+_LIST = "defaults:\n  - default@_here_\n\n"
+
+
+def _is_plain(node: yaml.ScalarNode) -> bool:
+    return node.style is None
+
+
+def _quoted(node: yaml.ScalarNode) -> tuple[Edit, ...]:
+    return entries.replace(node, f'"{node.value}"')
+
+
+@rule(
+    "ES201",
+    "text-read-as-number",
+    Severity.ERROR,
+    "YAML reads the text of a str field as another value",
+    bad={"exp/001.yaml": f"{_LIST}name: 010\n"},
+    good={"exp/001.yaml": f'{_LIST}name: "010"\n'},
+    hydra="accepts",
+)
+def text_read_as_number(context: ExperimentContext) -> Iterator[Finding]:
+    """YAML 1.1 reads 010 as 8, 12:30 as 750, no as False and 1.10 as 1.1; a str field then gets "8", "750", "False".
+
+    Quote every name that has no letter but digits in it. Where only the spelling changes (1e-5 becomes "1e-05", 1_000
+    "1000") it is a warning.
+    """
+    for option, path, value, wanted in typed(context):
+        node = scalar_at(option.document, path) if wanted is str and isinstance(value, (bool, int, float)) else None
+        if node is None or not _is_plain(node) or node.value == str(value):
+            continue
+        spelling = (isinstance(value, float) and "e" in node.value.lower()) or "_" in node.value
+        yield text_read_as_number.finding(
+            start(option.document, node),
+            f"{dotted(path)}: {node.value} is {value} to YAML, so the text becomes {str(value)!r}",
+            f'quote it: "{node.value}"',
+            edits=_quoted(node),
+            severity=Severity.WARNING if spelling else None,
+        )
+
+
+_ODD_NUMBER = re.compile(r"(?<![\w.:/\-])[-+]?(?:0[0-9_]+|\d[\d_]*(?::[0-5]?\d)+(?:\.\d*)?)(?![\w.:/\-])")
+_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_LEADING_ZERO = re.compile(r"[-+]?0\d+")
+
+
+@rule(
+    "ES202",
+    "octal-or-sexagesimal",
+    Severity.ERROR,
+    "YAML reads the number with another base",
+    bad={"exp/001.yaml": f"{_LIST}seed: 010\n"},
+    good={"exp/001.yaml": f"{_LIST}seed: 10\n"},
+    hydra="accepts",
+)
+def octal_or_sexagesimal(context: ExperimentContext) -> Iterator[Finding]:
+    """A leading zero means octal in YAML 1.1 (seed: 010 is 8, but `exp.seed=010` on the command line is 10), and a
+    colon means base 60 (12:30 is 750). 019 is no octal number and becomes 19, in the same file.
+
+    Zeros that change nothing (007) are a warning.
+    """
+    for option in context.all_options():
+        if not _ODD_NUMBER.search(option.document.text_or_empty):
+            continue
+        root = schema(context, option.group)
+        for path, _, node in scalars(option.document):
+            text = node.value
+            if not _is_plain(node) or not _ODD_NUMBER.fullmatch(text) or kind(declared(root, path)) is str:
+                continue
+            yield from _odd_number(option, dotted(path), node, text)
+
+
+def _odd_number(option: Option, name: str, node: yaml.ScalarNode, text: str) -> Iterator[Finding]:
+    where = start(option.document, node)
+    if ":" in text:
+        if node.tag.endswith((":int", ":float")):
+            total = 0.0
+            for part in text.replace("_", "").lstrip("+-").split(":"):
+                total = total * 60 + float(part)
+            shown = f"{total:g}"
+            message = f"{name}: {text} is the number {shown} to YAML (base 60)"
+            yield octal_or_sexagesimal.finding(where, message, f'quote it: "{text}", or write {shown}')
+        return
+    digits = text.replace("_", "")
+    if not _LEADING_ZERO.fullmatch(digits):
+        return
+    decimal = int(digits)
+    if _OCTAL.fullmatch(digits) and int(digits, 8) != decimal:
+        message = f"{name}: {text} is the octal number {int(digits, 8)} to YAML, not {decimal}"
+        help_ = f'write {decimal}, or quote it ("{text}") if it is a name'
+        yield octal_or_sexagesimal.finding(where, message, help_)
+    elif _OCTAL.fullmatch(digits):
+        message = f"{name}: {text} is the number {decimal} to YAML; the zeros are lost"
+        help_ = f'write {decimal}, or quote it ("{text}") if it is a name'
+        yield octal_or_sexagesimal.finding(where, message, help_, severity=Severity.WARNING)
+    else:
+        message = f"{name}: {text} is no octal number, so it is {decimal}, while {text[:-1]}0 would be octal"
+        yield octal_or_sexagesimal.finding(where, message, f"write {decimal}", severity=Severity.WARNING)
+
+
+_HASH = re.compile(r"\S[ \t]+#[A-Za-z0-9_]+[ \t]*\r?$", re.MULTILINE)
+
+
+@rule(
+    "ES203",
+    "hash-cuts-value",
+    Severity.WARNING,
+    "` #` begins a comment in the middle of a text",
+    bad={"exp/001.yaml": f"{_LIST}name: try #1\n"},
+    good={"exp/001.yaml": f'{_LIST}name: "try #1"  # first\n'},
+    hydra="accepts",
+)
+def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
+    """`name: try #1` is the name "try". Reported where one word follows the # without a space, after an unquoted text.
+
+    Comments have a space after the #.
+    """
+    for option in context.all_options():
+        text = option.document.text_or_empty
+        if not _HASH.search(text):
+            continue
+        root = schema(context, option.group)
+        for path, _, node in scalars(option.document):
+            if not _is_plain(node) or not node.tag.endswith(":str") or kind(declared(root, path)) not in (str, None):
+                continue
+            rest = re.match(r"[ \t]+#([A-Za-z0-9_]+)[ \t]*(?=\r?\n|\r?$)", text[node.end_mark.index :])
+            if rest:
+                whole = f"{node.value}{text[node.end_mark.index : node.end_mark.index + rest.end()].rstrip()}"
+                yield hash_cuts_value.finding(
+                    at_offset(option.document, node.end_mark.index + rest.start(1) - 1),
+                    f"{dotted(path)} is {node.value!r}: ` #{rest[1]}` is a comment",
+                    f'quote it: "{whole}" (or put a space after # in a comment)',
+                )
+
+
+@rule(
+    "ES204",
+    "none-is-text",
+    Severity.ERROR,
+    '`None` is the text "None" in YAML',
+    bad={"exp/001.yaml": f"{_LIST}notes: None\n"},
+    good={"exp/001.yaml": f"{_LIST}notes: null\n"},
+    hydra="accepts",
+)
+def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
+    """Python's None is `null` in YAML. An error for a field that can be None, a warning for other text."""
+    for option in context.all_options():
+        if "None" not in option.document.text_or_empty:
+            continue
+        root = schema(context, option.group)
+        for path, _, node in scalars(option.document):
+            if not _is_plain(node) or node.value != "None":
+                continue
+            field = declared(root, path)
+            if kind(field) not in (str, None):
+                continue  # Hydra refuses it
+            optional = kind(field) is str and not isinstance(field, type) and field._is_optional()
+            yield none_is_text.finding(
+                start(option.document, node),
+                f'{dotted(path)} becomes the text "None"',
+                "write null" if optional else 'write null, or "None" in quotes if the text is meant',
+                edits=entries.replace(node, "null") if optional else (),
+                severity=None if optional else Severity.WARNING,
+            )
+
+
+_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
+_ODD_CHARACTER = re.compile(f"[{_INVISIBLE}\u00a0\u3000０-９“”‘’]")
+
+
+@rule(
+    "ES205",
+    "odd-character",
+    Severity.WARNING,
+    "an invisible or full-width character, or a typographic quote",
+    bad={"exp/001.yaml": f"{_LIST}name: “x”\n"},
+    good={"exp/001.yaml": f'{_LIST}name: "x"\n'},
+    hydra="accepts",
+)
+def odd_character(context: ExperimentContext) -> Iterator[Finding]:
+    """Typographic quotes become part of the text, and full-width digits １６ are accepted as 16.
+
+    A zero-width space, as it comes with a copy from a web page, makes a key another key (an error).
+    """
+    for option in context.all_options():
+        text = option.document.text_or_empty
+        if text.isascii() or not _ODD_CHARACTER.search(text, 1):
+            continue
+        for path, key, node in scalars(option.document):
+            if key is not None and any(c in key.value for c in _INVISIBLE):
+                clean = "".join(c for c in key.value if c not in _INVISIBLE)
+                yield odd_character.finding(
+                    start(option.document, key),
+                    f"the key {clean!r} has an invisible character in it",
+                    f"type it anew: {clean}",
+                    edits=entries.replace(key, clean) if _is_plain(key) else (),
+                    severity=Severity.ERROR,
+                )
+            found = _odd_value(node)
+            if found:
+                message, better, edits = found
+                yield odd_character.finding(
+                    start(option.document, node), f"{dotted(path)}: {message}", f"write {better}", edits=edits
+                )
+
+
+def _odd_value(node: yaml.ScalarNode) -> tuple[str, str, tuple[Edit, ...]] | None:
+    value = node.value
+    if any(c in value for c in _INVISIBLE):
+        clean = "".join(c for c in value if c not in _INVISIBLE)
+        return "an invisible character is in the value", clean, entries.replace(node, clean) if _is_plain(node) else ()
+    if not _is_plain(node):
+        return None
+    if len(value) > 1 and value[0] in "“”‘’" and value[-1] in "“”‘’":
+        return (
+            f"the quotes of {value} are part of the text",
+            f'"{value[1:-1]}"',
+            entries.replace(node, f'"{value[1:-1]}"'),
+        )
+    folded = unicodedata.normalize("NFKC", value)
+    if folded != value and re.fullmatch(r"[-+]?[\d.]+(?:e[-+]?\d+)?", folded):
+        return f"{value} has full-width digits", folded, entries.replace(node, folded)
+    if "\u00a0" in value:
+        return "a no-break space is in the value", value.replace("\u00a0", " "), ()
+    return None
+
+
+@rule(
+    "ES206",
+    "number-for-bool",
+    Severity.WARNING,
+    "a bool field gets a number",
+    bad={"exp/001.yaml": f"{_LIST}debug: 2\n"},
+    good={"exp/001.yaml": f"{_LIST}debug: true\n"},
+    hydra="accepts",
+)
+def number_for_bool(context: ExperimentContext) -> Iterator[Finding]:
+    """Every number but 0 is true to OmegaConf, so that a level such as `debug: 2` is lost."""
+    for option, path, value, wanted in typed(context):
+        if wanted is bool and isinstance(value, (int, float)) and value not in (0, 1):
+            yield number_for_bool.finding(
+                option.document.value(path),
+                f"{dotted(path)}: {value} becomes {str(bool(value)).lower()}",
+                "write true or false, or declare the field as int",
+            )
+
+
+@rule(
+    "ES207",
+    "quoted-number",
+    Severity.INFO,
+    "a number in quotes for a field that is a number",
+    bad={"exp/001.yaml": f'{_LIST}batch_size: "32"\n'},
+    good={"exp/001.yaml": f"{_LIST}batch_size: 32\n"},
+    hydra="accepts",
+)
+def quoted_number(context: ExperimentContext) -> Iterator[Finding]:
+    """OmegaConf converts it; without the quotes the file says what it means."""
+    for option, path, value, wanted in typed(context):
+        if wanted not in (int, float) or not isinstance(value, str) or not re.fullmatch(r"-?[1-9]\d*(\.\d+)?", value):
+            continue
+        node = scalar_at(option.document, path)
+        if node is not None and not _is_plain(node):
+            yield quoted_number.finding(
+                start(option.document, node),
+                f"{dotted(path)} is a number in quotes",
+                f"write {value}",
+                edits=entries.replace(node, value),
+            )
+
+
+@rule(
+    "ES208",
+    "nested-list",
+    Severity.ERROR,
+    "a list stands where the field's elements are scalars",
+    bad={"exp/001.yaml": f"{_LIST}fold: [[0], [1]]\n"},
+    good={"exp/001.yaml": f"{_LIST}fold: [0, 1]\n"},
+    hydra="accepts",
+)
+def nested_list(context: ExperimentContext) -> Iterator[Finding]:
+    """OmegaConf checks the elements of `list[int]` one by one, but not that an element is no list."""
+    for option in context.all_options():
+        if "[" not in option.document.text_or_empty and "- " not in option.document.text_or_empty:
+            continue
+        root = None
+        for key, value in values(option.document).items():
+            if not isinstance(value, list) or not any(isinstance(item, (list, dict)) for item in value):
+                continue
+            root = root or schema(context, option.group)
+            field = declared(root, (key,))
+            element = field._metadata.element_type if isinstance(field, ListConfig) else None
+            index = next(i for i, item in enumerate(value) if isinstance(item, (list, dict)))
+            if element in (int, float, str, bool):
+                yield nested_list.finding(
+                    option.document.value((key, index)),
+                    f"{key}[{index}] is a {type(value[index]).__name__}, not {element.__name__}",
+                    f"{key} is a list of {element.__name__}: write [0, 1], or declare list[list[{element.__name__}]]",
+                )
+
+
+@rule(
+    "ES209",
+    "not-a-finite-number",
+    Severity.WARNING,
+    "nan or inf",
+    bad={"exp/001.yaml": f"{_LIST}learning_rate: .nan\n"},
+    good={"exp/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def not_a_finite_number(context: ExperimentContext) -> Iterator[Finding]:
+    """A parameter that is nan makes every loss nan; `nan` and `inf` are also what typing errors and 1e400 become."""
+    for option in context.all_options():
+        text = option.document.text_or_empty.lower()
+        if "nan" not in text and "inf" not in text:
+            continue
+        root = schema(context, option.group)
+        for path, value in leaves(values(option.document)):
+            word = isinstance(value, str) and value.lower().lstrip("+-.") in ("nan", "inf", "infinity")
+            if (isinstance(value, float) and not math.isfinite(value)) or (
+                word and kind(declared(root, path)) is float
+            ):
+                yield not_a_finite_number.finding(
+                    option.document.value(path), f"{dotted(path)} is {value}", "write a finite number"
+                )
+
+
+_UNEXPANDED = re.compile(r"~/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*")
+
+
+@rule(
+    "ES210",
+    "path-not-expanded",
+    Severity.WARNING,
+    "`~` and `$NAME` are not expanded",
+    bad={"env/local.yaml": f"{_LIST}output_dir: ~/data\n"},
+    good={"env/local.yaml": f"{_LIST}output_dir: ${{oc.env:HOME}}/data\n"},
+    hydra="accepts",
+    run="env=local",
+)
+def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
+    """The shell does that, not YAML: a folder named `~` appears in the working directory."""
+    for option in context.all_options():
+        text = option.document.text_or_empty
+        if "~/" not in text and "$" not in text:
+            continue
+        for path, value in leaves(values(option.document)):
+            if isinstance(value, str) and _UNEXPANDED.match(value):
+                better = value.replace("~", "${oc.env:HOME}", 1) if value.startswith("~") else None
+                better = better or re.sub(r"\$([A-Z_][A-Z0-9_]*)", r"${oc.env:\1}", value)
+                yield path_not_expanded.finding(
+                    option.document.value(path), f"{dotted(path)}: {value} is taken literally", f"write {better}"
+                )
+
+
+@rule(
+    "ES211",
+    "missing-without-effect",
+    Severity.ERROR,
+    "`???` does not take back a value that is inherited",
+    bad={"exp/001.yaml": f"{_LIST}learning_rate: ???\n"},
+    good={"exp/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
+    """OmegaConf's merge passes over `???` (omegaconf#771): the inherited value stays, and nobody is asked for one.
+
+    A field that every set must give is MISSING in the dataclass.
+    """
+    for option in context.all_options():
+        if "???" not in option.document.text_or_empty:
+            continue
+        group = context.composed_group(option)
+        for path, value in leaves(values(option.document)):
+            node = _below(group, path)
+            if value == "???" and node is not None and not node._is_missing():
+                yield missing_without_effect.finding(
+                    option.document.value(path),
+                    f"{dotted(path)}: ??? has no effect, the inherited {node._value()!r} stays",
+                    "write a value, or remove the line",
+                )
+
+
+def _below(node: Any, path: Steps) -> Any:
+    for step in path:
+        if isinstance(node, ListConfig):
+            node = node._get_node(int(step))
+        else:
+            node = node._get_node(step) if isinstance(node, DictConfig) else None
+    return node

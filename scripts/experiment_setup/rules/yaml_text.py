@@ -1,0 +1,156 @@
+"""The values of a parameter set as they are written: what YAML read, what was typed, and what the field is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import yaml
+from omegaconf import (
+    BooleanNode,
+    DictConfig,
+    FloatNode,
+    IntegerNode,
+    ListConfig,
+    OmegaConf,
+    StringNode,
+)
+from omegaconf.errors import OmegaConfBaseException
+
+from experiment_setup.location import Location
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext, Option
+from experiment_setup.source import Document
+
+Steps = tuple[str | int, ...]
+
+_KINDS: dict[type, type] = {StringNode: str, IntegerNode: int, FloatNode: float, BooleanNode: bool}
+
+
+# Three rules ask about the same mismatches. A document belongs to one check.
+_mismatches: WeakKeyDictionary[Document, list[tuple[Steps, Any, type]]] = WeakKeyDictionary()
+
+
+def values(document: Document) -> dict[str, Any]:
+    """What the file sets, as plain values, without its defaults list; {} for anything but a mapping."""
+    found = entries.content(document)
+    return {str(key): value for key, value in found.items() if key != "defaults"} if isinstance(found, dict) else {}
+
+
+def leaves(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, Any]]:
+    """Every scalar below `value`, with its path."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from leaves(child, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from leaves(child, (*path, index))
+    else:
+        yield path, value
+
+
+def schema(context: ExperimentContext, group: str) -> DictConfig | None:
+    """The node of the dataclass that is the group's default, or None."""
+    registration = context.registration(group)
+    if registration is None or any(problem.fatal for problem in context.schema.problems):
+        return None
+    try:
+        node = context.schema.structured(registration)
+    except (OmegaConfBaseException, NameError, TypeError, ValueError, AssertionError, AttributeError):
+        return None
+    return node if isinstance(node, DictConfig) else None
+
+
+def declared(node: Any, path: Steps) -> Any:
+    """The node below `node` at `path`; for an element of a list or dict, its element type; None if there is none."""
+    for step in path:
+        if isinstance(node, (DictConfig, ListConfig)) and OmegaConf.get_type(node) in (dict, list):
+            known = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
+            element = node._metadata.element_type
+            node = known if known is not None and kind(known) else element
+        elif isinstance(node, DictConfig) and not node._is_none() and not node._is_interpolation():
+            node = node._get_node(step) if step in node else None
+        else:
+            return None
+    return node
+
+
+def kind(node: Any) -> type | None:
+    """str, int, float or bool for a field (or element type) that is one of these; None for all else."""
+    if isinstance(node, type):
+        return node if node in (str, int, float, bool) else None
+    return _KINDS.get(type(node))
+
+
+def typed(context: ExperimentContext) -> Iterator[tuple[Option, Steps, Any, type]]:
+    """Every scalar of every option whose field is a str, int, float or bool and whose YAML type is another."""
+    for group, options in context.options.items():
+        root = schema(context, group)
+        kinds: dict[Steps, type | None] = {}
+        for option in options.values() if root is not None else ():
+            found = _mismatches.get(option.document)
+            if found is None:
+                found = _mismatches[option.document] = list(_mismatched(root, option.document, kinds))
+            for path, value, wanted in found:
+                yield option, path, value, wanted
+
+
+def _mismatched(root: Any, document: Document, kinds: dict[Steps, type | None]) -> Iterator[tuple[Steps, Any, type]]:
+    for path, value in leaves(values(document)):
+        if value is None or value == "???":
+            continue
+        steps = tuple(0 if isinstance(step, int) else step for step in path)  # all elements of a list have one type
+        if steps not in kinds:
+            kinds[steps] = kind(declared(root, steps))
+        wanted = kinds[steps]
+        if wanted is not None and type(value) is not wanted:
+            yield path, value, wanted
+
+
+def scalars(document: Document) -> Iterator[tuple[Steps, yaml.ScalarNode | None, yaml.ScalarNode]]:
+    """Every scalar value outside the defaults list: its path, its key (None in a list), and its syntax."""
+    root = document.root
+    if isinstance(root, yaml.MappingNode):
+        for key, value in root.value:
+            if key.value != "defaults":
+                yield from _scalars(value, (str(key.value),), key)
+
+
+def _scalars(
+    node: yaml.Node, path: Steps, key: yaml.ScalarNode | None
+) -> Iterator[tuple[Steps, yaml.ScalarNode | None, yaml.ScalarNode]]:
+    if isinstance(node, yaml.ScalarNode):
+        yield path, key, node
+    elif isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _scalars(child, (*path, index), None)
+    elif isinstance(node, yaml.MappingNode):
+        for child_key, child in node.value:
+            yield from _scalars(child, (*path, str(child_key.value)), child_key)
+
+
+def scalar_at(document: Document, path: Steps) -> yaml.ScalarNode | None:
+    """The syntax of the scalar at `path`."""
+    return next((node for found, _, node in scalars(document) if found == path), None)
+
+
+def start(document: Document, node: yaml.Node) -> Location:
+    """Where a node begins."""
+    return Location(document.path, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def at_offset(document: Document, offset: int) -> Location:
+    """The place of a character of the text."""
+    text = document.text
+    begin = entries.line_start(text, offset)
+    line = text.count("\n", 0, begin) + 1
+    return Location(document.path, line, offset - begin + 1)
+
+
+def dotted(path: Steps) -> str:
+    """A path as users write it: `fold[1]`, `optimizer.lr`."""
+    words = ""
+    for step in path:
+        words += f"[{step}]" if isinstance(step, int) else f".{step}" if words else str(step)
+    return words

@@ -1,0 +1,173 @@
+"""Comments that silence findings: `noqa: ES201` at the end of a line, `noqa-file: ES5` at the top of a file.
+
+The words are those that Python's linters made common, so other tools' codes in the same comment are left to them.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from experiment_setup import files
+from experiment_setup.errors import CommandError
+from experiment_setup.findings import Finding
+from experiment_setup.location import Location
+
+OURS = re.compile(r"ES\d*", re.IGNORECASE)  # a code of this package, or the beginning of one
+_TOP = 10  # lines of a file in which `noqa-file` is looked for
+
+_COMMENT = re.compile(r"#\s*noqa(?P<file>-file)?\b(?!-)(?P<rest>\s*:[^#]*)?", re.IGNORECASE)
+_CODE = re.compile(r"[^\s,:]+")
+
+
+@dataclass(frozen=True)
+class Code:
+    """A word of a suppression and where it stands."""
+
+    word: str
+    location: Location
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it has the form of this package's codes."""
+        return OURS.fullmatch(self.word) is not None
+
+    def matches(self, code: str) -> bool:
+        """Whether it means this code, in full or by its beginning (`ES5` means all of ES5xx)."""
+        return self.is_ours and code.startswith(self.word.upper())
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """One comment. Without `codes` it is bare: everything on its line."""
+
+    location: Location
+    codes: tuple[Code, ...]
+    whole_file: bool
+
+    @property
+    def bare(self) -> bool:
+        """A comment without codes. Of a whole file it silences nothing: that hides too much."""
+        return not self.codes
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the finding stands where this comment is heard (its code is another question)."""
+        place = finding.location
+        return place.path == self.location.path and (self.whole_file or place.line == self.location.line)
+
+
+def read(path: Path) -> str:
+    """The text of a file; "" for one that is not there or not UTF-8, which has no comments to hear."""
+    try:
+        return files.read_text(path)
+    except (OSError, CommandError):
+        return ""
+
+
+def parse(path: Path, text: str) -> Iterator[Suppression]:
+    """The suppressions in a file's text."""
+    if "noqa" not in text.lower():
+        return
+    lines = text.removeprefix("\ufeff").split("\n")
+    comments = _python_comments(text) if path.suffix == ".py" else _yaml_comments(text, lines)
+    for line, column in comments:
+        match = _COMMENT.match(lines[line - 1], column)
+        if match is None:
+            continue
+        whole_file = match["file"] is not None
+        if whole_file and line > _TOP:
+            continue
+        start = match.start("rest")
+        codes = tuple(
+            Code(word[0], Location(path, line, start + word.start() + 1)) for word in _codes(match["rest"] or "")
+        )
+        yield Suppression(Location(path, line, column + 1), codes, whole_file)
+
+
+def _codes(rest: str) -> Iterator[re.Match[str]]:
+    """The codes after the colon; what follows a word that is no code is a remark (`ES201 the old way`)."""
+    end = 0
+    for word in _CODE.finditer(rest):
+        separated_by_comma = "," in rest[end : word.start()]
+        looks_like_one = re.fullmatch(r"[A-Za-z]+\d+", word[0]) is not None
+        if end and not separated_by_comma and not looks_like_one:
+            return
+        end = word.end()
+        yield word
+
+
+def _yaml_comments(text: str, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(line from 1, column from 0) of every `noqa` that is a comment and no part of a value."""
+    scalars: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    try:
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.ScalarToken):
+                start, end = token.start_mark, token.end_mark
+                scalars.append(((start.line, start.column), (end.line, end.column)))
+    except yaml.YAMLError:
+        pass  # up to the mistake the tokens are known; after it every `noqa` counts
+    for number, line in enumerate(lines):
+        for match in _COMMENT.finditer(line):
+            column = match.start()
+            begins_a_comment = column == 0 or line[column - 1] in " \t"
+            if begins_a_comment and not any(start <= (number, column) < end for start, end in scalars):
+                yield number + 1, column
+                break
+
+
+def _python_comments(text: str) -> Iterator[tuple[int, int]]:
+    """The same for Python."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text.removeprefix("\ufeff")).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return  # a file that does not parse has one finding, and that should be seen
+    for token in tokens:
+        if token.type == tokenize.COMMENT:
+            match = _COMMENT.search(token.string)
+            if match:
+                yield token.start[0], token.start[1] + match.start()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What is left of the findings, and the codes (or bare comments) that silenced nothing."""
+
+    findings: list[Finding]
+    unused: list[tuple[Suppression, Code | None]]
+
+
+def apply(findings: Sequence[Finding], suppressions: Sequence[Suppression]) -> Applied:
+    """Leave out what is silenced."""
+    by_path: dict[Path, list[Suppression]] = {}
+    for suppression in suppressions:
+        by_path.setdefault(suppression.location.path, []).append(suppression)
+    used: set[tuple[Suppression, Code | None]] = set()
+    kept = [finding for finding in findings if not _silence(finding, by_path, used)]
+    unused: list[tuple[Suppression, Code | None]] = []
+    for suppression in suppressions:
+        choices: Sequence[Code | None] = suppression.codes or (None,)
+        unused += [(suppression, code) for code in choices if (suppression, code) not in used]
+    return Applied(kept, unused)
+
+
+def _silence(
+    finding: Finding, by_path: Mapping[Path, Sequence[Suppression]], used: set[tuple[Suppression, Code | None]]
+) -> bool:
+    silenced = False
+    for suppression in by_path.get(finding.location.path, ()):
+        if not suppression.covers(finding):
+            continue
+        if suppression.bare and not suppression.whole_file:
+            used.add((suppression, None))
+            silenced = True
+        for code in suppression.codes:
+            if code.matches(finding.code):
+                used.add((suppression, code))
+                silenced = True
+    return silenced

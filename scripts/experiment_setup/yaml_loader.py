@@ -1,0 +1,125 @@
+"""YAML as OmegaConf reads it, several times faster: libyaml's parser below OmegaConf's own resolvers and constructors.
+
+libyaml and PyYAML's own parser differ in corners (tabs, comments that touch a quote, multi-line keys, …), so it only
+reads texts whose every line has one of the plain forms that people write; what is odd, or wrong, OmegaConf's loader
+reads. From 2.4 on OmegaConf uses libyaml itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+try:
+    from omegaconf._yaml import get_yaml_loader  # OmegaConf 2.4
+except ImportError:
+    from omegaconf._utils import get_yaml_loader
+try:
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
+except ImportError:  # PyYAML was built without libyaml
+    CParser = None  # type: ignore[misc, assignment]
+
+Loader: Any = get_yaml_loader()
+STR = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG
+
+
+def _fast_loader() -> Any:
+    if CParser is None or issubclass(Loader, CParser):
+        return Loader
+
+    class FastLoader(CParser, Loader):  # type: ignore[misc]
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            yaml.constructor.SafeConstructor.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
+
+    return FastLoader
+
+
+_FastLoader = _fast_loader()
+
+# What is no printable character to both parsers, or is one (a tab, another line break) that they take differently.
+_ODD_CHARACTER = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_QUOTED = r"""(?:"[^"\\\n]*"|'[^'\n]*')"""
+_ITEM = rf"(?:-?[A-Za-z0-9_.][A-Za-z0-9_.+\-]*|{_QUOTED})"
+_WORDS = r"""(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.]))(?:[^#:"'\[\]`\\\n]|:(?![ \n]))*"""
+_VALUE = rf"(?:{_WORDS}|{_QUOTED}|\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\])"
+_PAIR = rf"[A-Za-z_][A-Za-z0-9_\-]*:(?: +{_VALUE})?"
+_LINE = rf" *(?:- +)?(?:{_PAIR}|(?<=- ){_VALUE})? *(?:(?:(?<= )|(?<=\n))#.*)?\n"
+_PLAIN_TEXT = re.compile(rf"\n(?:{_LINE})*\Z")
+
+
+def parse(text: str) -> yaml.Node | None:
+    """The syntax tree; None for a text without content. Raises PyYAML's errors, as OmegaConf's loader does."""
+    if _FastLoader is not Loader and _is_plain(text):
+        try:
+            return _node(_FastLoader, text)
+        except yaml.YAMLError:
+            pass  # the words and places of the error are those of the other parser
+    return _node(Loader, text)
+
+
+def _is_plain(text: str) -> bool:
+    lines = f"\n{text}" if text.endswith("\n") else f"\n{text}\n"
+    return _PLAIN_TEXT.match(lines) is not None and _ODD_CHARACTER.search(text) is None
+
+
+def _node(loader: Any, text: str) -> yaml.Node | None:
+    reader = loader(text)
+    try:
+        node: yaml.Node | None = reader.get_single_node()
+    finally:
+        reader.dispose()
+    if node is not None and CParser is not None and isinstance(reader, CParser):
+        _plain_style(node)
+    return node
+
+
+def _plain_style(node: yaml.Node) -> None:
+    """libyaml calls the style of a bare word "", PyYAML None."""
+    if isinstance(node, yaml.ScalarNode):
+        node.style = node.style or None
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _plain_style(item)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            _plain_style(key)
+            _plain_style(value)
+
+
+def construct(node: yaml.Node | None) -> Any:
+    """What OmegaConf's loader makes of the syntax tree. Raises PyYAML's errors for duplicate keys and wrong tags."""
+    if node is None:
+        return None
+    flat = _flat(node)
+    return Loader("").construct_document(node) if flat is None else flat
+
+
+_constructor = Loader("")
+_SCALARS = {
+    tag: Loader.yaml_constructors[tag]
+    for tag in (STR, *(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")))
+}
+
+
+def _flat(node: yaml.Node) -> dict[str, Any] | None:
+    """The mapping, if there is nothing in it but scalars and lists of them below different text keys."""
+    if not isinstance(node, yaml.MappingNode) or node.tag != "tag:yaml.org,2002:map":
+        return None
+    result: dict[str, Any] = {}
+    try:
+        for key, value in node.value:
+            if key.tag != STR or key.value in result or not isinstance(key, yaml.ScalarNode):
+                return None
+            if isinstance(value, yaml.ScalarNode):
+                result[key.value] = _SCALARS[value.tag](_constructor, value)
+            elif isinstance(value, yaml.SequenceNode) and value.tag == "tag:yaml.org,2002:seq":
+                result[key.value] = [_SCALARS[item.tag](_constructor, item) for item in value.value]
+            else:
+                return None
+    except (KeyError, ValueError, yaml.YAMLError):
+        return None
+    return result

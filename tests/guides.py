@@ -1,0 +1,157 @@
+"""What the tests of the guides share: reading Markdown, and running what it says in a real project."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conftest import ROOT, SCRIPTS, write
+from omegaconf import OmegaConf
+
+HERE = "defaults:\n  - default@_here_\n"
+
+
+# -- reading Markdown --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Block:
+    """A fenced block."""
+
+    language: str
+    text: str
+    line: int
+    marked: bool  # <!-- not run -->
+
+    @property
+    def path(self) -> str | None:
+        """The file that the block shows: its first line is a comment with nothing but the path."""
+        found = re.fullmatch(r"# ((?:[\w.-]+/)*[\w.-]+\.(?:yaml|py))", self.text.partition("\n")[0])
+        return found and found[1]
+
+    @property
+    def code(self) -> str:
+        """What is the same in every language: no comments and empty lines, of a picture of folders the names."""
+        if not self.language:
+            return "\n".join(line.split()[0] for line in self.text.splitlines())
+        lines = (re.sub(r"(^|\s+)#(?!!).*", "", line).rstrip() for line in self.text.splitlines())
+        return "\n".join(line for line in lines if line)
+
+
+@dataclass
+class Section:
+    """What stands between two headings."""
+
+    level: int
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)  # of tables, without their heads
+    text: str = ""  # the rest
+
+    @property
+    def spans(self) -> list[str]:
+        """What is between backticks, in the text and in tables."""
+        return _spans("\n".join([self.text, *(cell for row in self.rows for cell in row)]))
+
+
+def _spans(text: str) -> list[str]:
+    return [span.strip() for span in re.findall(r"`([^`\n]+)`", text)]
+
+
+def sections(path: Path) -> list[Section]:
+    result = [Section(0, "")]
+    block: Block | None = None
+    previous = ""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("```"):
+            if block is None:
+                block = Block(line[3:].strip(), "", number, previous.startswith("<!-- not run: "))
+                result[-1].blocks.append(block)
+            else:
+                block = None
+        elif block is not None:
+            block.text += line + "\n"
+        elif heading := re.match(r"(#+) (.+)", line):
+            result.append(Section(len(heading[1]), heading[2]))
+        elif line.startswith("|"):
+            cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            if not set("".join(cells)) <= set("-: ") or not "".join(cells):
+                result[-1].rows.append(cells)
+            else:
+                result[-1].rows.pop()  # what stood above the line was the head
+        else:
+            result[-1].text += line + "\n"
+        previous = line or previous
+    assert block is None, f"{path.name}: a block is not closed"
+    return result
+
+
+def table(name: str, title: str) -> list[list[str]]:
+    """The rows of the tables of a section, which must be there: a check of nothing is no check."""
+    (section,) = (s for s in sections(ROOT / "references" / name) if s.title == title)
+    assert len(section.rows) > 3
+    return section.rows
+
+
+def commands(section: Section) -> list[str]:
+    """The command lines in backticks; `NAME`, `…` and the like make it a pattern, no command."""
+    starts = r"(uv run |python3? |scripts/)\S+\s+\S"
+    return [s for s in section.spans if re.match(starts, s) and not re.search(r"…|\b[A-Z]{4,}\b|/path/", s)]
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+def make_project(root: Path, full: bool = True) -> Path:
+    """What the guides take for granted: 001-baseline, and for the references two sets and an environment."""
+    experiment = root / "experiments" / "001-baseline"
+    shutil.copytree(ROOT / "assets" / "000-template", experiment, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in ("train.py", "config.yaml"):
+        text = (experiment / path).read_text(encoding="utf-8")
+        (experiment / path).write_text(text.replace("000-template", "001-baseline"), encoding="utf-8")
+    if full:
+        write(experiment, {"exp/002.yaml": f'{HERE}\nname: "002-seed"\nseed: 2\n', "env/local.yaml": HERE})
+    return root
+
+
+def shell(command: str, project: Path, *, interpreter: str = "bash") -> subprocess.CompletedProcess[str]:
+    """Run `command` as it stands in the guides: uv and python are the interpreter of the tests."""
+    shims = project.parent / "shims"
+    if not shims.exists():
+        python = f'#!/bin/sh\n[ "$1 $2 $3" = "-m pip install" ] && exit 0\nexec "{sys.executable}" "$@"\n'
+        uv = '#!/bin/sh\nshift\n[ "$1" = --with ] && shift 2\n[ "$1" = python ] && shift\nexec python "$@"\n'
+        write(shims, {"python": python, "python3": python, "uv": uv})
+        for path in shims.iterdir():
+            path.chmod(0o755)
+    command = command.replace("/path/to/experiment-setup", str(ROOT))
+    command = re.sub(r"(?<=uv run )scripts/|(?<=python )scripts/", f"{SCRIPTS}/", command)
+    command = re.sub(r"^scripts/", f"python {SCRIPTS}/", command, flags=re.MULTILINE)
+    env = {
+        **os.environ,
+        "PATH": f"{shims}:{os.environ['PATH']}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "WANDB_MODE": "disabled",
+    }
+    arguments = [interpreter, *(["-f"] if interpreter == "zsh" else ["-e", "-o", "pipefail"]), "-c", command]
+    return subprocess.run(
+        arguments, cwd=project, env=env, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL
+    )
+
+
+def batch(jobs: list[list[str]]) -> list[tuple[int, str]]:
+    """Exit code and output of each entry point, run by the real Hydra."""
+    command = [sys.executable, str(ROOT / "tests" / "hydra_batch.py")]
+    ran = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, encoding="utf-8", check=True)
+    return [(answer["code"], answer["err"] + answer["out"]) for answer in json.loads(ran.stdout)]
+
+
+def fields(output: str) -> dict[str, object]:
+    """`exp` of what `--cfg job` printed."""
+    text = output[re.search(r"^(exp|env):", output, re.MULTILINE).start() :]  # type: ignore[union-attr]
+    return OmegaConf.to_container(OmegaConf.create(text)).get("exp", {})  # type: ignore[union-attr, return-value]

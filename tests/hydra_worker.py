@@ -1,0 +1,69 @@
+"""The oracle: runs real entry points under the real Hydra, many in one process.
+
+Reads lines of JSON {"entry": path, "cwd": path, "runs": [[override, …], …]} and answers each with a line
+[{"yaml": what `--cfg job` prints} or {"error": …}, …]. The entry point is executed as a script for every run, with
+Hydra's registrations set back before it, so that one run cannot see another's.
+"""
+
+import contextlib
+import copy
+import io
+import json
+import os
+import sys
+import types
+import warnings
+
+os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out as they are
+warnings.simplefilter("ignore")
+
+from hydra.core.config_store import ConfigStore  # noqa: E402
+from hydra.core.global_hydra import GlobalHydra  # noqa: E402
+from hydra.core.plugins import Plugins  # noqa: E402
+
+Plugins.instance()  # Hydra's own launcher and sweeper register when plugins are looked up
+_CLEAN = copy.deepcopy(ConfigStore.instance().repo)
+
+
+def run(entry: str, overrides: list[str]) -> dict[str, str]:
+    """What `python ENTRY --cfg job OVERRIDES…` prints, or how it fails."""
+    ConfigStore.instance().repo = copy.deepcopy(_CLEAN)
+    GlobalHydra.instance().clear()
+    folder = os.path.dirname(entry)
+    before = dict(sys.modules)
+    main = types.ModuleType("__main__")
+    main.__file__ = entry
+    sys.modules["__main__"] = main
+    sys.argv = [entry, "--cfg", "job", *overrides]
+    sys.path.insert(0, folder)
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            with open(entry, encoding="utf-8") as file:
+                exec(compile(file.read(), entry, "exec"), main.__dict__)
+    except SystemExit as error:
+        if error.code:
+            return {"error": f"exit {error.code}: {err.getvalue()[-2000:]}"}
+    except BaseException as error:
+        return {"error": f"{type(error).__name__}: {str(error)[:2000]}"}
+    finally:
+        sys.path.remove(folder)
+        for name in [name for name in sys.modules if name not in before]:
+            found = getattr(sys.modules[name], "__file__", None) or ""
+            if found.startswith(folder):
+                del sys.modules[name]
+        sys.modules["__main__"] = before["__main__"]
+    return {"yaml": out.getvalue()}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    for line in sys.stdin:
+        request = json.loads(line)
+        os.chdir(request["cwd"])
+        print(json.dumps([run(request["entry"], overrides) for overrides in request["runs"]]), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The guides: every command runs, every snippet composes, every path and flag exists, every quoted error is real.
+
+A command that needs what no test machine has is marked in the text: `<!-- not run: reason -->` above its block.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, SCRIPTS, run, write
+from guides import Section, batch, commands, make_project, sections, shell
+from hydra._internal.utils import get_args_parser
+from omegaconf import OmegaConf
+
+try:
+    import tomllib
+except ImportError:  # Python 3.10
+    import tomli as tomllib
+
+GUIDE = ROOT / "references" / "guide.ja.md"
+# rules.md is made from the rules, whose own tests run its examples; the Japanese texts repeat the code of the English.
+ENGLISH = [
+    ROOT / "SKILL.md",
+    ROOT / "README.md",
+    *(p for p in sorted((ROOT / "references").glob("*.md")) if p.name not in ("rules.md", GUIDE.name)),
+]
+JAPANESE = [ROOT / "README.ja.md", GUIDE]
+
+
+@pytest.mark.parametrize("doc", ENGLISH, ids=lambda path: path.name)
+def test_what_it_says_works(doc: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", full=doc.parent != ROOT)
+    cells, jobs = [], []
+    for number, section in enumerate(sections(doc)):
+        if doc.name == "README.md":  # each section starts anew
+            project = make_project(tmp_path / f"project {number}", full=False)
+        for block in section.blocks:
+            if block.language == "python" and not block.path:
+                compile(block.text, f"{doc}:{block.line}", "exec")
+                cells += [] if block.marked else [block.text]
+            elif block.language == "bash" and not block.marked:
+                ran = shell(block.text, project)
+                assert ran.returncode == 0, f"{doc.name}:{block.line}\n{ran.stdout}{ran.stderr}"
+            elif block.path:
+                own = block.path.split("/")[0] in ("config.yaml", "train.py", "exp", "env")
+                path = project / "experiments" / "001-baseline" / block.path if own else project / block.path
+                write(path.parent, {path.name: block.text})
+                kind = path.parent.name
+                entry = (path.parent.parent if kind in ("exp", "env") else path.parent) / "train.py"
+                jobs.append([str(entry), "--cfg", "job", *([f"{kind}={path.stem}"] if kind in ("exp", "env") else [])])
+            elif block.language == "yaml":
+                assert yaml.safe_load(block.text)
+                OmegaConf.create(block.text)
+        for command in dict.fromkeys(commands(section)):
+            ran = shell(command, project)
+            assert ran.returncode == 0, f"{doc.name}: {command}\n{ran.stdout}{ran.stderr}"
+    jobs = [job for job in jobs if Path(job[0]).exists()]
+    for job, (code, output) in zip(jobs, batch(jobs) if jobs else [], strict=True):
+        assert code == 0, f"{doc.name}: {job}\n{output}"
+    if cells:
+        notebooks = write(project / "notebooks", {"cells.py": "\n".join(cells)})
+        ran = subprocess.run([sys.executable, "cells.py"], cwd=notebooks, capture_output=True, text=True)
+        assert ran.returncode == 0, f"{doc.name}\n{ran.stderr}"
+    if doc.name in ("SKILL.md", "without-scripts.md"):  # what they lead to has no findings
+        checked = run("validate.py", "--strict", cwd=project)
+        assert checked.code == 0, checked.out
+
+
+def test_few_commands_are_not_run() -> None:
+    assert sum(block.marked for doc in ENGLISH for section in sections(doc) for block in section.blocks) <= 6
+
+
+# -- paths, flags, files, budgets, versions ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("doc", [*ENGLISH, *JAPANESE], ids=lambda path: path.name)
+def test_paths_and_links_exist(doc: Path) -> None:
+    text = doc.read_text(encoding="utf-8")
+    shown = {block.path for section in sections(doc) for block in section.blocks}  # files of the user's project
+    for path in re.findall(r"(?<![\w./-])(?:scripts|references|assets|tests)/[\w./-]*[\w/]", text):
+        assert path in shown or (ROOT / path).exists(), f"{doc.name}: {path}"
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (doc.parent / target).exists(), f"{doc.name}: {target}"
+    for name in re.findall(r"(?<![\w./-])[a-z_]+\.py\b", text):
+        known = {path.name for path in SCRIPTS.glob("*.py")} | {
+            "train.py",
+            "run.py",
+            "main.py",
+            "config.py",
+            "conftest.py",
+        }
+        assert name in known | {"load_experiment.py"}, f"{doc.name}: {name}"
+
+
+def test_flags_exist(elsewhere: Path) -> None:
+    ours = {path.name: set(_flags(run(path.name, "--help", cwd=elsewhere).out)) for path in SCRIPTS.glob("*.py")}
+    hydras = {flag for action in get_args_parser()._actions for flag in action.option_strings}
+    others = {"--with", "--group", "-n", "-m", "--exp"}  # uv's, pytest's, python's; a mistake in troubleshooting.md
+    seen = 0
+    for doc in [*ENGLISH, *JAPANESE]:
+        for section in sections(doc):
+            lines = [
+                line for block in section.blocks if block.language == "bash" for line in re.split(" && |\n", block.text)
+            ]
+            for line in [*lines, *section.spans]:
+                used = [script for script in ours if script in line]
+                known = set().union(*(ours[script] for script in used or ours)) | others
+                for flag in _flags(line.partition(" #")[0]):
+                    assert flag in (known if used else known | hydras), f"{doc.name}: {flag} in {line}"
+                    seen += 1
+    assert seen > 30
+
+
+def _flags(text: str) -> list[str]:
+    return re.findall(r"(?<![\w.'-])--?[a-z][a-z-]*", text)
+
+
+def test_every_shipped_file_is_mentioned() -> None:
+    skill = (ROOT / "SKILL.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "references").glob("*.md")):
+        assert f"`references/{path.name}`: " in skill, path.name
+    below = skill + "".join(path.read_text(encoding="utf-8") for path in (ROOT / "references").glob("*.md"))
+    files = (path for path in (ROOT / "assets").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    for path in [*SCRIPTS.glob("*.py"), *files]:
+        names = [part.relative_to(ROOT).as_posix() for part in (path, *path.parents[:-2]) if part.is_relative_to(ROOT)]
+        assert any(f"{name}`" in below or f"{name} " in below for name in names if "/" in name), names[0]
+
+
+@pytest.mark.parametrize("doc", sorted((ROOT / "references").glob("*.md")), ids=lambda path: path.name)
+def test_a_reference_says_when_to_read_it_and_is_short(doc: Path) -> None:
+    if doc.name in ("rules.md", GUIDE.name):  # looked up, not read; for people
+        return
+    lines = doc.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    assert lines[2].startswith("Read this ")
+    assert len(lines) <= 150
+
+
+def tokens_at_most(text: str) -> int:
+    """An upper bound: on these guides 9 to 20 % above cl100k_base and the tokenizer in anthropic 0.34.2."""
+    words, digits, marks = (re.findall(regex, text) for regex in (r"[A-Za-z]+", r"\d{1,3}", r"[!-/:-@\[-`{-~]"))
+    japanese = sum(ord(character) > 127 for character in text)
+    return sum(1 + len(w) // 8 for w in words) + len(digits) + len(marks) + int(1.3 * japanese) + text.count("\n")
+
+
+def test_the_guide_is_within_its_budget() -> None:
+    text = (ROOT / "SKILL.md").read_text(encoding="utf-8")
+    assert tokens_at_most(text) < 2700
+    assert len(text.splitlines()) < 200
+    head = yaml.safe_load(text.split("---\n")[1])
+    assert set(head) <= {"name", "description", "license", "compatibility", "metadata"}
+    assert head["name"] == "experiment-setup"
+    assert 0 < len(head["description"]) <= 1024
+    assert not re.search("[<>]", head["description"])
+
+
+def test_versions_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    version = project["version"]
+    assert f'__version__ = "{version}"' in (SCRIPTS / "experiment_setup" / "__init__.py").read_text(encoding="utf-8")
+    changes = re.findall(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert changes[0] == version
+    for manifest in (ROOT / ".claude-plugin").glob("*.json"):
+        assert set(re.findall(r'"version": "(\d[^"]+)"', manifest.read_text(encoding="utf-8"))) <= {version}
+    low, high = re.findall(r"3\.(\d+)", project["requires-python"])
+    for doc in (ROOT / "README.md", ROOT / "README.ja.md"):
+        assert set(re.findall(r"3\.(1\d) ?(?:to|から|～|〜) ?3\.(1\d)", doc.read_text(encoding="utf-8"))) == {
+            (low, str(int(high) - 1))
+        }
+
+
+# -- Japanese ----------------------------------------------------------------------------------------------------------
+
+
+def outline(parts: list[Section]) -> Iterator[tuple[object, ...]]:
+    """What must be the same in both languages: levels, code, rows of tables, command lines in backticks."""
+    for part in parts:
+        code = [(block.language, block.code) for block in part.blocks]
+        yield part.level, code, len(part.rows), sorted(commands(part))
+
+
+def test_the_japanese_readme_says_what_the_english_says() -> None:
+    english, japanese = (list(outline(sections(ROOT / name))) for name in ("README.md", "README.ja.md"))
+    assert japanese == english
+
+
+def test_the_japanese_guide_says_what_the_english_says() -> None:
+    """SKILL.md, then each reference that it names in the same order, one level down."""
+    skill = sections(ROOT / "SKILL.md")
+    names = [name for name in re.findall(r"`references/([\w.-]+)`: ", skill[-1].text) if name not in SEPARATE]
+    parts = [part for part in skill if part.title not in ("", "References")]
+    for name in names:
+        reference = sections(ROOT / "references" / name)[1:]
+        parts += [Section(part.level + 1, part.title, part.blocks, part.rows, part.text) for part in reference]
+    found = [part for part in sections(GUIDE)[1:] if part.title != "目次"]
+    assert [part.level for part in found] == [part.level for part in parts]
+    for english, japanese in zip(parts, found, strict=True):
+        assert list(outline([japanese])) == list(outline([english])), english.title
+        assert re.search("[ぁ-ん]", japanese.text + "".join(map("".join, japanese.rows))) or not english.text.strip()
+
+
+SEPARATE = ("rules.md", "ci.md", GUIDE.name)  # looked up, or for those who maintain a project

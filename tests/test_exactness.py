@@ -1,0 +1,145 @@
+"""What the library composes is what Hydra composes: random experiments, right and wrong, held against the real thing.
+
+The oracle executes each train.py under the installed Hydra (`hydra_worker.py`); the library reads it. A few hundred
+experiments by default; EXACTNESS_EXAMPLES=10000 for the long run, EXACTNESS_SEED for other ones.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import conftest  # noqa: F401  (puts scripts/ on the path)
+import pytest
+from experiment_setup import naming, schema
+from experiment_setup.compose import Composer, Composition
+from experiment_setup.project import experiment_at
+from generate import Generated, Run, experiments
+from hypothesis import HealthCheck, given, seed, settings
+from omegaconf import OmegaConf
+
+EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "250"))
+SEED = int(os.environ.get("EXACTNESS_SEED", "1"))
+
+
+class Oracle:
+    """A process in which the real Hydra runs the real entry points."""
+
+    def __init__(self) -> None:
+        worker = Path(__file__).with_name("hydra_worker.py")
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(worker)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        atexit.register(self._process.kill)
+
+    def ask(self, entry: Path, cwd: Path, runs: list[list[str]]) -> None:
+        """Send the runs; they are worked on while the caller does something else."""
+        assert self._process.stdin
+        print(json.dumps({"entry": str(entry), "cwd": str(cwd), "runs": runs}), file=self._process.stdin, flush=True)
+
+    def answers(self) -> list[dict[str, str]]:
+        """The answers to `ask`."""
+        assert self._process.stdout
+        return json.loads(self._process.stdout.readline())  # type: ignore[no-any-return]
+
+
+class Comparison:
+    """Experiments composed by both, and what was counted."""
+
+    def __init__(self) -> None:
+        self.oracle = Oracle()
+        self.counts: Counter[str] = Counter()
+
+    def disagreements(self, example: Generated, folder: Path) -> Iterator[str]:
+        """Where the library and Hydra differ on the example, which is written to `folder`."""
+        conftest.write(folder, example.files)
+        experiment = experiment_at(folder)
+        if experiment is None or experiment.entry is None:
+            self.counts["not an experiment"] += 1
+            return
+        self.counts["experiments"] += 1
+        words = [_words(run) for run in example.runs]
+        self.oracle.ask(experiment.entry, folder.parent, words)
+        composer = Composer(experiment, schema.read(experiment.entry, folder.parent), folder.parent)
+        ours = [composer.compose(run.choices, run.overrides) for run in example.runs]
+        first, bridged = example.runs[0], None
+        if self.counts["experiments"] % 4 == 0 and not ours[0].asked_hydra:
+            asked = Composer(experiment, composer.schema, folder.parent, always_hydra=True)
+            bridged = asked.compose(first.choices, first.overrides)
+        theirs = self.oracle.answers()
+        for run, real, composition in zip(example.runs, theirs, ours, strict=True):
+            self.counts["runs"] += 1
+            self.counts["fails in Hydra"] += "error" in real
+            self.counts["answered without hydra"] += not composition.asked_hydra
+            by = "the bridge" if composition.asked_hydra else "the fast path"
+            yield from (f"{run}: {by}: {words}" for words in _difference(real, composition))
+        if bridged is not None:
+            yield from (f"{first}: the bridge: {words}" for words in _difference(theirs[0], bridged))
+
+
+def _words(run: Run) -> list[str]:
+    return [*(naming.override(group, option) for group, option in run.choices.items()), *run.overrides]
+
+
+def _difference(real: dict[str, str], composition: Composition) -> Iterator[str]:
+    text = None
+    if composition.config is not None:
+        try:
+            text = OmegaConf.to_yaml(composition.config)
+        except Exception as error:  # a value that YAML has no form for: `--cfg job` fails as well
+            composition = Composition({}, None, schema_failure(repr(error)))
+    if text is None:
+        assert composition.failure is not None
+        if "yaml" in real:
+            yield f"fails with {composition.failure.message!r}, but Hydra composes\n{real['yaml']}"
+    elif "error" in real:
+        yield f"composes, but Hydra fails: {real['error']}\n{text}"
+    elif _plain(text) != _plain(real["yaml"]):
+        yield f"composes\n{text}but Hydra\n{real['yaml']}"
+
+
+def schema_failure(words: str) -> Any:
+    """A failure that only printing shows."""
+    from experiment_setup.compose import Failure
+
+    return Failure(words)
+
+
+def _plain(text: str) -> str:
+    """The printed config; `--cfg job` adds a newline."""
+    return text.strip("\n")
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Iterator[Comparison]:
+    found = Comparison()
+    yield found
+    print(dict(found.counts))
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="exact ness-") as folder:
+        yield Path(folder)
+
+
+@seed(SEED)
+@settings(
+    max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
+)
+@given(example=experiments())
+def test_the_library_composes_what_hydra_composes(comparison: Comparison, place: Path, example: Generated) -> None:
+    folder = place / "experiments" / "001-x"
+    shutil.rmtree(folder, ignore_errors=True)
+    found = list(comparison.disagreements(example, folder))
+    assert not found, "\n".join(found)
