@@ -13,6 +13,7 @@ import os
 import sys
 import types
 import warnings
+from pathlib import Path
 
 os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out as they are
 warnings.simplefilter("ignore")
@@ -29,7 +30,7 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
     """What `python ENTRY --cfg job OVERRIDES…` prints, or how it fails."""
     ConfigStore.instance().repo = copy.deepcopy(_CLEAN)
     GlobalHydra.instance().clear()
-    folder = os.path.dirname(entry)
+    folder = str(Path(entry).parent)
     before = dict(sys.modules)
     main = types.ModuleType("__main__")
     main.__file__ = entry
@@ -39,8 +40,7 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            with open(entry, encoding="utf-8") as file:
-                exec(compile(file.read(), entry, "exec"), main.__dict__)
+            exec(compile(Path(entry).read_bytes(), entry, "exec"), main.__dict__)
     except SystemExit as error:
         if error.code:
             return {"error": f"exit {error.code}: {err.getvalue()[-2000:]}"}

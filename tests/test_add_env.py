@@ -63,7 +63,8 @@ def test_a_project_without_the_group_is_told_what_to_add(tmp_path: Path, elsewhe
         {
             "experiments/001/config.yaml": "defaults:\n  - _self_\n  - exp: base\n",
             "experiments/001/exp/base.yaml": "lr: 1\n",
-            "experiments/001/run.py": "import hydra\n\n@hydra.main(version_base=None, config_path='.', config_name='config')\n"
+            "experiments/001/run.py": "import hydra\n\n"
+            "@hydra.main(version_base=None, config_path='.', config_name='config')\n"
             "def main(cfg): ...\n\nif __name__ == '__main__':\n    main()\n",
         },
     )

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hydra
 import pytest
 from conftest import run, write
 from omegaconf import OmegaConf
@@ -39,6 +40,13 @@ NOT_IN_THE_FILES = {
 }
 # The case has only one of the two experiments that share an output folder.
 COPIED = "x_two_experiments_output"
+
+
+# Where hydra-core 1.4 answers otherwise: it takes a tab after a value and a file in place of a stored config, and
+# refuses `chdir: null` and ${oc.env:…} in a defaults list.
+OTHERWISE_ON_1_4 = {"y_tab_trailing", "y_tab_value", "c_env_oc", "f_config_named_default", "x_chdir_null"}
+if not hydra.__version__.startswith("1.3"):
+    CASES = {name: case for name, case in CASES.items() if name not in OTHERWISE_ON_1_4}
 
 
 def refuses(answer: Any) -> bool:

@@ -87,6 +87,8 @@ def test_paths_and_links_exist(doc: Path) -> None:
         assert path in shown or (ROOT / path).exists(), f"{doc.name}: {path}"
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (doc.parent / target).exists(), f"{doc.name}: {target}"
+    slugs = {re.sub(r"[^\w -]", "", section.title.lower()).replace(" ", "-") for section in sections(doc)}  # GitHub's
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= slugs
     for name in re.findall(r"(?<![\w./-])[a-z_]+\.py\b", text):
         known = {path.name for path in SCRIPTS.glob("*.py")} | {
             "train.py",

@@ -18,14 +18,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  (puts scripts/ on the path)
+import conftest
 import pytest
-from experiment_setup import naming, schema
-from experiment_setup.compose import Composer, Composition
-from experiment_setup.project import experiment_at
 from generate import Generated, Run, experiments
 from hypothesis import HealthCheck, given, seed, settings
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup import naming, schema
+from experiment_setup.compose import Composer, Composition, Failure, unusable_values
+from experiment_setup.project import experiment_at
 
 EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "250"))
 SEED = int(os.environ.get("EXACTNESS_SEED", "1"))
@@ -37,9 +38,13 @@ class Oracle:
     def __init__(self) -> None:
         worker = Path(__file__).with_name("hydra_worker.py")
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(worker)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            [sys.executable, "-W", "ignore", str(worker)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        )  # fmt: skip
+        )
         atexit.register(self._process.kill)
 
     def ask(self, entry: Path, cwd: Path, runs: list[list[str]]) -> None:
@@ -85,6 +90,8 @@ class Comparison:
             yield from (f"{run}: {by}: {words}" for words in _difference(real, composition))
         if bridged is not None:
             yield from (f"{first}: the bridge: {words}" for words in _difference(theirs[0], bridged))
+            if bridged.config is not None and ours[0].config is not None:
+                yield from (f"{first}: {words}" for words in _difference_in_use(ours[0], bridged))
 
 
 def _words(run: Run) -> list[str]:
@@ -92,27 +99,41 @@ def _words(run: Run) -> list[str]:
 
 
 def _difference(real: dict[str, str], composition: Composition) -> Iterator[str]:
-    text = None
+    text, failure = None, composition.failure
     if composition.config is not None:
         try:
             text = OmegaConf.to_yaml(composition.config)
         except Exception as error:  # a value that YAML has no form for: `--cfg job` fails as well
-            composition = Composition({}, None, schema_failure(repr(error)))
+            failure = Failure(repr(error))
     if text is None:
-        assert composition.failure is not None
         if "yaml" in real:
-            yield f"fails with {composition.failure.message!r}, but Hydra composes\n{real['yaml']}"
+            yield f"fails with {failure and failure.message!r}, but Hydra composes\n{real['yaml']}"
     elif "error" in real:
         yield f"composes, but Hydra fails: {real['error']}\n{text}"
     elif _plain(text) != _plain(real["yaml"]):
         yield f"composes\n{text}but Hydra\n{real['yaml']}"
 
 
-def schema_failure(words: str) -> Any:
-    """A failure that only printing shows."""
-    from experiment_setup.compose import Failure
+def _difference_in_use(ours: Composition, theirs: Composition) -> Iterator[str]:
+    """Where the fast path's config is not used as Hydra's is: other values when resolved, or other unusable ones."""
+    assert theirs.config is not None
+    assert ours.config is not None
+    for resolve in (False, True):
+        one, other = _container(ours.config, resolve), _container(theirs.config, resolve)
+        if repr(one) != repr(other):
+            yield f"{'resolved ' * resolve}values {one}, but Hydra's are {other}"
+    if repr(ours.container) != repr(theirs.container):
+        yield f"container {ours.container}, but Hydra's is {theirs.container}"
+    broken, really = set(ours.unusable_values()), set(unusable_values(theirs.config))
+    if broken != really:
+        yield f"unusable {broken}, but in Hydra's config {really}"
 
-    return Failure(words)
+
+def _container(config: DictConfig, resolve: bool) -> Any:
+    try:
+        return OmegaConf.to_container(config, resolve=resolve)
+    except Exception as error:
+        return type(error)
 
 
 def _plain(text: str) -> str:

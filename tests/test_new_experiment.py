@@ -64,8 +64,10 @@ def test_prose_keeps_its_words_and_its_commands_are_renamed(project: Path, exper
         experiment,
         {
             **KEPT,
-            "src/a.py": "# as in 001-baseline\n# python experiments/001-baseline/train.py\nX = '001-baseline2 1001-baseline'\n",
-            "env/local.yaml": "defaults:\n  - default@_here_\n\n# like 001-baseline\noutput_dir: '001-baseline' # 001-baseline\n",
+            "src/a.py": "# as in 001-baseline\n# python experiments/001-baseline/train.py\n"
+            "X = '001-baseline2 1001-baseline'\n",
+            "env/local.yaml": "defaults:\n  - default@_here_\n\n# like 001-baseline\n"
+            "output_dir: '001-baseline' # 001-baseline\n",
         },
     )
     ran = new(project, elsewhere, "next", "--json")

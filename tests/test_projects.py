@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CONFIG, hydra, run, write
+
 from experiment_setup.node_values import plain_data
 
 MAIN = """
@@ -133,7 +134,8 @@ SHAPES: dict[str, Shape] = {
     "no ConfigStore, base, searchpath, further groups": Shape(
         {
             "experiments/201_unet/run.py": f"import hydra\n{MAIN}",
-            "experiments/201_unet/config.yaml": "defaults:\n  - _self_\n  - dir: local\n  - exp: base # 実行時に書き換える\n"
+            "experiments/201_unet/config.yaml": "defaults:\n  - _self_\n  - dir: local\n"
+            "  - exp: base # 実行時に書き換える\n"
             "  - override hydra/job_logging: none\n\ndebug: False\n"
             "hydra:\n  output_subdir: null\n  run:\n    dir: .\n  searchpath:\n      - file://yamls\n",
             "experiments/201_unet/exp/base.yaml": "eps: 1e-60\nmodel:\n  learning_rate: 0.1\n  hidden: [64, 32]\n",

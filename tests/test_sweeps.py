@@ -199,6 +199,21 @@ def test_what_a_kill_left_runs_again_once_it_is_said_to_be_over(entry: Path, els
     assert states(status(entry, elsewhere, swept)) == ["done"] * 4
 
 
+def test_a_sweep_in_config_yaml_is_read_and_not_run_whole_again(entry: Path, elsewhere: Path) -> None:
+    config = entry.parent / "config.yaml"
+    params = "  sweeper:\n    params:\n      exp: 001,002\n      exp.seed: 1,2\n"
+    config.write_text(config.read_text() + params)
+    break_for_seed(entry, 2)
+    assert sweep(entry, elsewhere).code == 1
+    swept = latest(entry)
+    found = status(entry, elsewhere)
+    assert states(found) == ["done", "failed", "done", "failed"]
+    entry.write_text(entry.read_text().replace("cfg.exp.seed == 2", "False"))
+    assert rerun(entry, found.json["rerun"]) == [0]
+    assert len(results(swept / f"{swept.name}-again")) == 2
+    assert states(status(entry, elsewhere, swept)) == ["done"] * 4
+
+
 def test_awkward_values_survive_the_way_back(entry: Path, elsewhere: Path) -> None:
     """Lists, spaces, quotes and commas go from result.json through the printed command and a shell to Hydra again."""
     words = ["exp.notes=\"a b, c=1\",'it\\'s'", "exp.fold=[9],[0]", "exp.learning_rate=1e-5"]
@@ -280,16 +295,19 @@ def test_a_search_goes_on_after_a_restart_and_over_a_failed_trial(entry: Path, e
             return [state for (state,) in database.execute("select state from trials order by number")]
 
     words = ["hydra/sweeper=search", "hydra.sweeper.n_trials=2"]
+    first = "    rows, labels = load_data()\n"
+    score = "    return {'accuracy': cfg.exp.learning_rate}\n"
+    entry.write_text(entry.read_text().replace(first, score + first, 1))
     assert sweep(entry, elsewhere, *words).code == 0
     assert trials() == ["COMPLETE"] * 2
-    first = "    rows, labels = load_data()\n"
     count = "    if len(list(ROOT.rglob('multirun/*/*/result.json'))) == 3:\n        raise ValueError('diverged')\n"
-    entry.write_text(entry.read_text().replace(first, count + first, 1))
+    entry.write_text(entry.read_text().replace(score, count + score, 1))
     ran = sweep(entry, elsewhere, *words)
     assert ran.code == 0, ran.err
     assert trials() == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
     best = OmegaConf.load(latest(entry) / "optimization_results.yaml")
     scores = [json.loads(p.read_text()).get("mean") for p in project_of(entry).rglob("multirun/*/*/result.json")]
+    assert len({mean["accuracy"] for mean in scores if mean}) == 3
     assert best.best_value == max(mean["accuracy"] for mean in scores if mean)
     said = status(entry, elsewhere)
     assert said.code == 2

@@ -53,10 +53,7 @@ def _has_hydra(executable: str) -> bool:
     ask = "import importlib.util, sys; sys.exit(importlib.util.find_spec('hydra') is None)"
     inherited = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONHOME")}
     try:
-        return (
-            subprocess.run([executable, "-c", ask], capture_output=True, timeout=_SECONDS, env=inherited).returncode
-            == 0
-        )
+        asked = subprocess.run([executable, "-c", ask], capture_output=True, timeout=_SECONDS, env=inherited)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0

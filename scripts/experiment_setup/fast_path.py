@@ -47,7 +47,7 @@ class Layer:
     @property
     def content(self) -> DictConfig:
         """The content as a config."""
-        return self.stored if self.stored is not None else OmegaConf.create(self.data)  # type: ignore[return-value]
+        return self.stored if self.stored is not None else OmegaConf.create(self.data or {})
 
 
 @dataclass
@@ -235,7 +235,7 @@ class FastPath:
             raise Declined("entry that is no group")
         key = next(iter(item.keys()))
         node = item._get_node(key)
-        option = node._value() if node is not None else None  # type: ignore[union-attr]
+        option = node._value() if node is not None else None
         if isinstance(key, str) and _HYDRA_OVERRIDE.fullmatch(key):
             plan.plain_hydra_settings &= option in _PLAIN_HYDRA_OVERRIDES.get(key, ())
             return True
@@ -253,7 +253,7 @@ class FastPath:
     def _hydra_settings_are_plain(self, hydra: Any) -> bool:
         if hydra is None:
             return True
-        if not isinstance(hydra, DictConfig) or hydra._is_none() or hydra._is_interpolation():
+        if not isinstance(hydra, DictConfig) or not _is_mapping(hydra):
             raise Declined("hydra settings that are no mapping")
         for path, value in _leaves(hydra):
             if path[0] == "searchpath":
@@ -362,7 +362,8 @@ class FastPath:
         assert isinstance(plan, _Plan)
         own = layers[-1]
         if own.data is None:
-            return _Option(layers, layers, Overlay())
+            # A base for each option that puts `_self_` before its parents would take much memory.
+            return _Option(layers, layers, Overlay() if all(layer.data is None for layer in layers) else None)
         base = self._base((*plan.before, *layers[:-1]))
         return _Option(layers, layers[:-1], base.overlay(group, own.data) if base else None)
 
@@ -421,6 +422,10 @@ def _merge(layers: Sequence[Layer]) -> DictConfig:
     return config
 
 
+def _is_mapping(config: DictConfig) -> bool:
+    return not (config._is_none() or config._is_missing() or config._is_interpolation())
+
+
 def _take(config: DictConfig, key: str) -> Any:
     """Remove `key` and return its node, unresolved; None if it is not there (a null is a node)."""
     node = config._get_node(key)
@@ -435,4 +440,4 @@ def _leaves(node: DictConfig, path: tuple[str, ...] = ()) -> Iterator[tuple[tupl
         if isinstance(child, DictConfig) and not (child._is_none() or child._is_interpolation()):
             yield from _leaves(child, (*path, str(key)))
         else:
-            yield (*path, str(key)), child._value() if child is not None else None  # type: ignore[union-attr]
+            yield (*path, str(key)), child._value() if child is not None else None

@@ -8,16 +8,15 @@ import re
 import secrets
 import shutil
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
 from experiment_setup.errors import CommandError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows: no advisory locks; link() alone still refuses a name that is taken
-    fcntl = None  # type: ignore[assignment]
 
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
 
@@ -43,7 +42,7 @@ def lock(folder: Path) -> Iterator[None]:
 
     The lock is on the folder itself (flock): it leaves no file behind and ends with the process, however that ends.
     """
-    if fcntl is None:
+    if sys.platform == "win32":  # no flock there; link() alone still refuses a name that is taken
         yield
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ _TYPED = (IntegerNode, FloatNode, BooleanNode, StringNode, BytesNode, PathNode, 
 
 
 def is_typed_value(node: Any) -> bool:
-    """Whether this is a node that holds one value of a type: whatever it refers to, it is never a part of the config."""
+    """Whether this is a node that holds one value of a type, and so never stands for a part of the config."""
     return isinstance(node, _TYPED)
 
 
@@ -84,10 +84,9 @@ def nodes(node: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(node, (DictConfig, ListConfig)) and not (
         node._is_none() or node._is_missing() or node._is_interpolation()
     ):
-        keys = range(len(node)) if isinstance(node, ListConfig) else list(node.keys())
+        keys: Iterable[Any] = range(len(node)) if isinstance(node, ListConfig) else list(node.keys())
         for key in keys:
-            child = node._get_node(key)
             step = f"[{key}]" if isinstance(node, ListConfig) else (f".{key}" if path else str(key))
-            yield from nodes(child, f"{path}{step}")
+            yield from nodes(node._get_node(key), f"{path}{step}")
     elif node is not None and path:
         yield path, node

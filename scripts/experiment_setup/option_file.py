@@ -30,7 +30,7 @@ def mentions_name(path: Path) -> bool | None:
 
 
 def render(entry: str | None, settings: Mapping[str, Setting], neighbours: Iterable[Path]) -> str:
-    """The file: `- ENTRY` in a defaults list (none for None), indented and quoted as in `neighbours`, and the values."""
+    """The file: `- ENTRY` in a defaults list (None: no such list) in the style of `neighbours`, then the values."""
     head: list[str] = []
     if entry is not None:
         found = next(filter(None, (_FIRST_PARENT.search(_read(path)) for path in neighbours)), None)

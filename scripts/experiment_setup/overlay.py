@@ -81,10 +81,10 @@ class Base:
 
     def with_overlays(self, overlays: Mapping[str, Overlay]) -> DictConfig:
         """The config with other values: containers on the way to one are copied, and what refers to another value."""
-        root = _shallow(self.config, None)
+        root: DictConfig = _shallow(self.config, None)
         for group, overlay in overlays.items():
             if overlay.values:
-                node = _shallow(self.config._get_node(group), root)
+                node: Any = _shallow(self.config._get_node(group), root)
                 root.__dict__["_content"][group] = node
                 for key, value in overlay.values.items():
                     node.__dict__["_content"][key] = self._field(group, key).node_with(value, node)
@@ -242,7 +242,7 @@ class OverlayComposition(Composition):
         return self._base.with_overlays(self._overlays)
 
     @property
-    def container(self) -> dict[str, Any]:  # type: ignore[override]
+    def container(self) -> dict[str, Any]:
         """The config as plain dicts and lists, interpolations as they are written. To be left as it is."""
         below = self._base.container
         changed = {

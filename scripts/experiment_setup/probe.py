@@ -1,6 +1,6 @@
 """Runs in the project's interpreter: the entry point as a script, but composing where it calls its main.
 
-usage: python probe.py ENTRY < [["exp=001"], …]     prints {"answers": [{"config": …} or {"error": …}, …]} as the last line
+usage: python probe.py ENTRY < [["exp=001"], …] prints {"answers": [{"config": …} or {"error": …}, …]} as its last line
 
 It needs nothing but hydra-core, and no other module of this package.
 """
@@ -21,12 +21,13 @@ def main() -> None:
 
     import hydra
 
-    def fake_main(config_path=None, config_name=None, version_base="1.1", **_ignored):  # type: ignore[no-untyped-def]
+    def fake_main(config_path=None, config_name=None, *base, **more):  # type: ignore[no-untyped-def]
         def decorate(function):  # type: ignore[no-untyped-def]
             @functools.wraps(function)
             def answer(*_arguments, **_keywords):  # type: ignore[no-untyped-def]
                 folder = os.path.normpath(os.path.join(os.path.dirname(entry), config_path or "."))
-                answers = [_compose(folder, config_name, version_base, words) for words in requests]
+                given = {"version_base": base[0]} if base else {k: v for k, v in more.items() if k == "version_base"}
+                answers = [_compose(folder, config_name, given, words) for words in requests]  # type: ignore[no-untyped-call]
                 sys.stdout.flush()
                 print("\n" + json.dumps({"answers": answers}, default=str))
                 sys.stdout.flush()
@@ -50,7 +51,7 @@ def _compose(folder, config_name, version_base, words):  # type: ignore[no-untyp
 
     try:
         job_name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-        with initialize_config_dir(folder, job_name=job_name, version_base=version_base):
+        with initialize_config_dir(folder, job_name=job_name, **version_base):
             config = compose(config_name, words)
         return {"config": OmegaConf.to_container(config, resolve=False, enum_to_str=True)}
     except RecursionError:

@@ -235,9 +235,9 @@ def scalar(value: Any, written: str | None = None) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes strings that OmegaConf's loader would read as something else (`1e-5`, which plain YAML 1.1 leaves bare)."""
+    """Quotes strings that OmegaConf's loader would read as something else (`1e-5`, which YAML 1.1 leaves bare)."""
 
-    def represent_str(self, data: str) -> yaml.Node:
+    def represent_str(self, data: str) -> yaml.ScalarNode:
         bare = _loads(data)
         style = '"' if not isinstance(bare, str) or bare != data or data != data.strip() else None
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 try:
-    from omegaconf._yaml import get_yaml_loader  # OmegaConf 2.4
+    from omegaconf._yaml import get_yaml_loader  # type: ignore[import-not-found, unused-ignore]  # OmegaConf 2.4
 except ImportError:
     from omegaconf._utils import get_yaml_loader
 try:

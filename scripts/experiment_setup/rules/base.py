@@ -28,7 +28,7 @@ from experiment_setup.suppression import Suppression
 
 # An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
 # replacements (old, new) in the base's text.
-Files = Mapping[str, "str | None | Sequence[tuple[str, str]]"]
+Files = Mapping[str, "str | Sequence[tuple[str, str]] | None"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,10 @@ class ExperimentContext:
         """Every file of every group folder, by group and name."""
         found = {*self.groups, SETS, ENVIRONMENTS}
         return {
-            group: {name: Option(group, name, self.composer.document(path)) for name, path in self.experiment.options(group).items()}
+            group: {
+                name: Option(group, name, self.composer.document(path))
+                for name, path in self.experiment.options(group).items()
+            }
             for group in sorted(found)
         }
 

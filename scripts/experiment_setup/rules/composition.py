@@ -49,7 +49,7 @@ def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
     hides=("ES005",),
 )
 def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
-    """`config_path` is relative to the entry point's file and `config_name` has no extension; Hydra reads `.yaml` only."""
+    """`config_path` is relative to the entry point's file and `config_name` needs no extension; it must be `.yaml`."""
     main = context.schema.main
     file = context.experiment.config_file
     if main is None or file.is_file():
@@ -114,7 +114,7 @@ def _yaml_advice(error: SourceError, text: str) -> str | None:
     hydra="fails",
 )
 def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
-    """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that a config cannot hold, wrong defaults."""
+    """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults."""
     for problem in context.schema.problems:
         if problem.fatal:
             yield broken_dataclass.finding(problem.location, problem.message, problem.help)
@@ -130,7 +130,7 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     hydra="fails",
 )
 def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
-    """Every parameter set is composed in every environment. What Hydra refuses and no other rule explains is said here."""
+    """Every set is composed in every environment. What Hydra refuses and no other rule explains is said here."""
     if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
         return
     default = context.composition()
@@ -213,7 +213,8 @@ def _advice(context: ExperimentContext, failure: Failure) -> str | None:
     if "Could not override" in failure.message:
         group = failure.message.split("'")[1].split("@")[0]
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
-            return f"add `- {group}: default` to the defaults list of {context.experiment.config_file.name} (not +{group}=…)"
+            file = context.experiment.config_file.name
+            return f"add `- {group}: default` to the defaults list of {file} (not +{group}=…)"
     return None
 
 

@@ -208,7 +208,9 @@ def reserved_field_name(context: ExperimentContext) -> Iterator[Finding]:
         for known in config_class.fields:
             if known.name == "defaults" and path:
                 yield reserved_field_name.finding(
-                    known.location, "a field called 'defaults' is taken for a defaults list: it is not in the config"
+                    known.location,
+                    "a field called 'defaults' is taken for a defaults list: it is not in the config",
+                    "rename the field",
                 )
             elif known.name in DICT_METHODS:
                 steps = (*path.split("."), known.name) if path else (known.name,)

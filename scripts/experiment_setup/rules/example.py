@@ -62,5 +62,6 @@ BASE: dict[str, str] = {
     "config.yaml": CONFIG,
     "train.py": TRAIN,
     "exp/001.yaml": 'defaults:\n  - default@_here_\n\nname: "001-lr"\nlearning_rate: 5.0e-5\n',
-    "env/local.yaml": "defaults:\n  - default@_here_\n\nbase_model: Qwen/Qwen3-4B\nmodel_output_dir: output/001-baseline\n",
+    "env/local.yaml": "defaults:\n  - default@_here_\n\nbase_model: Qwen/Qwen3-4B\n"
+    "model_output_dir: output/001-baseline\n",
 }

@@ -136,7 +136,7 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     subdir, run = setting(context, "output_subdir"), setting(context, "run", "dir")
     if _is_fixed(run) and (subdir is _UNGIVEN or subdir == ".hydra"):
         yield hydra_folder_overwritten.finding(
-            _at(context, "run", "dir") if subdir is _UNGIVEN else _at(context, "output_subdir"),
+            context.primary.key(["hydra"]) if subdir is _UNGIVEN else _at(context, "output_subdir"),
             f"every run overwrites {os.path.normpath(f'{run}/.hydra')}/ with its own config",
             "write output_subdir: null under hydra:, and save the config beside the results",
         )
@@ -147,7 +147,7 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     "stray-output-folders",
     Severity.WARNING,
     "every run leaves a folder outputs/DATE/TIME",
-    bad={"config.yaml": [(_RUN, "")]},
+    bad={"config.yaml": [("\nhydra:\n" + _SUBDIR + "  job:\n" + _CHDIR + _RUN, "")]},
     good={},
     hydra="accepts",
 )
@@ -367,7 +367,7 @@ def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
     if not empty and ("hydra" not in config or not astray or any(key in context.groups for key in astray)):
         return
     yield lost_indentation.finding(
-        context.primary.key(["hydra"] if empty else [astray[0]]),
+        context.primary.key([astray[0]] if astray else ["hydra"]),
         f"{', '.join(astray)} {'stands' if len(astray) == 1 else 'stand'} beside hydra:, not under it"
         if astray
         else "hydra: has no settings, which Hydra does not survive",
@@ -478,7 +478,7 @@ def sweep_without_folder(context: ExperimentContext) -> Iterator[Finding]:
     for path in (["sweeper", "params"], ["mode"]):
         if setting(context, *path) is not _UNGIVEN and (path != ["mode"] or str(mode).upper() == "MULTIRUN"):
             yield sweep_without_folder.finding(
-                context.primary.key(["hydra", *path]),
+                context.primary.key(["hydra", path[0]]),
                 "the jobs of a sweep leave folders multirun/DATE/TIME/N",
                 "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'} under hydra:",
             )
