@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import search_path
 from experiment_setup.project import Experiment
-from experiment_setup.schema import UNSET, Schema
+from experiment_setup.schema import UNSET, Opaque, Schema
 
 # What plugins on PyPI add; they live in the project's environment, not in ours, so their options stand in as empty
 # configs. (docs of Hydra's plugins: joblib, submitit, ray, rq launchers; optuna, ax, nevergrad sweepers; colorlog)
@@ -100,6 +100,8 @@ class HydraSession:
         GlobalHydra.instance().clear()
         main = self._schema.main
         given = {} if main is None or main.version_base is UNSET else {"version_base": main.version_base}
+        if isinstance(given.get("version_base"), Opaque):
+            given = {"version_base": None}  # computed when it runs; hardly an outdated one
         job = self._experiment.entry.stem if self._experiment.entry else None
         initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
         return _Globals.now()
