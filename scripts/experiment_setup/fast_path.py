@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -375,7 +374,11 @@ def _is_supported(version_base: Any) -> bool:
     """
     if version_base in (None, UNSET, "1.3"):
         return True
-    return version_base in ("1.1", "1.2") and metadata.version("hydra-core").startswith("1.3")
+    if version_base not in ("1.1", "1.2"):
+        return False
+    from importlib import metadata  # takes as long to import as a hundred parameter sets to compose
+
+    return metadata.version("hydra-core").startswith("1.3")
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,6 @@ _HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package
 _HEADER_CHARACTERS = 512  # FileConfigSource.load_config reads no further for the header
 
 
-# What the parser, its constructors and OmegaConf raise for a file that they do not take.
-_REFUSALS = (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError, TypeError, AssertionError)
-
-
 @dataclass(frozen=True)
 class SourceError(Exception):
     """A file that cannot be read as YAML, with the place and the parser's words."""
@@ -123,7 +119,7 @@ class Document:
             return yaml_loader.parse(self.text), None
         except SourceError as error:
             return None, error
-        except (*_REFUSALS, RecursionError) as refusal:
+        except Exception as refusal:  # PyYAML's constructors raise whatever a wrong tag makes them raise
             return None, self._explained(refusal)
 
     @cached_property
@@ -133,12 +129,14 @@ class Document:
             return None, error
         try:
             return yaml_loader.construct(root), None
-        except (*_REFUSALS, RecursionError) as refusal:
+        except Exception as refusal:  # PyYAML's constructors raise whatever a wrong tag makes them raise
             return None, self._explained(refusal)
 
     def _explained(self, error: Exception) -> SourceError:
         if isinstance(error, yaml.MarkedYAMLError):
             mark = error.problem_mark or error.context_mark
+            if error.context == "while scanning a simple key":  # noticed a line later than it is written
+                mark = error.context_mark or mark
             return SourceError(self._at(mark), error.problem or error.context or "not valid YAML")
         if isinstance(error, yaml.reader.ReaderError):
             line = self.text.count("\n", 0, error.position) + 1
@@ -146,6 +144,8 @@ class Document:
             character = error.character if isinstance(error.character, int) else 0
             words = f"character #x{character:04x} is not allowed in YAML" if character else error.reason
             return SourceError(Location(self.path, line), words)
+        if isinstance(error, (LookupError, AttributeError)):
+            return SourceError(Location(self.path), f"a value does not fit its tag (!!…): {error!r}")
         return SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error))
 
     def key(self, path: Sequence[str | int]) -> Location:
@@ -184,7 +184,7 @@ def _config(document: Document) -> DictConfig | ListConfig:
         if isinstance(data, (dict, list)):
             return OmegaConf.create(data)
         return OmegaConf.load(io.StringIO(document.text))  # nothing, or a scalar: OmegaConf has its own ways with them
-    except _REFUSALS as error:
+    except Exception as error:
         raise document._explained(error) from error
 
 

@@ -46,7 +46,7 @@ _QUOTED = r"""(?:"[^"\\\n]*"|'[^'\n]*')"""
 _ITEM = rf"(?:-?[A-Za-z0-9_.][A-Za-z0-9_.+\-]*|{_QUOTED})"
 _WORDS = r"""(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.]))(?:[^#:"'\[\]`\\\n]|:(?![ \n]))*"""
 _VALUE = rf"(?:{_WORDS}|{_QUOTED}|\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\])"
-_PAIR = rf"[A-Za-z_][A-Za-z0-9_\-]*:(?: +{_VALUE})?"
+_PAIR = rf"[A-Za-z_][A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:(?: +{_VALUE})?"
 _LINE = rf" *(?:- +)?(?:{_PAIR}|(?<=- ){_VALUE})? *(?:(?:(?<= )|(?<=\n))#.*)?\n"
 _PLAIN_TEXT = re.compile(rf"\n(?:{_LINE})*\Z")
 
@@ -91,7 +91,10 @@ def _plain_style(node: yaml.Node) -> None:
 
 
 def construct(node: yaml.Node | None) -> Any:
-    """What OmegaConf's loader makes of the syntax tree. Raises PyYAML's errors for duplicate keys and wrong tags."""
+    """What OmegaConf's loader makes of the syntax tree.
+
+    Raises PyYAML's errors for duplicate keys and unknown tags, and anything at all where a value does not fit its tag.
+    """
     if node is None:
         return None
     flat = _flat(node)
@@ -120,6 +123,6 @@ def _flat(node: yaml.Node) -> dict[str, Any] | None:
                 result[key.value] = [_SCALARS[item.tag](_constructor, item) for item in value.value]
             else:
                 return None
-    except (KeyError, ValueError, yaml.YAMLError):
+    except Exception:  # OmegaConf's loader is to say what is wrong
         return None
     return result

@@ -85,7 +85,7 @@ def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
             yield unreadable_yaml.finding(error.location, error.message, _yaml_advice(error, document.text_or_empty))
 
 
-def _yaml_advice(error: SourceError, text: str) -> str | None:
+def _yaml_advice(error: SourceError, text: str) -> str:
     lines = text.splitlines()
     line = lines[error.location.line - 1] if 0 < error.location.line <= len(lines) else ""
     if "not UTF-8" in error.message:
@@ -101,7 +101,7 @@ def _yaml_advice(error: SourceError, text: str) -> str | None:
         return "there is a full-width space; type an ASCII space"
     if "expected ':'" in error.message or "could not find" in error.message:
         return "a key needs a colon and a space after it: `key: value`"
-    return None
+    return "mend the syntax there; an editor with YAML support shows it too"
 
 
 @rule(
@@ -178,7 +178,9 @@ def _failed(context: ExperimentContext, outcome: Composition, option: Option | N
     if failure.kind == "ValidationError" and failure.full_key:
         return _wrong_type(context, failure, location)
     choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
-    return does_not_compose.finding(location, f"Hydra fails {choice}: {failure.first_line}", _advice(context, failure))
+    return does_not_compose.finding(
+        location, f"Hydra fails {choice}: {failure.first_line}", _advice(context, failure, choice)
+    )
 
 
 def _place(context: ExperimentContext, failure: Failure, option: Option | None) -> Location:
@@ -209,13 +211,14 @@ def _steps(full_key: str) -> list[str | int]:
     return parts
 
 
-def _advice(context: ExperimentContext, failure: Failure) -> str | None:
+def _advice(context: ExperimentContext, failure: Failure, choice: str) -> str:
     if "Could not override" in failure.message:
         group = failure.message.split("'")[1].split("@")[0]
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
             file = context.experiment.config_file.name
             return f"add `- {group}: default` to the defaults list of {file} (not +{group}=…)"
-    return None
+    entry = context.relative(context.experiment.entry) if context.experiment.entry else "train.py"
+    return f"all of Hydra's words: python {entry} --cfg job{f' {choice}' if '=' in choice else ''}"
 
 
 @rule(

@@ -1,0 +1,100 @@
+"""The fast YAML parser reads what OmegaConf's reads: the same trees, places, values and refusals."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import conftest  # (puts scripts/ on the path)
+import generate_pools as pools
+import pytest
+import yaml
+
+from experiment_setup import yaml_loader
+
+TEXTS = 12_000
+
+INDENTS = ("", "", "  ", "  ", "    ", " ", "- ", "  - ", "- - ", "-  ", "-", "\t")
+KEYS = pools.pool("""
+a ¦ b-c ¦ _x ¦ defaults ¦ on ¦ null ¦ y ¦ 1a ¦ a.b ¦ 'q' ¦ "q" ¦ yes ¦ True ¦ キー ¦ <<
+""")
+SEPARATORS = (": ", ": ", ": ", ": ", ":", "：", ":  ", " : ", ": \t", ":\t")
+COMMENTS = ("", "", "", " # c", " #c", "#c", "  # 日本 'x\" : [", " ", "   ", "\t", "\t# c")
+VALUES = (
+    *pools.INTS,
+    *pools.FLOATS,
+    *pools.BOOLS,
+    *pools.STRINGS,
+    *pools.INTERPOLATIONS,
+    *pools.ODD,
+    *pools.pool(r"""
+    default@_here_ ¦ !!bool maybe ¦ !!int "" ¦ !!timestamp x ¦ a b ¦ x :y ¦ x: ¦ x: y ¦ a'b ¦ a"b ¦ a,b ¦ a, b ¦
+    a}b ¦ a]b ¦ a {b ¦ a [b ¦ (x ¦ ./x ¦ -x ¦ -1 ¦ -- ¦ --- ¦ ... ¦ a... ¦ [a,b] ¦ [ 'x' , "y" ] ¦ [1, 2] # c ¦
+    [1,2]#c ¦ [-1] ¦ [1.5e-3, -2] ¦ [a b] ¦ [a:b] ¦ [,] ¦ [1,] ¦ [, 1] ¦ [[1]] ¦ | ¦ > ¦ &a b ¦ !x ¦ a%b ¦ a` ¦
+    `a ¦ a=b ¦ a<b ¦ a>b ¦ a|b ¦ a*b ¦ a &b ¦ a !b ¦ a @b ¦ a ? b ¦ ?a ¦ :a ¦ a\b ¦ '' ¦ ''' ¦ ' ' ¦ 'a ¦ "a" b ¦
+    'a'#c ¦ 'a' #c ¦ 1. ¦ 1.e+5 ¦ 12:30:45 ¦ a　b ¦ 😀 ¦ é
+    """),
+    "a\u00a0b",
+    "\ufeff",
+    "\ue000",
+    "a\u2028b",
+    "a\u0085b",
+)
+ODD_LINES = ("", "# c", "  # c", "#", "   ", "---", "...", "%YAML 1.1", "  x", "x", "? x", ": x")
+
+
+def text(seed: int) -> str:
+    """A few lines of YAML, or of what is nearly that."""
+    draw = Random(seed)
+    ends = ("\n", "\n", "\n", "", "\n\n", "\r\n")
+    return "\n".join(_line(draw) for _ in range(draw.choice((1, 1, 2, 2, 3, 4, 5)))) + draw.choice(ends)
+
+
+def _line(draw: Random) -> str:
+    kind = draw.random()
+    if kind < 0.08:
+        return draw.choice(ODD_LINES)
+    if kind < 0.25:
+        return draw.choice(INDENTS) + draw.choice(("- ", "- ", "-")) + draw.choice(VALUES) + draw.choice(COMMENTS)
+    return "".join(map(draw.choice, (INDENTS, KEYS, SEPARATORS, VALUES, COMMENTS)))
+
+
+def test_the_fast_parser_reads_what_omegaconf_reads() -> None:
+    if yaml_loader._FastLoader is yaml_loader.Loader:
+        pytest.skip("OmegaConf's own loader is the fast one here")
+    plain = 0
+    for seed in range(TEXTS):
+        written = text(seed)
+        plain += yaml_loader._is_plain(written)
+        ours = _outcome(lambda written=written: _tree(yaml_loader.parse(written)))
+        theirs = _outcome(lambda written=written: _tree(yaml.compose(written, Loader=yaml_loader.Loader)))
+        assert ours == theirs, repr(written)
+        ours = _outcome(lambda written=written: yaml_loader.construct(yaml_loader.parse(written)))
+        theirs = _outcome(lambda written=written: yaml.load(written, Loader=yaml_loader.Loader))
+        assert repr(ours) == repr(theirs), repr(written)
+    assert plain > TEXTS / 40  # or the comparison would be of one parser with itself
+
+
+@pytest.mark.parametrize("name", ["exp/001.yaml", "env/local.yaml", "config.yaml"])
+def test_a_file_as_people_write_it_takes_the_fast_parser(name: str) -> None:
+    assert yaml_loader._is_plain(conftest.PLAIN_EXPERIMENT[name])
+
+
+def _outcome(work: Any) -> Any:
+    try:
+        return work()
+    except Exception as error:
+        return type(error).__name__, str(error)
+
+
+def _tree(node: Any) -> Any:
+    """The tree as tuples, with places; where a block ends at the end of the file, only the offset is compared."""
+    if node is None:
+        return None
+    start = (node.start_mark.line, node.start_mark.column, node.start_mark.index)
+    place = (type(node).__name__, node.tag, start, node.end_mark.index)
+    if isinstance(node, yaml.ScalarNode):
+        return (*place, node.style, node.value)
+    if isinstance(node, yaml.MappingNode):
+        return (*place, bool(node.flow_style), [(_tree(key), _tree(value)) for key, value in node.value])
+    return (*place, bool(node.flow_style), [_tree(item) for item in node.value])
