@@ -162,6 +162,12 @@ class TestEdits:
         assert path.read_bytes().decode() == text.replace("seed:   1", "seed: 1\r\nbatch_size: 8")
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
+    def test_a_config_folder_that_does_not_exist(self, project: Path, experiment: Path, rule: list[Finding]) -> None:
+        train = PLAIN_EXPERIMENT["train.py"].replace('config_path="."', 'config_path="conf"')
+        write(experiment, {"train.py": train})
+        rule.append(edit("train.py", "seed: int = 42", "seed: int = 43"))
+        assert [rewrite.path.name for rewrite in mend(project).rewrites] == ["train.py"]
+
     def test_a_link_stays_a_link(self, project: Path, experiment: Path, rule: list[Finding]) -> None:
         shared = write(project / "shared", {"lr.yaml": SET}) / "lr.yaml"
         (experiment / "exp/001.yaml").unlink()

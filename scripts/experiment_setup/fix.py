@@ -85,8 +85,9 @@ def fix(
 
 def _neighbours(experiment: Experiment) -> Iterator[Path]:
     """YAML and Python files beside the options, such as `exp/001.yml`, which Hydra does not see."""
-    folders = [experiment.folder, experiment.config_dir]
-    for folder in dict.fromkeys([*folders, *(p for f in folders for p in f.glob("*/") if not p.is_symlink())]):
+    folders = [folder for folder in (experiment.folder, experiment.config_dir) if folder.is_dir()]
+    folders += [path for folder in folders for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    for folder in dict.fromkeys(folders):
         yield from (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".py") and path.is_file())
 
 

@@ -166,7 +166,7 @@ def _same(outcome: Composition, default: Composition) -> bool:
 
 def _needs_a_choice(failure: Failure) -> bool:
     """`- exp: ???` in the defaults list: every run has to say which; that is a habit, not a mistake."""
-    return failure.message.startswith("You must specify ")
+    return "You must specify " in failure.message.splitlines()[0]  # Hydra 1.4 begins with the config's name
 
 
 def _failed(context: ExperimentContext, outcome: Composition, option: Option | None) -> Finding:
