@@ -69,6 +69,11 @@ def generate(seed: int) -> Generated:
         files[f"{prefix}exp/sub/001.yaml"] = _text(draw, [*_defaults(draw, sets, "001"), *_body(draw, code.exp)])
     if rarely(draw, 80):
         files[f"{prefix}config_schema.yaml"] = _text(draw, _body(draw, code.exp))
+    if b"001-x/shared" in files[f"{prefix}{code.config_name}.yaml"]:
+        for group, names, fields in (("exp", (*pools.OPTIONS[:5], "default"), code.exp), ("env", ("local",), code.env)):
+            name = draw.choice(names)
+            files[f"shared/{group}/{name}.yaml"] = _text(draw, [*_defaults(draw, names, name), *_body(draw, fields)])
+            sets = [*sets, name] if group == "exp" else sets
     return Generated(files, tuple(_runs(draw, sets, environments, code)))
 
 

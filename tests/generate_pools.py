@@ -24,7 +24,7 @@ class Kind:
 
 
 INTS = pool(r"""
-1 ¦ 7 ¦ -3 ¦ 0 ¦ +4 ¦ 0x1F ¦ 010 ¦ 0b11 ¦ 1_000 ¦ 12:30 ¦ "32" ¦ '8' ¦ 09
+1 ¦ 7 ¦ -3 ¦ 0 ¦ +4 ¦ 0x1F ¦ ${exp.seed} ¦ 010 ¦ 0b11 ¦ 1_000 ¦ 12:30 ¦ "32" ¦ '8' ¦ 09
 """)
 FLOATS = pool(r"""
 1e-5 ¦ 1.0e-5 ¦ 3 ¦ 0.5 ¦ .5 ¦ 5. ¦ "1e-5" ¦ .inf ¦ -.inf ¦ .nan ¦ 1e3 ¦ -0.0 ¦ 1_0.5 ¦ inf ¦ nan
@@ -33,7 +33,8 @@ BOOLS = pool(r"""
 true ¦ false ¦ True ¦ yes ¦ no ¦ on ¦ OFF ¦ y ¦ 1 ¦ 0 ¦ "yes" ¦ 2
 """)
 STRINGS = pool(r"""
-abc ¦ "001-lr" ¦ 001 ¦ 1e-5 ¦ true ¦ null and void ¦ 'it''s' ¦ "a\tb" ¦ 日本語 ¦ 2024-01-01 ¦ a#b ¦ a # b ¦ output/x ¦
+abc ¦ "001-lr" ¦ ${env.output_dir}/x ¦ ${.seed} ¦ x-${exp.seed}-${exp.name} ¦ 001 ¦ 1e-5 ¦ true ¦ null and void ¦
+'it''s' ¦ "a\tb" ¦ 日本語 ¦ 2024-01-01 ¦ a#b ¦ a # b ¦ output/x ¦
 Qwen/Qwen3-4B ¦ "" ¦ 'null' ¦ ~/x ¦ a b  c ¦ "\u3042\n" ¦ 1.0 ¦ yes ¦ - ¦ $x ¦ |⏎  two⏎  lines ¦
 >-⏎  folded⏎  text ¦ http://a:80/b ¦ C:\x ¦ 100% ¦ "#" ¦ a:b ¦ k=v ¦ * ¦ &
 """)
@@ -97,7 +98,11 @@ Child  ⇐  field(default_factory=Child)  ⇐  {x: 2, w: 0.1} ¦ {w: a}
 KINDS = (
     Kind("int", pool("42 ¦ 0 ¦ MISSING ¦ ∅"), INTS),
     Kind("float", pool("2e-5 ¦ 1 ¦ 0.1 ¦ MISSING"), FLOATS),
-    Kind("str", pool(""""default" ¦ "" ¦ MISSING ¦ "${exp.name}" ¦ "x-${.seed}" """), STRINGS),
+    Kind(
+        "str",
+        pool(""""default" ¦ "" ¦ MISSING ¦ "${exp.name}" ¦ "x-${.seed}" ¦ "${env.output_dir}/${exp.name}" """),
+        STRINGS,
+    ),
     Kind("bool", pool("False ¦ True"), BOOLS),
     *(
         Kind(annotation.strip(), pool(defaults), pool(fits))
@@ -142,6 +147,7 @@ ODD_HYDRA_SETTINGS = pool("""
 ∅ ¦ hydra: null ¦ hydra: {} ¦ hydra: x ¦ hydra:⏎output_subdir: null ¦ hydra:⏎  output_subdirs: null ¦
 hydra:⏎  job:⏎    chdir: maybe ¦ hydra:⏎  run:⏎    dir: outputs/${now:%Y} ¦ hydra:⏎  job: null ¦
 hydra:⏎  sweeper:⏎    params:⏎      exp: 001,002 ¦ hydra:⏎  searchpath:⏎    - file://shared ¦
+hydra:⏎  searchpath:⏎    - file://001-x/shared ¦ hydra:⏎  searchpath: [file://001-x/shared, file://001-x/more] ¦
 hydra:⏎  searchpath:⏎    - pkg://nothing ¦ hydra:⏎  output_subdir: false ¦ hydra:⏎  mode: MULTIRUN ¦
 hydra:⏎  job:⏎    name: ${exp.name} ¦ hydra: ${exp} ¦ hydra:⏎  run: {dir: .}⏎  job: {chdir: false} ¦
 hydra:⏎  job:⏎    env_set: {A: b} ¦ hydra:⏎  launcher:⏎    n_jobs: 2 ¦ hydra:⏎  sweep: {dir: a, subdir: b} ¦

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
 
 import conftest
 import pytest
+from generate import generate
+from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import schema
-from experiment_setup.compose import Composer
+from experiment_setup.compose import Composer, Composition, unusable_values
+from experiment_setup.fast_path import Declined, FastPath
+from experiment_setup.interpolation import nodes
 from experiment_setup.overlay import OverlayComposition
 from experiment_setup.project import experiment_at
 
+EXAMPLES = 400
 _HEAD = "defaults:\n  - default@_here_\n\n"
 
 
@@ -45,6 +51,73 @@ def test_validate_does_not_import_hydra(project: Path) -> None:
 )
 def test_plain_values_are_not_merged_one_by_one(experiment: Path, text: str) -> None:
     assert isinstance(_compose(experiment, text, env="local"), OverlayComposition)
+
+
+def test_an_overlay_is_what_merging_gives(tmp_path: Path) -> None:
+    """Of random experiments: the same config, the same values once resolved, and the same unusable ones."""
+    overlaid = 0
+    for seed in range(EXAMPLES):
+        folder = tmp_path / str(seed)
+        example = generate(seed)
+        found = experiment_at(conftest.write(folder, example.files))
+        if found is None or found.entry is None:
+            continue
+        read = schema.read(found.entry, tmp_path)
+        quick, thorough = FastPath(found, read, tmp_path), FastPath(found, read, tmp_path, overlays=False)
+        for path in (quick, thorough):
+            path.hydra_settings_are_fine()
+        for run in example.runs * 2:  # the second time, what is remembered answers
+            try:
+                ours = quick.compose(dict(run.choices))
+            except Declined:
+                continue
+            if isinstance(ours, OverlayComposition):
+                overlaid += 1
+                merged = thorough.compose(dict(run.choices))
+                assert merged.config is not None, example
+                assert _facts(ours) == _facts(merged), example
+                assert set(ours.unusable_values()) == set(unusable_values(merged.config)), example
+    assert overlaid > EXAMPLES / 4
+
+
+def test_what_an_interpolation_gives_depends_on_the_values_it_names(experiment: Path) -> None:
+    train = experiment / "train.py"
+    field = '    notes: str | None = None\n    steps: int = "${.notes}"\n'
+    train.write_text(
+        train.read_text(encoding="utf-8").replace("    notes: str | None = None\n", field), encoding="utf-8"
+    )
+    words = {"002": "'12'", "003": "many", "004": "'34'", "005": "few"}
+    conftest.write(experiment, {f"exp/{name}.yaml": f"{_HEAD}notes: {notes}\n" for name, notes in words.items()})
+    found = experiment_at(experiment)
+    assert found is not None
+    path = FastPath(found, schema.read(train, experiment), experiment)
+    unusable = {name: [bad.reason for bad in path.compose({"exp": name}).unusable_values()] for name in words}
+    assert unusable["002"] == unusable["004"] == []
+    assert "many" in unusable["003"][0]
+    assert "few" in unusable["005"][0]
+
+
+def _facts(composition: Composition) -> list[object]:
+    """The config in every way that somebody may look at it."""
+    config = composition.config
+    assert config is not None
+    copied = copy.deepcopy(config)
+    groups = [config._get_node(key) for key in config]
+    return [
+        OmegaConf.to_yaml(config),
+        *(repr(_container(found, resolve)) for found in (config, copied) for resolve in (False, True)),
+        repr(composition.container),
+        [type(group) for group in groups],
+        [OmegaConf.get_type(group) for group in groups if isinstance(group, DictConfig)],
+        [str(key) for key, node in nodes(config, "") if node._get_full_key(None) != key],
+    ]
+
+
+def _container(config: DictConfig, resolve: bool) -> object:
+    try:
+        return OmegaConf.to_container(config, resolve=resolve)
+    except Exception as error:
+        return type(error), str(error)
 
 
 @pytest.mark.parametrize("text", ["seed: 7\n", f"{_HEAD}seed: [1]\n", f"{_HEAD}sed: 7\n", f"{_HEAD}fold: [[1]]\n"])

@@ -60,8 +60,6 @@ def _line(draw: Random) -> str:
 
 
 def test_the_fast_parser_reads_what_omegaconf_reads() -> None:
-    if yaml_loader._FastLoader is yaml_loader.Loader:
-        pytest.skip("OmegaConf's own loader is the fast one here")
     plain = 0
     for seed in range(TEXTS):
         written = text(seed)
@@ -72,7 +70,7 @@ def test_the_fast_parser_reads_what_omegaconf_reads() -> None:
         ours = _outcome(lambda written=written: yaml_loader.construct(yaml_loader.parse(written)))
         theirs = _outcome(lambda written=written: yaml.load(written, Loader=yaml_loader.Loader))
         assert repr(ours) == repr(theirs), repr(written)
-    assert plain > TEXTS / 40  # or the comparison would be of one parser with itself
+    assert yaml_loader._IS_FAST or plain > TEXTS / 40  # or the comparison would be of one parser with itself
 
 
 @pytest.mark.parametrize("name", ["exp/001.yaml", "env/local.yaml", "config.yaml"])
@@ -94,7 +92,7 @@ def _tree(node: Any) -> Any:
     start = (node.start_mark.line, node.start_mark.column, node.start_mark.index)
     place = (type(node).__name__, node.tag, start, node.end_mark.index)
     if isinstance(node, yaml.ScalarNode):
-        return (*place, node.style, node.value)
+        return (*place, node.style or None, node.value)
     if isinstance(node, yaml.MappingNode):
         return (*place, bool(node.flow_style), [(_tree(key), _tree(value)) for key, value in node.value])
     return (*place, bool(node.flow_style), [_tree(item) for item in node.value])

@@ -95,13 +95,14 @@ _PLAIN_HYDRA_SETTINGS: dict[tuple[str, ...], tuple[type, ...]] = {
 class FastPath:
     """The merges that Hydra would do for one experiment."""
 
-    def __init__(self, experiment: Experiment, schema: Schema, root: Path) -> None:
+    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, overlays: bool = True) -> None:
         self._experiment = experiment
         self._schema = schema
         self._root = root
         self._options: dict[tuple[str, str], _Option | Declined] = {}
         self._bases: dict[tuple[Layer, ...], Base | None] = {}
         self._configs: dict[tuple[Layer, ...], DictConfig] = {}
+        self._overlays = overlays  # without them, everything is merged
         self._hydra_checked = False
         self.documents: dict[Path, Document] = {}  # files that have been read already
 
@@ -359,6 +360,8 @@ class FastPath:
     def _with_overlay(self, group: str, layers: tuple[Layer, ...]) -> _Option:
         plan = self._plan
         assert isinstance(plan, _Plan)
+        if not self._overlays:
+            return _Option(layers)
         own = layers[-1]
         if own.data is None:
             # A base for each option that puts `_self_` before its parents would take much memory.

@@ -8,6 +8,7 @@ reads. From 2.4 on OmegaConf uses libyaml itself.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -25,15 +26,30 @@ Loader: Any = get_yaml_loader()
 STR = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG
 
 
-def _fast_loader() -> Any:
-    if CParser is None or issubclass(Loader, CParser):
-        return Loader
+_IS_FAST = CParser is not None and issubclass(Loader, CParser)
+_own = Loader("")
 
-    class FastLoader(CParser, Loader):  # type: ignore[misc]
+
+@lru_cache(maxsize=4096)  # files of one folder share most of their words
+def _tag(word: str) -> Any:
+    return _own.resolve(yaml.ScalarNode, word, (True, False))
+
+
+def _fast_loader() -> Any:
+    if CParser is None:
+        return Loader
+    bases = (Loader,) if _IS_FAST else (CParser, Loader)
+
+    class FastLoader(*bases):  # type: ignore[misc]
         def __init__(self, text: str) -> None:
-            CParser.__init__(self, text)
+            bases[0].__init__(self, text)
             yaml.constructor.SafeConstructor.__init__(self)
             yaml.resolver.Resolver.__init__(self)
+
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            if kind is yaml.ScalarNode and implicit[0]:
+                return _tag(value)
+            return super().resolve(kind, value, implicit)
 
     return FastLoader
 
@@ -53,7 +69,9 @@ _PLAIN_TEXT = re.compile(rf"\n(?:{_LINE})*\Z")
 
 def parse(text: str) -> yaml.Node | None:
     """The syntax tree; None for a text without content. Raises PyYAML's errors, as OmegaConf's loader does."""
-    if _FastLoader is not Loader and _is_plain(text):
+    if _IS_FAST:
+        return _node(_FastLoader, text)
+    if CParser is not None and _is_plain(text):
         try:
             return _node(_FastLoader, text)
         except yaml.YAMLError:
@@ -101,7 +119,6 @@ def construct(node: yaml.Node | None) -> Any:
     return Loader("").construct_document(node) if flat is None else flat
 
 
-_constructor = Loader("")
 _SCALARS = {
     tag: Loader.yaml_constructors[tag]
     for tag in (STR, *(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")))
@@ -118,9 +135,9 @@ def _flat(node: yaml.Node) -> dict[str, Any] | None:
             if key.tag != STR or key.value in result or not isinstance(key, yaml.ScalarNode):
                 return None
             if isinstance(value, yaml.ScalarNode):
-                result[key.value] = _SCALARS[value.tag](_constructor, value)
+                result[key.value] = _SCALARS[value.tag](_own, value)
             elif isinstance(value, yaml.SequenceNode) and value.tag == "tag:yaml.org,2002:seq":
-                result[key.value] = [_SCALARS[item.tag](_constructor, item) for item in value.value]
+                result[key.value] = [_SCALARS[item.tag](_own, item) for item in value.value]
             else:
                 return None
     except Exception:  # OmegaConf's loader is to say what is wrong
