@@ -31,11 +31,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     arguments = cli.parse(parser, argv)
 
-    from experiment_setup import outcomes, overrides, schema
+    from experiment_setup import schema
     from experiment_setup.commands import next_commands
-    from experiment_setup.compose import Composer
-    from experiment_setup.new_option import OptionWriter
+    from experiment_setup.composing.compose import Composer
     from experiment_setup.project import ENVIRONMENTS, Project, option_name
+    from experiment_setup.reading import overrides
+    from experiment_setup.writing import outcomes
+    from experiment_setup.writing.new_option import OptionWriter
 
     names = [word for word in arguments.words if "=" not in word]
     assignments = [word for word in arguments.words if "=" in word]

@@ -31,11 +31,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     arguments = cli.parse(parser, argv)
 
-    from experiment_setup import naming, outcomes, overrides, schema
+    from experiment_setup import naming, schema
     from experiment_setup.commands import next_commands
-    from experiment_setup.compose import Composer
-    from experiment_setup.new_option import OptionWriter
+    from experiment_setup.composing.compose import Composer
     from experiment_setup.project import SETS, Project, option_name, split_experiment
+    from experiment_setup.reading import overrides
+    from experiment_setup.writing import outcomes
+    from experiment_setup.writing.new_option import OptionWriter
 
     name, assignments = split_experiment(arguments.words)
     if not assignments:

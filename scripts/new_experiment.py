@@ -36,8 +36,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, make nothing")
     arguments = cli.parse(parser, argv)
 
-    from experiment_setup import new_folder, outcomes, overrides
     from experiment_setup.project import Project
+    from experiment_setup.reading import overrides
+    from experiment_setup.writing import new_folder, outcomes
 
     names = [word for word in arguments.words if "=" not in word]
     assignments = [word for word in arguments.words if "=" in word]

@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     )
     arguments = cli.parse(parser, argv)
 
-    from experiment_setup import sweep
+    from experiment_setup.checking import sweep
     from experiment_setup.project import Project
 
     project = Project.locate(arguments.root)

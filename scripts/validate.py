@@ -37,10 +37,10 @@ def main(argv: Sequence[str]) -> int:
     if arguments.explain or arguments.list_rules:
         return _about_rules(arguments.explain, as_json)
 
-    from experiment_setup import fix, progress, report, scope, selection
-    from experiment_setup.check import check
-    from experiment_setup.compose import Composer
-    from experiment_setup.interpreter import InterpreterComposer
+    from experiment_setup.checking import fix, progress, report, scope, selection
+    from experiment_setup.checking.check import check
+    from experiment_setup.composing.compose import Composer
+    from experiment_setup.composing.interpreter import InterpreterComposer
     from experiment_setup.project import Project
 
     codes = selection.codes(arguments.select, arguments.ignore)
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     if as_json:
         cli.print_json(report.data(project, result) | extra)
     elif arguments.format == "sarif":
-        from experiment_setup import sarif
+        from experiment_setup.checking import sarif
 
         cli.print_json(sarif.log(result, report.checkout(project)))
     elif arguments.format == "github":
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _about_rules(word: str | None, as_json: bool) -> int:
-    from experiment_setup import report, rules_page, selection
+    from experiment_setup.checking import report, rules_page, selection
     from experiment_setup.rules import ALL
 
     chosen = list(ALL.values()) if word in (None, "all") else selection.rules_of(word)

@@ -17,8 +17,9 @@ import pytest
 from conftest import run, write
 from omegaconf import OmegaConf
 
-from experiment_setup import compose, schema
-from experiment_setup.check import Result, check
+from experiment_setup import schema
+from experiment_setup.checking.check import Result, check
+from experiment_setup.composing import compose
 from experiment_setup.findings import Severity
 from experiment_setup.project import Project
 

@@ -132,7 +132,7 @@ class TestPreCommit:
 
     def test_every_module_is_installed(self) -> None:
         text = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.setuptools]")[2]
-        listed = re.search(r"^packages = \[(.*)\]$", text, re.MULTILINE)
+        listed = re.search(r"^packages = \[(.*?)\]$", text, re.MULTILINE | re.DOTALL)
         assert listed is not None
         packages = {p.parent.relative_to(SCRIPTS).as_posix().replace("/", ".") for p in SCRIPTS.rglob("__init__.py")}
         assert set(re.findall(r'"([^"]+)"', listed[1])) == packages

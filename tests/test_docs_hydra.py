@@ -451,8 +451,8 @@ def test_sweeps(tmp_path: Path) -> None:
     one, quoted = ((experiment.parent / name) for name in ("010-one", "011-quoted"))
     for folder, value in ((one, "001"), (quoted, "\"'001'\"")):
         shutil.copytree(experiment, folder)
-        text = (folder / "config.yaml").read_text().replace("001,002", value)
-        (folder / "config.yaml").write_text(text)
+        for file, old, new in (("config.yaml", "001,002", value), ("train.py", experiment.name, folder.name)):
+            (folder / file).write_text((folder / file).read_text().replace(old, new))
     broken = shutil.copytree(experiment, experiment.parent / "012-broken")
     write(broken, {"exp/002.yaml": HERE + "sed: 1\n"})
     jobs = [[str(folder / "train.py"), "exp.debug=true"] for folder in (experiment, one, quoted, broken)]

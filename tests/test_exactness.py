@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import naming, schema
-from experiment_setup.compose import Composer, Composition, Failure, unusable_values
+from experiment_setup.composing.compose import Composer, Composition, Failure, unusable_values
 from experiment_setup.project import experiment_at
 
 EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "250"))

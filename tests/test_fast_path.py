@@ -13,10 +13,10 @@ from generate import generate
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import schema
-from experiment_setup.compose import Composer, Composition, unusable_values
-from experiment_setup.fast_path import Declined, FastPath
-from experiment_setup.interpolation import nodes
-from experiment_setup.overlay import OverlayComposition
+from experiment_setup.composing.compose import Composer, Composition, unusable_values
+from experiment_setup.composing.fast_path import Declined, FastPath
+from experiment_setup.composing.interpolation import nodes
+from experiment_setup.composing.overlay import OverlayComposition
 from experiment_setup.project import experiment_at
 
 EXAMPLES = 400

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import PLAIN_EXPERIMENT, hydra, run, tree, write
 
-from experiment_setup import fix
-from experiment_setup.check import check
+from experiment_setup.checking import fix
+from experiment_setup.checking.check import check
 from experiment_setup.errors import CommandError
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import CONFIG, hydra, run, write
 
-from experiment_setup.node_values import plain_data
+from experiment_setup.writing.node_values import plain_data
 
 MAIN = """
 @hydra.main(version_base=None, config_path=".", config_name="config")

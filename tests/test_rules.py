@@ -18,8 +18,8 @@ import hydra
 import pytest
 from conftest import ROOT, Ran, run, tree
 
-from experiment_setup import fix, rules_page
-from experiment_setup.check import Result, check
+from experiment_setup.checking import fix, rules_page
+from experiment_setup.checking.check import Result, check
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL

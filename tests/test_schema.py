@@ -15,7 +15,7 @@ from schema_oracle import describe
 from schema_samples import FAILS, HEAD, MAIN, SAME, TAIL, VERSIONED, fields, stores
 
 from experiment_setup import schema
-from experiment_setup.pyexec import Statements
+from experiment_setup.python.statements import Statements
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import run, write
 
-from experiment_setup import suppression
+from experiment_setup.reading import suppression
 
 TYPO = "learning_rte: 1e-4"
 HEAD = "defaults:\n  - default@_here_\n\nname: 001-lr\n"

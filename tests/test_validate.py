@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from conftest import PLAIN_EXPERIMENT, SCRIPTS, run, write
 
-from experiment_setup import progress, report
-from experiment_setup.check import Result
+from experiment_setup.checking import progress, report
+from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import Project

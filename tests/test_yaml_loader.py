@@ -10,7 +10,7 @@ import generate_pools as pools
 import pytest
 import yaml
 
-from experiment_setup import yaml_loader
+from experiment_setup.reading import yaml_loader
 
 TEXTS = 12_000
 

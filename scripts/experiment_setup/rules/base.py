@@ -16,15 +16,15 @@ from typing import Literal
 
 from omegaconf import DictConfig
 
-from experiment_setup import suppression
-from experiment_setup.compose import Composer, Composition
+from experiment_setup.composing.compose import Composer, Composition
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.reading import suppression
+from experiment_setup.reading.source import Document
+from experiment_setup.reading.suppression import Suppression
 from experiment_setup.rules import reading
 from experiment_setup.schema import ConfigClass, Registration, Schema
-from experiment_setup.source import Document
-from experiment_setup.suppression import Suppression
 
 # An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
 # replacements (old, new) in the base's text.

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from omegaconf import DictConfig
 
 from experiment_setup import naming
-from experiment_setup.compose import Composition, Failure
+from experiment_setup.composing.compose import Composition, Failure
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import SourceError
 from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.source import SourceError
 
 
 @rule(
@@ -268,7 +268,9 @@ def _class_name(context: ExperimentContext, group: str) -> str:
 
 def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> list[str]:
     if group == "hydra":
-        from experiment_setup.hydra_bridge import settings  # only Hydra itself finds such keys: it is imported already
+        from experiment_setup.composing.hydra_bridge import (
+            settings,  # only Hydra itself finds such keys: it is imported already
+        )
 
         return settings(inner)
     config = context.composition().config

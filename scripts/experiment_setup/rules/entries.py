@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup.findings import Edit
 from experiment_setup.location import Location
+from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.rules.base import ExperimentContext, Option
-from experiment_setup.source import Document, SourceError
 
 HERE = "_here_"
 SELF = "_self_"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
-from experiment_setup.pysource import SourceFile, UnreadableSource, read_source
+from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.schema import UNSET, Opaque
 

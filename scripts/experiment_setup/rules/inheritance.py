@@ -9,10 +9,10 @@ import yaml
 
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import entries, parents
 from experiment_setup.rules.base import ExperimentContext, Option, rule
 from experiment_setup.rules.entries import HERE, SELF
-from experiment_setup.source import Document
 
 _LIST = "defaults:\n  - default@_here_\n"
 

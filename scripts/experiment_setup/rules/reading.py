@@ -15,7 +15,7 @@ from typing import Literal
 from omegaconf import DictConfig
 
 from experiment_setup.location import Location
-from experiment_setup.pysource import SourceFile, UnreadableSource, read_source
+from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.rules import syntax
 from experiment_setup.schema import Schema
 

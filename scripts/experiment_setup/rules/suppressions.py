@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.reading.suppression import Code, Suppression
 from experiment_setup.rules.base import ExperimentContext, registered, rule, similar
-from experiment_setup.suppression import Code, Suppression
 
 
 @rule(

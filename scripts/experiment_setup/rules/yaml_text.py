@@ -19,9 +19,9 @@ from omegaconf import (
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup.location import Location
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import entries
 from experiment_setup.rules.base import ExperimentContext, Option
-from experiment_setup.source import Document
 
 Steps = tuple[str | int, ...]
 

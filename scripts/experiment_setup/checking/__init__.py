@@ -1,0 +1,1 @@
+"""Finding mistakes, mending and reporting them."""

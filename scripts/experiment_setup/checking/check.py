@@ -1,0 +1,148 @@
+"""Checking experiments: compose everything, run the rules, and keep one finding for one mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from experiment_setup import schema
+from experiment_setup.composing.compose import Composer
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.project import Experiment, Project
+from experiment_setup.reading import suppression
+from experiment_setup.reading.suppression import Suppression
+from experiment_setup.rules import ALL
+from experiment_setup.rules.base import ExperimentContext
+from experiment_setup.rules.entries import lineage
+from experiment_setup.rules.suppressions import unused
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One experiment and what was composed of it.
+
+    `environments` counts the environment of the defaults list as one, and `composed` every combination.
+    """
+
+    experiment: Experiment
+    parameter_sets: int
+    environments: int
+
+    @property
+    def composed(self) -> int:
+        """How many combinations of parameter set and environment were composed; the bare experiment counts as a set."""
+        return max(self.parameter_sets, 1) * self.environments
+
+
+@dataclass
+class Result:
+    """All findings of a check, in the order of their places."""
+
+    checked: list[Checked] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have this severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+    def fails(self, *, strict: bool = False) -> bool:
+        """Whether there are findings that count: errors, and with `strict` warnings."""
+        counting = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
+        return any(finding.severity in counting for finding in self.findings)
+
+
+def check(
+    project: Project,
+    experiments: Sequence[Experiment],
+    *,
+    codes: Collection[str] | None = None,
+    make_composer: Callable[[Experiment, schema.Schema, Path], Composer] = Composer,
+    started: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Check the experiments with the rules in `codes` (None: all). What a `# noqa` silences is left out.
+
+    `started` is told the name of each experiment when its turn comes.
+    """
+    result = Result()
+    comments: dict[Path, list[Suppression]] = {}
+    own_folders: list[Path] = []
+    for experiment in experiments:
+        started(experiment.name)
+        context = context_of(project, experiment, make_composer)
+        found: list[Finding] = []
+        for rule in ALL.values():
+            found += rule.check(context)
+        result.findings += _without_cascades(context, found)
+        result.checked.append(Checked(experiment, len(context.sets), 1 + len(context.environments)))
+        comments |= context.suppressions
+        for path in sorted({finding.location.path for finding in found} - comments.keys()):
+            comments[path] = list(suppression.parse(path, suppression.read(path)))
+        own_folders += [experiment.folder, experiment.config_dir]
+    result.findings = _without_silenced(result.findings, comments, own_folders)
+    result.findings = [finding for finding in result.findings if codes is None or finding.code in codes]
+    result.findings.sort(key=lambda finding: finding.sort_key)
+    return result
+
+
+def _without_silenced(
+    findings: list[Finding], comments: dict[Path, list[Suppression]], own_folders: Sequence[Path]
+) -> list[Finding]:
+    """Drop what comments silence, and add a finding for each comment that silences nothing."""
+    applied = suppression.apply(findings, [comment for found in comments.values() for comment in found])
+    left_over = []
+    for comment, code in applied.unused:
+        # A comment in a module that several experiments share may be about one that was not checked.
+        if any(comment.location.path.is_relative_to(folder) for folder in own_folders):
+            left_over += [finding for finding in [unused(comment, code)] if finding]
+    return [*applied.findings, *left_over]
+
+
+def context_of(
+    project: Project, experiment: Experiment, make_composer: Callable[[Experiment, schema.Schema, Path], Composer]
+) -> ExperimentContext:
+    """What the rules look at for one experiment."""
+    read = schema.read(experiment.entry, project.root) if experiment.entry else schema.empty(experiment.config_file)
+    return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root))
+
+
+def _without_cascades(context: ExperimentContext, findings: list[Finding]) -> list[Finding]:
+    """Drop repeated findings, and what Hydra says about a mistake that a rule has explained.
+
+    A broken defaults list (ES1xx) explains every failure to compose its file. What is wrong with config.yaml's list, or
+    with a parent, explains Hydra's own words (ES005) about the files that need it. What a rule `hides` follows from it
+    wherever it stands: registrations that are swapped make every parameter set look wrong.
+    """
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    explained = {finding.location.path for finding in errors if finding.code != "ES005"}
+    lists = {f.location.path for f in errors if f.code.startswith("ES1") or f.code == "ES214"}
+    places = {finding.location for finding in errors if finding.code != "ES010"}
+    hidden = {(code, path) for code in ("ES005", "ES010", "ES011") for path in lists}
+    hidden |= {("ES005", path) for path in explained | _dependents(context, explained, lists)}
+    follows = {code for finding in errors for code in ALL[finding.code].hides}
+    kept = dict.fromkeys(
+        finding
+        for finding in findings
+        if finding.code not in follows
+        and (finding.code, finding.location.path) not in hidden
+        and not (finding.code == "ES010" and finding.location in places)
+    )
+    unique = {(finding.code, finding.location, finding.message): finding for finding in reversed(kept)}
+    return list(reversed(unique.values()))
+
+
+def _dependents(context: ExperimentContext, explained: set[Path], lists: set[Path]) -> set[Path]:
+    """The files that cannot be composed because a file that they need is broken."""
+    if not explained:
+        return set()
+    primary = context.experiment.config_file
+    if not primary.is_file():
+        explained = explained | {primary}
+    needs: dict[Path, set[Path]] = {primary: set()}
+    for group, options in context.options.items():
+        for name, option in options.items():
+            above = {options[other].path for other in lineage(options, name) if other in options}
+            needs[option.path] = above | ({primary} & lists)
+            if name == context.groups.get(group):
+                needs[primary] |= above
+    return {path for path, others in needs.items() if others & explained}

@@ -1,0 +1,314 @@
+"""Carrying out the edits of findings: tried and proven in a copy, and only then written, file by file, atomically."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from experiment_setup import files
+from experiment_setup.checking import fix_proof
+from experiment_setup.checking.check import Result, check, context_of
+from experiment_setup.checking.fix_proof import Change, Composed
+from experiment_setup.checking.mirror import Mirror, mirrored
+from experiment_setup.composing.compose import Composer
+from experiment_setup.errors import CommandError
+from experiment_setup.findings import Edit, Finding
+from experiment_setup.project import Experiment, Project
+from experiment_setup.rules.base import ExperimentContext
+from experiment_setup.schema import Schema
+
+_ROUNDS = 20  # of fixing and checking again; a file that still changes then has fixes that undo each other
+
+MakeComposer = Callable[[Experiment, Schema, Path], Composer]
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A file's text before and after, and its name afterwards."""
+
+    path: Path
+    before: str
+    after: str
+    new_path: Path
+
+
+@dataclass
+class Fixed:
+    """What was mended, what it makes of the files, and the files whose fix was dropped, with the reason."""
+
+    findings: list[Finding] = field(default_factory=list)
+    rewrites: list[Rewrite] = field(default_factory=list)
+    dropped: dict[Path, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one round does to one file."""
+
+    path: Path
+    findings: Sequence[Finding]
+    edits: Sequence[Edit]
+    before: str
+    after: str
+    new_path: Path
+
+
+def fix(
+    project: Project,
+    experiments: Sequence[Experiment],
+    result: Result,
+    *,
+    unsafe: bool = False,
+    codes: Collection[str] | None = None,
+    make_composer: MakeComposer = Composer,
+) -> Fixed:
+    """Mend the fixable findings of `result`; nothing is written before `write`.
+
+    Every round of edits is proven in a copy of the project (see fix_proof); a file whose edits change anything else
+    is left as it is. With `unsafe` also what may change more than the mistake, if everything still composes.
+    """
+    wanted = [finding for finding in result.findings if finding.fixable and (finding.safe or unsafe)]
+    touched = {finding.location.path for finding in wanted}
+    if not touched:
+        return Fixed()
+    contexts = {e: context_of(project, e, make_composer) for e in experiments}
+    concerned = [e for e, context in contexts.items() if touched & {*context.files, *_neighbours(e)}]
+    copies = {path for e in concerned for path in (*contexts[e].files, *_neighbours(e))} | touched
+    with mirrored(project, concerned, copies) as mirror:
+        return _Fixer(mirror, unsafe, codes, make_composer).run()
+
+
+def _neighbours(experiment: Experiment) -> Iterator[Path]:
+    """YAML and Python files beside the options, such as `exp/001.yml`, which Hydra does not see."""
+    folders = [folder for folder in (experiment.folder, experiment.config_dir) if folder.is_dir()]
+    folders += [path for folder in folders for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    for folder in dict.fromkeys(folders):
+        yield from (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".py") and path.is_file())
+
+
+class _Fixer:
+    def __init__(
+        self, mirror: Mirror, unsafe: bool, codes: Collection[str] | None, make_composer: MakeComposer
+    ) -> None:
+        self.mirror = mirror
+        self.unsafe = unsafe
+        self.codes = codes
+        self.make_composer = make_composer
+        self.names: dict[Path, Path] = {}  # a file's name in the copy now -> its name at first
+        self.first_texts: dict[Path, str] = {}  # by first name
+        self.done: list[Finding] = []
+        self.dropped: dict[Path, str] = {}  # by first name
+        self.composed = self._compositions()
+
+    def run(self) -> Fixed:
+        """Check and mend in turns until nothing is left to mend."""
+        for _ in range(_ROUNDS):
+            findings = self._fixable()
+            if not findings:
+                break
+            self._mend(findings)
+        else:
+            for path in {self._first(finding.location.path) for finding in self._fixable()}:
+                self._restore(path)
+                self.dropped[path] = "its fixes do not come to an end"
+        return self._result()
+
+    def _fixable(self) -> list[Finding]:
+        """Safe ones first; the others once no safe one is left."""
+        result = check(self.mirror.project, self.mirror.experiments, codes=self.codes, make_composer=self.make_composer)
+        found = [f for f in result.findings if f.fixable and self._first(f.location.path) not in self.dropped]
+        found = [f for f in found if f.location.path.is_relative_to(self.mirror.project.root)]
+        safe = [finding for finding in found if finding.safe]
+        return safe or (found if self.unsafe else [])
+
+    def _mend(self, findings: Sequence[Finding]) -> None:
+        by_path: dict[Path, list[Finding]] = {}
+        for finding in findings:
+            by_path.setdefault(finding.location.path, []).append(finding)
+        steps = [step for step in (self._step(path, found) for path, found in by_path.items()) if step]
+        if not self._carry_out(steps) and len(steps) > 1:
+            for step in steps:  # one of them is to blame
+                self._carry_out([step])
+
+    def _step(self, path: Path, findings: Sequence[Finding]) -> _Step | None:
+        """The edits of one file that do not overlap; the rest waits for the next round."""
+        first = self._first(path)
+        try:
+            text = files.read_text(path)
+        except CommandError:
+            self.dropped[first] = "it is not UTF-8"
+            return None
+        line_end = "\r\n" if "\r\n" in text else "\n"
+        taken: list[Edit] = []
+        chosen: list[Finding] = []
+        name = path.name
+        for finding in findings:
+            if any(_overlap(new, old) for new in finding.edits for old in taken):
+                continue
+            if finding.rename and name != path.name:
+                continue
+            taken += [
+                replace(edit, text=edit.text.replace("\r\n", "\n").replace("\n", line_end)) for edit in finding.edits
+            ]
+            chosen.append(finding)
+            name = finding.rename or name
+        after, new_path = _edited(text, taken), path.with_name(name)
+        if new_path != path and new_path.exists():
+            self.dropped[first] = f"{name} exists already"
+            return None
+        if after == text and new_path == path:
+            self.dropped[first] = "its fix changes nothing"
+            return None
+        return _Step(path, chosen, taken, text, after, new_path)
+
+    def _carry_out(self, steps: Sequence[_Step]) -> bool:
+        """Do the steps; if that changes what it must not, undo them, and drop a single one."""
+        for step in steps:
+            self._write(step.path, step.new_path, step.after)
+        exact = all(finding.safe for step in steps for finding in step.findings)
+        changes = [Change(s.path, self._group(s.path), s.before, s.after, s.edits) for s in steps]
+        composed = self._compositions()
+        reason = fix_proof.objection(self.composed, composed, changes, exact=exact)
+        if reason is None:
+            self.composed = composed
+            self.done += [self._as_original(finding) for step in steps for finding in step.findings]
+            return True
+        for step in steps:
+            self._write(step.new_path, step.path, step.before)
+        if len(steps) == 1:
+            self.dropped[self._first(steps[0].path)] = reason
+        return False
+
+    def _compositions(self) -> Composed:
+        return Composed(self._contexts())
+
+    def _contexts(self) -> Iterator[ExperimentContext]:
+        for experiment in self.mirror.experiments:
+            yield context_of(self.mirror.project, experiment, self.make_composer)
+
+    def _group(self, path: Path) -> str | None:
+        """The config group that a file is an option of; "" for a primary config, None for any other file."""
+        for experiment in self.mirror.experiments:
+            if path == experiment.config_file:
+                return ""
+            if path.suffix == ".yaml" and path.is_relative_to(experiment.config_dir):
+                return path.parent.relative_to(experiment.config_dir).as_posix()
+        return None
+
+    def _write(self, path: Path, new_path: Path, text: str) -> None:
+        first = self._first(path)
+        self.first_texts.setdefault(first, files.read_text(path))
+        path.unlink()
+        new_path.write_bytes(text.encode("utf-8"))
+        self.names.pop(path, None)
+        self.names[new_path] = first
+
+    def _first(self, path: Path) -> Path:
+        return self.names.get(path, path)
+
+    def _restore(self, first: Path) -> None:
+        now = next((path for path, name in self.names.items() if name == first), first)
+        if first in self.first_texts:
+            self._write(now, first, self.first_texts[first])
+        self.done = [f for f in self.done if f.location.path != self.mirror.original_of(first)]
+
+    def _as_original(self, finding: Finding) -> Finding:
+        path = self.mirror.original_of(self._first(finding.location.path))
+        return replace(finding, location=replace(finding.location, path=path))
+
+    def _result(self) -> Fixed:
+        original = self.mirror.original_of
+        rewrites = []
+        for now, first in sorted(self.names.items()):
+            before, after = self.first_texts[first], files.read_text(now)
+            if before != after or now != first:
+                rewrites.append(Rewrite(original(first), before, after, original(now)))
+        return Fixed(self.done, rewrites, {original(path): reason for path, reason in self.dropped.items()})
+
+
+def _overlap(left: Edit, right: Edit) -> bool:
+    """Whether two edits meet; two that touch count, since the order of their texts would be a guess."""
+    return left.start <= right.end and right.start <= left.end
+
+
+def _edited(text: str, edits: Sequence[Edit]) -> str:
+    for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
+        text = text[: edit.start] + edit.text + text[edit.end :]
+    return text
+
+
+def write(fixed: Fixed) -> None:
+    """Write the mended files: each whole or not at all, with its permissions, never over another file.
+
+    Raises CommandError, with nothing written, if a file was changed since it was read or a new name is taken.
+    """
+    for rewrite in fixed.rewrites:
+        if files.read_text(rewrite.path) != rewrite.before:
+            raise CommandError(f"{rewrite.path} was changed while it was being fixed", "run it again")
+        if rewrite.new_path != rewrite.path and os.path.lexists(rewrite.new_path):
+            raise CommandError(f"{rewrite.new_path} exists already", "move it away, and run it again")
+    for rewrite in fixed.rewrites:
+        if rewrite.new_path == rewrite.path:
+            _replace(rewrite.path.resolve(), rewrite.after)
+            continue
+        files.create_files({rewrite.new_path: rewrite.after})
+        shutil.copymode(rewrite.path, rewrite.new_path)
+        rewrite.path.unlink()
+
+
+def _replace(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with aside.open("xb") as stream:
+            stream.write(text.encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        shutil.copymode(path, aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def diff(project: Project, fixed: Fixed) -> Iterator[str]:
+    """The changes as a unified diff that `git apply` and `patch -p1` take from the project's root."""
+    for rewrite in fixed.rewrites:
+        old, new = project.relative(rewrite.path), project.relative(rewrite.new_path)
+        yield f"diff --git a/{old} b/{new}"
+        if old != new:
+            yield from (f"rename from {old}", f"rename to {new}")
+        before, after = (text.split("\n") for text in (rewrite.before, rewrite.after))
+        lines = difflib.unified_diff(_ended(before), _ended(after), f"a/{old}", f"b/{new}", lineterm="")
+        yield from lines
+
+
+def data(project: Project, fixed: Fixed, *, written: bool) -> dict[str, Any]:
+    """What `--fix` and `--diff` add to the JSON object of a check."""
+    return {
+        "fixed" if written else "would_fix": [
+            {"path": project.relative(finding.location.path), "code": finding.code, "message": finding.message}
+            for finding in fixed.findings
+        ],
+        "not_fixed": [{"path": project.relative(path), "reason": reason} for path, reason in fixed.dropped.items()],
+        **({} if written else {"diff": "".join(f"{line}\n" for line in diff(project, fixed))}),
+    }
+
+
+def summary(project: Project, fixed: Fixed, *, written: bool) -> Iterator[str]:
+    """The same in words: what was mended, and what was left alone."""
+    count, in_files = len(fixed.findings), len(fixed.rewrites)
+    if count:
+        mended = f"{count} finding{'s' * (count != 1)} in {in_files} file{'s' * (in_files != 1)}"
+        yield f"{'fixed' if written else 'would fix'} {mended}"
+    for path, reason in fixed.dropped.items():
+        yield f"not fixed: {project.relative(path)}: {reason}"
+
+
+def _ended(lines: list[str]) -> list[str]:
+    """Lines for a diff: a last one without a line end carries the remark that patch expects."""
+    return lines[:-1] if lines[-1] == "" else [*lines[:-1], f"{lines[-1]}\n\\ No newline at end of file"]

@@ -1,0 +1,176 @@
+"""The proof that a fix changes nothing but the mistake: what composed before composes to the same afterwards.
+
+Keys that a fix is about may change: those that stand on its lines; where it mends a defaults list or a `# @package`
+line, what this lets in or puts out, and values that now are what a chosen file says; where it mends Python, new fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from experiment_setup.findings import Edit
+from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document, SourceError
+from experiment_setup.rules.base import ExperimentContext
+
+Key = tuple[str, ...]
+Leaves = Mapping[Key, str]  # the repr of every value: 1, 1.0, True and "1" differ
+
+
+@dataclass(frozen=True)
+class Case:
+    """A combination that is composed."""
+
+    experiment: Path
+    parameter_set: str | None
+    environment: str | None
+
+    def __str__(self) -> str:
+        named = zip((SETS, ENVIRONMENTS), (self.parameter_set, self.environment), strict=True)
+        return " ".join(f"{group}={option}" for group, option in named if option) or "no choice"
+
+
+class Composed:
+    """Every combination of some experiments that a check looks at."""
+
+    def __init__(self, contexts: Iterable[ExperimentContext]) -> None:
+        self._contexts: dict[Path, ExperimentContext] = {}
+        self.leaves: dict[Case, Leaves | None] = {}  # None where Hydra refuses
+        for context in contexts:
+            self._contexts[context.experiment.folder] = context
+            for parameter_set, environment in context.combinations:
+                outcome = context.composition(parameter_set, environment)
+                case = Case(context.experiment.folder, parameter_set, environment)
+                self.leaves[case] = None if outcome.config is None else dict(_leaves(outcome.container))
+
+    def says(self, case: Case, key: Key, value: str) -> bool:
+        """Whether a file that takes part in the case has this value at the key (from the root)."""
+        context = self._contexts[case.experiment]
+        group = key[0]
+        chosen = {SETS: case.parameter_set, ENVIRONMENTS: case.environment}.get(group) or context.groups.get(group)
+        waiting, seen = [chosen] if chosen else [], set()
+        while waiting:
+            name = waiting.pop()
+            option = context.options.get(group, {}).get(name)
+            if option is None or name in seen:
+                continue
+            seen.add(name)
+            if _written(option.document).get(key[1:]) == value:
+                return True
+            waiting += option.document.parents
+        return False
+
+
+def _leaves(value: Any, path: Key = ()) -> Iterator[tuple[Key, str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, str(key)))
+    else:
+        yield path, repr(value)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file of an experiment before and after a fix. `group` is "" for the primary config, None for other files."""
+
+    path: Path
+    group: str | None
+    before: str
+    after: str
+    edits: Sequence[Edit]
+
+    def is_about(self, key: Key, old: Leaves, now: Leaves) -> bool:
+        """Whether the fix may change the value at `key` (from the root) as it does, from `old` to `now`."""
+        if self.group is None:
+            return self.path.suffix == ".py" and key not in old
+        inner = key if self.group == "" else key[1:]
+        if self.group and key[:1] != (self.group,):
+            inner = ()  # outside of the file's own package
+        if inner and any(_begins(inner, touched) for touched in self._touched):
+            return True
+        if not self.mends_inheritance:
+            return False
+        return key not in old or (key not in now and inner not in _written(Document(self.path, self.before)))
+
+    @cached_property
+    def mends_inheritance(self) -> bool:
+        """Whether it changes the file's defaults list or its `# @package` line."""
+        headers = [Document(self.path, text).header for text in (self.before, self.after)]
+        return headers[0] != headers[1] or ("defaults",) in self._touched
+
+    @cached_property
+    def _touched(self) -> set[Key]:
+        """The keys on the lines of the edits, in the text before and in the text after."""
+        moved = 0
+        before: list[tuple[int, int]] = []
+        after: list[tuple[int, int]] = []
+        for edit in sorted(self.edits, key=lambda edit: edit.start):
+            before.append((edit.start, edit.end))
+            start = edit.start + moved
+            after.append((start, start + len(edit.text)))
+            moved += len(edit.text) - (edit.end - edit.start)
+        return _keys_on(self.path, self.before, before) | _keys_on(self.path, self.after, after)
+
+
+def _written(document: Document) -> Leaves:
+    try:
+        container = OmegaConf.to_container(document.config, resolve=False)
+    except (SourceError, OSError):
+        return {}
+    return dict(_leaves(container)) if isinstance(container, dict) else {}
+
+
+def _begins(key: Key, beginning: Key) -> bool:
+    return key[: len(beginning)] == beginning
+
+
+def _keys_on(path: Path, text: str, spans: Sequence[tuple[int, int]]) -> set[Key]:
+    """The innermost keys whose lines meet the lines of `spans`; an insertion of whole lines meets only itself."""
+    lines: set[int] = set()
+    for start, end in spans:
+        if start == end and text[:start].endswith("\n"):
+            continue
+        last = end - 1 if end > start and text[end - 1] == "\n" else end
+        lines |= set(range(text.count("\n", 0, start), text.count("\n", 0, last) + 1))
+    found: set[Key] = set()
+
+    def walk(node: Any, key: Key, first: int) -> None:
+        last = node.end_mark.line - (1 if node.end_mark.column == 0 and node.end_mark.line > first else 0)
+        if key and key[0] != "defaults" and isinstance(node.value, list) and node.tag.endswith(":map") and node.value:
+            for inner_key, inner in node.value:
+                walk(inner, (*key, str(inner_key.value)), inner_key.start_mark.line)
+            if first in lines:
+                found.add(key)
+        elif lines & set(range(first, last + 1)):
+            found.add(key)
+
+    root = Document(path, text).root
+    if root is not None and root.tag.endswith(":map"):
+        for key_node, node in root.value:
+            walk(node, (str(key_node.value),), key_node.start_mark.line)
+    return found
+
+
+def objection(before: Composed, after: Composed, changes: Sequence[Change], *, exact: bool) -> str | None:
+    """What speaks against the changes, in words, or None. With `exact` false only that something fails now."""
+    inheritance = any(change.mends_inheritance for change in changes if change.group is not None)
+    for case, old in before.leaves.items():
+        new = after.leaves.get(case)
+        if old is None or case not in after.leaves:
+            continue
+        if new is None:
+            return f"it would no longer compose with {case}"
+        for key in sorted(old.keys() | new.keys()) if exact and old != new else ():
+            if old.get(key) == new.get(key) or any(change.is_about(key, old, new) for change in changes):
+                continue
+            if inheritance and key in new and after.says(case, key, new[key]):
+                continue
+            was, now = old.get(key, "nothing"), new.get(key, "nothing")
+            return f"{'.'.join(key)} would change from {was} to {now} with {case}"
+    return None

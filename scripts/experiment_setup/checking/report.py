@@ -1,0 +1,219 @@
+"""Findings as text with the source line and a caret, as JSON, and as GitHub workflow commands."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from experiment_setup.checking.check import Result
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.project import Project
+
+_COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.INFO: "36;1"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How text is printed: with colours or not, and how wide a line of source may be."""
+
+    colour: bool = False
+    width: int = 120
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Style:
+        """Colour only on a terminal, and not with NO_COLOR (https://no-color.org) or a dumb terminal."""
+        terminal = stream.isatty()
+        wanted = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        return cls(wanted, max(shutil.get_terminal_size().columns, 40) if terminal else 120)
+
+    def paint(self, words: str, code: str) -> str:
+        """The words in a colour, where colours are wanted."""
+        return f"\033[{code}m{words}\033[0m" if self.colour else words
+
+
+def text(project: Project, result: Result, style: Style) -> Iterator[str]:
+    """The findings, each with its source line and a caret under the character that is wrong, and a summary."""
+    yield from blocks(project, result, style)
+    yield summary(result)
+
+
+def blocks(project: Project, result: Result, style: Style) -> Iterator[str]:
+    """The findings alone."""
+    lines: dict[Path, list[str]] = {}
+    for finding in result.findings:
+        yield from _block(project, finding, lines, style)
+
+
+def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], style: Style) -> Iterator[str]:
+    place, colour = finding.location, _COLOURS[finding.severity]
+    where = style.paint(f"{project.relative(place.path)}:{place.line}:{place.column}", "1")
+    mark = " [*]" if finding.fixable else ""
+    severity = style.paint(finding.severity.value, colour)
+    yield f"{where}: {severity} {finding.code}{mark} {_visible(finding.message)}  [{finding.name}]"
+    source = _line(place.path, place.line, lines)
+    if source.strip():
+        number = str(place.line)
+        shown, gap = _window(source, place.column - 1, style.width - len(number) - 5)
+        bar = style.paint("|", "34;1")
+        yield f"  {style.paint(number, '34;1')} {bar} {shown}"
+        yield f"  {' ' * len(number)} {bar} {' ' * gap}{style.paint('^', colour)}"
+    if finding.help:
+        yield f"  {style.paint('help', '36;1')}: {_visible(finding.help)}"
+    yield ""
+
+
+def _window(source: str, index: int, width: int) -> tuple[str, int]:
+    """The part of a line around the character at `index` that fits, and how many columns are left of that character."""
+    cells = [_cell(character) for character in source]
+    index = min(index, len(cells))
+    widths = [_columns(cell) for cell in cells]
+    first, last = 0, len(cells)
+    if sum(widths) > width:
+        # A third of the room before the caret: what follows it is usually what is wrong.
+        first, room = index, width // 3
+        while first > 0 and widths[first - 1] <= room:
+            first -= 1
+            room -= widths[first]
+        last, room = first, width - 2
+        while last < len(cells) and widths[last] <= room:
+            room -= widths[last]
+            last += 1
+    before = "…" if first else ""
+    after = "…" if last < len(cells) else ""
+    return f"{before}{''.join(cells[first:last])}{after}", len(before) + sum(widths[first:index])
+
+
+def _cell(character: str) -> str:
+    """A character as it is printed: what a terminal would not show, or would obey, by its number."""
+    if character == "\t":
+        return "    "
+    if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp"):
+        return f"<U+{ord(character):04X}>"
+    return character
+
+
+def _visible(words: str) -> str:
+    return "".join(map(_cell, " ".join(words.splitlines())))
+
+
+def _columns(cell: str) -> int:
+    """How many columns of a terminal a cell takes: a Japanese character two, a combining one none."""
+    if unicodedata.combining(cell[0]):
+        return 0
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in cell)
+
+
+def _line(path: Path, number: int, lines: dict[Path, list[str]]) -> str:
+    if path not in lines:
+        try:
+            content = path.read_text(encoding="utf-8-sig", errors="replace")
+        except OSError:
+            content = ""
+        lines[path] = content.split("\n")
+    found = lines[path]
+    return found[number - 1].rstrip("\r") if 0 < number <= len(found) else ""
+
+
+def summary(result: Result) -> str:
+    """What was checked and what was found, and what can be fixed."""
+    experiments = len(result.checked)
+    composed = sum(checked.composed for checked in result.checked)
+    sets = sum(checked.parameter_sets for checked in result.checked)
+    counts = [_plural(result.count(s), s.value) for s in Severity if result.count(s)]
+    first = (
+        f"{_plural(experiments, 'experiment')}, {_plural(sets, 'parameter set')}, "
+        f"{_plural(composed, 'combination')} composed: {', '.join(counts) or 'nothing found'}"
+    )
+    fixable = [finding for finding in result.findings if finding.fixable]
+    safe = sum(finding.safe for finding in fixable)
+    offers = [f"{safe} with --fix"] * bool(safe) + [f"{len(fixable) - safe} with --fix --unsafe"] * (
+        safe < len(fixable)
+    )
+    return first + (f"\n[*] can be fixed: {', '.join(offers)}" if offers else "")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def data(project: Project, result: Result) -> dict[str, Any]:
+    """The JSON object of `--format json`; its shape is part of the public interface."""
+    return {
+        "version": 1,
+        "root": ".",
+        "experiments": [
+            {
+                "path": project.relative(checked.experiment.folder),
+                "entry": checked.experiment.entry.name if checked.experiment.entry else None,
+                "parameter_sets": checked.parameter_sets,
+                "environments": checked.environments,
+                "composed": checked.composed,
+            }
+            for checked in result.checked
+        ],
+        "findings": [
+            {
+                "code": finding.code,
+                "name": finding.name,
+                "severity": finding.severity.value,
+                "path": project.relative(finding.location.path),
+                "line": finding.location.line,
+                "column": finding.location.column,
+                "message": finding.message,
+                "help": finding.help,
+                "fixable": finding.fixable,
+                "safe": finding.fixable and finding.safe,
+            }
+            for finding in result.findings
+        ],
+        "summary": {
+            "errors": result.count(Severity.ERROR),
+            "warnings": result.count(Severity.WARNING),
+            "infos": result.count(Severity.INFO),
+            "parameter_sets": sum(checked.parameter_sets for checked in result.checked),
+            "environments": sum(checked.environments for checked in result.checked),
+            "composed": sum(checked.composed for checked in result.checked),
+        },
+    }
+
+
+def checkout(project: Project) -> Path:
+    """The folder that a code host counts paths from: the git checkout around the project, else the project."""
+    around = (folder for folder in (project.root, *project.root.parents) if (folder / ".git").exists())
+    return next(around, project.root)
+
+
+def github(project: Project, result: Result) -> Iterator[str]:
+    """Workflow commands that GitHub Actions turns into annotations on the changed lines."""
+    root = Project(checkout(project))
+    kinds = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+    for finding in result.findings:
+        place = finding.location
+        words = finding.message + (f"\n{finding.help}" if finding.help else "")
+        properties = {
+            "file": _escaped(root.relative(place.path), ":,"),
+            "line": place.line,
+            "col": place.column,
+            "title": f"{finding.code} {finding.name}",
+        }
+        listed = ",".join(f"{key}={value}" for key, value in properties.items())
+        yield f"::{kinds[finding.severity]} {listed}::{_escaped(words)}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    """As GitHub's toolkit escapes workflow commands (actions/toolkit, packages/core/src/command.ts)."""
+    for character in "%\r\n" + also:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+def print_lines(lines: Iterator[str], stream: TextIO = sys.stdout) -> None:
+    """Print lines one by one, so that a reader that goes away (`| head`) is noticed."""
+    for line in lines:
+        print(line, file=stream)

@@ -1,0 +1,92 @@
+"""What Hydra would make of an experiment: exact, without importing hydra where the layout allows it.
+
+`fast_path` does the merges that Hydra would do for the layout of this package, or declines; what it declines is handed
+to the real Hydra (`hydra_bridge`). Types, coercions and their errors are OmegaConf's own in both cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from experiment_setup import naming
+from experiment_setup.composing.composed import Composition, Failure
+from experiment_setup.composing.fast_path import Declined, FastPath
+from experiment_setup.composing.interpolation import UnusableValue, unusable_values
+from experiment_setup.project import Experiment
+from experiment_setup.reading.source import Document, SourceError
+from experiment_setup.schema import Schema
+
+if TYPE_CHECKING:
+    from experiment_setup.composing.hydra_bridge import HydraSession
+
+__all__ = ["Choices", "Composer", "Composition", "Failure", "UnusableValue", "unusable_values"]
+
+Choices = Mapping[str, "str | None"]  # config group -> option
+
+
+class Composer:
+    """Composes one experiment for any choice of options."""
+
+    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, always_hydra: bool = False) -> None:
+        self.experiment = experiment
+        self.schema = schema
+        self._root = root
+        self._always_hydra = always_hydra
+        self._fast = FastPath(experiment, schema, root)
+        self._session: HydraSession | None = None
+        self._fatal = next((problem for problem in schema.problems if problem.fatal), None)
+
+    def compose(self, choices: Choices | None = None, overrides: Sequence[str] = ()) -> Composition:
+        """What `train.py --cfg job GROUP=OPTION… OVERRIDES…` composes.
+
+        `choices` name options as files are named; `overrides` are in Hydra's grammar. Failures are values: nothing is
+        raised for a mistake in the project.
+        """
+        wanted = dict(choices or {})
+        if self._fatal:
+            return Composition(wanted, None, Failure(f"{self._fatal.message}"))
+        if not overrides and not self._always_hydra:
+            try:
+                return self._fast.compose(wanted)
+            except Declined:
+                pass
+        return self._ask_hydra(wanted, overrides)
+
+    def document(self, path: Path) -> Document:
+        """The YAML file at `path`, read once for whoever composes it and whoever looks at its text."""
+        return self._fast.documents.setdefault(path, Document(path))
+
+    def groups(self) -> dict[str, str | None]:
+        """The config groups of the defaults list in config.yaml, each with the option that it names."""
+        try:
+            config = Document(self.experiment.config_file).config
+        except (SourceError, OSError):
+            return {}
+        defaults = config._get_node("defaults") if isinstance(config, DictConfig) else None
+        result: dict[str, str | None] = {}
+        for item in defaults._iter_ex(resolve=False) if isinstance(defaults, ListConfig) else ():
+            if isinstance(item, DictConfig) and len(item) == 1:
+                key, option = next(iter(OmegaConf.to_container(item, resolve=False).items()))  # type: ignore[union-attr]
+                words = str(key).split()
+                if "override" not in words:
+                    result[words[-1].split("@")[0].lstrip("/")] = None if option is None else str(option)
+        return result
+
+    def _ask_hydra(self, choices: dict[str, str | None], overrides: Sequence[str]) -> Composition:
+        # Importing hydra takes as long as checking a hundred parameter sets, so it waits until it is needed.
+        from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
+
+        if self._session is None:
+            self._session = HydraSession(self.experiment, self.schema, self._root)
+        chosen = [naming.override(group, option) for group, option in choices.items() if option is not None]
+        try:
+            with self._session as session:
+                config = session.compose([*chosen, *overrides])
+        except HydraFailed as error:
+            return Composition(choices, None, Failure.parse(error.message), asked_hydra=True)
+        self._fast.hydra_settings_are_fine()
+        return Composition(choices, config, asked_hydra=True)

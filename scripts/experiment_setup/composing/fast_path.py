@@ -1,0 +1,449 @@
+"""Hydra's composition without Hydra, for the defaults lists of this layout.
+
+There it is a short row of OmegaConf merges (`hydra/_internal/config_loader_impl.py:
+_compose_config_from_defaults_list`), one for each layer: a stored dataclass, config.yaml's own content, an option's own
+content. `FastPath` does those merges and nothing else: for every input it gives what Hydra gives, or declines.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
+
+from experiment_setup.composing import interpolation, search_path
+from experiment_setup.composing.composed import Composition, Failure
+from experiment_setup.composing.overlay import Base, Overlay, OverlayComposition
+from experiment_setup.project import Experiment
+from experiment_setup.reading.source import Document, SourceError
+from experiment_setup.schema import UNSET, Schema
+
+_DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
+_KEPT = 64  # merged configs that are kept, each some twenty kilobytes
+
+
+class Declined(Exception):
+    """The fast path does not cover this; the reason is for whoever debugs it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One merge: `content` goes into `package` ("" is the root)."""
+
+    package: str
+    config_path: str  # as Hydra names it in messages, such as `exp/001`
+    stored: DictConfig | None = None  # shared: to be copied
+    data: dict[Any, Any] | None = None  # what an option's file says, without its defaults list
+    reads_others: bool = False  # an interpolation in it may stand for a part of the config while that is merged
+
+    @property
+    def content(self) -> DictConfig:
+        """The content as a config."""
+        return self.stored if self.stored is not None else OmegaConf.create(self.data or {})
+
+
+@dataclass
+class _Plan:
+    """The defaults list of the primary config, as far as the fast path covers it."""
+
+    before: list[Layer] = field(default_factory=list)  # merged before the groups
+    groups: dict[str, str | None] = field(default_factory=dict)
+    after: list[Layer] = field(default_factory=list)  # merged after them (`_self_` last or absent)
+    plain_hydra_settings: bool = True
+
+
+@dataclass(frozen=True)
+class _Option:
+    """The layers of an option; `overlay` says what its own content changes, where that is easily told."""
+
+    layers: tuple[Layer, ...]
+    prefix: tuple[Layer, ...] = ()  # the layers that the overlay lies upon
+    overlay: Overlay | None = None
+
+
+_GROUP = re.compile(r"(?!hydra$)[A-Za-z_][\w\-]*")
+_OPTION = re.compile(r"[\w.\-]+(?<!\.yaml)(?<!\.yml)", re.ASCII)
+_PARENT = re.compile(r"(?P<option>(?!_self_)[A-Za-z0-9_.\-]+?)(?:@_here_)?")
+_CONFIG = re.compile(r"(?!_self_$)[A-Za-z_][\w\-]*")
+_HYDRA_OVERRIDE = re.compile(r"override hydra/[\w/]+")
+# Hydra's own config is there while Hydra merges, and not here: `${hydra.run}`, or a key that is itself computed.
+_READS_HYDRA = re.compile(r"\$\{[^}:]*\$\{|\$\{[^}]*hydra(?!:)")
+
+# Overrides that every Hydra has and that touch nothing but logging (hydra/conf/hydra/{job,hydra}_logging).
+_PLAIN_HYDRA_OVERRIDES = {
+    "override hydra/job_logging": {"none", "disabled", "default", "stdout"},
+    "override hydra/hydra_logging": {"none", "disabled", "default"},
+}
+# Settings below `hydra:` whose type is known here; anything else is shown to Hydra once (hydra/conf/__init__.py).
+_PLAIN_HYDRA_SETTINGS: dict[tuple[str, ...], tuple[type, ...]] = {
+    ("output_subdir",): (str, type(None)),
+    ("job", "chdir"): (bool,),
+    ("job", "name"): (str,),
+    ("run", "dir"): (str,),
+    ("sweep", "dir"): (str,),
+    ("sweep", "subdir"): (str,),
+}
+
+
+class FastPath:
+    """The merges that Hydra would do for one experiment."""
+
+    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, overlays: bool = True) -> None:
+        self._experiment = experiment
+        self._schema = schema
+        self._root = root
+        self._options: dict[tuple[str, str], _Option | Declined] = {}
+        self._bases: dict[tuple[Layer, ...], Base | None] = {}
+        self._configs: dict[tuple[Layer, ...], DictConfig] = {}
+        self._overlays = overlays  # without them, everything is merged
+        self._hydra_checked = False
+        self.documents: dict[Path, Document] = {}  # files that have been read already
+
+    def hydra_settings_are_fine(self) -> None:
+        """The real Hydra has composed this primary config: its hydra settings need no further check.
+
+        They do not depend on the options chosen, since the fast path declines every option that could touch them.
+        """
+        self._hydra_checked = True
+
+    def compose(self, choices: dict[str, str | None]) -> Composition:
+        """The composition, or Declined."""
+        plan = self._plan
+        if isinstance(plan, Declined):
+            raise plan
+        if not plan.plain_hydra_settings and not self._hydra_checked:
+            raise Declined("hydra settings that Hydra has not seen yet")
+        if not choices.keys() <= plan.groups.keys():
+            raise Declined("a group that is not in the defaults list")
+        options: dict[str, _Option] = {}
+        for group, default in plan.groups.items():
+            option = choices.get(group, default)
+            if option is not None:
+                options[group] = self._option(group, option)
+        overlays = {group: option.overlay for group, option in options.items() if option.overlay is not None}
+        if not plan.after and len(overlays) == len(options):
+            base = self._base((*plan.before, *(layer for option in options.values() for layer in option.prefix)))
+            if base is not None:
+                return OverlayComposition(choices, base, overlays)
+        layers = (*plan.before, *(layer for option in options.values() for layer in option.layers), *plan.after)
+        try:
+            return Composition(choices, self._config(layers))
+        except _MergeError as error:
+            return Composition(choices, None, Failure.parse(str(error)))
+
+    def _config(self, layers: tuple[Layer, ...]) -> DictConfig:
+        found = self._configs.pop(layers, None)
+        if found is None:
+            found = _merge(layers)
+        self._configs[layers] = found  # the last one used goes last
+        if len(self._configs) > _KEPT:
+            del self._configs[next(iter(self._configs))]
+        return found
+
+    def _base(self, layers: tuple[Layer, ...]) -> Base | None:
+        """What overlays lie upon; None where only merging everything tells."""
+        if layers not in self._bases:
+            if len(self._bases) > _KEPT:
+                self._bases.clear()
+            try:
+                crossed = any(layer.reads_others for layer in layers)
+                self._bases[layers] = None if crossed else Base(_merge(layers))
+            except (_MergeError, Declined):
+                self._bases[layers] = None
+        return self._bases[layers]
+
+    # -- the primary config ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _plan(self) -> _Plan | Declined:
+        try:
+            return self._read_primary()
+        except Declined as declined:
+            return declined
+        except SourceError as error:
+            return Declined(str(error))
+
+    @cached_property
+    def _primary(self) -> DictConfig:
+        document = Document(self._experiment.config_file)
+        config = document.config
+        if document.header is not None:
+            raise Declined("a package header")
+        if (
+            not isinstance(config, DictConfig)
+            or config._is_none()
+            or config._is_missing()
+            or config._is_interpolation()
+        ):
+            raise Declined("no mapping")
+        return config
+
+    def _read_primary(self) -> _Plan:
+        main = self._schema.main
+        if main is not None and not _is_supported(main.version_base):
+            raise Declined("version_base")
+        if self._experiment.entry is None or self._schema.registration(None, self._experiment.config_name):
+            raise Declined("no entry point, or a schema with the name of the primary config")
+        if not self._experiment.config_file.is_file():
+            raise Declined("no primary config")
+        config = copy.deepcopy(self._primary)
+        defaults, hydra = _take(config, "defaults"), _take(config, "hydra")
+        if not isinstance(defaults, ListConfig):
+            raise Declined("no defaults list")
+        plan = _Plan(plain_hydra_settings=self._hydra_settings_are_plain(hydra))
+        own = self._layer("", self._experiment.config_name, config)
+        seen_self = seen_override = False
+        seen: set[str] = set()
+        for item in defaults._iter_ex(resolve=False):
+            if item == "_self_":
+                if seen_self or seen_override:
+                    raise Declined("_self_ twice or after an override")
+                seen_self = True
+                self._add(plan, own)
+            elif isinstance(item, str):
+                if not _CONFIG.fullmatch(item) or seen_override or item in seen:
+                    raise Declined(f"entry {item!r}")
+                seen.add(item)
+                self._add(plan, self._root_config(item))
+            else:
+                seen_override |= self._add_group(plan, item, seen_override)
+        if not seen_self:
+            self._add(plan, own, at_end=True)
+        return plan
+
+    @staticmethod
+    def _add(plan: _Plan, layer: Layer, at_end: bool = False) -> None:
+        if not layer.content and not layer.content._is_typed():
+            return
+        if plan.groups or at_end:
+            plan.after.append(layer)
+        elif plan.after:
+            raise Declined("content between the groups")
+        else:
+            plan.before.append(layer)
+
+    def _add_group(self, plan: _Plan, item: Any, seen_override: bool) -> bool:
+        """Add a `group: option` entry; True if it is an override of hydra's own groups."""
+        if not isinstance(item, DictConfig) or len(item) != 1:
+            raise Declined("entry that is no group")
+        key = next(iter(item.keys()))
+        node = item._get_node(key)
+        option = node._value() if node is not None else None
+        if isinstance(key, str) and _HYDRA_OVERRIDE.fullmatch(key):
+            plan.plain_hydra_settings &= option in _PLAIN_HYDRA_OVERRIDES.get(key, ())
+            return True
+        if seen_override or not isinstance(key, str) or not _GROUP.fullmatch(key) or key in plan.groups:
+            raise Declined(f"group entry {key!r}")
+        if plan.after:
+            raise Declined("content between the groups")
+        if option not in (None, "???") and not (isinstance(option, str) and _OPTION.fullmatch(option)):
+            raise Declined(f"option {option!r}")
+        if not self._group_exists(key):
+            raise Declined(f"no group {key!r}")
+        plan.groups[key] = option
+        return False
+
+    def _hydra_settings_are_plain(self, hydra: Any) -> bool:
+        if hydra is None:
+            return True
+        if not isinstance(hydra, DictConfig) or not _is_mapping(hydra):
+            raise Declined("hydra settings that are no mapping")
+        for path, value in _leaves(hydra):
+            if path[0] == "searchpath":
+                continue
+            allowed = _PLAIN_HYDRA_SETTINGS.get(path)
+            if allowed is None or not isinstance(value, allowed):
+                return False
+        return True
+
+    @cached_property
+    def _folders(self) -> tuple[Path, ...]:
+        """Where Hydra looks for configs, in its order: the config folder, then `hydra.searchpath`."""
+        searchpath = OmegaConf.select(self._primary, "hydra.searchpath")
+        if searchpath is None:
+            return (self._experiment.config_dir,)
+        if not isinstance(searchpath, ListConfig):
+            raise Declined("hydra.searchpath")
+        folders = [self._experiment.config_dir]
+        for entry in searchpath._iter_ex(resolve=False):
+            scheme, separator, path = str(entry).rpartition("://")
+            if not isinstance(entry, str) or (separator and scheme != "file") or "${" in path:
+                raise Declined("hydra.searchpath")
+            folders.append(search_path.base(self._experiment, self._root) / path)
+        return tuple(folders)
+
+    def _group_exists(self, group: str) -> bool:
+        stored = any(r.group is not None and r.group.split("/")[0] == group for r in self._schema.registrations)
+        return stored or any((folder / group).is_dir() for folder in self._folders)
+
+    def _root_config(self, name: str) -> Layer:
+        if any((folder / f"{name}.yaml").exists() for folder in self._folders):
+            raise Declined("a file in the primary defaults list")
+        return self._stored(None, name)
+
+    def _stored(self, group: str | None, name: str) -> Layer:
+        registration = self._schema.registration(group, name)
+        if registration is None or registration.package is not None:
+            raise Declined(f"nothing stored as {group}/{name}, or with a package")
+        try:
+            content = self._schema.structured(registration)
+        except Exception as error:
+            raise Declined(f"cannot be stored: {error!r}") from error
+        if not isinstance(content, DictConfig) or "defaults" in content:
+            raise Declined("a stored config with a defaults list")
+        return self._layer(group or "", f"{group}/{name}" if group else name, content)
+
+    @staticmethod
+    def _layer(package: str, config_path: str, content: DictConfig) -> Layer:
+        written = [node for _, node in interpolation.nodes(content, "") if node._is_interpolation()]
+        if any(_READS_HYDRA.search(str(node._value())) for node in written):
+            raise Declined("reads hydra's own config")
+        return Layer(package, config_path, content, reads_others=not all(map(interpolation.is_typed_value, written)))
+
+    # -- the options -------------------------------------------------------------------------------------------------
+
+    def _option(self, group: str, name: str, depth: int = 0) -> _Option:
+        """The layers of `group=name`: its parents first, unless `_self_` says otherwise."""
+        key = (group, name)
+        known = self._options.get(key)
+        if known is None:
+            # Seen while it is being read, the entry means that the option includes itself.
+            self._options[key] = Declined(f"{group}/{name} includes itself")
+            if depth > _DEEPEST:
+                raise Declined("a long line of parents")
+            try:
+                known = self._with_overlay(group, tuple(self._read_option(group, name, depth)))
+            except Declined as declined:
+                known = declined
+            except SourceError as error:
+                known = Declined(str(error))
+            self._options[key] = known
+        if isinstance(known, Declined):
+            raise known
+        return known
+
+    def _read_option(self, group: str, name: str, depth: int) -> Iterator[Layer]:
+        if not _OPTION.fullmatch(name):
+            raise Declined(f"option {name!r}")
+        files = [folder / group / f"{name}.yaml" for folder in self._folders]
+        file = next((path for path in files if path.exists()), None)
+        if file is None:
+            yield self._stored(group, name)
+            return
+        if self._schema.registration(group, name):
+            raise Declined("a file with the name of a stored config")  # 1.3 merges both, 1.4 takes the file
+        content = _content(self.documents.get(file) or Document(file))
+        defaults = content.data.pop("defaults", [])
+        if not isinstance(defaults, list):
+            raise Declined("defaults that are no list")
+        own = Layer(group, f"{group}/{name}", data=content.data, reads_others=content.interpolated)
+        seen_self = False
+        for item in defaults:
+            if item == "_self_" and not seen_self:
+                seen_self = True
+                yield own
+                continue
+            parent = _PARENT.fullmatch(item) if isinstance(item, str) else None
+            if parent is None:
+                raise Declined(f"entry {item!r}")
+            yield from self._option(group, parent["option"], depth + 1).layers
+        if not seen_self:
+            yield own
+
+    def _with_overlay(self, group: str, layers: tuple[Layer, ...]) -> _Option:
+        plan = self._plan
+        assert isinstance(plan, _Plan)
+        if not self._overlays:
+            return _Option(layers)
+        own = layers[-1]
+        if own.data is None:
+            # A base for each option that puts `_self_` before its parents would take much memory.
+            return _Option(layers, layers, Overlay() if all(layer.data is None for layer in layers) else None)
+        base = self._base((*plan.before, *layers[:-1]))
+        return _Option(layers, layers[:-1], base.overlay(group, own.data) if base else None)
+
+
+def _is_supported(version_base: Any) -> bool:
+    """Whether Hydra knows this `version_base` (hydra/version.py: setbase).
+
+    The older behaviours of Hydra 1.3 differ in forms that the fast path declines anyway.
+    """
+    if version_base in (None, UNSET, "1.3"):
+        return True
+    if version_base not in ("1.1", "1.2"):
+        return False
+    from importlib import metadata  # takes as long to import as a hundred parameter sets to compose
+
+    return metadata.version("hydra-core").startswith("1.3")
+
+
+@dataclass(frozen=True)
+class _Content:
+    data: dict[Any, Any]
+    interpolated: bool
+
+
+def _content(document: Document) -> _Content:
+    """A file's content, or Declined for anything but a plain mapping without a package header."""
+    if document.error is not None:
+        raise document.error
+    data = {} if document.data is None else document.data
+    if document.header is not None or not isinstance(data, dict):
+        raise Declined("a package header, or no mapping")
+    interpolated = "${" in document.text
+    if interpolated and _READS_HYDRA.search(document.text):
+        raise Declined("reads hydra's own config")
+    return _Content(dict(data), interpolated)
+
+
+class _MergeError(Exception):
+    """Hydra's message for a merge that OmegaConf refuses."""
+
+
+def _merge(layers: Sequence[Layer]) -> DictConfig:
+    """The config of the layers, as `_compose_config_from_defaults_list` makes it. Raises _MergeError or Declined."""
+    config: DictConfig = OmegaConf.create()
+    for layer in layers:
+        if layer.package:
+            content = OmegaConf.create()
+            OmegaConf.update(content, layer.package, layer.content, merge=False)
+        else:
+            content = copy.deepcopy(layer.content)
+        try:
+            with flag_override(config, "no_deepcopy_set_nodes", True):  # as Hydra does: nodes are moved
+                config.merge_with(content)
+        except OmegaConfBaseException as error:
+            kind = type(error).__name__
+            raise _MergeError(f"In '{layer.config_path}': {kind} raised while composing config:\n{error}") from error
+        except Exception as error:  # Hydra lets these through, as a traceback
+            raise Declined(f"merging raised {error!r}") from error
+    OmegaConf.set_struct(config, True)
+    return config
+
+
+def _is_mapping(config: DictConfig) -> bool:
+    return not (config._is_none() or config._is_missing() or config._is_interpolation())
+
+
+def _take(config: DictConfig, key: str) -> Any:
+    """Remove `key` and return its node, unresolved; None if it is not there (a null is a node)."""
+    node = config._get_node(key)
+    if node is not None:
+        del config.__dict__["_content"][key]
+    return node
+
+
+def _leaves(node: DictConfig, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key in node:
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not (child._is_none() or child._is_interpolation()):
+            yield from _leaves(child, (*path, str(key)))
+        else:
+            yield (*path, str(key)), child._value() if child is not None else None

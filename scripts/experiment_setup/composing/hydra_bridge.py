@@ -1,0 +1,190 @@
+"""Asking the real Hydra, in this process: for what the fast path of `compose` declines, and to check it.
+
+The schema comes from the syntax tree (`schema.read`), so none of the user's code runs here either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.conf import HydraConf
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.errors import OmegaConfBaseException
+
+from experiment_setup.composing import search_path
+from experiment_setup.project import Experiment
+from experiment_setup.schema import UNSET, Opaque, Schema
+
+# What plugins on PyPI add; they live in the project's environment, not in ours, so their options stand in as empty
+# configs. (docs of Hydra's plugins: joblib, submitit, ray, rq launchers; optuna, ax, nevergrad sweepers; colorlog)
+_PLUGIN_OPTIONS = {
+    "hydra/launcher": ("joblib", "submitit_local", "submitit_slurm", "ray", "ray_aws", "rq"),
+    "hydra/sweeper": ("optuna", "ax", "nevergrad", "explicit"),
+    "hydra/sweeper/sampler": ("tpe", "random", "grid", "cmaes", "motpe", "nsgaii", "qmc"),
+    "hydra/job_logging": ("colorlog",),
+    "hydra/hydra_logging": ("colorlog",),
+}
+
+_clean_store: dict[str, Any] | None = None
+
+
+def settings(path: Sequence[str]) -> list[str]:
+    """The settings that Hydra has below `hydra`, or below a path in it (hydra/conf/__init__.py); [] for none."""
+    node: Any = OmegaConf.structured(HydraConf)
+    for step in path:
+        node = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
+    return [str(key) for key in node] if isinstance(node, DictConfig) and not node._is_none() else []
+
+
+class HydraFailed(Exception):
+    """Hydra refused to compose. `message` is Hydra's, with the cause where Hydra wraps one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class HydraSession:
+    """The real Hydra, set up for one experiment. A context manager that may be entered again; sessions do not nest.
+
+    Setting up takes as long as composing, so it is done once; between two uses Hydra's globals are as they were.
+    """
+
+    def __init__(self, experiment: Experiment, schema: Schema, root: Path) -> None:
+        self._experiment = experiment
+        self._schema = schema
+        self._root = root
+        self._stack = contextlib.ExitStack()
+        self._prepared: _Globals | None = None
+
+    def __enter__(self) -> HydraSession:
+        """Fill the ConfigStore from the schema and start Hydra; raises HydraFailed if that alone fails."""
+        before = _Globals.now()
+        self._stack.callback(before.restore)
+        try:
+            self._stack.enter_context(_working_directory(search_path.base(self._experiment, self._root)))
+            self._stack.enter_context(_quiet())
+            if self._prepared is None:
+                self._prepared = self._prepare()
+            self._prepared.restore()
+        except Exception as error:
+            self._stack.close()
+            raise HydraFailed(_words(error)) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _prepare(self) -> _Globals:
+        global _clean_store
+        store = ConfigStore.instance()
+        if _clean_store is None:
+            Plugins.instance()  # Hydra's own launcher and sweeper store their configs when plugins are looked up
+            _clean_store = copy.deepcopy(store.repo)
+        store.repo = copy.deepcopy(_clean_store)
+        self._register(store)
+        GlobalHydra.instance().clear()
+        main = self._schema.main
+        given = {} if main is None or main.version_base is UNSET else {"version_base": main.version_base}
+        if isinstance(given.get("version_base"), Opaque):
+            given = {"version_base": None}  # computed when it runs; hardly an outdated one
+        job = self._experiment.entry.stem if self._experiment.entry else None
+        initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
+        return _Globals.now()
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """What `train.py --cfg job OVERRIDES…` composes. Raises HydraFailed with Hydra's words."""
+        try:
+            config = hydra_compose(self._experiment.config_name, list(overrides), return_hydra_config=True)
+            with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
+                del config["hydra"]
+            return config
+        except RecursionError as error:
+            raise HydraFailed("RecursionError: the defaults lists include each other in a circle") from error
+        except Exception as error:
+            raise HydraFailed(_words(error)) from error
+
+    def _register(self, store: ConfigStore) -> None:
+        for group, names in _PLUGIN_OPTIONS.items():
+            available = _level(store.repo, group)
+            for name in names:
+                if f"{name}.yaml" not in available:
+                    store.store(group=group, name=name, node={}, provider="experiment-setup")
+        for registration in self._schema.registrations:
+            store.store(
+                group=registration.group,
+                name=registration.name,
+                node=self._schema.structured(registration),
+                package=registration.package,
+                provider="main",
+            )
+
+
+@dataclass(frozen=True)
+class _Globals:
+    """What Hydra keeps in singletons and this module exchanges."""
+
+    repo: dict[str, Any]
+    hydra: Any
+    version_base: Any
+
+    @classmethod
+    def now(cls) -> _Globals:
+        return cls(ConfigStore.instance().repo, GlobalHydra.instance().hydra, VersionBase.instance().getbase())
+
+    def restore(self) -> None:
+        ConfigStore.instance().repo = self.repo
+        GlobalHydra.instance().hydra = self.hydra
+        VersionBase.instance().version_base = self.version_base  # setbase() refuses the value it starts with
+
+
+def _level(repo: dict[str, Any], group: str) -> dict[str, Any]:
+    for part in group.split("/"):
+        found = repo.get(part)
+        if not isinstance(found, dict):
+            return {}
+        repo = found
+    return repo
+
+
+def _words(error: BaseException) -> str:
+    """Hydra's message; where an OmegaConf error is wrapped in an empty one, that one's words."""
+    text = str(error).strip()
+    if isinstance(error, HydraException) and not text and error.__cause__:
+        return f"{type(error.__cause__).__name__}: {error.__cause__}"
+    if isinstance(error, HydraException):
+        return text
+    if isinstance(error, OmegaConfBaseException):
+        return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {text}"
+
+
+@contextlib.contextmanager
+def _working_directory(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

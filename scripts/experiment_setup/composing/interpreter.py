@@ -1,0 +1,117 @@
+"""Asking the project's own interpreter: `validate.py --python PATH`.
+
+This runs the entry point as `python train.py` would, imports included, up to the call of its main function.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from experiment_setup import naming
+from experiment_setup.composing import search_path
+from experiment_setup.composing.compose import Choices, Composer, Composition, Failure
+from experiment_setup.errors import CommandError, EnvironmentLacks
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
+from experiment_setup.schema import Schema
+
+_PROBE = Path(__file__).with_name("probe.py")
+_SECONDS = 600  # an import of a deep-learning stack on a cold network disk takes minutes
+
+
+class InterpreterComposer(Composer):
+    """Composes through the project's interpreter: all combinations in one process, on first use."""
+
+    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, python: Path) -> None:
+        super().__init__(experiment, schema, root)
+        self._python = python
+        self._answers: dict[tuple[str, ...], Composition] | None = None
+
+    @classmethod
+    def using(cls, python: Path) -> Callable[[Experiment, Schema, Path], Composer]:
+        """A maker of composers for this interpreter. Raises EnvironmentLacks if it does not run or has no hydra."""
+        try:
+            answer = subprocess.run(
+                [str(python), "-c", "import hydra, sys; sys.stdout.write(hydra.__version__)"],
+                capture_output=True, text=True, timeout=_SECONDS,
+            )  # fmt: skip
+        except OSError as error:
+            raise CommandError(
+                f"--python {python}: {error.strerror}", "give the path of a Python, such as .venv/bin/python"
+            ) from None
+        if answer.returncode:
+            reason = (answer.stderr.strip().splitlines() or ["no message"])[-1]
+            raise EnvironmentLacks(
+                f"--python {python} cannot import hydra: {reason}", f"type: {python} -m pip install hydra-core"
+            )
+        return lambda experiment, schema, root: cls(experiment, schema, root, python=python)
+
+    def compose(self, choices: Choices | None = None, overrides: Sequence[str] = ()) -> Composition:
+        """What the entry point composes for these choices."""
+        wanted = dict(choices or {})
+        words = _words(wanted, overrides)
+        if self._answers is None:
+            self._answers = self._ask([{}, *self._all_choices()])
+        if tuple(words) not in self._answers:
+            self._answers |= self._ask([wanted], overrides)
+        found = self._answers[tuple(words)]
+        return Composition(wanted, found.config, found.failure, asked_hydra=True)
+
+    def _all_choices(self) -> list[dict[str, str | None]]:
+        groups = self.groups()
+        sets = list(self.experiment.options(SETS)) if SETS in groups else []
+        environments = list(self.experiment.options(ENVIRONMENTS)) if ENVIRONMENTS in groups else []
+        singles: list[dict[str, str | None]] = [{SETS: s} for s in sets]
+        singles += [{ENVIRONMENTS: e} for e in environments]
+        return singles + [{SETS: s, ENVIRONMENTS: e} for s in sets for e in environments]
+
+    def _ask(
+        self, wanted: Sequence[dict[str, str | None]], overrides: Sequence[str] = ()
+    ) -> dict[tuple[str, ...], Composition]:
+        words = [_words(choices, overrides) for choices in wanted]
+        if self.experiment.entry is None:
+            missing = Failure("there is no entry point with @hydra.main")
+            return {
+                tuple(line): Composition(choices, None, missing) for line, choices in zip(words, wanted, strict=True)
+            }
+        answers = self._run(words)
+        return {
+            tuple(line): self._composition(choices, answer)
+            for line, choices, answer in zip(words, wanted, answers, strict=True)
+        }
+
+    def _run(self, words: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+        assert self.experiment.entry is not None
+        base = search_path.base(self.experiment, self._root)
+        try:
+            process = subprocess.run(
+                [str(self._python), str(_PROBE), str(self.experiment.entry)],
+                input=json.dumps(words), capture_output=True, text=True, encoding="utf-8", cwd=base, timeout=_SECONDS,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return [{"error": f"{self.experiment.entry.name} did not reach its main function in {_SECONDS} s"}] * len(
+                words
+            )
+        # The entry point may print; the answer is the last line.
+        lines = process.stdout.splitlines()
+        try:
+            answers = json.loads(lines[-1])["answers"]
+        except (IndexError, ValueError, KeyError, TypeError):
+            reason = (process.stderr.strip().splitlines() or ["no message"])[-1]
+            return [{"error": f"{self.experiment.entry.name} fails before Hydra composes: {reason}"}] * len(words)
+        return list(answers)
+
+    @staticmethod
+    def _composition(choices: dict[str, str | None], answer: dict[str, Any]) -> Composition:
+        if "error" in answer:
+            return Composition(choices, None, Failure.parse(answer["error"]), asked_hydra=True)
+        return Composition(choices, OmegaConf.create(answer["config"]), asked_hydra=True)
+
+
+def _words(choices: Choices, overrides: Sequence[str]) -> list[str]:
+    return [naming.override(group, option) for group, option in choices.items() if option is not None] + list(overrides)

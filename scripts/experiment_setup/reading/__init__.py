@@ -1,0 +1,1 @@
+"""Reading YAML with its places, and Hydra's override grammar."""

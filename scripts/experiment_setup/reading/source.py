@@ -1,0 +1,267 @@
+"""A YAML file as Hydra reads it, with the line and column of every key and value, and how values are written.
+
+Parsing is OmegaConf's own (its loader differs from `yaml.safe_load`: `1e-5` is a float, dates are strings, duplicate
+keys are errors), so that what is read here is what runs.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf._utils import get_value_kind
+from omegaconf.errors import OmegaConfBaseException
+
+from experiment_setup import files
+from experiment_setup.errors import CommandError
+from experiment_setup.location import Location
+from experiment_setup.reading import yaml_loader
+
+_HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package …` before the first other line
+_HEADER_CHARACTERS = 512  # FileConfigSource.load_config reads no further for the header
+
+
+@dataclass(frozen=True)
+class SourceError(Exception):
+    """A file that cannot be read as YAML, with the place and the parser's words."""
+
+    location: Location
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.message}"
+
+
+class Document:
+    """One YAML file. Reading and parsing happen on first use; errors are SourceError."""
+
+    def __init__(self, path: Path, text: str | None = None) -> None:
+        self.path = path
+        self._text = text
+
+    @cached_property
+    def text(self) -> str:
+        """The file's text; raises SourceError if it is not UTF-8."""
+        if self._text is not None:
+            return self._text
+        try:
+            return files.read_text(self.path)
+        except CommandError as error:
+            line = int(error.message.removeprefix(f"{self.path}:").split(":")[0])
+            raise SourceError(Location(self.path, line), "not UTF-8: Hydra reads no other encoding") from None
+
+    @property
+    def text_or_empty(self) -> str:
+        """The file's text, or "" where it is not UTF-8 or not there."""
+        try:
+            return self.text
+        except (SourceError, OSError):
+            return ""
+
+    @property
+    def parents(self) -> list[str]:
+        """The options that the defaults list inherits from, without `_self_` and without packages."""
+        data = self._data[0]
+        defaults = data.get("defaults") if isinstance(data, dict) else None
+        entries = [entry for entry in defaults if isinstance(entry, str)] if isinstance(defaults, list) else []
+        return [entry.split("@")[0].strip() for entry in entries if entry != "_self_"]
+
+    @cached_property
+    def header(self) -> str | None:
+        """The line of a `# @package …` header, as ConfigSource._get_header_dict finds it, or None."""
+        # A text stream, as Hydra opens it, turns CRLF into LF.
+        for line in self.text[:_HEADER_CHARACTERS].splitlines():
+            if line.strip() and _HEADER.match(line):
+                return line.strip()
+            if line.strip():
+                break
+        return None
+
+    @property
+    def config(self) -> DictConfig | ListConfig:
+        """What Hydra loads from the file. Raises SourceError with the parser's or OmegaConf's words."""
+        return _config(self)
+
+    @property
+    def data(self) -> Any:
+        """What YAML means by the text: plain dicts, lists and scalars, to be left as they are. Raises SourceError."""
+        data, error = self._data
+        if error is not None:
+            raise error
+        return data
+
+    @cached_property
+    def error(self) -> SourceError | None:
+        """Why Hydra cannot load the file, or None. Cheaper than `config`."""
+        data, error = self._data
+        if error is not None or _is_plain(data):
+            return error
+        try:
+            _ = self.config
+        except SourceError as found:
+            return found
+        return None
+
+    @cached_property
+    def root(self) -> yaml.Node | None:
+        """The syntax tree, for positions; None for a file without content or with a syntax error."""
+        return self._tree[0]
+
+    @cached_property
+    def _tree(self) -> tuple[yaml.Node | None, SourceError | None]:
+        try:
+            return yaml_loader.parse(self.text), None
+        except SourceError as error:
+            return None, error
+        except Exception as refusal:  # PyYAML's constructors raise whatever a wrong tag makes them raise
+            return None, self._explained(refusal)
+
+    @cached_property
+    def _data(self) -> tuple[Any, SourceError | None]:
+        root, error = self._tree
+        if error is not None:
+            return None, error
+        try:
+            return yaml_loader.construct(root), None
+        except Exception as refusal:  # PyYAML's constructors raise whatever a wrong tag makes them raise
+            return None, self._explained(refusal)
+
+    def _explained(self, error: Exception) -> SourceError:
+        if isinstance(error, yaml.MarkedYAMLError):
+            mark = error.problem_mark or error.context_mark
+            if error.context == "while scanning a simple key":  # noticed a line later than it is written
+                mark = error.context_mark or mark
+            return SourceError(self._at(mark), error.problem or error.context or "not valid YAML")
+        if isinstance(error, yaml.reader.ReaderError):
+            line = self.text.count("\n", 0, error.position) + 1
+            # libyaml names the character by its bytes or not at all.
+            character = error.character if isinstance(error.character, int) else 0
+            words = f"character #x{character:04x} is not allowed in YAML" if character else error.reason
+            return SourceError(Location(self.path, line), words)
+        if isinstance(error, (LookupError, AttributeError)):
+            return SourceError(Location(self.path), f"a value does not fit its tag (!!…): {error!r}")
+        return SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error))
+
+    def key(self, path: Sequence[str | int]) -> Location:
+        """Where the key at `path` (keys and list indexes) is written; the nearest place above if it is not there."""
+        return self._find(path)[0]
+
+    def value(self, path: Sequence[str | int]) -> Location:
+        """Where the value at `path` begins; the nearest place above if it is not there."""
+        return self._find(path)[1]
+
+    def has(self, path: Sequence[str | int]) -> bool:
+        """Whether something is written at `path`."""
+        return self._find(path)[2]
+
+    def _find(self, path: Sequence[str | int]) -> tuple[Location, Location, bool]:
+        node = self.root
+        if node is None:
+            return Location(self.path), Location(self.path), False
+        key, value = (self._at(node.start_mark),) * 2
+        for step in path:
+            child = _child(node, step)
+            if child is None:
+                return key, value, False
+            key_node, node = child
+            key, value = self._at(key_node.start_mark), self._at(node.start_mark)
+        return key, value, True
+
+    def _at(self, mark: yaml.Mark | None) -> Location:
+        return Location(self.path, mark.line + 1, mark.column + 1) if mark else Location(self.path)
+
+
+@lru_cache(maxsize=64)  # a config takes a hundred times the memory of its text
+def _config(document: Document) -> DictConfig | ListConfig:
+    data = document.data
+    try:
+        if isinstance(data, (dict, list)):
+            return OmegaConf.create(data)
+        return OmegaConf.load(io.StringIO(document.text))  # nothing, or a scalar: OmegaConf has its own ways with them
+    except Exception as error:
+        raise document._explained(error) from error
+
+
+def _is_plain(data: Any) -> bool:
+    """Whether OmegaConf surely takes this: scalars and lists of scalars by name."""
+    if type(data) is not dict:
+        return False
+    for key, value in data.items():
+        if type(key) is not str or (
+            not _is_plain_scalar(value) and not (type(value) is list and all(map(_is_plain_scalar, value)))
+        ):
+            return False
+    return True
+
+
+def _is_plain_scalar(value: Any) -> bool:
+    if type(value) is str and "${" in value:
+        try:
+            get_value_kind(value, strict_interpolation_validation=True)
+        except OmegaConfBaseException:
+            return False
+        return True
+    return value is None or type(value) in (str, int, float, bool)
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if str(key.value) == str(step):
+                return key, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None
+
+
+def scalar(value: Any, written: str | None = None) -> str:
+    """`value` on one line of YAML that OmegaConf reads back as exactly this value.
+
+    `written` is how the user typed it (`1e-5`); it is kept where it means the same.
+    """
+    if written is not None and "\n" not in written and _reads_as(written, value):
+        return written
+    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10**9).strip()
+    text = text.removesuffix("...").strip()
+    if not _reads_as(text, value):  # yaml.dump knows YAML 1.1, not OmegaConf's loader
+        text = yaml.dump(value, Dumper=_Dumper, default_style='"', allow_unicode=True, width=10**9).strip()
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes strings that OmegaConf's loader would read as something else (`1e-5`, which YAML 1.1 leaves bare)."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        bare = _loads(data)
+        style = '"' if not isinstance(bare, str) or bare != data or data != data.strip() else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+def _loads(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=yaml_loader.Loader)
+    except yaml.YAMLError:
+        return yaml.YAMLError
+
+
+def _reads_as(text: str, value: Any) -> bool:
+    read = _loads(f"key: {text}")
+    return isinstance(read, dict) and list(read) == ["key"] and _same(read["key"], value)
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return type(left) is type(right) and (left == right or (left != left and right != right))

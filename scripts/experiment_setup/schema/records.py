@@ -1,0 +1,136 @@
+"""What is known of an entry point: small records that travel from the reader to the commands."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup.location import Location
+from experiment_setup.python.values import Known
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __deepcopy__(self, memo: object) -> _Unset:
+        return self
+
+
+UNSET: Final = _Unset()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a config class."""
+
+    name: str
+    annotation: str
+    default: str | None
+    location: Location
+    comment: str | None = None
+    opaque: str | None = None
+    value_location: Location | None = None
+
+
+@dataclass(frozen=True)
+class ConfigClass:
+    """A class of the project, rebuilt: `cls` is a real dataclass if the user's is one."""
+
+    name: str
+    cls: type
+    location: Location
+    fields: tuple[Field, ...]
+    bases: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    unannotated: tuple[Field, ...] = ()
+    decorated: bool = True
+    has_post_init: bool = False
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One `ConfigStore.store(…)`. `node` is a class, an instance, a container, or Opaque."""
+
+    group: str | None
+    name: str
+    package: str | None
+    node: Any
+    config_class: ConfigClass | None
+    location: Location
+    in_main_guard: bool = False
+
+
+@dataclass(frozen=True)
+class HydraMain:
+    """The `@hydra.main(…)` of the entry point. UNSET: not given; Opaque: known only when the code runs."""
+
+    function: str
+    config_path: Any
+    config_name: Any
+    version_base: Any
+    location: Location
+    called: bool
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong, or not known. `fatal`: `python train.py` fails because of it."""
+
+    code: str
+    message: str
+    help: str | None
+    location: Location
+    fatal: bool
+
+
+@dataclass
+class Schema:
+    """What an entry point defines and registers."""
+
+    entry: Path
+    modules: tuple[Path, ...] = ()
+    classes: dict[str, ConfigClass] = dataclasses.field(default_factory=dict)
+    registrations: tuple[Registration, ...] = ()
+    main: HydraMain | None = None
+    problems: tuple[Problem, ...] = ()
+    tree: ast.Module | None = None
+    _opaque: dict[int, dict[str, str]] = dataclasses.field(default_factory=dict, repr=False)  # by id of registration
+    _nodes: dict[int, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    def add(self, registration: Registration, opaque: dict[str, str], node: Any) -> None:
+        """Add what is stored next; `opaque` as opaque_paths gives it, `node` OmegaConf's node if it is made already."""
+        self.registrations = (*self.registrations, registration)
+        self._opaque[id(registration)] = opaque
+        if node is not None:
+            self._nodes[id(registration)] = node
+
+    def registration(self, group: str | None, name: str) -> Registration | None:
+        """What is stored as `group`/`name`: the last one wins, as in Hydra."""
+        found = (r for r in reversed(self.registrations) if (r.group or None) == (group or None) and r.name == name)
+        return next(found, None)
+
+    def structured(self, registration: Registration) -> DictConfig:
+        """OmegaConf's node for a registration, as ConfigStore.store makes it; an empty one for an opaque node.
+
+        The node is cached: copy it before changing it. Raises OmegaConf's error if it cannot be made.
+        """
+        key = id(registration)
+        if key not in self._nodes:
+            node = {} if isinstance(registration.node, Known) else registration.node
+            self._nodes[key] = OmegaConf.structured(node)
+        result: DictConfig = self._nodes[key]
+        return result
+
+    def opaque_paths(self, registration: Registration) -> dict[str, str]:
+        """Dotted path -> reason, for each value that only running the code would tell ("" is the whole)."""
+        return dict(self._opaque.get(id(registration), {}))

@@ -1,0 +1,1 @@
+"""Creating experiments, parameter sets, environments and notebooks."""
