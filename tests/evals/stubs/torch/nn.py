@@ -1,0 +1,4 @@
+"""See torch."""
+
+
+class Module: ...
