@@ -152,15 +152,15 @@ def _all_sets(work: Work, experiments: Sequence[str]) -> Iterator[tuple[str, Val
             yield f"{experiment} exp={name}", work.compose(experiment, f"exp={name}")
 
 
-def machine(experiment: str, values: Values, groups: Sequence[str] = ("env",)) -> Check:
-    """A new choice in one of the groups gives the values; parameters and every other value stay as they were."""
+def machine(experiment: str, values: Values) -> Check:
+    """A new environment gives the values; parameters and every other value stay as they were."""
 
     def check(work: Work) -> str:
-        made = [f"{group}={name}" for group in groups for name in work.new_options(experiment, group)]
-        require(made, f"no new file in {' or '.join(f'{experiment}/{group}' for group in groups)}")
-        found = _find(work, experiment, [(choice,) for choice in made], values)
+        made = [(f"env={name}",) for name in work.new_options(experiment, "env")]
+        require(made, f"no new file in {experiment}/env")
+        found = _find(work, experiment, made, values)
         for choice in made:
-            _equal_but(work, experiment, (choice,), (), (*values, *(NAMES if choice.startswith("exp=") else ())))
+            _equal_but(work, experiment, choice, (), tuple(values))
         return found
 
     return check
@@ -192,11 +192,11 @@ def composes(experiment: str, choice: str, values: Values) -> Check:
     return lambda work: _find(work, experiment, [choice.split()], values)
 
 
-def refused(experiment: str, *overrides: str) -> Check:
-    """Hydra refuses these: unknown keys and wrong types."""
+def refused(experiment: str, *overrides: str, accepted: str = "") -> Check:
+    """Hydra refuses these, unknown keys and wrong types, and accepts what is right."""
 
     def check(work: Work) -> str:
-        work.compose(experiment)
+        work.compose(experiment, *accepted.split())
         for override in overrides:
             require(work.refuses(experiment, override), f"{override} is accepted")
         return f"refused: {', '.join(overrides)}"

@@ -86,7 +86,7 @@ TASKS: dict[int, Mapping[str, Check]] = {
         "The old sets and the defaults have warmup_ratio 0.0": every(
             *(composes(BASE, choice, {"exp.warmup_ratio": 0.0}) for choice in ("", "exp=001", "exp=002"))
         ),
-        "It is a typed number": refused(BASE, "exp.warmup_ratio=lots"),
+        "It is a typed number": refused(BASE, "exp.warmup_ratio=lots", accepted="exp.warmup_ratio=0.5"),
         "One new parameter set has 0.1": every(new_sets(BASE, 1), set_values(BASE, {"exp.warmup_ratio": 0.1})),
         OTHERS_DEFAULT: rest_kept(BASE, "exp.warmup_ratio"),
         "The old sets mean what they did": unchanged_meaning(BASE, "exp=001", "exp=002"),
@@ -214,10 +214,10 @@ TASKS: dict[int, Mapping[str, Check]] = {
         NOTHING_ELSE: only(added=(SETS,)),
     },
     16: {
-        "A new choice sends the models there, and changes nothing else of the experiment": machine(
-            BASE, {"env.model_output_dir": "/mnt/ssd/models/001-baseline"}, groups=("env", "exp")
+        "A new environment sends the models there, and changes nothing else of the experiment": machine(
+            BASE, {"env.model_output_dir": "/mnt/ssd/models/001-baseline"}
         ),
-        "No parameter was added": fields_are(BASE, *FIELDS),
+        "No parameter was added, and every set composes": every(fields_are(BASE, *FIELDS), own_folders(BASE)),
         NOTHING_ELSE: only(added=(SETS, f"{BASE}/env/*.yaml")),
     },
     17: {
