@@ -6,13 +6,14 @@ to the real Hydra (`hydra_bridge`). Types, coercions and their errors are OmegaC
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiment_setup import naming
+from experiment_setup.composing import mistakes
 from experiment_setup.composing.composed import Composition, Failure
 from experiment_setup.composing.fast_path import Declined, FastPath
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
@@ -56,6 +57,28 @@ class Composer:
                 pass
         return self._ask_hydra(wanted, overrides)
 
+    def failures(self, outcome: Composition) -> Iterator[Failure]:
+        """Every mistake that keeps the choices of `outcome` from composing, though Hydra names one; none if it did."""
+        if outcome.failure is not None:
+            yield from mistakes.follow(
+                outcome.failure, self._document_of, lambda texts: self._compose_with(texts, outcome.choices).failure
+            )
+
+    def _compose_with(self, documents: Mapping[Path, Document], choices: dict[str, str | None]) -> Composition:
+        """What Hydra would compose if these files had these contents."""
+        if not self._always_hydra:
+            try:
+                return self._fast.with_documents(documents).compose(choices)
+            except Declined:
+                pass
+        return self._ask_hydra(choices, (), documents)
+
+    def _document_of(self, config: str) -> Document | None:
+        """The file that Hydra calls `exp/001`, if it is one in the config folder that can be read."""
+        path = self.experiment.config_dir / f"{config}.yaml"
+        document = self.document(path) if config and path.is_file() else None
+        return document if document is not None and document.error is None else None
+
     def document(self, path: Path) -> Document:
         """The YAML file at `path`, read once for whoever composes it and whoever looks at its text."""
         return self._fast.documents.setdefault(path, Document(path))
@@ -76,7 +99,12 @@ class Composer:
                     result[words[-1].split("@")[0].lstrip("/")] = None if option is None else str(option)
         return result
 
-    def _ask_hydra(self, choices: dict[str, str | None], overrides: Sequence[str]) -> Composition:
+    def _ask_hydra(
+        self,
+        choices: dict[str, str | None],
+        overrides: Sequence[str],
+        documents: Mapping[Path, Document] | None = None,
+    ) -> Composition:
         # Importing hydra takes as long as checking a hundred parameter sets, so it waits until it is needed.
         from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 
@@ -85,8 +113,9 @@ class Composer:
         chosen = [naming.override(group, option) for group, option in choices.items() if option is not None]
         try:
             with self._session as session:
-                config = session.compose([*chosen, *overrides])
+                config = session.compose([*chosen, *overrides], documents or {})
         except HydraFailed as error:
             return Composition(choices, None, Failure.parse(error.message), asked_hydra=True)
-        self._fast.hydra_settings_are_fine()
+        if not documents:
+            self._fast.hydra_settings_are_fine()
         return Composition(choices, config, asked_hydra=True)

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
+from experiment_setup.reading.source import Steps
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Failure:
     config: str | None = None  # the config that was being merged, such as `exp/001`
     kind: str | None = None  # OmegaConf's exception, such as ConfigKeyError
     full_key: str | None = None  # such as `exp.learning_rte`
+    path: Path | None = None  # the file that it comes from, where that was found out (`mistakes.follow`)
+    steps: Steps = ()  # and the place in it
 
     @classmethod
     def parse(cls, message: str) -> Failure:
@@ -34,6 +38,13 @@ class Failure:
             kind=kind[1] if kind else None,
             full_key=full_key[1].strip() if full_key else None,
         )
+
+    @property
+    def named_steps(self) -> Steps:
+        """The steps of `full_key`."""
+        parts = (self.full_key or "").replace("[", ".[").split(".")
+        indexes = {part: int(part[1:-1]) for part in parts if part.startswith("[") and part[1:-1].isdigit()}
+        return tuple(indexes.get(part, part) for part in parts if part)
 
     @property
     def first_line(self) -> str:

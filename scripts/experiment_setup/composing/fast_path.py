@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -104,7 +105,16 @@ class FastPath:
         self._configs: dict[tuple[Layer, ...], DictConfig] = {}
         self._overlays = overlays  # without them, everything is merged
         self._hydra_checked = False
-        self.documents: dict[Path, Document] = {}  # files that have been read already
+        self.documents: MutableMapping[Path, Document] = {}  # files that have been read already
+
+    def with_documents(self, documents: Mapping[Path, Document]) -> FastPath:
+        """The same experiment with other contents of some files, for one composition."""
+        result = FastPath(self._experiment, self._schema, self._root, overlays=False)
+        result.documents = ChainMap({}, dict(documents), self.documents)
+        if self._experiment.config_file not in documents:
+            result.__dict__["_plan"] = self._plan
+            result._hydra_checked = self._hydra_checked
+        return result
 
     def hydra_settings_are_fine(self) -> None:
         """The real Hydra has composed this primary config: its hydra settings need no further check.
@@ -172,7 +182,8 @@ class FastPath:
 
     @cached_property
     def _primary(self) -> DictConfig:
-        document = Document(self._experiment.config_file)
+        file = self._experiment.config_file
+        document = self.documents.get(file) or Document(file)
         config = document.config
         if document.header is not None:
             raise Declined("a package header")

@@ -9,24 +9,27 @@ import contextlib
 import copy
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.sources_registry import SourcesRegistry
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup.composing import search_path
 from experiment_setup.project import Experiment
+from experiment_setup.reading.source import Document
 from experiment_setup.schema import UNSET, Opaque, Schema
 
 # What plugins on PyPI add; they live in the project's environment, not in ours, so their options stand in as empty
@@ -106,10 +109,14 @@ class HydraSession:
         initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
         return _Globals.now()
 
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """What `train.py --cfg job OVERRIDES…` composes. Raises HydraFailed with Hydra's words."""
+    def compose(self, overrides: Sequence[str], documents: Mapping[Path, Document]) -> DictConfig:
+        """What `train.py --cfg job OVERRIDES…` composes, with other contents for `documents` than their files have.
+
+        Raises HydraFailed with Hydra's words.
+        """
         try:
-            config = hydra_compose(self._experiment.config_name, list(overrides), return_hydra_config=True)
+            with _reading(documents):
+                config = hydra_compose(self._experiment.config_name, list(overrides), return_hydra_config=True)
             with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
                 del config["hydra"]
             return config
@@ -181,6 +188,31 @@ def _working_directory(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+@contextlib.contextmanager
+def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
+    """Let Hydra find these contents in these files."""
+    if not documents:
+        yield
+        return
+    contents = {os.path.realpath(path): document for path, document in documents.items()}
+    of_files = SourcesRegistry.instance().resolve("file")  # plugins are imported in a way that makes classes twice
+    load = of_files.load_config
+
+    def load_other(source: ConfigSource, config_path: str) -> ConfigResult:
+        result = load(source, config_path)
+        file = Path(source.path, source._normalize_file_name(config_path))
+        document = contents.get(os.path.realpath(file))
+        if document is not None:
+            result.config = copy.deepcopy(document.config)
+        return result
+
+    of_files.load_config = load_other  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        of_files.load_config = load  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager

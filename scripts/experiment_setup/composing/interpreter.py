@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,10 @@ class InterpreterComposer(Composer):
             self._answers |= self._ask([wanted], overrides)
         found = self._answers[tuple(words)]
         return Composition(wanted, found.config, found.failure, asked_hydra=True)
+
+    def failures(self, outcome: Composition) -> Iterator[Failure]:
+        """The first mistake alone: to ask for another one, everything would be imported again."""
+        return iter([outcome.failure] if outcome.failure else [])
 
     def _all_choices(self) -> list[dict[str, str | None]]:
         groups = self.groups()

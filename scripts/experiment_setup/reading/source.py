@@ -24,6 +24,8 @@ from experiment_setup.errors import CommandError
 from experiment_setup.location import Location
 from experiment_setup.reading import yaml_loader
 
+Steps = tuple["str | int", ...]  # keys and list indexes, from the top of a file
+
 _HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package …` before the first other line
 _HEADER_CHARACTERS = 512  # FileConfigSource.load_config reads no further for the header
 
@@ -149,6 +151,34 @@ class Document:
             return SourceError(Location(self.path), f"a value does not fit its tag (!!…): {error!r}")
         return SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error))
 
+    def at(self, steps: Steps) -> Any:
+        """The value at `steps`; raises LookupError if there is none."""
+        value = self.data
+        for step in steps:
+            value = value[_member(value, step)]
+        return value
+
+    def says(self, steps: Steps) -> bool:
+        """Whether the data has a value at `steps`."""
+        try:
+            self.at(steps)
+        except LookupError:
+            return False
+        return True
+
+    def without(self, steps: Steps) -> Document:
+        """This document as if the key at `steps` were not written; an item of a list gives way to `???`."""
+        return self._saying(_without(self.data, steps))
+
+    def until(self, steps: Steps, members: Sequence[Any]) -> Document:
+        """This document as if it ended in the value at `steps`, of which only these members are left."""
+        return self._saying(_until(self.data, steps, members, top=True))
+
+    def _saying(self, data: Any) -> Document:
+        result = Document(self.path, self.text)
+        result.__dict__["_data"] = (data, None)
+        return result
+
     def key(self, path: Sequence[str | int]) -> Location:
         """Where the key at `path` (keys and list indexes) is written; the nearest place above if it is not there."""
         return self._find(path)[0]
@@ -209,6 +239,39 @@ def _is_plain_scalar(value: Any) -> bool:
             return False
         return True
     return value is None or type(value) in (str, int, float, bool)
+
+
+def _member(value: Any, step: str | int) -> Any:
+    """The key or index of `value` that a step means: what is a number in YAML is text in an error. Or LookupError."""
+    if isinstance(value, list) and isinstance(step, int) and step < len(value):
+        return step
+    if isinstance(value, dict):
+        if step in value:
+            return step
+        return next(iter([key for key in value if str(key) == str(step)] or [value[step]]))
+    raise LookupError(step)
+
+
+def _without(value: Any, steps: Steps) -> Any:
+    member = _member(value, steps[0])
+    if isinstance(value, list):
+        return [*value[:member], _without(value[member], steps[1:]) if steps[1:] else "???", *value[member + 1 :]]
+    if steps[1:]:
+        return {**value, member: _without(value[member], steps[1:])}
+    return {key: inner for key, inner in value.items() if key != member}
+
+
+def _until(value: Any, steps: Steps, members: Sequence[Any], *, top: bool = False) -> Any:
+    inner = {steps[0]: _until(value[steps[0]], steps[1:], members)} if steps else {}
+    if isinstance(value, list):
+        count = steps[0] if steps else len(members)
+        kept = [*value[: int(count)], *inner.values()]
+        return [*kept, *["???"] * (len(value) - len(kept))]
+    if not isinstance(value, dict):
+        return value
+    before = list(value)[: list(value).index(steps[0])] if steps else members
+    first = {"defaults": value["defaults"]} if top and "defaults" in value else {}
+    return {**first, **{key: value[key] for key in before}, **inner}
 
 
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -130,19 +130,25 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     hydra="fails",
 )
 def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
-    """Every set is composed in every environment. What Hydra refuses and no other rule explains is said here."""
+    """Every set is composed in every environment. What Hydra refuses and no other rule explains is said here.
+
+    Hydra stops at the first mistake; here all of them are named, each as Hydra would once those before it are mended.
+    """
     if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
         return
     default = context.composition()
-    if default.failure and not _needs_a_choice(default.failure):
-        yield _failed(context, default, None)
+    always = [failure for failure in context.composer.failures(default) if not _needs_a_choice(failure)]
+    for failure in always:
+        yield _failed(context, failure, default, None)
+    known = {failure.message for failure in always}
     broken: set[tuple[str, str]] = set()
     for option in context.all_options():
         outcome = context.composed(option)
-        if outcome.failure and not _same(outcome, default) and not _needs_a_choice(outcome.failure):
-            broken.add((option.group, option.name))
-            yield _failed(context, outcome, option)
-    if default.failure and not _needs_a_choice(default.failure):
+        for failure in context.composer.failures(outcome):
+            if failure.message not in known and not _needs_a_choice(failure):
+                broken.add((option.group, option.name))
+                yield _failed(context, failure, outcome, option)
+    if always:
         return
     for parameter_set in context.sets:
         for environment in context.environments:
@@ -150,18 +156,8 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             if context.crosses:
                 outcome = context.composition(parameter_set, environment)
-                if outcome.failure:
-                    yield _failed(context, outcome, context.sets[parameter_set])
-
-
-def _same(outcome: Composition, default: Composition) -> bool:
-    """Whether the option fails for what already fails without it."""
-    return (
-        outcome.failure is not None
-        and default.failure is not None
-        and outcome.failure.message == default.failure.message
-        and not _needs_a_choice(default.failure)
-    )
+                for failure in context.composer.failures(outcome):
+                    yield _failed(context, failure, outcome, context.sets[parameter_set])
 
 
 def _needs_a_choice(failure: Failure) -> bool:
@@ -169,14 +165,13 @@ def _needs_a_choice(failure: Failure) -> bool:
     return "You must specify " in failure.message.splitlines()[0]  # Hydra 1.4 begins with the config's name
 
 
-def _failed(context: ExperimentContext, outcome: Composition, option: Option | None) -> Finding:
-    failure = outcome.failure
-    assert failure is not None
+def _failed(context: ExperimentContext, failure: Failure, outcome: Composition, option: Option | None) -> Finding:
     location = _place(context, failure, option)
-    if failure.kind in ("ConfigKeyError", "ConfigAttributeError") and failure.full_key:
-        return _unknown_key(context, failure, location)
-    if failure.kind == "ValidationError" and failure.full_key:
-        return _wrong_type(context, failure, location)
+    steps = _steps(failure)
+    if failure.kind in ("ConfigKeyError", "ConfigAttributeError") and steps:
+        return _unknown_key(context, steps, location)
+    if failure.kind in _REFUSED_VALUES and steps:
+        return _wrong_type(context, failure, steps, location)
     choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
     return does_not_compose.finding(
         location, f"Hydra fails {choice}: {failure.first_line}", _advice(context, failure, choice)
@@ -185,12 +180,15 @@ def _failed(context: ExperimentContext, outcome: Composition, option: Option | N
 
 def _place(context: ExperimentContext, failure: Failure, option: Option | None) -> Location:
     """Where the mistake is written: at the key in the file that Hydra was merging, else at the option."""
+    if failure.path is not None:
+        file = context.composer.document(failure.path)
+        return file.value(failure.steps) if failure.kind == "ValidationError" else file.key(failure.steps)
     documents = {o.config_path: (o.group, o.document) for o in context.all_options()}
     group, document = documents.get(failure.config or "", (None, None))
     if document is None and failure.config == context.experiment.config_name:
         group, document = "", context.primary
     if document is not None and failure.full_key:
-        path: Sequence[str | int] = _steps(failure.full_key)
+        path = failure.named_steps
         if group and path and path[0] == group:
             path = path[1:]
         return document.key(path) if failure.kind != "ValidationError" else document.value(path)
@@ -201,14 +199,15 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
     return Location(context.experiment.config_file)
 
 
-def _steps(full_key: str) -> list[str | int]:
-    parts: list[str | int] = []
-    for part in full_key.replace("[", ".[").split("."):
-        if part.startswith("[") and part[1:-1].isdigit():
-            parts.append(int(part[1:-1]))
-        elif part:
-            parts.append(part)
-    return parts
+_REFUSED_VALUES = ("ValidationError", "KeyValidationError")
+
+
+def _steps(failure: Failure) -> list[str]:
+    """The key in the config: as the error names it, or, where it does not name all of it, as it stands in the file."""
+    named = failure.named_steps
+    if failure.steps and named[-len(failure.steps) :] != failure.steps:
+        named = (*(failure.config or "").split("/")[:-1], *failure.steps)
+    return [str(step) for step in named]
 
 
 def _advice(context: ExperimentContext, failure: Failure, choice: str) -> str:
@@ -235,8 +234,7 @@ def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
     return iter(())  # found while composing, by does_not_compose
 
 
-def _unknown_key(context: ExperimentContext, failure: Failure, location: Location) -> Finding:
-    steps = [str(step) for step in _steps(failure.full_key or "")]
+def _unknown_key(context: ExperimentContext, steps: Sequence[str], location: Location) -> Finding:
     group, key = steps[0], steps[-1]
     fields = _fields(context, group, steps[1:-1])
     for other in context.groups:
@@ -297,8 +295,7 @@ def wrong_type(context: ExperimentContext) -> Iterator[Finding]:
     return iter(())  # found while composing, by does_not_compose
 
 
-def _wrong_type(context: ExperimentContext, failure: Failure, location: Location) -> Finding:
-    steps = [str(step) for step in _steps(failure.full_key or "")]
+def _wrong_type(context: ExperimentContext, failure: Failure, steps: Sequence[str], location: Location) -> Finding:
     found = context.config_class(steps[0]) if steps else None
     declared = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
     message = f"{'.'.join(steps[1:]) or failure.full_key}: {failure.first_line}"

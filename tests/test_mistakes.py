@@ -1,0 +1,171 @@
+"""All mistakes of a file in one run, though Hydra stops at the first: each is one to the real Hydra."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+from conftest import PLAIN_EXPERIMENT, run, write
+from guides import batch
+
+FIELDS = """\
+@dataclass
+class Optimizer:
+    lr: float = 0.1
+    steps: list[int] = field(default_factory=list)
+
+@dataclass
+class ExpConfig:
+    lr: float = 0.1
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    stages: list[Optimizer] = field(default_factory=list)
+    grid: list[list[int]] = field(default_factory=list)
+    pair: tuple[int, int] = (1, 2)
+    weights: dict[int, float] = field(default_factory=dict)
+"""
+TRAIN = PLAIN_EXPERIMENT["train.py"].replace("@dataclass\nclass ExpConfig:\n", FIELDS, 1)
+ASKING = [[], ["--hydra"]]
+
+
+def marked(text: str) -> set[int]:
+    """The numbers of the lines with `# bad`."""
+    return {number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# bad")}
+
+
+def only(text: str, kept: int | None) -> str:
+    """The text with no bad line but this one."""
+    lines = enumerate(text.splitlines(), 1)
+    return "".join(f"{line}\n" for number, line in lines if number == kept or not line.endswith("# bad"))
+
+
+def found(project: Path, *arguments: str) -> dict[str, set[int]]:
+    """The lines of errors by file."""
+    result: dict[str, set[int]] = {}
+    for finding in run("validate.py", "--json", *arguments, cwd=project).json["findings"]:
+        if finding["severity"] == "error":
+            assert not re.search(r"ES0(0[1-4]|05)", finding["code"]), finding
+            result.setdefault(finding["path"].removeprefix("experiments/001-baseline/"), set()).add(finding["line"])
+    return result
+
+
+SETS = {
+    "keys and values": """\
+name: 002-x
+learning_rte: 1  # bad
+batch_size: 16.5  # bad
+seed: 1
+seeed: 2  # bad
+epochs: many  # bad
+""",
+    "nested": """\
+name: 002-x
+optimizer:
+  lr: 1.0
+  lrr: 2  # bad
+  steps:
+    - 1
+    - two  # bad
+    - 3
+    - four  # bad
+  momentum: 1  # bad
+seed: none  # bad
+""",
+    "where the error does not name the place": """\
+name: 002-x
+lr: 1.0
+stages:
+  - lr: 1
+    steps: [1]
+  - lr: 2
+    lrr: 3  # bad
+  - lr: fast  # bad
+    steps: [3]
+  - lrr: 4  # bad
+grid:
+  - [1, 2]
+  - [3, four]  # bad
+weights:
+  1: 2
+  one: 3  # bad
+seed: 7
+""",
+    "a value that is no mapping": """\
+name: 002-x
+optimizer: adam  # bad
+pair: [1, b]  # bad
+notes: [1, 2]  # bad
+seeed: 1  # bad
+""",
+}
+
+
+@pytest.mark.parametrize("asking", ASKING, ids=["fast", "hydra"])
+@pytest.mark.parametrize("words", SETS)
+def test_all_of_a_file(project: Path, experiment: Path, words: str, asking: list[str]) -> None:
+    text = f"defaults:\n  - default@_here_\n\n{SETS[words]}"
+    write(experiment, {"train.py": TRAIN, "exp/002.yaml": text})
+    assert found(project, *asking) == {"exp/002.yaml": marked(text)}
+
+
+@pytest.mark.parametrize("words", SETS)
+def test_each_is_a_mistake_to_hydra(experiment: Path, words: str) -> None:
+    text = f"defaults:\n  - default@_here_\n\n{SETS[words]}"
+    lines = [None, *sorted(marked(text))]
+    write(experiment, {"train.py": TRAIN})
+    write(experiment, {f"exp/l{line}.yaml": only(text, line) for line in lines})
+    codes = [code for code, _ in batch([[str(experiment / "train.py"), "--cfg", "job", f"exp=l{n}"] for n in lines])]
+    assert codes == [0, *[1] * len(marked(text))]
+
+
+@pytest.mark.parametrize("asking", ASKING, ids=["fast", "hydra"])
+def test_parents_and_environments(project: Path, experiment: Path, asking: list[str]) -> None:
+    parent = "defaults:\n  - default@_here_\n\nname: 002-x\nseeed: 1  # bad\nepochs: many  # bad\n"
+    child = "defaults:\n  - 002@_here_\n\nname: 003-x\nbatch_size: big  # bad\nsede: 1  # bad\n"
+    environment = "defaults:\n  - default@_here_\n\noutput_dr: a  # bad\nbase_modl: b  # bad\n"
+    texts = {"exp/002.yaml": parent, "exp/003.yaml": child, "env/local.yaml": environment}
+    write(experiment, texts)
+    assert found(project, *asking) == {path: marked(text) for path, text in texts.items()}
+
+
+@pytest.mark.parametrize("asking", ASKING, ids=["fast", "hydra"])
+def test_what_every_run_meets_hides_nothing(project: Path, experiment: Path, asking: list[str]) -> None:
+    """The environment of the defaults list is broken, and comes before the parameter sets."""
+    config = PLAIN_EXPERIMENT["config.yaml"].replace(
+        "  - exp: default\n  - env: default\n", "  - env: local\n  - exp: default\n"
+    )
+    assert config != PLAIN_EXPERIMENT["config.yaml"]
+    texts = {
+        "env/local.yaml": "defaults:\n  - default@_here_\n\noutput_dr: a  # bad\nbase_modl: b  # bad\n",
+        "exp/002.yaml": "defaults:\n  - default@_here_\n\nname: 002-x\nseeed: 1  # bad\nepochs: many  # bad\n",
+    }
+    write(experiment, {"config.yaml": config, **texts})
+    assert found(project, *asking) == {path: marked(text) for path, text in texts.items()}
+
+
+@pytest.mark.parametrize("asking", ASKING, ids=["fast", "hydra"])
+def test_a_place_is_found_though_more_is_wrong_behind_it(project: Path, experiment: Path, asking: list[str]) -> None:
+    texts = {
+        "exp/002.yaml": "defaults:\n  - default@_here_\n\nname: 002-x\noptimizer: adam  # bad\n",
+        "exp/003.yaml": "defaults:\n  - 002@_here_\n\nname: 003-x\nsede: 1  # bad\n",
+    }
+    write(experiment, {"train.py": TRAIN, **texts})
+    assert found(project, *asking) == {path: marked(text) for path, text in texts.items()}
+
+
+def test_a_silenced_mistake_hides_nothing(project: Path, experiment: Path) -> None:
+    text = "defaults:\n  - default@_here_\n\nname: 002-x\nseeed: 1  # noqa: ES010\nepochs: many  # bad\n"
+    write(experiment, {"exp/002.yaml": text})
+    assert found(project) == {"exp/002.yaml": {6}}
+
+
+def test_order_does_not_matter(project: Path, experiment: Path) -> None:
+    bad = ["optimizer: adam", "seeed: 1", "pair: [1, b]", "batch_size: 16.5"]
+    write(experiment, {"train.py": TRAIN})
+    texts = {}
+    for number, lines in enumerate(itertools.permutations(f"{line}  # bad\n" for line in bad), 100):
+        head = f"defaults:\n  - default@_here_\n\nname: {number}-x\n"
+        texts[f"exp/{number}-x.yaml"] = head + "".join(lines)
+    write(experiment, texts)
+    assert found(project) == {path: marked(text) for path, text in texts.items()}
