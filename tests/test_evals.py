@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 from evals import setting
-from evals.solutions import RIGHT, WRONG, Step
+from evals.right import RIGHT
+from evals.steps import Step
 from evals.tasks import TASKS
 from evals.work import Hydra
+from evals.wrong import WRONG
 
 HERE = setting.ROOT / "tests" / "evals"
 EVALS = setting.tasks()

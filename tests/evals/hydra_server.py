@@ -13,12 +13,13 @@ sys.path.insert(0, str(HERE.parent))
 sys.path.append(str(HERE / "stubs"))  # last: what is installed goes first
 
 import hydra_batch  # noqa: E402
-from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: E402
-from hydra.core.plugins import Plugins  # noqa: E402
+from hydra import compose, initialize_config_dir  # noqa: E402
+from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
-# What every run of Hydra does first, and does alike; a fork need not repeat it.
-Plugins.instance()
-OverridesParser.create().parse_overrides(["exp=001", "exp.fold=[0,1]"])
+# What every run of Hydra does first, and does alike, so that a fork need not repeat it.
+with initialize_config_dir(str(HERE), version_base=None):
+    compose(overrides=["+exp=[0,1]"])
+GlobalHydra.instance().clear()
 
 if __name__ == "__main__":
     jobs = os.fdopen(os.dup(0), encoding="utf-8")
