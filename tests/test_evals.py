@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evals import setting
+from evals import setting, triggers
 from evals.right import RIGHT
 from evals.steps import Step
 from evals.tasks import TASKS
@@ -204,3 +204,57 @@ def test_nothing_left_behind_can_stop_a_grader(tmp_path: Path, oracle: Hydra) ->
     ]
     for number in (2, 8):
         assert set(failures(number, steps, tmp_path / str(number), oracle)) == set(TASKS[number])
+
+
+# -- triggers ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_trigger_set_is_balanced_and_has_near_misses() -> None:
+    entries = triggers.queries()
+    wanted = [entry["query"] for entry in entries if entry["should_trigger"]]
+    others = [entry["query"] for entry in entries if not entry["should_trigger"]]
+    assert all(set(entry) == {"query", "should_trigger"} for entry in entries)
+    assert len(entries) >= 28
+    assert abs(len(wanted) - len(others)) <= 2
+    assert len({" ".join(query.lower().split()) for query in (*wanted, *others)}) == len(entries)
+    for queries in (wanted, others):
+        assert 0.2 < sum(bool(re.search("[ぁ-んァ-ン]", query)) for query in queries) / len(queries) < 0.6
+        assert max(map(len, queries)) > 3 * min(map(len, queries))
+    words = KEYWORDS.findall(triggers.description())
+    said = {word.lower() for word in words}
+    related = [query for query in wanted if said & {word.lower() for word in KEYWORDS.findall(query)}]
+    assert len(related) >= 0.9 * len(wanted), set(wanted) - set(related)
+    near = [query for query in others if said & {word.lower() for word in KEYWORDS.findall(query)}]
+    assert len(near) >= 0.6 * len(others), set(others) - set(near)
+
+
+# What a description and a query can share: a term of the field, in either language.
+KEYWORDS = re.compile(
+    r"hydra|omegaconf|configstore|config\.yaml|defaults?|exp/|--cfg job|_here_|experiments?|learning rate|parameter set"
+    r"|sweep|machine|yaml|dataclass|error|実験|学習率|パラメータ|ローカル|動かし",
+    re.I,
+)
+
+
+def test_what_an_agent_would_load_is_counted(tmp_path: Path) -> None:
+    log = tmp_path / "asked"
+    agent = f"""\
+echo x >> {log}
+query=$(sed -n '/^A user writes:/,$p' {{prompt_file}})
+case "$query" in
+  *実験*) echo 'I would take `{triggers.NAME}`.' ;;
+  *Ory*) echo thinking; echo oauth-setup ;;
+  *) echo none ;;
+esac"""
+    ran = runner("triggers", "--agent", agent, "--runs", "2")
+    assert ran.returncode == 1, ran.stderr
+    found = json.loads(ran.stdout)
+    assert len(log.read_text().split()) == 2 * len(found["results"]) == 2 * len(triggers.queries())
+    for result in found["results"]:
+        expected = triggers.NAME if "実験" in result["query"] else "oauth-setup" if "Ory" in result["query"] else "none"
+        assert result["answers"] == [expected] * 2
+        assert result["passed"] == ((expected == triggers.NAME) == result["should_trigger"])
+    share = [result["rate"] for result in found["results"] if result["should_trigger"]]
+    assert found["summary"]["rate_where_it_should"] == pytest.approx(sum(share) / len(share), abs=1e-4)
+    silent = runner("triggers", "--agent", "exit 1", "--runs", "1")
+    assert json.loads(silent.stdout)["summary"]["passed"] == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from evals import setting, trials
+from evals import setting, trials, triggers
 from evals.work import Hydra
 
 
@@ -43,6 +43,10 @@ def _do(options: argparse.Namespace, hydra: Hydra) -> int:
         grading = setting.grade(options.id, options.folder, hydra)
         print(json.dumps(grading, indent=2, ensure_ascii=False))
         return int(grading["summary"]["failed"] > 0)
+    if options.command == "triggers":
+        measured = triggers.measure(options.agent, options.runs, options.timeout)
+        print(json.dumps(measured, indent=2, ensure_ascii=False))
+        return int(measured["summary"]["passed"] < measured["summary"]["total"])
     chosen = [tasks[number] for number in options.tasks or tasks]
     arms = [options.arm] if options.arm else list(trials.ARMS)
     iteration = trials.run_all(
@@ -77,10 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     every.add_argument("--new", action="store_true", help="begin another iteration")
     every.add_argument("--tasks", type=int, nargs="+", choices=known, metavar="ID", help="default: all")
     every.add_argument("--arm", choices=list(trials.ARMS), help="default: both")
+
+    asked = commands.add_parser("triggers", help="ask an agent which of several skills it would load for each query")
+    _agent(asked, runs=3, timeout=120)
     return parser
 
 
-def _agent(parser: argparse.ArgumentParser) -> None:
+def _agent(parser: argparse.ArgumentParser, runs: int = 1, timeout: int = 900) -> None:
     parser.add_argument(
         "--agent",
         required=True,
@@ -88,9 +95,9 @@ def _agent(parser: argparse.ArgumentParser) -> None:
         help="a shell command line, run in the project with the prompt on stdin; {prompt_file}, {outputs} and {skill} "
         "(its SKILL.md, or nothing) are replaced",
     )
-    parser.add_argument("--runs", type=_positive, default=1, metavar="N", help="default: %(default)s")
+    parser.add_argument("--runs", type=_positive, default=runs, metavar="N", help="default: %(default)s")
     parser.add_argument(
-        "--timeout", type=_positive, default=900, metavar="S", help="seconds a run, default: %(default)s"
+        "--timeout", type=_positive, default=timeout, metavar="S", help="seconds a run, default: %(default)s"
     )
 
 
