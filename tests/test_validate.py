@@ -120,6 +120,44 @@ class TestJson:
         assert (data["summary"]["errors"], data["summary"]["composed"]) == (1, 4)
 
 
+class TestSharedFiles:
+    """What several experiments share has each of its mistakes once."""
+
+    @pytest.fixture
+    def shared(self, tmp_path: Path) -> Path:
+        """Three entry points with one config folder and one module of dataclasses."""
+        root = tmp_path / "shared"
+        texts = {f"conf/{name}": text for name, text in PLAIN_EXPERIMENT.items() if name.endswith(".yaml")}
+        head, rest = PLAIN_EXPERIMENT["train.py"].split("@dataclass", 1)
+        classes, run_it = rest.split("cs = ConfigStore", 1)
+        write(root, texts | {"settings.py": f"{head}@dataclass{classes}"})
+        entry = f"{head}from settings import Config, EnvConfig, ExpConfig\n\ncs = ConfigStore{run_it}"
+        for number in (1, 2, 3):
+            text = entry.replace('config_path="."', 'config_path="../../conf"').replace("cfg.exp.name", "vars(cfg.exp)")
+            write(root, {f"experiments/00{number}-x/train.py": text})
+        return root
+
+    def test_a_config_folder(self, shared: Path) -> None:
+        write(shared, {f"conf/{name}": text for name, text in TYPO.items()})
+        data = run("validate.py", "--json", cwd=shared).json
+        assert [experiment["parameter_sets"] for experiment in data["experiments"]] == [2, 2, 2]
+        found = [(finding["path"], finding["line"], finding["code"]) for finding in data["findings"]]
+        assert [place for place in found if place[2] == "ES010"] == [("conf/exp/002.yaml", 5, "ES010")]
+        assert len(set(found)) == len(found)
+        assert data["summary"]["errors"] == 1
+
+    def test_the_folder_named(self, shared: Path) -> None:
+        write(shared, {f"conf/{name}": text for name, text in TYPO.items()})
+        for name in ("conf", "conf/exp/002.yaml"):
+            assert len(run("validate.py", "--json", name, cwd=shared).json["experiments"]) == 3
+
+    def test_a_module(self, shared: Path) -> None:
+        text = (shared / "settings.py").read_text(encoding="utf-8")
+        write(shared, {"settings.py": text.replace("seed: int = 42", "seed: int = 42\n    show_config: bool = False")})
+        found = run("validate.py", "--json", cwd=shared).json["findings"]
+        assert [finding["path"] for finding in found if finding["code"] == "ES338"] == ["settings.py"]
+
+
 class TestText:
     def lines(self, project: Path, experiment: Path, line: str) -> list[str]:
         write(experiment, {"exp/002.yaml": f'defaults:\n  - default@_here_\n\nname: "002-x"\n{line}\n'})

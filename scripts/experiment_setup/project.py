@@ -94,7 +94,9 @@ class Project:
     @cached_property
     def experiments(self) -> tuple[Experiment, ...]:
         """All experiments below the root, by path."""
-        return tuple(sorted(_find(self.root, 0), key=lambda e: e.folder))
+        found = sorted(_find(self.root, 0), key=lambda e: e.folder)
+        used = {experiment.config_dir for experiment in found if experiment.entry}
+        return tuple(experiment for experiment in found if experiment.entry or experiment.folder not in used)
 
     @property
     def container(self) -> Path:
@@ -127,10 +129,9 @@ class Project:
         """
         if name is None:
             return self._only_experiment()
-        by_path = self._by_path(name)
-        if by_path:
-            return by_path
-        matches = [e for e in self.experiments if name in (e.name, self.relative(e.folder))]
+        matches = self.at_path(name)
+        if not matches:
+            matches = [e for e in self.experiments if name in (e.name, self.relative(e.folder))]
         if not matches and name.isdigit():
             matches = [e for e in self.experiments if e.number == int(name)]
         if not matches:  # `exp005` for exp005_aug
@@ -175,19 +176,24 @@ class Project:
             f"which experiment? there are {len(candidates)}: {names}", "give its number, name or path first"
         )
 
-    def _by_path(self, name: str) -> Experiment | None:
-        """The experiment at or around the path `name`, seen from the working directory and then from the root."""
+    def at_path(self, name: str) -> list[Experiment]:
+        """The experiment at or around the path `name`, seen from the working directory and then from the root.
+
+        Of a folder of configs, it is those that have it as their config folder; [] for what is no path to one.
+        """
         for base in (Path.cwd(), self.root):
             path = Path(os.path.normpath(base / name))
             if not path.exists():
                 continue
             for folder in (path, *path.parents):
                 found = experiment_at(folder.resolve())
+                if found and found.entry is None:
+                    return [e for e in self.experiments if e.config_dir == found.folder] or [found]
                 if found:
-                    return found
+                    return [found]
                 if folder in (self.root, base):
                     break
-        return None
+        return []
 
 
 def experiment_at(folder: Path) -> Experiment | None:

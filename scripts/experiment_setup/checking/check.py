@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def check(
         for path in sorted({finding.location.path for finding in found} - comments.keys()):
             comments[path] = list(suppression.parse(path, suppression.read(path)))
         own_folders += [experiment.folder, experiment.config_dir]
-    result.findings = _without_silenced(result.findings, comments, own_folders)
+    result.findings = _without_silenced(_unique(result.findings), comments, own_folders)
     result.findings = [finding for finding in result.findings if codes is None or finding.code in codes]
     result.findings.sort(key=lambda finding: finding.sort_key)
     return result
@@ -120,15 +120,21 @@ def _without_cascades(context: ExperimentContext, findings: list[Finding]) -> li
     hidden = {(code, path) for code in ("ES005", "ES010", "ES011") for path in lists}
     hidden |= {("ES005", path) for path in explained | _dependents(context, explained, lists)}
     follows = {code for finding in errors for code in ALL[finding.code].hides}
-    kept = dict.fromkeys(
+    return _unique(
         finding
         for finding in findings
         if finding.code not in follows
         and (finding.code, finding.location.path) not in hidden
         and not (finding.code == "ES010" and finding.location in places)
     )
-    unique = {(finding.code, finding.location, finding.message): finding for finding in reversed(kept)}
-    return list(reversed(unique.values()))
+
+
+def _unique(findings: Iterable[Finding]) -> list[Finding]:
+    """Each finding once: files that several experiments share are looked at with each of them."""
+    unique: dict[object, Finding] = {}
+    for finding in findings:
+        unique.setdefault((finding.code, finding.location, finding.message), finding)
+    return list(unique.values())
 
 
 def _dependents(context: ExperimentContext, explained: set[Path], lists: set[Path]) -> set[Path]:

@@ -16,7 +16,8 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
 
     Raises CommandError for a word that names none, and where there is no experiment at all.
     """
-    found = [project.experiment(word) for word in dict.fromkeys(words)] or list(project.experiments)
+    found = [e for word in dict.fromkeys(words) for e in project.at_path(word) or [project.experiment(word)]]
+    found = found or list(project.experiments)
     if not found:
         raise CommandError(
             f"no experiment was found below {project.root}",
