@@ -258,3 +258,30 @@ esac"""
     assert found["summary"]["rate_where_it_should"] == pytest.approx(sum(share) / len(share), abs=1e-4)
     silent = runner("triggers", "--agent", "exit 1", "--runs", "1")
     assert json.loads(silent.stdout)["summary"]["passed"] == 0
+
+
+# -- asking Hydra -----------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_point_that_never_ends_is_ended(tmp_path: Path) -> None:
+    endless = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
+    (tmp_path / "train.py").write_text(endless)
+    (tmp_path / "quick.py").write_text("print('a: 1')\n")
+    hydra = Hydra(patience=1)
+    try:
+        assert "no answer" in hydra.run(tmp_path / "train.py", "--cfg", "job")["err"]
+        child = Path("/proc", (tmp_path / "pid").read_text(), "stat")
+        assert not child.exists() or child.read_text().split()[2] == "Z"
+        assert hydra.run(tmp_path / "quick.py")["out"] == "a: 1\n"
+    finally:
+        hydra.close()
+
+
+def test_without_hydra_there_is_no_grade(tmp_path: Path) -> None:
+    without = tmp_path / "python"
+    without.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')  # the same one, without its packages
+    without.chmod(0o755)
+    runner("setup", "17", "--to", tmp_path / "x")
+    ran = runner("--python", without, "grade", "17", tmp_path / "x")
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert "--python PATH" in ran.stderr

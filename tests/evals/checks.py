@@ -120,7 +120,11 @@ def _find(work: Work, experiment: str, choices: Sequence[Sequence[str]], values:
     """Evidence that one of the choices composes to the values."""
     said = []
     for choice in choices:
-        got = work.compose(experiment, *choice)
+        try:
+            got = work.compose(experiment, *choice)
+        except Failed as failed:  # another may do
+            said.append(str(failed))
+            continue
         if all(key in got and same(got[key], value) for key, value in values.items()):
             return f"{' '.join(choice) or 'the default'}: {_text(values)}"
         said.append(f"{' '.join(choice) or 'the default'}: {_text({key: got.get(key, '(none)') for key in values})}")
@@ -210,10 +214,9 @@ def nothing_open(*experiments: str) -> Check:
     def check(work: Work) -> str:
         count = 0
         for experiment in experiments:
-            for choice in [(), *((f"exp={name}",) for name in work.options(experiment, "exp"))]:
-                got = work.compose(experiment, *choice)
+            for label, got in _all_sets(work, [experiment]):
                 left = [key for key, value in got.items() if value == "???"]
-                require(not left, f"{experiment} {' '.join(choice)}: {', '.join(left)} is ???")
+                require(not left, f"{label}: {', '.join(left)} is ???")
                 count += 1
         return f"{count} configs without ???"
 
@@ -332,7 +335,9 @@ def jobs_done(folder: str, *expected: tuple[str, int]) -> Check:
         results = {path: json.loads(text) for path, text in work.after.items() if path.endswith("/result.json")}
         done = [path for path, record in results.items() if path.startswith(folder) and record["status"] == "done"]
         fresh = [path for path in done if path not in work.before or path in work.changed]
-        ran = sorted((results[path]["set"], results[path]["seed"]) for path in fresh)
+        # One run may lie in two places: its start tells it from another.
+        runs = {(results[path]["set"], results[path]["seed"], results[path]["started"]) for path in fresh}
+        ran = sorted((name, seed) for name, seed, _ in runs)
         require(ran == sorted(expected), f"finished since: {ran or 'none'}, expected {sorted(expected)}")
         return f"finished since: {ran}"
 
@@ -346,13 +351,14 @@ def notebook_config(path: str, variables: Mapping[str, tuple[str, str]]) -> Chec
         require(path in work.after, f"there is no {path}")
         cells = json.loads(work.after[path])["cells"]
         code = [_plain("".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
+        start = "import os\n_dh, display = [os.getcwd()], print"  # as in a kernel; Hydra looks for _dh
         ask = (
             "import json\nfrom omegaconf import OmegaConf as _O\nprint('\\n' + json.dumps({_n: _O.to_container("
             f"_O.create(globals()[_n]), resolve=True) for _n in {list(variables)!r}}}))"
         )
         with work.trial() as root:
             ran = subprocess.run(
-                [work.hydra.python, "-c", "\n\n".join([*code, ask])],
+                [work.hydra.python, "-c", "\n\n".join([start, *code, ask])],
                 cwd=(root / path).parent,
                 capture_output=True,
                 text=True,
@@ -377,6 +383,18 @@ def notebook_config(path: str, variables: Mapping[str, tuple[str, str]]) -> Chec
 def _plain(cell: str) -> str:
     """A cell without the lines that only IPython reads."""
     return "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+
+
+def writes_below(experiment: str, choice: str, word: str, keys: Sequence[str]) -> Check:
+    """These folders have the word in their path."""
+
+    def check(work: Work) -> str:
+        got = work.compose(experiment, choice)
+        found = {key: str(got.get(key)) for key in keys}
+        require(all(word in path for path in found.values()), _text(found))
+        return _text(found)
+
+    return check
 
 
 def fields_are(experiment: str, *names: str, choice: str = "") -> Check:

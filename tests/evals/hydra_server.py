@@ -1,6 +1,7 @@
 """Runs entry points one after the other, each in a fork of this process, which has imported Hydra: the graders' oracle.
 
-Reads lines of JSON ["path/of/train.py", "--cfg", "job", …], answers each with a line {"code": …, "out": …, "err": …}.
+Says that it is ready. Then reads lines of JSON ["path/of/train.py", "--cfg", "job", …], answers each with a line
+{"code": …, "out": …, "err": …}.
 """
 
 import json
@@ -25,5 +26,6 @@ if __name__ == "__main__":
     jobs = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # an entry point must not read our jobs
     sys.dont_write_bytecode = True
+    print("ready", flush=True)
     for line in jobs:
         print(json.dumps(hydra_batch.run(json.loads(line))), flush=True)

@@ -6,6 +6,7 @@ from evals.steps import (
     AB,
     COMPOSE,
     CONFIG,
+    INITIALIZE,
     MENDED,
     NEW,
     QUOTED,
@@ -98,6 +99,11 @@ RIGHT: dict[int, Answers] = {
     8: {
         "by hand": mended(),
         "otherwise": mended(
+            sfolders=edit(
+                f"{AUGMENT}/train.py",
+                ("output/001-baseline/${exp.name}", "output/002-augment/runs/${exp.name}"),
+                ("/workspace/output/001-baseline", "/workspace/output/002-augment"),
+            ),
             s004=add(f"{BASE}/exp/004.yaml", of("epochs: 6\nname: 004-epochs-6\n")),
             sopen=edit(
                 f"{AUGMENT}/train.py",
@@ -106,7 +112,8 @@ RIGHT: dict[int, Answers] = {
         ),
         "--fix, then by hand": [
             fixed,
-            *(MENDED[key] for key in ("005", "006", "008", "009", "010", "folders", "open")),
+            *(MENDED[key] for key in ("005", "006", "008", "009", "010", "folders")),
+            add(f"{AUGMENT}/exp/001.yaml", of("name: 001-mixup-0.4\nmixup: 0.4\nessay_version: v1\n")),
         ],
     },
     9: {
@@ -143,6 +150,7 @@ RIGHT: dict[int, Answers] = {
     },
     13: {
         "with the loader": [notebook("from load_experiment import load", AB), loader],
+        "with initialize": [notebook(INITIALIZE, AB)],
         "in its own words": [notebook("%load_ext autoreload\n" + COMPOSE, AB, "print(a.exp, b.exp)")],
     },
     14: {

@@ -10,18 +10,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from evals import setting, trials, triggers
-from evals.work import Hydra
+from evals.work import Hydra, NoHydra
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one of the commands; the exit code: 0 all passed, 1 not all, 2 wrong usage, 130 interrupted."""
+    """Run one of the commands; the exit code: 0 all passed, 1 not all, 2 wrong usage, 3 no Hydra, 130 interrupted."""
     options = _parser().parse_args(words)
     hydra = Hydra(options.python)
     try:
         return _do(options, hydra)
-    except FileExistsError as error:
+    except (FileExistsError, NoHydra) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, FileExistsError) else 3
     except KeyboardInterrupt:
         print("interrupted; the same command goes on with what is not finished", file=sys.stderr)
         return 130

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.tasks import TASKS
-from evals.work import Failed, Hydra, Work
+from evals.work import Failed, Hydra, NoHydra, Work
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("SKILL.md", "scripts", "references", "assets", "LICENSE")
@@ -79,6 +79,8 @@ def grade(number: int, folder: Path, hydra: Hydra) -> dict[str, Any]:
             passed, evidence = True, check(work)
         except Failed as failed:
             passed, evidence = False, str(failed)
+        except NoHydra:
+            raise
         except Exception as error:  # an agent can leave anything behind: JSON that is none, a loop of links
             passed, evidence = False, f"can't be looked at: {type(error).__name__}: {error}"
         results.append({"text": text, "passed": passed, "evidence": evidence.replace(str(work.root), ".")})

@@ -204,6 +204,12 @@ def load(experiment, *overrides):
 """
 
 
+# Relative to the notebook, as Hydra's own examples have it.
+INITIALIZE = COMPOSE.replace("initialize_config_dir", "initialize").replace(
+    "initialize(str(folder)", 'initialize(f"../experiments/{experiment}"'
+)
+
+
 def notebook(*cells: str) -> Step:
     """A notebook with these cells."""
     made = [{"cell_type": "markdown", "metadata": {}, "source": ["# 比較"]}]

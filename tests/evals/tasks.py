@@ -28,6 +28,7 @@ from evals.checks import (
     rest_kept,
     set_values,
     unchanged_meaning,
+    writes_below,
 )
 
 BASE, AUGMENT = "experiments/001-baseline", "experiments/002-augment"
@@ -120,9 +121,8 @@ TASKS: dict[int, Mapping[str, Check]] = {
         "010 has the learning rate in its notes (the interpolation named no key)": composes(
             BASE, "exp=010", {"exp.notes": "lr is 4e-05", "exp.learning_rate": 4e-5}
         ),
-        "002-augment writes results and models to folders of its own": every(
-            composes(AUGMENT, "exp=001", {"env.output_dir": "output/002-augment/001-mixup-0.4"}),
-            composes(AUGMENT, "exp=001", {"env.model_output_dir": "/workspace/output/002-augment"}),
+        "002-augment writes results and models to folders of its own": writes_below(
+            AUGMENT, "exp=001", "002-augment", ("env.output_dir", "env.model_output_dir")
         ),
         "No value is left open at ???": nothing_open(BASE, AUGMENT),
         "No parameter was added": fields_are(BASE, *FIELDS),
@@ -204,7 +204,7 @@ TASKS: dict[int, Mapping[str, Check]] = {
         ),
         "Unknown keys and wrong types are refused": new_refuses(BASE, "exp.lerning_rate=1", "exp.learning_rate=high"),
         "config.yaml holds no values": new_config_holds(BASE, "defaults", "hydra"),
-        NOTHING_ELSE: only(added=("experiments/*", ".gitignore")),
+        NOTHING_ELSE: only(added=("experiments/*", ".gitignore", "pyproject.toml", "requirements.txt", "uv.lock")),
     },
     15: {
         "There is one new parameter set, number 100, and the command line can choose it": new_sets(BASE, 1, "100"),

@@ -23,43 +23,61 @@ from omegaconf import OmegaConf
 # What running, testing and the harness leave: no part of an answer.
 NOISE = (".git/*", ".claude/*", ".venv/*", "*__pycache__/*", "*.pyc", ".pytest_cache/*", "*.ipynb_checkpoints/*")
 ENTRIES = ("train.py", "run.py", "main.py")
-PATIENCE = 120  # seconds for one composition; an entry point that trains at import would never end
 
 
 class Failed(Exception):
     """An assertion does not hold; the text is the evidence."""
 
 
-class Hydra:
-    """The real Hydra: `python ENTRY --cfg job …`, asked of one server that `close` ends."""
+class NoHydra(Exception):
+    """The interpreter can't import Hydra: no grade is better than a wrong one."""
 
-    def __init__(self, python: str = sys.executable) -> None:
+
+class Hydra:
+    """The real Hydra: `python ENTRY --cfg job …`, asked of one server that `close` ends.
+
+    An entry point that is silent for `patience` seconds is ended: one may train when it is imported.
+    """
+
+    def __init__(self, python: str = sys.executable, patience: float = 120) -> None:
         self.python = python
+        self.patience = patience
         self._server: subprocess.Popen[str] | None = None
 
     def run(self, entry: Path, *arguments: str) -> dict[str, Any]:
         """The exit code, output and errors of `python ENTRY ARGUMENTS…`."""
-        if self._server is None or self._server.poll() is not None:
-            self._server = subprocess.Popen(
-                [self.python, str(Path(__file__).with_name("hydra_server.py"))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                start_new_session=True,
-            )
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        watch = Timer(PATIENCE, self.close)
+        server = self._server
+        if server is None or server.poll() is not None:
+            server = self._server = self._start()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        watch = Timer(self.patience, self.close)
         watch.start()
         try:
-            print(json.dumps([str(entry), *arguments]), file=self._server.stdin, flush=True)
-            answer = self._server.stdout.readline()
-        except (OSError, ValueError):  # the server has just been ended
+            print(json.dumps([str(entry), *arguments]), file=server.stdin, flush=True)
+            answer = server.stdout.readline()
+        except OSError:  # it has just been ended
             answer = ""
         finally:
             watch.cancel()
-        return json.loads(answer) if answer else {"code": 1, "out": "", "err": f"no answer within {PATIENCE} s"}
+        if answer:
+            return dict(json.loads(answer))
+        self.close()
+        self._server = None
+        return {"code": 1, "out": "", "err": f"no answer within {self.patience} s"}
+
+    def _start(self) -> subprocess.Popen[str]:
+        server = subprocess.Popen(
+            [self.python, str(Path(__file__).with_name("hydra_server.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+        if not (server.stdout and server.stdout.readline()):
+            raise NoHydra(f"{self.python} does not start with hydra-core: name one that has it, run.py --python PATH …")
+        return server
 
     def close(self) -> None:
         """End the server, and an entry point that it runs."""
