@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import conftest
@@ -14,9 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import schema
 from experiment_setup.composing.compose import Composer, Composition, unusable_values
-from experiment_setup.composing.fast_path import Declined, FastPath
+from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.interpolation import nodes
+from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.overlay import OverlayComposition
+from experiment_setup.composing.parts import PartsComposition
 from experiment_setup.project import experiment_at
 
 EXAMPLES = 400
@@ -53,9 +56,9 @@ def test_plain_values_are_not_merged_one_by_one(experiment: Path, text: str) -> 
     assert isinstance(_compose(experiment, text, env="local"), OverlayComposition)
 
 
-def test_an_overlay_is_what_merging_gives(tmp_path: Path) -> None:
+def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
     """Of random experiments: the same config, the same values once resolved, and the same unusable ones."""
-    overlaid = 0
+    taken: Counter[type] = Counter()
     for seed in range(EXAMPLES):
         folder = tmp_path / str(seed)
         example = generate(seed)
@@ -71,13 +74,14 @@ def test_an_overlay_is_what_merging_gives(tmp_path: Path) -> None:
                 ours = quick.compose(dict(run.choices))
             except Declined:
                 continue
-            if isinstance(ours, OverlayComposition):
-                overlaid += 1
+            taken[type(ours)] += 1
+            if isinstance(ours, (OverlayComposition, PartsComposition)):
                 merged = thorough.compose(dict(run.choices))
                 assert merged.config is not None, example
                 assert _facts(ours) == _facts(merged), example
                 assert set(ours.unusable_values()) == set(unusable_values(merged.config)), example
-    assert overlaid > EXAMPLES / 4
+    assert taken[OverlayComposition] > EXAMPLES / 4
+    assert taken[PartsComposition] > EXAMPLES / 20
 
 
 def test_what_an_interpolation_gives_depends_on_the_values_it_names(experiment: Path) -> None:

@@ -264,7 +264,7 @@ class TestTerminal:
         monkeypatch.setattr(progress, "_EVERY", 0.01)
         ours, theirs = pty.openpty()
         with os.fdopen(theirs, "w") as stream, progress.shown(3, stream) as shown:
-            shown.experiment("001-baseline")
+            shown.experiment(0, "001-baseline")
             text, deadline = "", time.monotonic() + 30
             while "001-baseline" not in text and time.monotonic() < deadline:
                 text += os.read(ours, 4096).decode()
@@ -275,7 +275,7 @@ class TestTerminal:
         monkeypatch.setattr(progress, "_AFTER", 0.0)
         monkeypatch.setattr(progress, "_EVERY", 0.001)
         with (tmp_path / "err").open("w") as stream, progress.shown(1, stream) as shown:
-            shown.experiment("001-baseline")
+            shown.experiment(0, "001-baseline")
             time.sleep(0.05)
         assert (tmp_path / "err").read_text() == ""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiment_setup import schema
+from experiment_setup.checking import workers
 from experiment_setup.composing.compose import Composer
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import Experiment, Project
@@ -58,31 +59,49 @@ def check(
     *,
     codes: Collection[str] | None = None,
     make_composer: Callable[[Experiment, schema.Schema, Path], Composer] = Composer,
-    started: Callable[[str], None] = lambda _: None,
+    started: Callable[[int, str], None] = lambda *_: None,
 ) -> Result:
     """Check the experiments with the rules in `codes` (None: all). What a `# noqa` silences is left out.
 
-    `started` is told the name of each experiment when its turn comes.
+    `started` is told the number and the name of experiments when their turn comes.
     """
+
+    def one(number: int, experiment: Experiment) -> _Outcome:
+        started(number, experiment.name)
+        return _check_one(project, experiment, make_composer)
+
     result = Result()
     comments: dict[Path, list[Suppression]] = {}
     own_folders: list[Path] = []
-    for experiment in experiments:
-        started(experiment.name)
-        context = context_of(project, experiment, make_composer)
-        found: list[Finding] = []
-        for rule in ALL.values():
-            found += rule.check(context)
-        result.findings += _without_cascades(context, found)
-        result.checked.append(Checked(experiment, len(context.sets), 1 + len(context.environments)))
-        comments |= context.suppressions
-        for path in sorted({finding.location.path for finding in found} - comments.keys()):
-            comments[path] = list(suppression.parse(path, suppression.read(path)))
-        own_folders += [experiment.folder, experiment.config_dir]
+    for outcome in workers.results(experiments, one):
+        result.findings += outcome.findings
+        result.checked.append(outcome.checked)
+        comments |= outcome.comments
+        own_folders += [outcome.checked.experiment.folder, outcome.checked.experiment.config_dir]
     result.findings = _without_silenced(_unique(result.findings), comments, own_folders)
     result.findings = [finding for finding in result.findings if codes is None or finding.code in codes]
     result.findings.sort(key=lambda finding: finding.sort_key)
     return result
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    checked: Checked
+    findings: list[Finding]
+    comments: dict[Path, list[Suppression]]
+
+
+def _check_one(
+    project: Project, experiment: Experiment, make_composer: Callable[[Experiment, schema.Schema, Path], Composer]
+) -> _Outcome:
+    """Run all rules on an experiment, and read the comments of each file that they speak of."""
+    context = context_of(project, experiment, make_composer)
+    found = [finding for rule in ALL.values() for finding in rule.check(context)]
+    comments = dict(context.suppressions)
+    for path in sorted({finding.location.path for finding in found} - comments.keys()):
+        comments[path] = list(suppression.parse(path, suppression.read(path)))
+    checked = Checked(experiment, len(context.sets), 1 + len(context.environments))
+    return _Outcome(checked, _without_cascades(context, found), comments)
 
 
 def _without_silenced(

@@ -21,9 +21,9 @@ class Progress:
         self._current = ""
         self._number = 0
 
-    def experiment(self, name: str) -> None:
-        """The next experiment is being looked at."""
-        self._number += 1
+    def experiment(self, number: int, name: str) -> None:
+        """The experiment of that number, from 0, is being looked at."""
+        self._number = number + 1
         self._current = name
 
     def line(self, seconds: float) -> str:

@@ -15,8 +15,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from experiment_setup import naming
 from experiment_setup.composing import mistakes
 from experiment_setup.composing.composed import Composition, Failure
-from experiment_setup.composing.fast_path import Declined, FastPath
+from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
+from experiment_setup.composing.layers import Declined
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import Schema

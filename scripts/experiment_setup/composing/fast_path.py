@@ -10,44 +10,34 @@ from __future__ import annotations
 import copy
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiment_setup.composing import interpolation, search_path
 from experiment_setup.composing.composed import Composition, Failure
+from experiment_setup.composing.layers import (
+    Declined,
+    Layer,
+    MergeError,
+    crossed,
+    is_mapping,
+    merge,
+    part,
+    part_of_files,
+)
 from experiment_setup.composing.overlay import Base, Overlay, OverlayComposition
+from experiment_setup.composing.parts import Part, PartsComposition
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import UNSET, Schema
 
 _DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
 _KEPT = 64  # merged configs that are kept, each some twenty kilobytes
-
-
-class Declined(Exception):
-    """The fast path does not cover this; the reason is for whoever debugs it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One merge: `content` goes into `package` ("" is the root)."""
-
-    package: str
-    config_path: str  # as Hydra names it in messages, such as `exp/001`
-    stored: DictConfig | None = None  # shared: to be copied
-    data: dict[Any, Any] | None = None  # what an option's file says, without its defaults list
-    reads_others: bool = False  # an interpolation in it may stand for a part of the config while that is merged
-
-    @property
-    def content(self) -> DictConfig:
-        """The content as a config."""
-        return self.stored if self.stored is not None else OmegaConf.create(self.data or {})
 
 
 @dataclass
@@ -103,12 +93,14 @@ class FastPath:
         self._options: dict[tuple[str, str], _Option | Declined] = {}
         self._bases: dict[tuple[Layer, ...], Base | None] = {}
         self._configs: dict[tuple[Layer, ...], DictConfig] = {}
+        self._parts: dict[tuple[Layer, ...], Part | None] = {}
         self._overlays = overlays  # without them, everything is merged
         self._hydra_checked = False
         self.documents: MutableMapping[Path, Document] = {}  # files that have been read already
 
     def with_documents(self, documents: Mapping[Path, Document]) -> FastPath:
         """The same experiment with other contents of some files, for one composition."""
+        # Everything is merged: elsewhere, a text stands for what comes of it.
         result = FastPath(self._experiment, self._schema, self._root, overlays=False)
         result.documents = ChainMap({}, dict(documents), self.documents)
         if self._experiment.config_file not in documents:
@@ -144,18 +136,43 @@ class FastPath:
                 return OverlayComposition(choices, base, overlays)
         layers = (*plan.before, *(layer for option in options.values() for layer in option.layers), *plan.after)
         try:
+            if self._overlays and not plan.after:
+                base = self._base(tuple(plan.before))
+                parts = {group: self._part(group, option.layers) for group, option in options.items()}
+                known = {group: part for group, part in parts.items() if part is not None}
+                if base is not None and len(known) == len(parts):
+                    return PartsComposition(choices, base, known)
             return Composition(choices, self._config(layers))
-        except _MergeError as error:
+        except MergeError as error:
             return Composition(choices, None, Failure.parse(str(error)))
 
     def _config(self, layers: tuple[Layer, ...]) -> DictConfig:
         found = self._configs.pop(layers, None)
         if found is None:
-            found = _merge(layers)
+            found = merge(layers)
         self._configs[layers] = found  # the last one used goes last
         if len(self._configs) > _KEPT:
             del self._configs[next(iter(self._configs))]
         return found
+
+    def _part(self, group: str, layers: tuple[Layer, ...]) -> Part | None:
+        """What the layers of a group make of it; None where an interpolation may bring in other groups.
+
+        Raises MergeError or Declined.
+        """
+        if layers not in self._parts:
+            plan = self._plan
+            assert isinstance(plan, _Plan)
+            base = self._base(tuple(plan.before))
+            if crossed((*plan.before, *layers)):
+                self._parts[layers] = None
+            elif base is not None and base.leaves_free(group) and all(layer.text is not None for layer in layers):
+                self._parts[layers] = part_of_files(group, layers)
+            else:
+                self._parts[layers] = part(group, (*plan.before, *layers))
+            if len(self._parts) > _KEPT:
+                del self._parts[next(iter(self._parts))]
+        return self._parts[layers]
 
     def _base(self, layers: tuple[Layer, ...]) -> Base | None:
         """What overlays lie upon; None where only merging everything tells."""
@@ -163,9 +180,8 @@ class FastPath:
             if len(self._bases) > _KEPT:
                 self._bases.clear()
             try:
-                crossed = any(layer.reads_others for layer in layers)
-                self._bases[layers] = None if crossed else Base(_merge(layers))
-            except (_MergeError, Declined):
+                self._bases[layers] = None if crossed(layers) else Base(merge(layers))
+            except (MergeError, Declined):
                 self._bases[layers] = None
         return self._bases[layers]
 
@@ -264,7 +280,7 @@ class FastPath:
     def _hydra_settings_are_plain(self, hydra: Any) -> bool:
         if hydra is None:
             return True
-        if not isinstance(hydra, DictConfig) or not _is_mapping(hydra):
+        if not isinstance(hydra, DictConfig) or not is_mapping(hydra):
             raise Declined("hydra settings that are no mapping")
         for path, value in _leaves(hydra):
             if path[0] == "searchpath":
@@ -354,7 +370,7 @@ class FastPath:
         defaults = content.data.pop("defaults", [])
         if not isinstance(defaults, list):
             raise Declined("defaults that are no list")
-        own = Layer(group, f"{group}/{name}", data=content.data, reads_others=content.interpolated)
+        own = Layer(group, f"{group}/{name}", None, content.data, content.text, interpolated=content.interpolated)
         seen_self = False
         for item in defaults:
             if item == "_self_" and not seen_self:
@@ -398,7 +414,8 @@ def _is_supported(version_base: Any) -> bool:
 @dataclass(frozen=True)
 class _Content:
     data: dict[Any, Any]
-    interpolated: bool
+    text: str
+    interpolated: frozenset[Any]
 
 
 def _content(document: Document) -> _Content:
@@ -408,39 +425,17 @@ def _content(document: Document) -> _Content:
     data = {} if document.data is None else document.data
     if document.header is not None or not isinstance(data, dict):
         raise Declined("a package header, or no mapping")
-    interpolated = "${" in document.text
-    if interpolated and _READS_HYDRA.search(document.text):
+    if "${" not in document.text:
+        return _Content(dict(data), document.text, frozenset())
+    if _READS_HYDRA.search(document.text):
         raise Declined("reads hydra's own config")
-    return _Content(dict(data), interpolated)
+    return _Content(dict(data), document.text, frozenset(key for key, value in data.items() if _interpolates(value)))
 
 
-class _MergeError(Exception):
-    """Hydra's message for a merge that OmegaConf refuses."""
-
-
-def _merge(layers: Sequence[Layer]) -> DictConfig:
-    """The config of the layers, as `_compose_config_from_defaults_list` makes it. Raises _MergeError or Declined."""
-    config: DictConfig = OmegaConf.create()
-    for layer in layers:
-        if layer.package:
-            content = OmegaConf.create()
-            OmegaConf.update(content, layer.package, layer.content, merge=False)
-        else:
-            content = copy.deepcopy(layer.content)
-        try:
-            with flag_override(config, "no_deepcopy_set_nodes", True):  # as Hydra does: nodes are moved
-                config.merge_with(content)
-        except OmegaConfBaseException as error:
-            kind = type(error).__name__
-            raise _MergeError(f"In '{layer.config_path}': {kind} raised while composing config:\n{error}") from error
-        except Exception as error:  # Hydra lets these through, as a traceback
-            raise Declined(f"merging raised {error!r}") from error
-    OmegaConf.set_struct(config, True)
-    return config
-
-
-def _is_mapping(config: DictConfig) -> bool:
-    return not (config._is_none() or config._is_missing() or config._is_interpolation())
+def _interpolates(value: Any) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(map(_interpolates, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and "${" in value
 
 
 def _take(config: DictConfig, key: str) -> Any:

@@ -8,7 +8,7 @@ config itself is only made for whoever wants it. The node is OmegaConf's, and so
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -81,32 +81,20 @@ class Base:
 
     def with_overlays(self, overlays: Mapping[str, Overlay]) -> DictConfig:
         """The config with other values: containers on the way to one are copied, and what refers to another value."""
-        root: DictConfig = _shallow(self.config, None)
+        root: DictConfig = shallow(self.config, None)
         for group, overlay in overlays.items():
             if overlay.values:
-                node: Any = _shallow(self.config._get_node(group), root)
+                node: Any = shallow(self.config._get_node(group), root)
                 root.__dict__["_content"][group] = node
                 for key, value in overlay.values.items():
                     node.__dict__["_content"][key] = self._field(group, key).node_with(value, node)
-        for path in self._referring:
-            node = root
-            for step in path[:-1]:
-                child = node.__dict__["_content"][step]
-                if child._get_parent() is not node:
-                    child = _shallow(child, node)
-                    node.__dict__["_content"][step] = child
-                node = child
-            child = node.__dict__["_content"][path[-1]]
-            if child._get_parent() is not node:
-                child = _twin(child)
-                child._set_parent(node)
-                node.__dict__["_content"][path[-1]] = child
+        with_own_nodes(root, self.referring)
         return root
 
     @cached_property
-    def _referring(self) -> list[tuple[str | int, ...]]:
+    def referring(self) -> list[tuple[str | int, ...]]:
         """Where interpolations stand: what they resolve to depends on the config that they are a part of."""
-        return list(_paths(self.config, ()))
+        return list(paths_of_interpolations(self.config, ()))
 
     def is_text(self, path: tuple[str, ...]) -> bool:
         """Whether the value at `path` takes any scalar that it may refer to, whatever that is."""
@@ -114,6 +102,14 @@ class Base:
         for step in path:
             node = node._get_node(step, validate_access=False) if isinstance(node, DictConfig) else None
         return isinstance(node, AnyNode) or interpolation.is_text(node)
+
+    def leaves_free(self, group: str) -> bool:
+        """Whether nothing here has a say in what files make of the group."""
+        return (
+            OmegaConf.get_type(self.config) is dict
+            and group not in self.config.__dict__["_content"]
+            and not self.config._get_flag("readonly")
+        )
 
     def _is_plain(self, group: str) -> bool:
         """Whether the group is a dict of a dataclass, or an untyped one, that may be changed."""
@@ -179,7 +175,7 @@ class _List:
 
     def node_with(self, value: Any, parent: Any) -> Any:
         """The field with a value that it took."""
-        result = _shallow(self._node, parent)
+        result = shallow(self._node, parent)
         content = result.__dict__["_content"] = [self._item.node_with(item, result) for item in value]
         for index, node in enumerate(content):
             metadata = _twin(self._metadata)
@@ -208,7 +204,7 @@ def _twin(thing: Any) -> Any:
     return result
 
 
-def _shallow(node: Any, parent: Any) -> Any:
+def shallow(node: Any, parent: Any) -> Any:
     """A container of its own with the same children."""
     result = _twin(node)
     metadata = _twin(node._metadata)
@@ -219,13 +215,31 @@ def _shallow(node: Any, parent: Any) -> Any:
     return result
 
 
-def _paths(node: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+def with_own_nodes(root: DictConfig, paths: Iterable[tuple[str | int, ...]]) -> None:
+    """Give a config that shares nodes its own ones at these paths, and its own containers on the way there."""
+    for path in paths:
+        node: Any = root
+        for step in path[:-1]:
+            child = node.__dict__["_content"][step]
+            if child._get_parent() is not node:
+                child = shallow(child, node)
+                node.__dict__["_content"][step] = child
+            node = child
+        child = node.__dict__["_content"][path[-1]]
+        if child._get_parent() is not node:
+            child = _twin(child)
+            child._set_parent(node)
+            node.__dict__["_content"][path[-1]] = child
+
+
+def paths_of_interpolations(node: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where interpolations stand in a node that stands at `path`."""
     if node._is_interpolation():
         yield path
     elif isinstance(node, (DictConfig, ListConfig)) and not (node._is_none() or node._is_missing()):
         content = node.__dict__["_content"]
         for key in content if isinstance(node, DictConfig) else range(len(content)):
-            yield from _paths(content[key], (*path, key))
+            yield from paths_of_interpolations(content[key], (*path, key))
 
 
 class OverlayComposition(Composition):

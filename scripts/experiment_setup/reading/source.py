@@ -119,7 +119,7 @@ class Document:
     @cached_property
     def _tree(self) -> tuple[yaml.Node | None, SourceError | None]:
         try:
-            return yaml_loader.parse(self.text), None
+            return _parsed(self.text), None
         except SourceError as error:
             return None, error
         except Exception as refusal:  # PyYAML's constructors raise whatever a wrong tag makes them raise
@@ -208,6 +208,11 @@ class Document:
         return Location(self.path, mark.line + 1, mark.column + 1) if mark else Location(self.path)
 
 
+@lru_cache(maxsize=64)  # many experiments may share a file; its text is the key, since times are too coarse
+def _parsed(text: str) -> yaml.Node | None:
+    return yaml_loader.parse(text)
+
+
 @lru_cache(maxsize=64)  # a config takes a hundred times the memory of its text
 def _config(document: Document) -> DictConfig | ListConfig:
     data = document.data
@@ -220,15 +225,16 @@ def _config(document: Document) -> DictConfig | ListConfig:
 
 
 def _is_plain(data: Any) -> bool:
-    """Whether OmegaConf surely takes this: scalars and lists of scalars by name."""
-    if type(data) is not dict:
-        return False
-    for key, value in data.items():
-        if type(key) is not str or (
-            not _is_plain_scalar(value) and not (type(value) is list and all(map(_is_plain_scalar, value)))
-        ):
-            return False
-    return True
+    """Whether OmegaConf surely takes this: dicts by name, lists, and scalars."""
+    return type(data) is dict and _is_plain_value(data)
+
+
+def _is_plain_value(value: Any) -> bool:
+    if type(value) is dict:
+        return all(type(key) is str for key in value) and all(map(_is_plain_value, value.values()))
+    if type(value) is list:
+        return all(map(_is_plain_value, value))
+    return _is_plain_scalar(value)
 
 
 def _is_plain_scalar(value: Any) -> bool:

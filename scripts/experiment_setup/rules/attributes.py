@@ -16,8 +16,9 @@ from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import ExperimentContext, Option, rule
 from experiment_setup.rules.config_classes import config_classes, offset
 from experiment_setup.rules.entry_point import entry_source
-from experiment_setup.rules.reading import DICT_METHODS, ConfigPath
+from experiment_setup.rules.reading import DICT_METHODS
 from experiment_setup.rules.registrations import root_class
+from experiment_setup.rules.uses import ConfigPath
 
 _PRINT = "cfg.exp.name"
 

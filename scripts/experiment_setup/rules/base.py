@@ -6,6 +6,7 @@ nowhere else. Explanations, the reference page and the tests are made from them.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +21,12 @@ from experiment_setup.composing.compose import Composer, Composition
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.reading import suppression
 from experiment_setup.reading.source import Document
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.rules import reading
+from experiment_setup.rules.uses import Reading
 from experiment_setup.schema import ConfigClass, Registration, Schema
 
 # An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
@@ -126,6 +129,9 @@ class Option:
     def config_path(self) -> str:
         """As Hydra names it, such as `exp/001`."""
         return f"{self.group}/{self.name}"
+
+
+_SAYS = frozenset("print pprint debug info warning error exception critical log".split())
 
 
 @dataclass
@@ -251,7 +257,29 @@ class ExperimentContext:
         return "\n".join(suppression.read(module) for module in self.schema.modules)
 
     @cached_property
-    def reading(self) -> reading.Reading:
+    def source(self) -> SourceFile | None:
+        """The entry point's text and syntax tree, or None where it does not compile."""
+        if self.experiment.entry is None:
+            return None
+        try:
+            return read_source(self.experiment.entry)
+        except UnreadableSource:
+            return None
+
+    @cached_property
+    def acting_code(self) -> str:
+        """The code without what the entry point only prints or logs."""
+        source, text = self.source, self.code
+        for node in ast.walk(source.tree) if source else ():
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and source:
+                function = node.value.func
+                name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+                if name in _SAYS:
+                    text = text.replace(source.segment(node), "pass")
+        return text
+
+    @cached_property
+    def reading(self) -> Reading:
         """What the entry point reads of the config."""
         return reading.read(self.schema)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
-from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
+from experiment_setup.python.source import SourceFile
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.schema import UNSET, Opaque
 
@@ -17,27 +17,7 @@ _MAIN = "def main(cfg: Config) -> None:\n"
 
 def entry_source(context: ExperimentContext) -> SourceFile | None:
     """The entry point's text and syntax tree, or None where it does not compile."""
-    if context.experiment.entry is None:
-        return None
-    try:
-        return read_source(context.experiment.entry)
-    except UnreadableSource:
-        return None
-
-
-_SAYS = frozenset("print pprint debug info warning error exception critical log".split())
-
-
-def acting_code(context: ExperimentContext) -> str:
-    """The code without what the entry point only prints or logs."""
-    source, text = entry_source(context), context.code
-    for node in ast.walk(source.tree) if source else ():
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and source:
-            function = node.value.func
-            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            if name in _SAYS:
-                text = text.replace(source.segment(node), "pass")
-    return text
+    return context.source
 
 
 def main_function(context: ExperimentContext) -> ast.FunctionDef | ast.AsyncFunctionDef | None:

@@ -16,7 +16,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.rules.base import ExperimentContext, rule
-from experiment_setup.rules.entry_point import acting_code, entry_source
+from experiment_setup.rules.entry_point import entry_source
 from experiment_setup.rules.example import CONFIG, TRAIN
 
 _SET = "defaults:\n  - default@_here_\n\n"
@@ -63,7 +63,7 @@ def resolved(config: DictConfig, key: str) -> str | None:
 
 def _keeps_sets_apart(context: ExperimentContext) -> bool:
     """Whether the code itself makes a folder of its own for each parameter set, as far as can be told."""
-    code = acting_code(context)
+    code = context.acting_code
     if _APART.search(code):
         return True
     source = entry_source(context)
@@ -203,7 +203,7 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
     exp=001 does. Hydra's own folder, its overrides, or the job's number tell such runs apart.
     """
     default = context.some_config
-    if default is None or _APART.search(acting_code(context)):
+    if default is None or _APART.search(context.acting_code):
         return
     for key, written in output_fields(default):
         if f"${{{SETS}." in str(written) and _code_writes(context, key) and not _code_sets(context, key):
@@ -335,7 +335,7 @@ def folder_of_two_experiments(context: ExperimentContext) -> Iterator[Finding]:
     default = context.some_config
     if default is None:
         return
-    code = acting_code(context)
+    code = context.acting_code
     if _OWN_FOLDER.search(code) or _APART.search(code):
         return
     for key, value in output_fields(default):

@@ -8,19 +8,20 @@ recorded: nothing is guessed.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
 from experiment_setup.location import Location
 from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.rules import syntax
+from experiment_setup.rules.uses import CallSite, ConfigPath, Kind, Reading, Use
 from experiment_setup.schema import Schema
 
-ConfigPath = tuple[str, ...]  # from the root of the config, such as ("exp", "seed")
-Kind = Literal["read", "write", "call", "default"]
+T = TypeVar("T")
 
 DICT_METHODS = frozenset(name for name in dir(DictConfig) if not name.startswith("_"))  # `cfg.exp.items` is one of them
 
@@ -34,59 +35,6 @@ _SHOWN_BY_METHOD = frozenset(
     " log_hyperparams log_params save_hyperparameters".split()
 )
 _CONVERTED = frozenset(["to_container"])  # shown if what it returns is only shown
-
-_LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
-
-
-@dataclass(frozen=True)
-class Use:
-    """One use of the config. `default`: `.get("key", …)` or `getattr(…)`, which go on without the key.
-
-    `shown`: given away as a whole only to be printed or saved. `guarded`: the code is ready for the key to be missing.
-    `conditional`: not every run comes here. `locations` has a place for each step of the path that this use writes out.
-    """
-
-    path: ConfigPath
-    kind: Kind
-    locations: tuple[Location, ...]
-    shown: bool = False
-    guarded: bool = False
-    conditional: bool = False
-
-    def location(self, step: int) -> Location | None:
-        """Where the step of the path (an index into `path`) is written; None if that is at another use."""
-        offset = step - (len(self.path) - len(self.locations))
-        return self.locations[offset] if offset >= 0 and self.locations else None
-
-
-@dataclass(frozen=True)
-class CallSite:
-    """A call that is given a part of the config: the function as written, and the paths by position or keyword.
-
-    `inside` are the paths that stand in dicts and lists written out in the arguments, with their places.
-    """
-
-    function: str
-    node: ast.Call
-    arguments: Mapping[int | str, ConfigPath]
-    inside: tuple[tuple[ConfigPath, Location], ...] = ()
-
-
-@dataclass
-class Reading:
-    """All uses that could be followed."""
-
-    uses: list[Use] = field(default_factory=list)
-    calls: list[CallSite] = field(default_factory=list)
-    checked_keys: set[str] = field(default_factory=set)  # asked for with hasattr or `in`
-    open: bool = False  # the code takes away the config's protection against unknown keys
-    followed: bool = False  # a main function with a parameter was found
-
-    def reads(self, path: ConfigPath) -> bool:
-        """Whether the code uses `path`, something in it, or hands out something around it."""
-        return any(
-            use.path[: len(path)] == path or (not use.shown and path[: len(use.path)] == use.path) for use in self.uses
-        )
 
 
 def read(schema: Schema) -> Reading:
@@ -118,7 +66,8 @@ class _Follower:
             n.name: n for n in source.tree.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
         }
         self._classes = {n.name: n for n in source.tree.body if isinstance(n, ast.ClassDef)}
-        self._seen: set[tuple[int, bool, frozenset[tuple[str, ConfigPath]]]] = set()
+        self._seen: set[tuple[int, bool, frozenset[tuple[int | str, ConfigPath]]]] = set()
+        self._known: dict[tuple[str, int], Any] = {}  # what has been looked up in the tree, by question and node
         self._guarded = False
         self._conditional = False
 
@@ -150,11 +99,15 @@ class _Follower:
         parameters = {a.arg for a in syntax.parameters(node)}
         names = {name: path for name, path in names.items() if name in bound or name not in parameters}
         self_name = node.args.args[0].arg if owner and node.args.args and not syntax.is_static(node) else None
-        inner = {
-            n.name: n
-            for n in ast.walk(node)
-            if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and n is not node
-        }
+        inner = self._once(
+            "functions",
+            node,
+            lambda: {
+                n.name: n
+                for n in ast.walk(node)
+                if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)) and n is not node
+            },
+        )
         functions = {**(outer.functions if outer else {}), **inner}
         scope = _Scope(names, functions, owner, self_name or (outer.self_name if outer else None))
         if outer and not owner:
@@ -162,12 +115,22 @@ class _Follower:
         self._bind(node, scope)
         self._block(node.body, scope)
 
+    def _once(self, question: str, node: ast.AST, answer: Callable[[], T]) -> T:
+        """The answer to a question about the tree alone: a function is read anew for every way to call it."""
+        key = (question, id(node))
+        if key not in self._known:
+            self._known[key] = answer()
+        found: T = self._known[key]
+        return found
+
     def _block(self, body: Sequence[ast.stmt], scope: _Scope) -> None:
         """Read statements; after an `if` that may leave the block, not every run comes to the rest."""
         before = self._conditional
         for statement in body:
             self._statement(statement, scope)
-            if isinstance(statement, (ast.If, ast.Try)) and any(isinstance(n, _LEAVES) for n in ast.walk(statement)):
+            if isinstance(statement, (ast.If, ast.Try)) and self._once(
+                "leaves", statement, partial(syntax.leaves, statement)
+            ):
                 self._conditional = True
         self._conditional = before
 
@@ -183,10 +146,7 @@ class _Follower:
 
     def _bind(self, node: syntax.Function, scope: _Scope) -> None:
         """Find the aliases of a function body; a name with two meanings has none."""
-        assigned: dict[str, list[ast.expr | None]] = {}
-        for inner in syntax.own_nodes(node.body):
-            for name, value in syntax.targets(inner):
-                assigned.setdefault(name, []).append(value)
+        assigned = self._once("assigned", node, partial(syntax.assigned, node))
         for name in [name for name in assigned if name in scope.names]:
             if any(value is None or self._path(value, scope) != scope.names[name] for value in assigned[name]):
                 del scope.names[name]
@@ -198,6 +158,10 @@ class _Follower:
 
     def _class(self, node: ast.ClassDef, arguments: Mapping[int | str, ConfigPath]) -> None:
         """Read a class that is made with parts of the config: what __init__ keeps in self is known in every method."""
+        key = (id(node), self._conditional, frozenset(arguments.items()))
+        if key in self._seen:
+            return
+        self._seen.add(key)
         methods = {n.name: n for n in node.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
         start = methods.get("__init__")
         kept: dict[str, ConfigPath] = {}
@@ -208,13 +172,7 @@ class _Follower:
         bound = self._parameters_for(start, arguments, 1)
         scope = _Scope(dict(bound), {}, node, start.args.args[0].arg)
         self._bind(start, scope)
-        stored: dict[str, list[ast.expr]] = {}
-        for method in methods.values():
-            own = method.args.args[0].arg if method.args.args else ""
-            for inner in ast.walk(method):
-                for target, value in syntax.attribute_targets(inner):
-                    if isinstance(target.value, ast.Name) and target.value.id == own:
-                        stored.setdefault(target.attr, []).append(value)
+        stored = self._once("stored", node, partial(syntax.stored_in_self, methods.values()))
         for name, values in stored.items():
             alias = self._path(values[0], scope) if len(values) == 1 else None
             if alias is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
+_LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _CAUGHT = frozenset("AttributeError ConfigAttributeError ConfigKeyError KeyError Exception BaseException".split())
 
 
@@ -106,3 +107,29 @@ def catches(handler: ast.ExceptHandler) -> bool:
 def suppresses(node: ast.expr) -> bool:
     """Whether it is a call of `contextlib.suppress`."""
     return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "suppress"
+
+
+def leaves(node: ast.AST) -> bool:
+    """Whether something in the statement may leave the block it stands in."""
+    return any(isinstance(inner, _LEAVES) for inner in ast.walk(node))
+
+
+def assigned(node: Function) -> dict[str, list[ast.expr | None]]:
+    """The names that the body of a function assigns, each with its values."""
+    found: dict[str, list[ast.expr | None]] = {}
+    for inner in own_nodes(node.body):
+        for name, value in targets(inner):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def stored_in_self(methods: Iterable[Function]) -> dict[str, list[ast.expr]]:
+    """The attributes of `self` that methods assign, each with its values."""
+    found: dict[str, list[ast.expr]] = {}
+    for method in methods:
+        own = method.args.args[0].arg if method.args.args else ""
+        for inner in ast.walk(method):
+            for target, value in attribute_targets(inner):
+                if isinstance(target.value, ast.Name) and target.value.id == own:
+                    found.setdefault(target.attr, []).append(value)
+    return found

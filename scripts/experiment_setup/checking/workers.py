@@ -1,0 +1,109 @@
+"""The same work for many things, on all cores where that pays.
+
+It begins in this process alone; what takes longer than a moment is shared with forks of it, which thus have all that is
+known by then. Each takes the next number from one pipe and keeps its results in a file of its own, so nobody waits for
+anybody. What a fork does not deliver, this process does itself: results and errors are those of doing it in turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import signal
+import struct
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, TypeVar
+
+T = TypeVar("T")
+
+ALONE = 0.5  # seconds; a fork costs some milliseconds, and what it learns is lost
+_NUMBER = struct.Struct("=I")
+_MOST = 10_000  # numbers that surely fit into a pipe (64 KiB on Linux)
+
+
+def results(things: Sequence[T], work: Callable[[int, T], Any]) -> list[Any]:
+    """`[work(0, things[0]), work(1, things[1]), …]`; what `work` returns can be pickled."""
+    done: dict[int, Any] = {}
+    start = time.monotonic()
+    for number, thing in enumerate(things):
+        if time.monotonic() - start > ALONE and _cores() > 1 and 1 < len(things) - number < _MOST:
+            done |= _shared(things, range(number, len(things)), work)
+            break
+        done[number] = work(number, thing)
+    return [done[number] if number in done else work(number, thing) for number, thing in enumerate(things)]
+
+
+def _cores() -> int:
+    """How many processes can work at once; 1 where forking is not safe (macOS) or not known (Windows)."""
+    if sys.platform != "linux":
+        return 1
+    return len(os.sched_getaffinity(0))
+
+
+def _shared(things: Sequence[T], numbers: range, work: Callable[[int, T], Any]) -> dict[int, Any]:
+    waiting, put = os.pipe()
+    with os.fdopen(waiting, "rb", buffering=0) as queue:
+        with os.fdopen(put, "wb", buffering=0) as filled:
+            filled.write(b"".join(map(_NUMBER.pack, numbers)))
+
+        def own() -> Iterator[tuple[int, Any]]:
+            while record := queue.read(_NUMBER.size):
+                (number,) = _NUMBER.unpack(record)
+                yield number, work(number, things[number])
+
+        with contextlib.ExitStack() as stack:
+            files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(min(_cores(), len(numbers)) - 1)]
+            helpers: list[int] = []
+            stack.callback(_end, helpers)
+            gc.freeze()  # what is there now stays shared with the forks: no collection writes to it
+            stack.callback(gc.unfreeze)
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # a helper is to be known to be ended
+            for file in files:
+                helpers.append(_fork(own, file))
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            done = dict(own())
+            for helper, file in zip(list(helpers), files, strict=True):
+                os.waitpid(helper, 0)
+                helpers.remove(helper)
+                done |= _read(file)
+            return done
+
+
+def _fork(own: Callable[[], Iterator[tuple[int, Any]]], file: IO[bytes]) -> int:
+    """A process that works on and writes to the file; its number. A signal ends it without a word."""
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 on threads: that of the progress holds no lock that is needed
+        helper = os.fork()
+    if helper == 0:
+        with contextlib.suppress(BaseException):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+            for pair in own():
+                pickle.dump(pair, file)
+                file.flush()
+                if os.getppid() != parent:
+                    break
+        os._exit(0)
+    return helper
+
+
+def _read(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
+    file.seek(0)
+    with contextlib.suppress(EOFError, pickle.UnpicklingError):
+        while True:
+            yield pickle.load(file)
+
+
+def _end(helpers: Sequence[int]) -> None:
+    """End the forks that are still at work."""
+    for helper in helpers:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(helper, signal.SIGKILL)
+            os.waitpid(helper, 0)
