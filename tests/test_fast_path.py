@@ -84,6 +84,47 @@ def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
     assert taken[PartsComposition] > EXAMPLES / 20
 
 
+_UNTYPED = {
+    "train.py": "import hydra\n\n\n@hydra.main(version_base=None, config_path='.', config_name='config')\n"
+    "def main(cfg):\n    pass\n\n\nif __name__ == '__main__':\n    main()\n",
+    "config.yaml": "defaults:\n  - _self_\n  - env: local\n  - exp: base\n",
+    "env/local.yaml": "model:\n  lr: 1\n  depth: 2\n",
+}
+_SCHEMA = (
+    "import dataclasses\nfrom hydra.core.config_store import ConfigStore\n\n\n@dataclasses.dataclass\nclass Config:\n"
+    "    exp: dict = dataclasses.field(default_factory=dict)\n\n\n"
+    "ConfigStore.instance().store(name='config_schema', node=Config)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"exp/base.yaml": "seed: 1\n", "exp/001.yaml": "defaults:\n  - base\n\nmodel:\n  lr: 2\n"},
+        {"exp/base.yaml": "model: ${env.model}\n", "exp/001.yaml": "defaults:\n  - base\n\nmodel:\n  lr: 2\n"},
+        {"exp/base.yaml": "model:\n  lr: 2\n", "exp/001.yaml": "defaults:\n  - base\n\nmodel: ${env.model}\n"},
+        {"exp/base.yaml": "a: [x, '${env.model}']\n", "exp/001.yaml": "defaults:\n  - base\n\na: ['${.b}']\nb: 1\n"},
+        {
+            "train.py": f"{_SCHEMA}{_UNTYPED['train.py']}",
+            "config.yaml": "defaults:\n  - config_schema\n  - _self_\n  - env: local\n  - exp: base\n",
+            "exp/base.yaml": "seed: 1\n",
+            "exp/001.yaml": "seed: 2\n",
+        },
+    ],
+    ids=["plain", "onto an interpolation", "an interpolation onto values", "in lists", "no field for a group"],
+)
+def test_groups_merged_by_themselves_are_what_hydra_merges(tmp_path: Path, files: dict[str, str]) -> None:
+    folder = conftest.write(tmp_path / "001-x", _UNTYPED | files)
+    found = experiment_at(folder)
+    assert found is not None
+    ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "001"})
+    ran = conftest.run_entry(folder / "train.py", "--cfg", "job", "exp=001")
+    assert (ours.failure is None) == (ran.code == 0), ran.err
+    assert not ours.asked_hydra
+    if ours.config is not None:
+        assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
+
+
 def test_what_an_interpolation_gives_depends_on_the_values_it_names(experiment: Path) -> None:
     train = experiment / "train.py"
     field = '    notes: str | None = None\n    steps: int = "${.notes}"\n'
