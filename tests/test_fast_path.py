@@ -168,3 +168,39 @@ def _container(config: DictConfig, resolve: bool) -> object:
 @pytest.mark.parametrize("text", ["seed: 7\n", f"{_HEAD}seed: [1]\n", f"{_HEAD}sed: 7\n", f"{_HEAD}fold: [[1]]\n"])
 def test_everything_else_is(experiment: Path, text: str) -> None:
     assert not isinstance(_compose(experiment, text), OverlayComposition)
+
+
+_ASK_HYDRA = """\
+import sys
+from pathlib import Path
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.version import VersionBase
+sys.path.insert(0, sys.argv[1])
+from experiment_setup import schema
+from experiment_setup.composing.compose import Composer
+from experiment_setup.project import experiment_at
+
+def globals_of_hydra():
+    return VersionBase.instance().getbase(), GlobalHydra.instance().hydra, list(ConfigStore.instance().repo)
+
+before = globals_of_hydra()
+for name in sys.argv[2:]:
+    found = experiment_at(Path(name))
+    composer = Composer(found, schema.read(found.entry, found.folder), found.folder, always_hydra=True)
+    for _ in range(2):
+        assert composer.compose({"exp": "001"}).failure is None
+assert globals_of_hydra() == before, globals_of_hydra()
+"""
+
+
+def test_asking_hydra_leaves_it_as_it_was(tmp_path: Path) -> None:
+    """In a process that never set a version_base, Hydra's is an object that its own setter refuses."""
+    folders = []
+    for number, version in enumerate(("version_base=None, ", 'version_base="1.3", ', "")):
+        text = conftest.PLAIN_EXPERIMENT["train.py"].replace("version_base=None, ", version)
+        files = {**conftest.PLAIN_EXPERIMENT, "train.py": text, "exp/001.yaml": _HEAD}
+        folders.append(str(conftest.write(tmp_path / f"{number}", files)))
+    command = [sys.executable, "-W", "ignore", "-c", _ASK_HYDRA, str(conftest.SCRIPTS), *folders]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
