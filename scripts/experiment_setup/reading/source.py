@@ -30,7 +30,7 @@ _HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package
 _HEADER_CHARACTERS = 512  # FileConfigSource.load_config reads no further for the header
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: Python itself writes to exceptions
 class SourceError(Exception):
     """A file that cannot be read as YAML, with the place and the parser's words."""
 
