@@ -6,17 +6,17 @@ Nothing here imports hydra or omegaconf, so that `--help` and the message for a 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import __version__
+from experiment_setup import __version__, installed
 from experiment_setup.errors import CommandError, EnvironmentLacks
 
 EXIT_CODES = """\
@@ -60,6 +60,8 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
         os.environ["PYTHONUTF8"] = "1"
         os.execv(sys.executable, [sys.executable, *sys.argv])
     as_json = "--json" in sys.argv[1:] or "--format=json" in sys.argv[1:]
+    # A command is short, and keeps most of what it makes: the default looks through all of that over and over.
+    gc.set_threshold(50_000)
     try:
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # a C locale must not break Japanese names
@@ -96,14 +98,11 @@ def _run_checked(main: Callable[[Sequence[str]], int]) -> int:
 
 def _require_hydra() -> None:
     """Exit code 3, with the command to type, unless a supported hydra-core is installed."""
-    lacking = None
-    try:
-        version = metadata.version("hydra-core")
-        metadata.version("omegaconf")
-        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_HYDRA:
-            lacking = f"hydra-core {version} is too old; 1.3.4 or newer is supported"
-    except metadata.PackageNotFoundError:
+    version, lacking = installed.hydra_version(), None
+    if version is None or not installed.has("omegaconf"):
         lacking = f"hydra-core is not installed for {sys.executable}"
+    elif tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_HYDRA:
+        lacking = f"hydra-core {version} is too old; 1.3.4 or newer is supported"
     if lacking:
         install = f'{shlex.quote(sys.executable)} -m pip install "hydra-core>=1.3.4"'
         raise EnvironmentLacks(lacking, f"type: {_uv_run()}   (or first: {install})")

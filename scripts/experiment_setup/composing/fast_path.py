@@ -18,6 +18,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from experiment_setup import installed
 from experiment_setup.composing import interpolation, search_path
 from experiment_setup.composing.composed import Composition, Failure
 from experiment_setup.composing.layers import (
@@ -404,11 +405,7 @@ def _is_supported(version_base: Any) -> bool:
     """
     if version_base in (None, UNSET, "1.3"):
         return True
-    if version_base not in ("1.1", "1.2"):
-        return False
-    from importlib import metadata  # takes as long to import as a hundred parameter sets to compose
-
-    return metadata.version("hydra-core").startswith("1.3")
+    return version_base in ("1.1", "1.2") and (installed.hydra_version() or "").startswith("1.3.")
 
 
 @dataclass(frozen=True)

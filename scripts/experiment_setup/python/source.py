@@ -9,14 +9,18 @@ import re
 import textwrap
 import tokenize
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar, cast
 
 from experiment_setup.location import Location
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
 _MAX_BYTES = 4_000_000  # an entry point or a config module is far smaller; generated tables are not
 _MAX_SHOWN = 80  # characters of source that a message quotes
+
+Node = TypeVar("Node", bound=ast.AST)
 
 
 class UnreadableSource(Exception):
@@ -36,6 +40,17 @@ class SourceFile:
     path: Path
     lines: tuple[str, ...]
     tree: ast.Module
+
+    @functools.cached_property
+    def _nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in ast.walk(self.tree):
+            found.setdefault(type(node), []).append(node)
+        return found
+
+    def nodes(self, kind: type[Node]) -> Sequence[Node]:
+        """Every node of a kind, outer ones first. The tree is walked once, as that takes longer than most rules."""
+        return cast("list[Node]", self._nodes.get(kind, []))
 
     def location(self, node: ast.AST) -> Location:
         """Where `node` starts; line and column count characters from 1."""

@@ -319,8 +319,8 @@ def wandb_online(context: ExperimentContext) -> Iterator[Finding]:
     source = entry_source(context)
     if source is None or "online" not in "\n".join(source.lines):
         return
-    for node in ast.walk(source.tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Attribute, ast.Name)):
+    for node in source.nodes(ast.Call):
+        if not isinstance(node.func, (ast.Attribute, ast.Name)):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None

@@ -270,8 +270,8 @@ class ExperimentContext:
     def acting_code(self) -> str:
         """The code without what the entry point only prints or logs."""
         source, text = self.source, self.code
-        for node in ast.walk(source.tree) if source else ():
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and source:
+        for node in source.nodes(ast.Expr) if source else ():
+            if isinstance(node.value, ast.Call) and source:
                 function = node.value.func
                 name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
                 if name in _SAYS:

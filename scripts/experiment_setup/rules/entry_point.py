@@ -188,12 +188,10 @@ def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
     main, source, function = context.schema.main, entry_source(context), main_function(context)
     if main is None or source is None or function is None or not _returns_value(function):
         return
-    inside = set(ast.walk(function))
-    plain = {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(source.tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == main.function):
-            continue
-        if id(node) not in plain and node not in inside:
+    calls = [n for n in source.nodes(ast.Call) if isinstance(n.func, ast.Name) and n.func.id == main.function]
+    no_use = {id(node.value) for node in source.nodes(ast.Expr)} | set(map(id, ast.walk(function) if calls else ()))
+    for node in calls:
+        if id(node) not in no_use:
             yield lost_return_value.finding(
                 source.location(node),
                 f"{main.function}() is None here: @hydra.main throws the returned value away",
@@ -244,13 +242,13 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
         return
     loggers = {"logging"} | {
         target.id
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is_get_logger(node.value)
+        for node in source.nodes(ast.Assign)
+        if isinstance(node.value, ast.Call) and _is_get_logger(node.value)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(source.tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LOGS):
+    for node in source.nodes(ast.Call):
+        if not (isinstance(node.func, ast.Attribute) and node.func.attr in _LOGS):
             continue
         owner = node.func.value
         if (isinstance(owner, ast.Name) and owner.id in loggers) or (

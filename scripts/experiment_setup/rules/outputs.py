@@ -69,12 +69,11 @@ def _keeps_sets_apart(context: ExperimentContext) -> bool:
     source = entry_source(context)
     if source is None or code.count("exp.name") > "\n".join(source.lines).count("exp.name"):
         return True
-    for node in ast.walk(source.tree):
-        makes = isinstance(node, ast.Call) and _called(node) in _MAKES_PATHS
-        makes = makes or isinstance(node, (ast.Assign, ast.AnnAssign, ast.BinOp))
-        if makes and any(_is_name(inner) for inner in ast.walk(node)):
-            return True
-    return False
+    if not any(map(_is_name, source.nodes(ast.Attribute))):
+        return False
+    makers: list[ast.AST] = [call for call in source.nodes(ast.Call) if _called(call) in _MAKES_PATHS]
+    makers += [*source.nodes(ast.Assign), *source.nodes(ast.AnnAssign), *source.nodes(ast.BinOp)]
+    return any(_is_name(inner) for maker in makers for inner in ast.walk(maker))
 
 
 def _called(node: ast.Call) -> str:

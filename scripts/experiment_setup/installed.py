@@ -1,0 +1,22 @@
+"""What is installed beside us, without importing it: importing hydra or importlib.metadata takes long."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def has(module: str) -> bool:
+    """Whether a package of that name can be imported."""
+    return find_spec(module) is not None
+
+
+def hydra_version() -> str | None:
+    """The release of hydra-core, such as "1.3.8", as hydra/__init__.py says it; None if it is not installed."""
+    spec = find_spec("hydra")
+    if spec is None or spec.origin is None:  # the second: any folder called hydra
+        return None
+    text = Path(spec.origin).read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "(\d+\.\d+[^"]*)"', text, re.MULTILINE)
+    return found[1] if found else None
