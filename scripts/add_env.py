@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -47,6 +48,11 @@ def main(argv: Sequence[str]) -> int:
             f"expected EXPERIMENT NAME, got {got}", "for example: add_env.py 001 local output_dir=output"
         )
     project = Project.locate(arguments.root)
+    if len(names) == 1 and project.matching(names[0]):
+        raise CommandError(
+            f"expected EXPERIMENT NAME, got the experiment {names[0]} alone",
+            f"name the environment: {shlex.join(['add_env.py', names[0], 'local', *assignments])}",
+        )
     experiment = project.experiment(names[0] if len(names) == 2 else None)
     if experiment.entry is None:
         raise CommandError(

@@ -47,6 +47,7 @@ def test_an_environment_that_is_there_is_never_overwritten(project: Path, elsewh
         (("001", "a b", "base_model=x"), "a-b"),
         (("001", "gpu", "base_model=a,b"), "base_model=[a,b]"),
         (("base_model=x",), "add_env.py 001 local"),
+        (("001", "base_model=x"), "add_env.py 001 local base_model=x"),
     ],
 )
 def test_mistakes_are_refused_with_what_to_type(project: Path, elsewhere: Path, words, expected: str) -> None:

@@ -129,6 +129,16 @@ class Project:
         """
         if name is None:
             return self._only_experiment()
+        matches = self.matching(name)
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            named = ", ".join(self.relative(e.folder) for e in matches)
+            raise CommandError(f"{name!r} can mean {len(matches)} experiments: {named}", "give the path of one")
+        raise self._unknown(name)
+
+    def matching(self, name: str) -> list[Experiment]:
+        """The experiments that `name` can mean: a number, a folder name or a path."""
         matches = self.at_path(name)
         if not matches:
             matches = [e for e in self.experiments if name in (e.name, self.relative(e.folder))]
@@ -139,12 +149,7 @@ class Project:
             if wanted and not wanted.slug:
                 known = ((e, naming.parse(e.name)) for e in self.experiments)
                 matches = [e for e, n in known if n and (n.prefix, n.number) == (wanted.prefix, wanted.number)]
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            named = ", ".join(self.relative(e.folder) for e in matches)
-            raise CommandError(f"{name!r} can mean {len(matches)} experiments: {named}", "give the path of one")
-        raise self._unknown(name)
+        return matches
 
     def _unknown(self, name: str) -> CommandError:
         if not self.experiments:
