@@ -16,6 +16,15 @@ from omegaconf import OmegaConf
 
 HERE = "defaults:\n  - default@_here_\n"
 
+GUIDE = ROOT / "references" / "guide.ja.md"
+# rules.md is made from the rules, whose own tests run its examples; the Japanese texts repeat the code of the English.
+ENGLISH = [
+    ROOT / "SKILL.md",
+    ROOT / "README.md",
+    *(p for p in sorted((ROOT / "references").glob("*.md")) if p.name not in ("rules.md", GUIDE.name)),
+]
+JAPANESE = [ROOT / "README.ja.md", GUIDE]
+
 
 # -- reading Markdown --------------------------------------------------------------------------------------------------
 
@@ -101,8 +110,8 @@ def table(name: str, title: str) -> list[list[str]]:
 
 def commands(section: Section) -> list[str]:
     """The command lines in backticks; `NAME`, `…` and the like make it a pattern, no command."""
-    starts = r"(uv run |python3? |scripts/)\S+\s+\S"
-    return [s for s in section.spans if re.match(starts, s) and not re.search(r"…|\b[A-Z]{4,}\b|/path/", s)]
+    starts = r"([A-Z_]+=\S+ )?(uv run |python3? |scripts/)\S+\s+\S|(uv run \S*)?scripts/validate\.py"
+    return [s for s in section.spans if re.match(starts, s) and not re.search(r"…|(?<!\S)[A-Z]{4,}(?!\S)", s)]
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
