@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 import re
 import shlex
+import sys
 import typing
 from functools import cache
 from pathlib import Path
@@ -60,7 +61,7 @@ OTHERS = {
 }
 
 OVERRIDE = r"[+~]{0,2}(exp|env|hydra)([./]\w+)*=|~(exp|env)\b"
-COMMAND = r"(uv run|uv add|python3?|wandb|((\S*/)?[\w-]+\.py)) |(CI_\w+=\S+ )?\.ci/run$|uv run$|scripts/\w+\.py"
+COMMAND = r"([A-Z_]+=\S+ )?(uv (run|add) |uv run$|(python3?|wandb|(\S*/)?[\w-]+\.py) |\.ci/run$)|scripts/\w+\.py"
 PATH = r"[~\w.-]*(/[\w.-]*)+|[\w.-]+\.(ya?ml|toml|py|md|json|ipynb|db)"
 DOTTED = r"(cfg\.)?(?P<key>(exp|env|hydra|run|sweep|job)(\.\w+)+)(: .+)?"
 LINE = r"(- )?(override |optional )?/?(?P<key>[\w./@]+):( .+)?|- [\w/@\"]+"
@@ -261,24 +262,19 @@ def test_rules_exist(elsewhere: Path) -> None:
 # -- Python ------------------------------------------------------------------------------------------------------------
 
 
+SOURCES = (builtins, typing, dataclasses, hydra, hydra.errors, omegaconf, omegaconf.errors, omegaconf.DictConfig)
+INVENTED = {"_group_", "_hear_", "make_default", "external", "Nested"}  # examples, and a setting of Ruff
+
+
 def known_names(configs: list[dict[str, Any]]) -> set[str]:
     blocks = [block.text for doc in DOCS for section in sections(doc) for block in section.blocks]
     assets = [p.read_text(encoding="utf-8") for p in (ROOT / "assets").rglob("*") if p.suffix in (".py", ".yaml")]
     names = set(re.findall(r"\w+", "\n".join(blocks + assets)))
-    for place in (
-        builtins,
-        typing,
-        dataclasses,
-        hydra,
-        hydra.errors,
-        omegaconf,
-        omegaconf.errors,
-        omegaconf.DictConfig,
-    ):
-        names |= set(dir(place))
+    names |= {*sys.stdlib_module_names, *(path.stem for path in (SCRIPTS / "experiment_setup").glob("*.py"))}
+    names |= {name for source in SOURCES for name in dir(source)} | VARIABLES | INVENTED
     for function in (hydra.main, hydra.compose, OmegaConf.to_container, dataclasses.dataclass):
         names |= set(inspect.signature(function).parameters)
-    return names | set().union(*map(keys, configs)) | VARIABLES | {"_group_", "_hear_", "make_default", "external"}
+    return names.union(*map(keys, configs))
 
 
 def test_names_exist(configs: list[dict[str, Any]]) -> None:
