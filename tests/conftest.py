@@ -73,10 +73,16 @@ def hydra(entry: Path, *overrides: str, cwd: Path | None = None, resolve: bool =
     return OmegaConf.to_container(OmegaConf.create(ran.out))
 
 
-def run_entry(entry: Path, *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
-    """Run an entry point with the interpreter of the tests."""
+def run_entry(
+    entry: Path,
+    *arguments: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    python: Path | str = sys.executable,
+) -> Ran:
+    """Run an entry point, with the interpreter of the tests unless told otherwise."""
     process = subprocess.run(
-        [sys.executable, str(entry), *arguments],
+        [str(python), str(entry), *arguments],
         cwd=cwd or entry.parent,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
         capture_output=True,

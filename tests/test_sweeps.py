@@ -1,75 +1,41 @@
-"""Sweeps of the template, for real: Hydra's own launcher, joblib, submitit, Ray and Optuna, and sweep_status.py.
-
-The launchers are packages of their own. Where one is missing its tests are skipped; to run them all:
-`pip install hydra-joblib-launcher hydra-submitit-launcher hydra-optuna-sweeper "sqlalchemy<2"` in one environment and
-`pip install hydra-ray-launcher` in another (joblib wants cloudpickle 3, the Ray launcher an older one).
-"""
+"""Sweeps of the template by Hydra's own launcher, and sweep_status.py. The other launchers: test_launchers.py."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import os
 import shutil
-import sqlite3
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import ROOT, Ran, hydra, run, run_entry, tree, write
+from conftest import hydra, run, tree, write
 from omegaconf import OmegaConf
-
-ENV = {"WANDB_PROJECT": "", "OMP_NUM_THREADS": "1"}
-QUICK = "exp.debug=true"
-SET = "defaults:\n  - default@_here_\n\nname: {}\nlearning_rate: {}\n"
-
-
-def needs(module: str) -> Any:
-    package = module.replace("_", "-")
-    return pytest.mark.skipif(
-        importlib.util.find_spec("hydra_plugins") is None
-        or importlib.util.find_spec(f"hydra_plugins.{module}") is None,
-        reason=f"{package} is not installed",
-    )
+from sweeping import (
+    ENV,
+    QUICK,
+    begin_training_with,
+    latest,
+    make_experiment,
+    project_of,
+    rerun,
+    results,
+    states,
+    status,
+    sweep,
+    undo,
+)
 
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Path:
-    """The template under another name, with three parameter sets and the launcher settings."""
-    folder = tmp_path / "my project" / "experiments" / "001-baseline"
-    for name in ("config.yaml", "train.py"):
-        text = (ROOT / "assets" / "000-template" / name).read_text(encoding="utf-8")
-        write(folder, {name: text.replace("000-template", folder.name)})
-    write(folder, {f"exp/00{n}.yaml": SET.format(f"00{n}-steps", n / 100) for n in (1, 2, 3)})
-    shutil.copytree(ROOT / "assets" / "launchers" / "hydra", folder / "hydra")
-    return folder / "train.py"
-
-
-def project_of(entry: Path) -> Path:
-    return entry.parents[2]
-
-
-def sweep(entry: Path, cwd: Path, *words: str, env: dict[str, str] | None = None) -> Ran:
-    return run_entry(entry, "-m", QUICK, *words, cwd=cwd, env={**ENV, **(env or {})})
-
-
-def latest(entry: Path) -> Path:
-    return max((project_of(entry) / "output/001-baseline/multirun").iterdir())
-
-
-def results(folder: Path) -> dict[str, Any]:
-    """The result.json of each job, by its folder."""
-    return {p.parent.name: json.loads(p.read_text()) for p in sorted(folder.glob("*/result.json"))}
+    return make_experiment(tmp_path / "my project")
 
 
 def break_for_seed(entry: Path, seed: int) -> None:
-    first = "    rows, labels = load_data()\n"
-    text = entry.read_text()
-    assert first in text
-    planted = f'    if cfg.exp.seed == {seed}:\n        raise ValueError("diverged")\n'
-    entry.write_text(text.replace(first, planted + first, 1))
+    begin_training_with(entry, f'if cfg.exp.seed == {seed}:\n    raise ValueError("diverged")')
 
 
 # -- Hydra's own launcher ---------------------------------------------------------------------------------------------
@@ -131,26 +97,6 @@ def test_the_launcher_settings_are_no_finding_and_go_with_a_copy(entry: Path, el
 # -- what became of it ------------------------------------------------------------------------------------------------
 
 
-def status(entry: Path, cwd: Path, *words: str | Path) -> Ran:
-    folder = words[0] if words and isinstance(words[0], Path) else latest(entry)
-    rest = [word for word in words if not isinstance(word, Path)]
-    return run("sweep_status.py", "--root", project_of(entry), folder, *rest, "--json", cwd=cwd)
-
-
-def states(ran: Ran) -> list[str]:
-    return [job["state"] for job in ran.json["jobs"]]
-
-
-def rerun(entry: Path, commands: list[str]) -> list[int]:
-    """Type each command as a user does, in the project's folder, with the Python of the tests."""
-    codes = []
-    for command in commands:
-        ours = f'"{sys.executable}" {command[command.index("experiments/") :]}'
-        done = subprocess.run(["bash", "-c", ours], cwd=project_of(entry), env={**os.environ, **ENV})
-        codes.append(done.returncode)
-    return codes
-
-
 def test_a_failed_job_stops_no_other_and_only_it_runs_again(entry: Path, elsewhere: Path) -> None:
     break_for_seed(entry, 2)
     ran = sweep(entry, elsewhere, "exp=001,002", "exp.seed=1,2", "exp.fold=[0]", "hydra.sweep.dir=output/seeds")
@@ -181,9 +127,9 @@ def test_a_failed_job_stops_no_other_and_only_it_runs_again(entry: Path, elsewhe
 
 def test_what_a_kill_left_runs_again_once_it_is_said_to_be_over(entry: Path, elsewhere: Path) -> None:
     """Job 1 of 4 kills the whole process: it says "running" for ever, and the rest never began."""
-    first = "    rows, labels = load_data()\n"
-    kill = "    if cfg.exp.seed == 2 and cfg.exp.name == '001-steps':\n        os._exit(9)\n"
-    entry.write_text(entry.read_text().replace(first, kill + first, 1))
+    planted = begin_training_with(
+        entry, "import os\nif cfg.exp.seed == 2 and cfg.exp.name == '001-steps':\n    os._exit(9)"
+    )
     assert sweep(entry, elsewhere, "exp=001,002", "exp.seed=1,2").code == 9
     swept = latest(entry)
     before = status(entry, elsewhere)
@@ -192,7 +138,7 @@ def test_what_a_kill_left_runs_again_once_it_is_said_to_be_over(entry: Path, els
     assert "exp=002 exp.seed=1,2" in command
     after = status(entry, elsewhere, "--ended")
     assert states(after) == ["done", "failed", "missing", "missing"]
-    entry.write_text(entry.read_text().replace(kill, ""))
+    undo(entry, planted)
     assert rerun(entry, after.json["rerun"]) == [0] * len(after.json["rerun"])
     again = results(swept / f"{swept.name}-again")
     assert len(again) == 3
@@ -228,6 +174,113 @@ def test_awkward_values_survive_the_way_back(entry: Path, elsewhere: Path) -> No
     assert states(status(entry, elsewhere, swept)) == ["done"] * 4
 
 
+def test_ctrl_c_ends_the_sweep_and_the_rest_runs_later(entry: Path, elsewhere: Path) -> None:
+    mark = elsewhere / "begun"
+    wait = f"import time\nif cfg.exp.seed == 2:\n    open({str(mark)!r}, 'w').close()\n    time.sleep(120)"
+    planted = begin_training_with(entry, wait)
+    words = ["exp=001", "exp.seed=1,2,3", QUICK]
+    with subprocess.Popen(
+        [sys.executable, str(entry), "-m", *words],
+        cwd=elsewhere,
+        env={**os.environ, **ENV},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # xdist's workers ignore it
+    ) as swept:
+        while not mark.exists():
+            assert swept.poll() is None
+            time.sleep(0.05)
+        swept.send_signal(signal.SIGINT)
+    found = status(entry, elsewhere)
+    assert states(found) == ["done", "failed", "missing"]
+    assert found.json["jobs"][1]["error"].startswith("KeyboardInterrupt")
+    undo(entry, planted)
+    folder = latest(entry)
+    assert rerun(entry, found.json["rerun"]) == [0]
+    assert states(status(entry, elsewhere, folder)) == ["done"] * 3
+
+
+def test_a_set_that_was_changed_since_is_said_and_runs_again_where_its_folder_is_removed(
+    entry: Path, elsewhere: Path
+) -> None:
+    assert sweep(entry, elsewhere, "exp=001,002", "exp.seed=1,2").code == 0
+    swept = latest(entry)
+    assert status(entry, elsewhere).json["summary"]["changed"] == 0
+    file = entry.parent / "exp" / "002.yaml"
+    file.write_text(file.read_text().replace("learning_rate: 0.02", "learning_rate: 0.5\nseed: 9"))
+    text = entry.read_text()
+    entry.write_text(text.replace("    seed: int = 42\n", "    seed: int = 42\n    dropout: float = 0.5\n"))
+    found = status(entry, elsewhere)
+    assert found.code == 0
+    # The seed is the job's own, and dropout had no say.
+    assert [job["changed"] for job in found.json["jobs"]] == [{}, {}, *[{"exp.learning_rate": [0.02, 0.5]}] * 2]
+    said = run("sweep_status.py", "--root", project_of(entry), swept, cwd=elsewhere).err
+    assert "exp.learning_rate=0.02, now it is 0.5" in said
+    assert said.rstrip().endswith("remove their folders: 2_002 3_002")
+    for job in ("2_002", "3_002"):
+        shutil.rmtree(swept / job)
+    again = status(entry, elsewhere)
+    assert states(again) == ["done", "done", "missing", "missing"]
+    assert rerun(entry, again.json["rerun"]) == [0]
+    last = status(entry, elsewhere, swept)
+    assert (states(last), last.json["summary"]["changed"]) == (["done"] * 4, 0)
+
+
+def test_a_sweep_that_came_from_another_machine_is_understood(entry: Path, elsewhere: Path, tmp_path: Path) -> None:
+    """As rsync from a cluster leaves it: the project lies elsewhere there, and its folder is not to be touched."""
+    break_for_seed(entry, 2)
+    assert sweep(entry, elsewhere, "exp=001", "exp.seed=1,2", "hydra.sweep.dir=output/seeds").code == 1
+    there, here = project_of(entry), tmp_path / "on my laptop"
+    shutil.copytree(there, here)
+    there.rename(tmp_path / "gone")
+    mine = here / entry.relative_to(there)
+    found = status(mine, elsewhere, here / "output" / "seeds")
+    assert states(found) == ["done", "failed"]
+    mine.write_text(mine.read_text().replace("cfg.exp.seed == 2", "False"))
+    assert rerun(mine, found.json["rerun"]) == [0]
+    assert states(status(mine, elsewhere, here / "output" / "seeds")) == ["done"] * 2
+
+
+def test_many_jobs_in_few_commands(entry: Path, elsewhere: Path) -> None:
+    begin_training_with(entry, "if cfg.exp.seed % 7 == 0:\n    raise ValueError('seven')\nreturn {'accuracy': 1.0}")
+    assert sweep(entry, elsewhere, "exp=001,002", "exp.seed=range(1,31)").code == 1
+    found = status(entry, elsewhere)
+    assert [job["number"] for job in found.json["jobs"] if job["state"] == "failed"] == [6, 13, 20, 27, 36, 43, 50, 57]
+    (command,) = found.json["rerun"]
+    assert "exp=001,002 exp.seed=7,14,21,28" in command
+
+
+def test_the_same_values_twice_are_two_jobs(entry: Path, elsewhere: Path) -> None:
+    assert sweep(entry, elsewhere, "exp=001", "exp.seed=1,1").code == 0
+    assert states(status(entry, elsewhere)) == ["done"] * 2
+
+
+def test_another_primary_config_runs_again_with_it(entry: Path, elsewhere: Path) -> None:
+    config = (entry.parent / "config.yaml").read_text()
+    write(entry.parent, {"other.yaml": config.replace("  - exp: default", '  - exp: "003"')})
+    planted = begin_training_with(entry, "raise ValueError('diverged')")
+    assert sweep(entry, elsewhere, "exp.seed=1,2", "--config-name", "other").code == 1
+    (command,) = status(entry, elsewhere).json["rerun"]
+    undo(entry, planted)
+    swept = latest(entry)
+    assert rerun(entry, [command]) == [0]
+    again = results(swept / f"{swept.name}-again")
+    assert [record["choices"]["exp"] for record in again.values()] == ["003", "003"]
+
+
+def test_results_without_multirun_yaml_are_listed(entry: Path, elsewhere: Path) -> None:
+    """What a search leaves, whose jobs nobody knows beforehand."""
+    assert sweep(entry, elsewhere, "exp=001", "exp.seed=1,2").code == 0
+    (latest(entry) / "multirun.yaml").unlink()
+    found = status(entry, elsewhere)
+    assert (found.code, states(found), found.json["rerun"]) == (0, ["done", "done"], [])
+    assert "exp.seed=2" in found.json["jobs"][1]["overrides"]
+    (latest(entry) / "1_001" / "result.json").write_text('{"status": "do')
+    found = status(entry, elsewhere)
+    assert (found.code, states(found)) == (1, ["done", "running"])
+    assert "the command that began it" in run("sweep_status.py", latest(entry), cwd=project_of(entry)).err
+
+
 def test_what_is_no_sweep_is_said(entry: Path, elsewhere: Path) -> None:
     ran = status(entry, elsewhere, elsewhere)
     assert ran.code == 2
@@ -240,75 +293,3 @@ def test_what_is_no_sweep_is_said(entry: Path, elsewhere: Path) -> None:
     gone = run("sweep_status.py", latest(entry), "--root", project_of(entry) / "other", cwd=elsewhere)
     assert gone.code == 2
     assert "train.py, which is not in" in gone.err
-
-
-# -- launchers --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "launcher",
-    [
-        pytest.param("processes", marks=needs("hydra_joblib_launcher")),
-        pytest.param("submitit_here", marks=needs("hydra_submitit_launcher")),
-        pytest.param("ray_here", marks=needs("hydra_ray_launcher")),
-    ],
-)
-def test_a_launcher_runs_each_job_and_reports_what_failed(entry: Path, elsewhere: Path, launcher: str) -> None:
-    break_for_seed(entry, 13)
-    ran = sweep(entry, elsewhere, f"hydra/launcher={launcher}", "exp=001,002", "exp.seed=1,13")
-    assert ran.code == 1
-    assert "diverged" in ran.err
-    found = status(entry, elsewhere)
-    assert states(found) == ["done", "failed", "done", "failed"]
-    saved = OmegaConf.load(latest(entry) / "2_002" / "config.yaml")
-    assert saved == hydra(entry, QUICK, "exp=002", "exp.seed=1", resolve=True)
-    (command,) = found.json["rerun"]
-    assert f"hydra/launcher={launcher}" in command
-
-
-@needs("hydra_submitit_launcher")
-def test_slurm_gets_what_the_settings_say(entry: Path, elsewhere: Path, tmp_path: Path) -> None:
-    """No SLURM here: programs in its place keep the script that submitit hands to sbatch."""
-    kept = tmp_path / "script.sh"
-    programs = {"sbatch": f'#!/bin/sh\nfor last; do :; done\ncp "$last" "{kept}"\nexit 1\n', "srun": "#!/bin/sh\n"}
-    for path in programs:
-        write(tmp_path / "bin", {path: programs[path]})
-        (tmp_path / "bin" / path).chmod(0o755)
-    env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-    words = ["hydra.launcher.partition=gpu", "hydra.launcher.array_parallelism=3"]
-    assert sweep(entry, elsewhere, "hydra/launcher=slurm", "exp=001,002", *words, env=env).code == 1
-    lines = kept.read_text().splitlines()
-    settings = dict(line.removeprefix("#SBATCH --").partition("=")[::2] for line in lines if line.startswith("#SBATCH"))
-    asked = OmegaConf.load(entry.parent / "hydra/launcher/slurm.yaml")
-    assert settings["partition"] == "gpu"
-    assert settings["array"] == "0-1%2"  # never more at a time than there are jobs
-    assert settings["time"] == str(asked.timeout_min)
-    assert settings["gpus-per-node"] == str(asked.gpus_per_node)
-    assert settings["cpus-per-task"] == str(asked.cpus_per_task)
-    assert settings["mem"] == f"{asked.mem_gb}GB"
-
-
-@needs("hydra_optuna_sweeper")
-def test_a_search_goes_on_after_a_restart_and_over_a_failed_trial(entry: Path, elsewhere: Path) -> None:
-    def trials() -> list[str]:
-        with sqlite3.connect(project_of(entry) / "optuna.db") as database:
-            return [state for (state,) in database.execute("select state from trials order by number")]
-
-    words = ["hydra/sweeper=search", "hydra.sweeper.n_trials=2"]
-    first = "    rows, labels = load_data()\n"
-    score = "    return {'accuracy': cfg.exp.learning_rate}\n"
-    entry.write_text(entry.read_text().replace(first, score + first, 1))
-    assert sweep(entry, elsewhere, *words).code == 0
-    assert trials() == ["COMPLETE"] * 2
-    count = "    if len(list(ROOT.rglob('multirun/*/*/result.json'))) == 3:\n        raise ValueError('diverged')\n"
-    entry.write_text(entry.read_text().replace(score, count + score, 1))
-    ran = sweep(entry, elsewhere, *words)
-    assert ran.code == 0, ran.err
-    assert trials() == ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE"]
-    best = OmegaConf.load(latest(entry) / "optimization_results.yaml")
-    scores = [json.loads(p.read_text()).get("mean") for p in project_of(entry).rglob("multirun/*/*/result.json")]
-    assert len({mean["accuracy"] for mean in scores if mean}) == 3
-    assert best.best_value == max(mean["accuracy"] for mean in scores if mean)
-    said = status(entry, elsewhere)
-    assert said.code == 2
-    assert "the command that began it" in said.json["error"]["help"]
