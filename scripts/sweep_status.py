@@ -47,21 +47,23 @@ def main(argv: Sequence[str]) -> int:
                 "folder": job.folder or None,
                 "error": job.record.get("error"),
                 "mean": job.record.get("mean"),
+                "changed": {key: list(values) for key, values in job.changed.items()},
             }
             for job in found.jobs
         ]
-        summary = {"jobs": len(jobs), **counts, "other_results": found.others}
+        changed = sum(bool(job.changed) for job in found.jobs)
+        summary = {"jobs": len(jobs), **counts, "changed": changed, "other_results": found.others}
         path = project.relative(found.folder)
         cli.print_json({"version": 1, "path": path, "jobs": jobs, "summary": summary, "rerun": again})
     else:
         for job in found.jobs:
             mean = " ".join(f"{key}={value:.4g}" for key, value in (job.record.get("mean") or {}).items())
-            said = mean or job.record.get("error") or ""
+            said = mean or str(job.record.get("error") or "").rstrip(": ")
             print(f"#{job.number} {job.state.value:8} {' '.join(job.overrides)}   {said}".rstrip())
         told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         print(f"{len(found.jobs)} job{'s' if len(found.jobs) != 1 else ''}: {told}")
-        if found.others:
-            cli.note(f"note: {found.others} more results here belong to no job of this sweep")
+        for line in sweep.remarks(found):
+            cli.note(f"note: {line}")
         if again:
             print("\nnext, where nothing of it runs any more:")
             print("\n".join(f"  {command}" for command in again))

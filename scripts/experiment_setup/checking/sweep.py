@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -24,9 +26,10 @@ from yaml import YAMLError
 
 from experiment_setup import naming, schema
 from experiment_setup.commands import python, quoted
+from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 from experiment_setup.errors import CommandError
-from experiment_setup.project import Experiment, Project
+from experiment_setup.project import SETS, Experiment, Project
 
 MULTIRUN = "multirun.yaml"
 RESULT = "result.json"
@@ -50,6 +53,15 @@ class Job:
     state: State = State.MISSING
     folder: str = ""  # from the sweep's folder
     record: dict[str, Any] = field(default_factory=dict)  # its result.json
+    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # key -> what it ran with, what it would be now
+
+
+@dataclass
+class Origin:
+    """Where a sweep came from."""
+
+    config: DictConfig  # multirun.yaml
+    experiment: Experiment
 
 
 @dataclass
@@ -57,10 +69,9 @@ class Sweep:
     """A sweep's folder, what it was asked to run and what came of it."""
 
     folder: Path
-    config: DictConfig  # multirun.yaml
-    experiment: Experiment
+    origin: Origin | None  # None: no multirun.yaml; a search, whose jobs nobody knows beforehand
     jobs: list[Job]
-    others: int  # results in the folder that belong to none of the jobs
+    others: int = 0  # results in the folder that belong to none of the jobs
 
     def count(self, state: State) -> int:
         """How many jobs are in this state."""
@@ -68,15 +79,13 @@ class Sweep:
 
 
 def read(project: Project, folder: Path) -> Sweep:
-    """Read the sweep in `folder`. Raises CommandError where there is none, or its experiment is gone."""
+    """Read the sweep or search in `folder`. Raises CommandError where there is none, or its experiment is gone."""
     file = folder / MULTIRUN
     if not file.is_file():
-        if (folder / "optimization_results.yaml").exists() or list(folder.glob(f"*/{RESULT}")):
-            raise CommandError(
-                f"{folder} has no {MULTIRUN}, so which jobs it should have is not known",
-                "a search by Optuna goes on with the command that began it, where hydra.sweeper.storage is set",
-            )
-        raise CommandError(f"no sweep in {folder}: it has no {MULTIRUN}", f"name the folder that holds {MULTIRUN}")
+        jobs = [_job(path, number) for number, path in enumerate(sorted(folder.glob(f"*/{RESULT}"), key=_by_number))]
+        if not jobs:
+            raise CommandError(f"no sweep in {folder}: it has no {MULTIRUN}", f"name the folder that holds {MULTIRUN}")
+        return Sweep(folder, None, jobs)
     try:
         config = OmegaConf.load(file)
         asked = list(config.hydra.overrides.task)
@@ -91,15 +100,25 @@ def read(project: Project, folder: Path) -> Sweep:
         reason = str(error).splitlines()[0]
         raise CommandError(f"{file}: its jobs can't be told any more: {reason}", "see what validate.py says") from None
     jobs = [Job(number, words) for number, words in enumerate(expected)]
-    return Sweep(folder, config, experiment, jobs, _collect(folder, jobs))
+    sweep = Sweep(folder, Origin(config, experiment), jobs, _collect(folder, jobs))
+    _note_changes(project, experiment, jobs)
+    return sweep
 
 
 def _experiment(project: Project, config: Any) -> Experiment:
-    """The experiment that the sweep ran: the one with its config folder and the name of its entry point."""
+    """The experiment that the sweep ran: the one with its config folder and the name of its entry point.
+
+    Where there is none, the sweep was copied here from another machine: the one at the same place in the project.
+    """
     sources = [Path(source.path) for source in config.hydra.runtime.config_sources if source.provider == "main"]
-    for experiment in project.experiments:
-        same_entry = experiment.entry is not None and experiment.entry.stem == config.hydra.job.name
-        if same_entry and experiment.config_dir.resolve() in [path.resolve() for path in sources]:
+    here = [path.resolve() for path in sources]
+    candidates = [e for e in project.experiments if e.entry is not None and e.entry.stem == config.hydra.job.name]
+    for experiment in candidates:
+        if experiment.config_dir.resolve() in here:
+            return experiment
+    for experiment in candidates:
+        place = Path(project.relative(experiment.config_dir)).parts
+        if any(path.parts[-len(place) :] == place for path in sources):
             return experiment
     where = ", ".join(str(path / f"{config.hydra.job.name}.py") for path in sources) or "nowhere"
     raise CommandError(f"the sweep ran {where}, which is not in {project.root}", "name its project with --root")
@@ -120,20 +139,93 @@ def _jobs(project: Project, experiment: Experiment, words: Sequence[str]) -> lis
 
 def _collect(folder: Path, jobs: Sequence[Job]) -> int:
     """Give each job its result, the best where it ran more than once; the number of results that are no job's."""
-    by_overrides = {frozenset(job.overrides): job for job in jobs}
+    found: dict[frozenset[str], list[Job]] = {}
+    for number, path in enumerate(sorted(folder.rglob(RESULT), key=_by_number)):
+        result = _job(path, number)
+        result.folder = path.parent.relative_to(folder).as_posix()
+        found.setdefault(frozenset(result.overrides), []).append(result)
     order = list(State)
-    others = 0
-    for path in sorted(folder.rglob(RESULT)):
-        with contextlib.suppress(OSError, ValueError):  # half written, at this very moment
-            record = json.loads(path.read_text(encoding="utf-8"))
-            state = State(record["status"])
-            job = by_overrides.get(frozenset(record["overrides"]))
-            if job is None:
-                others += 1
-            elif order.index(state) < order.index(job.state):
-                job.state, job.record = state, record
-                job.folder = path.parent.relative_to(folder).as_posix()
-    return others
+    for same in found.values():
+        same.sort(key=lambda job: order.index(job.state), reverse=True)
+    for job in jobs:  # two with the same overrides have a result each
+        if same := found.get(frozenset(job.overrides), []):
+            best = same.pop()
+            job.state, job.folder, job.record = best.state, best.folder, best.record
+    asked = {frozenset(job.overrides) for job in jobs}
+    return sum(len(same) for overrides, same in found.items() if overrides not in asked)
+
+
+def _job(path: Path, number: int) -> Job:
+    """What a result.json says; nothing but "running" where it is half written, at this very moment or by a kill."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return Job(number, tuple(record["overrides"]), State(record["status"]), path.parent.name, record)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Job(number, (), State.RUNNING, path.parent.name)
+
+
+def _by_number(path: Path) -> tuple[int, str]:
+    """Job 10 comes after job 9."""
+    digits = re.match(r"\d+", path.parent.name)
+    return int(digits[0]) if digits else 0, str(path)
+
+
+# -- what changed since -----------------------------------------------------------------------------------------------
+
+
+def _note_changes(project: Project, experiment: Experiment, jobs: Sequence[Job]) -> None:
+    """Say of each job that is done which values of its parameter set are others now.
+
+    Only values count that the job's own overrides leave alone and that both have: a field that was added since had no
+    say in the result. What an interpolation gives depends on the machine and the time.
+    """
+    assert experiment.entry is not None
+    composer = Composer(experiment, schema.read(experiment.entry, project.root), project.root)
+    known: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
+    for job in jobs:
+        choices, ran = job.record.get("choices"), job.record.get(SETS)
+        if job.state is not State.DONE or not isinstance(choices, dict) or not isinstance(ran, dict):
+            continue
+        key = tuple(choices.items())
+        if key not in known:
+            config = composer.compose({group: None if name is None else str(name) for group, name in key}).config
+            known[key] = dict(_leaves(OmegaConf.to_container(config, enum_to_str=True))) if config is not None else {}
+        overridden = [word.lstrip("+~").partition("=")[0] for word in job.overrides]
+        values = [word for word in overridden if "." in word]  # the others choose a group's option
+        for name, value in _leaves({SETS: ran}):
+            now = known[key].get(name, value)
+            own = any(name == word or name.startswith(f"{word}.") for word in values)
+            if not own and now != value and not (isinstance(now, str) and "${" in now):
+                job.changed[name] = (value, now)
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a config by dotted key, as JSON has them."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield key, None
+    else:
+        yield key, json.loads(json.dumps(value, default=str))
+
+
+# -- what is said of it -----------------------------------------------------------------------------------------------
+
+
+def remarks(sweep: Sweep) -> Iterator[str]:
+    """What the states alone do not say."""
+    if sweep.origin is None:
+        yield f"no {MULTIRUN} here: a search by Optuna, which goes on with the command that began it, or single runs"
+    if sweep.others:
+        yield f"{sweep.others} more results here belong to no job of this sweep"
+    if sweep.count(State.RUNNING):
+        yield "running is also what a kill leaves; --ended counts it as failed"
+    if changed := [job for job in sweep.jobs if job.changed]:
+        key, (ran, now) = next(iter(changed[0].changed.items()))
+        folders = " ".join(job.folder for job in changed[:9]) + (" …" if len(changed) > 9 else "")
+        yield f"the files were changed since: job {changed[0].number} had {key}={ran}, now it is {now}"
+        yield f"that is so for {len(changed)} done; to run them again, remove their folders: {folders}"
 
 
 # -- running again ----------------------------------------------------------------------------------------------------
@@ -141,20 +233,24 @@ def _collect(folder: Path, jobs: Sequence[Job]) -> int:
 
 def rerun(project: Project, sweep: Sweep, states: Sequence[State]) -> list[str]:
     """The commands that run the jobs in one of `states` once more: as few as possible, with the sweep's launcher."""
-    assert sweep.experiment.entry is not None
-    same_root = Path(sweep.config.hydra.runtime.cwd).resolve() == project.root.resolve()
-    target = (
-        sweep.folder / f"{sweep.folder.name}-again"
-    )  # inside, so that `read` finds it; multirun.yaml stays as it is
+    if sweep.origin is None:
+        return []
+    config, experiment = sweep.origin.config, sweep.origin.experiment
+    assert experiment.entry is not None
+    # Inside, so that `read` finds it; multirun.yaml stays as it is.
+    target = sweep.folder / f"{sweep.folder.name}-again"
+    same_root = Path(config.hydra.runtime.cwd).resolve() == project.root.resolve()
+    where = naming.override("hydra.sweep.dir", project.relative(target) if same_root else str(target))
     kept = [
         word
-        for word in sweep.config.hydra.overrides.hydra
+        for word in config.hydra.overrides.hydra
         if not word.startswith(("hydra.mode=", "hydra.sweep.dir=", "hydra.sweeper.params"))
     ]
-    where = naming.override("hydra.sweep.dir", project.relative(target) if same_root else str(target))
-    start = f"{python(project.root)} {quoted(project.relative(sweep.experiment.entry))} -m"
+    primary = config.hydra.job.get("config_name")
+    other = ["--config-name", primary] if primary and Path(primary).stem != experiment.config_name else []
+    start = [python(project.root), *map(quoted, [project.relative(experiment.entry), "-m", *other])]
     jobs = [job.overrides for job in sweep.jobs if job.state in states]
-    return [" ".join([start, *map(quoted, [*words, *kept, where])]) for words in products(jobs)]
+    return [" ".join([*start, *map(quoted, [*words, *kept, where])]) for words in products(jobs)]
 
 
 def products(jobs: Sequence[tuple[str, ...]]) -> list[list[str]]:
