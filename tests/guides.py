@@ -111,7 +111,8 @@ def table(name: str, title: str) -> list[list[str]]:
 def commands(section: Section) -> list[str]:
     """The command lines in backticks; `NAME`, `…` and the like make it a pattern, no command."""
     starts = r"([A-Z_]+=\S+ )?(uv run |python3? |scripts/)\S+\s+\S|(uv run \S*)?scripts/validate\.py"
-    return [s for s in section.spans if re.match(starts, s) and not re.search(r"…|(?<!\S)[A-Z]{4,}(?!\S)", s)]
+    spans = [re.sub("^(?=train.py )", "python experiments/001-baseline/", span) for span in section.spans]
+    return [s for s in spans if re.match(starts, s) and not re.search(r"…|(?<!\S)[A-Z]{4,}(?!\S)", s)]
 
 
 # -- running -----------------------------------------------------------------------------------------------------------

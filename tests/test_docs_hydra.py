@@ -81,6 +81,7 @@ PROVOKED: dict[str, tuple[Edit, Sequence[str]]] = {
     ),
     "Config group override must be a string or a list. Got int": (nothing, ["exp=100"]),
     "Ambiguous value for argument 'exp=001,002'": (nothing, ["exp=001,002"]),
+    "Key 'batch_size' is not in struct": (also(plain, put(exp_001="seed: 1\n")), ["exp=001", "exp.batch_size=8"]),
     "no viable alternative at input '[0,'": (nothing, ["exp.fold=[0,", "1]"]),
     "mismatched input '=' expecting <EOF>": (nothing, ["exp.notes=a=b"]),
     "mismatched input '(' expecting <EOF>": (nothing, ["exp=001(b)"]),
@@ -107,7 +108,15 @@ PROVOKED: dict[str, tuple[Edit, Sequence[str]]] = {
     "AnyNode is not a ListConfig": (put(exp_001=HERE + "fold: 0\n"), ["exp=001"]),
     "Unsupported type in defaults : int": (put(exp_002="defaults:\n  - 001\n"), ["exp=002"]),
     "Unsupported item value in defaults : int": (change("config.yaml", ("exp: default", "exp: 001")), []),
-    "defaults must be a list (got str)": (put(exp_001="defaults: default@_here_\n"), ["exp=001"]),
+    "defaults must be a list": (put(exp_001="defaults: default@_here_\n"), ["exp=001"]),
+    "Could not load 'exp/default '.": (put(exp_001="defaults:\n  - default @_here_\n"), ["exp=001"]),
+    "Could not load 'exp/exp/default'.": (put(exp_001="defaults:\n  - exp/default@_here_\n"), ["exp=001"]),
+    "Could not find 'exp/exp/default'": (put(exp_001="defaults:\n  - exp: default\n"), ["exp=001"]),
+    "Key 'exp' not in 'ExpConfig'": (put(exp_001=HERE + "exp:\n  seed: 1\n"), ["exp=001"]),
+    "Key 'env' not in 'ExpConfig'": (
+        also(plain, put(exp_001=f"# @package _global_\n{HERE}seed: 1\n")),
+        ["exp=001"],
+    ),
     "Too many keys in default item": (
         change("config.yaml", ("  - env: default\n", "  - env: default\n    optional: true\n")),
         [],
@@ -165,6 +174,10 @@ PROVOKED: dict[str, tuple[Edit, Sequence[str]]] = {
         change("train.py", ("@dataclass\nclass ExpConfig", "class ExpConfig")),
         [],
     ),
+    "Input class 'ExpConfig' is not a structured config": (
+        also(plain, change("train.py", ("@dataclass\nclass ExpConfig", "class ExpConfig"))),
+        [],
+    ),
     "Incompatible value 'None' for field of type 'str'": (change("train.py", (NOTES, "notes: str = None")), []),
     "Cannot set value of read-only config node": (
         change("train.py", ("@dataclass\nclass ExpConfig", "@dataclass(frozen=True)\nclass ExpConfig")),
@@ -187,11 +200,15 @@ PROVOKED: dict[str, tuple[Edit, Sequence[str]]] = {
         change("train.py", ("    os.chdir(ROOT)", "    import argparse; argparse.ArgumentParser().parse_args()")),
         ["exp=001"],
     ),
+    "No module named 'hydra'": (
+        script("import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-I', '-S', 'train.py']))"),
+        [],
+    ),
     "No module named 'torch'": (change("train.py", ("import hydra\n", "import hydra, torch\n")), ["--cfg", "job"]),
     "Primary config module is empty": (script("import runpy; runpy.run_path('train.py')['main']()"), []),
 }
-# What this machine cannot provoke: another shell (a table of running.md has it), a package that is there.
-ELSEWHERE = {"no matches found: exp.fold=[0,1]"} | (
+# What cannot be provoked here: another shell (a table of running.md has it), Python 3.14, a package that is there.
+ELSEWHERE = {"no matches found: exp.fold=[0,1]", "badly formed help string"} | (
     {"No module named 'torch'"} if importlib.util.find_spec("torch") else set()
 )
 
@@ -242,6 +259,8 @@ def test_each_silent_fault_is_one(tmp_path: Path) -> None:
     symptoms = [row[0] for row in table("troubleshooting.md", "No error, but")]
     for start in faults:
         assert start.startswith("…") or any(symptom.startswith(start) for symptom in symptoms), start
+    others = ("results of another experiment", "env/ is not in")  # validate.py's own tests, and the next test
+    assert [symptom for symptom in symptoms if not symptom.startswith((*faults, *others))] == []
     jobs = []
     for number, (start, (edit, _)) in enumerate(faults.items()):
         experiment = make_project(tmp_path / str(number)) / "experiments" / "001-baseline"

@@ -52,6 +52,7 @@ VARIABLES = set("HYDRA_FULL_ERROR WANDB_MODE WANDB_PROJECT CUDA_VISIBLE_DEVICES 
 # Code with spaces that no form fits.
 OTHERS = {
     "# @package _group_",
+    "# @package _global_",
     "# @package …",
     "# noqa-file: ES5",
     "# noqa: ES501",
