@@ -331,3 +331,19 @@ def test_the_notebook_runs_in_a_real_kernel(tmp_path: Path, elsewhere: Path) -> 
     assert "exp.learning_rate" in said[-1]
     assert "exp.dropout" in said[-1]
     assert tree(tmp_path / "experiments") == before
+
+
+@needs_kernel
+def test_the_kernel_may_start_anywhere(tmp_path: Path, elsewhere: Path) -> None:
+    """In the project's folder it runs as it stands; elsewhere (Colab) with the path that its text asks for."""
+    root = tmp_path / "my project"
+    root.mkdir()
+    new(root, elsewhere, "baseline", "--notebook")
+    path = root / "notebooks" / "001-baseline.ipynb"
+    composed = hydra(root / "experiments/001-baseline/train.py", "exp=001")
+    for kernel_in, folder in ((root, "notebooks"), (elsewhere, str(root / "notebooks"))):
+        path.write_text(path.read_text().replace('append(\\"notebooks\\")', f'append(\\"{folder}\\")'))
+        assert f'append("{folder}")' in sources(path, "code")[0]
+        said = execute(path, kernel_in=kernel_in, more=["from load_experiment import PROJECT; print(PROJECT)"])
+        assert OmegaConf.to_container(OmegaConf.create(said[0])) == composed
+        assert said[-1].strip() == str(root)
