@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,11 +132,18 @@ def make_project(root: Path, full: bool = True) -> Path:
     return root
 
 
-def shell(command: str, project: Path, *, interpreter: str = "bash") -> subprocess.CompletedProcess[str]:
-    """Run `command` as it stands in the guides: uv and python are the interpreter of the tests."""
-    shims = project.parent / "shims"
+def shell(
+    command: str,
+    project: Path,
+    *,
+    interpreter: str = "bash",
+    executable: Path | str = sys.executable,
+    more: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run `command` as it stands in the guides: uv and python are `executable`, the interpreter of the tests."""
+    shims = project.parent / f"shims-{zlib.crc32(str(executable).encode()):08x}"
     if not shims.exists():
-        python = f'#!/bin/sh\n[ "$1 $2 $3" = "-m pip install" ] && exit 0\nexec "{sys.executable}" "$@"\n'
+        python = f'#!/bin/sh\n[ "$1 $2 $3" = "-m pip install" ] && exit 0\nexec "{executable}" "$@"\n'
         uv = '#!/bin/sh\nshift\n[ "$1" = --with ] && shift 2\n[ "$1" = python ] && shift\nexec python "$@"\n'
         write(shims, {"python": python, "python3": python, "uv": uv})
         for path in shims.iterdir():
@@ -144,10 +153,11 @@ def shell(command: str, project: Path, *, interpreter: str = "bash") -> subproce
     command = re.sub(r"^scripts/", f"python {SCRIPTS}/", command, flags=re.MULTILINE)
     env = {
         **os.environ,
-        "PATH": f"{shims}:{os.environ['PATH']}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "WANDB_MODE": "disabled",
+        **(more or {}),
     }
+    env["PATH"] = f"{shims}:{env['PATH']}"
     arguments = [interpreter, *(["-f"] if interpreter == "zsh" else ["-e", "-o", "pipefail"]), "-c", command]
     return subprocess.run(
         arguments, cwd=project, env=env, capture_output=True, text=True, encoding="utf-8", stdin=subprocess.DEVNULL

@@ -38,6 +38,7 @@ REFUSED = {"~exp.seed", "exp=100", "exp.notes=a=b", "exp.notes=学習率", "exp.
 FOREIGN = {
     'Could not detect "srun"',
     "No API key configured",
+    "No module named 'load_experiment'",
     "No trials are completed yet.",
     "ValueError: badly formed help string",
     "To append to your config use +exp.sed=1",
@@ -48,7 +49,10 @@ THEIRS = set(
     "100-words.yaml 0/ 1/ .hydra/ outputs/ .submitit/ wandb/ hydra/ data/ model/ src/ demo/ multirun.yaml result.json "
     "exp/base.yaml config.py .claude/skills/experiment-setup ~/.claude/skills/experiment-setup".split()
 )
-VARIABLES = set("HYDRA_FULL_ERROR WANDB_MODE WANDB_PROJECT CUDA_VISIBLE_DEVICES CI_PYTHON CI_HYDRA".split())
+VARIABLES = set(
+    "HYDRA_FULL_ERROR WANDB_MODE WANDB_PROJECT CUDA_VISIBLE_DEVICES RAY_ENABLE_UV_RUN_RUNTIME_ENV CI_PYTHON "
+    "CI_HYDRA".split()
+)
 # Code with spaces that no form fits.
 OTHERS = {
     "# @package _group_",

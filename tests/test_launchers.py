@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Ran, hydra, tree, write
+from conftest import ROOT, Ran, hydra, tree, write
 from environments import LAUNCHERS, RAY, python_with
-from guides import table
+from guides import make_project, sections, shell, table
 from omegaconf import OmegaConf
 from sweeping import (
     ENV,
@@ -101,14 +101,18 @@ def test_a_bad_set_stops_every_launcher_before_job_0(python: Path, entry: Path, 
     assert not list(project_of(entry).rglob("result.json"))
 
 
-def test_slurm_gets_what_the_settings_say(python: Path, entry: Path, elsewhere: Path, tmp_path: Path) -> None:
+def slurm(tmp_path: Path, kept: Path) -> dict[str, str]:
     """No SLURM here: programs in its place keep the script that submitit hands to sbatch."""
-    kept = tmp_path / "script.sh"
     programs = {"sbatch": f'#!/bin/sh\nfor last; do :; done\ncp "$last" "{kept}"\nexit 1\n', "srun": "#!/bin/sh\n"}
     for path in programs:
         write(tmp_path / "bin", {path: programs[path]})
         (tmp_path / "bin" / path).chmod(0o755)
-    env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    return {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+
+def test_slurm_gets_what_the_settings_say(python: Path, entry: Path, elsewhere: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "script.sh"
+    env = slurm(tmp_path, kept)
     words = ["hydra.launcher.partition=gpu", "hydra.launcher.array_parallelism=3"]
     assert run(python, entry, elsewhere, "hydra/launcher=slurm", "exp=001,002", *words, env=env).code == 1
     lines = kept.read_text().splitlines()
@@ -186,3 +190,24 @@ def test_the_packages_of_the_guide_are_those_that_ran() -> None:
     named = [name for row in rows if row[0].startswith("`hydra-") for name in re.findall(r"[a-z][\w-]+", row[0])]
     tried = [re.findall(r"[\w-]+", package)[0] for package in (*LAUNCHERS, *RAY)]
     assert sorted(named) == sorted(tried)
+
+
+def test_the_commands_of_the_guide_run(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Each line of the block as it stands, but with little data; only Slurm is a stand-in, which refuses the job."""
+    project = make_project(tmp_path / "project")
+    marked = [block for part in sections(ROOT / "references" / "sweeps.md") for block in part.blocks if block.marked]
+    lines = [line for block in marked for line in block.text.splitlines()]
+    assert len(lines) == 6
+    for line in lines:
+        ray = "ray_here" in line
+        executable = python_with(request.config, RAY if ray else LAUNCHERS)
+        kept = tmp_path / "script.sh"
+        more = {**ENV, **ENVIRON, **(slurm(tmp_path, kept) if "slurm" in line else {})}
+        command = line if line.startswith("cp ") else f"{line} {QUICK}"
+        ran = shell(command, project, executable=executable, more=more)
+        if "slurm" in line:
+            assert "--partition=gpu" in kept.read_text()
+            assert "--time=600" in kept.read_text()
+        else:
+            assert ran.returncode == 0, f"{line}\n{ran.stderr}"
+    assert len([*project.rglob("result.json")]) == 3 * 2 + 20
