@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from conftest import ROOT, Ran, run, run_entry, write
 
+T = TypeVar("T")
 ENV = {"WANDB_PROJECT": "", "OMP_NUM_THREADS": "1"}
 QUICK = "exp.debug=true"
 SET = "defaults:\n  - default@_here_\n\nname: {}\nlearning_rate: {}\n"
@@ -75,6 +78,15 @@ def states(ran: Ran) -> list[str]:
     return [job["state"] for job in ran.json["jobs"]]
 
 
+def patiently(start: Callable[[], T], said: Callable[[T], str]) -> T:
+    """Start again, up to twice, where Ray gave up on a machine with much to do: it waits for itself 30 s, no more."""
+    for _ in range(2):
+        ran = start()
+        if "The current node timed out during startup" not in said(ran):
+            return ran
+    return start()
+
+
 def rerun(
     entry: Path, commands: list[str], python: Path | str = sys.executable, env: dict[str, str] | None = None
 ) -> list[int]:
@@ -82,6 +94,9 @@ def rerun(
     codes = []
     for command in commands:
         ours = f'"{python}" {command[command.index("experiments/") :]}'
-        done = subprocess.run(["bash", "-c", ours], cwd=project_of(entry), env={**os.environ, **ENV, **(env or {})})
-        codes.append(done.returncode)
+        environ = {**os.environ, **ENV, **(env or {})}
+        typed = partial(
+            subprocess.run, ["bash", "-c", ours], cwd=project_of(entry), env=environ, capture_output=True, text=True
+        )
+        codes.append(patiently(typed, lambda ran: ran.stderr).returncode)
     return codes

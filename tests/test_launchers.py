@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from sweeping import (
     begin_training_with,
     latest,
     make_experiment,
+    patiently,
     project_of,
     rerun,
     results,
@@ -49,7 +51,8 @@ def python(request: pytest.FixtureRequest) -> Path:
 
 
 def run(python: Path, entry: Path, cwd: Path, *words: str, env: dict[str, str] | None = None) -> Ran:
-    return sweep(entry, cwd, *words, env={**ENVIRON, **(env or {})}, python=python)
+    environ = {**ENVIRON, **(env or {})}
+    return patiently(lambda: sweep(entry, cwd, *words, env=environ, python=python), lambda ran: ran.err)
 
 
 ALL = ["processes", "submitit_here", "ray_here"]
@@ -204,7 +207,8 @@ def test_the_commands_of_the_guide_run(request: pytest.FixtureRequest, tmp_path:
         kept = tmp_path / "script.sh"
         more = {**ENV, **ENVIRON, **(slurm(tmp_path, kept) if "slurm" in line else {})}
         command = line if line.startswith("cp ") else f"{line} {QUICK}"
-        ran = shell(command, project, executable=executable, more=more)
+        typed = partial(shell, command, project, executable=executable, more=more)
+        ran = patiently(typed, lambda ran: ran.stderr)
         if "slurm" in line:
             assert "--partition=gpu" in kept.read_text()
             assert "--time=600" in kept.read_text()
