@@ -70,11 +70,13 @@ def test_one_thing_needs_no_helper(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """Forty experiments with a mistake each, of more than one kind."""
+    """Forty experiments with a mistake each, of more than one kind; every tenth writes to the same folder elsewhere."""
     for number in range(1, 41):
         head = f"defaults:\n  - default@_here_\n\nname: 002-x{number}\n"
         bad = [f"learning_rte: {number}\n", "batch_size: 1.5\n", "name_: ${exp.nme}\n", "notes: 001  # noqa: ES010\n"]
         texts = {name: text.replace("001-baseline", f"{number:03d}-x") for name, text in PLAIN_EXPERIMENT.items()}
+        if number % 10 == 0:
+            texts["env/local.yaml"] += "output_dir: /data/runs\n"
         write(tmp_path / "experiments" / f"{number:03d}-x", {**texts, "exp/002.yaml": head + bad[number % 4]})
     return tmp_path
 
@@ -85,10 +87,12 @@ def test_a_check_says_the_same(many: Path, monkeypatch: pytest.MonkeyPatch) -> N
         result = check(project, project.experiments)
         return [repr(finding) for finding in result.findings], [repr(one) for one in result.checked]
 
+    monkeypatch.setattr(workers, "ALONE", 0)
     shared = checked()
     monkeypatch.setattr(workers, "ALONE", 1e9)
     assert checked() == shared
     assert len(shared[0]) >= 40
+    assert sum("experiments/010-x writes to the same env.output_dir" in finding for finding in shared[0]) == 3
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")

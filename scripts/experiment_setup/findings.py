@@ -26,8 +26,19 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What an experiment takes for itself, such as a folder."""
+
+    what: tuple[str, ...]
+    by: str  # the experiment, as messages name it
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One mistake: where it is, what is wrong, and what to type."""
+    """One mistake: where it is, what is wrong, and what to type.
+
+    With a `claim` it is one only if another experiment claims the same, whose name stands for `{other}` in the message.
+    """
 
     code: str
     name: str
@@ -38,6 +49,7 @@ class Finding:
     edits: tuple[Edit, ...] = ()  # in the file of `location`
     safe: bool = True  # whether the fix changes nothing but the mistake
     rename: str | None = None  # the fix gives the file of `location` this name in the same folder
+    claim: Claim | None = None
 
     @property
     def fixable(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from experiment_setup import schema
@@ -78,7 +78,8 @@ def check(
         result.checked.append(outcome.checked)
         comments |= outcome.comments
         own_folders += [outcome.checked.experiment.folder, outcome.checked.experiment.config_dir]
-    result.findings = _without_silenced(_unique(result.findings), comments, own_folders)
+    findings = list(_contested(_unique(result.findings)))
+    result.findings = _without_silenced(findings, comments, own_folders)
     result.findings = [finding for finding in result.findings if codes is None or finding.code in codes]
     result.findings.sort(key=lambda finding: finding.sort_key)
     return result
@@ -102,6 +103,17 @@ def _check_one(
         comments[path] = list(suppression.parse(path, suppression.read(path)))
     checked = Checked(experiment, len(context.sets), 1 + len(context.environments))
     return _Outcome(checked, _without_cascades(context, found), comments)
+
+
+def _contested(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings without the claims that no other experiment makes; of those that do, the first one is right."""
+    first: dict[tuple[str, ...], str] = {}
+    for finding in findings:
+        claim = finding.claim
+        if claim is None:
+            yield finding
+        elif (other := first.setdefault(claim.what, claim.by)) != claim.by:
+            yield replace(finding, message=finding.message.replace("{other}", other), claim=None)
 
 
 def _without_silenced(

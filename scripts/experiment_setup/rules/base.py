@@ -18,7 +18,7 @@ from typing import Literal
 from omegaconf import DictConfig
 
 from experiment_setup.composing.compose import Composer, Composition
-from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.findings import Claim, Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
@@ -65,9 +65,11 @@ class Rule:
         safe: bool = True,
         severity: Severity | None = None,
         rename: str | None = None,
+        claim: Claim | None = None,
     ) -> Finding:
         """A finding of this rule."""
-        return Finding(self.code, self.name, severity or self.severity, location, message, help, edits, safe, rename)
+        level = severity or self.severity
+        return Finding(self.code, self.name, level, location, message, help, edits, safe, rename, claim)
 
 
 _registry: dict[str, Rule] = {}

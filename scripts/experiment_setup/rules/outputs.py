@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiment_setup.findings import Finding, Severity
+from experiment_setup.findings import Claim, Finding, Severity
 from experiment_setup.location import Location
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.rules.entry_point import entry_source
 from experiment_setup.rules.example import CONFIG, TRAIN
@@ -28,10 +27,11 @@ _OUTPUT = re.compile(
     r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
 )
 _INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
-# What a folder is made of in code that keeps runs apart: Hydra's choices and overrides, the time, a hash.
-_APART = re.compile(
-    r"\bchoices\b|override_dirname|output_dir\b.*HydraConfig|HydraConfig.*output_dir|hydra:runtime|runtime\.output_dir|\bjob\.(?:num|id)\b|strftime|\buuid|mkdtemp|hashlib"
+# What a folder is made of in code that keeps runs apart: the time, a hash, Hydra's own folder; and sets apart: choices.
+_EACH_RUN_APART = re.compile(
+    r"strftime|\buuid|mkdtemp|hashlib|output_dir\b.*HydraConfig|HydraConfig.*output_dir|hydra:runtime|runtime\.output_dir"
 )
+_APART = re.compile(rf"{_EACH_RUN_APART.pattern}|\bchoices\b|override_dirname|\bjob\.(?:num|id)\b")
 _MAKES_PATHS = frozenset("Path join joinpath makedirs mkdir open".split())
 _OWN_FOLDER = re.compile(r"__file__|sys\.argv|\bchdir\(|job\.name|inspect\.")
 
@@ -308,9 +308,6 @@ def _all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | N
                 )
 
 
-_folders: WeakKeyDictionary[Project, dict[tuple[str, str], Experiment]] = WeakKeyDictionary()
-
-
 @rule(
     "ES505",
     "folder-of-two-experiments",
@@ -325,27 +322,20 @@ _folders: WeakKeyDictionary[Project, dict[tuple[str, str], Experiment]] = WeakKe
     hydra="accepts",
 )
 def folder_of_two_experiments(context: ExperimentContext) -> Iterator[Finding]:
-    """Of the experiments that are checked together, two have the same value in a field like output_dir, and the code
-    adds nothing of its own (`__file__`, `sys.argv[0]`, the time).
+    """Of the experiments that are checked together, two have the same value in a field like output_dir, in any of their
+    environments and parameter sets, and the code adds nothing of its own (`__file__`, `sys.argv[0]`, the time).
     """
-    seen = _folders.setdefault(context.project, {})
-    for known in [known for known, experiment in seen.items() if experiment == context.experiment]:
-        del seen[known]
-    default = context.some_config
-    if default is None:
-        return
     code = context.acting_code
-    if _OWN_FOLDER.search(code) or _APART.search(code):
+    if _OWN_FOLDER.search(code) or _EACH_RUN_APART.search(code):
         return
-    for key, value in output_fields(default):
-        if "${" in str(value) or _code_sets(context, key):
-            continue
-        if {e.name for e in context.project.experiments if e != context.experiment} & set(PurePath(str(value)).parts):
-            continue  # ES504 says so
-        other = seen.setdefault((key, os.path.normpath(str(value))), context.experiment)
-        if other.folder != context.experiment.folder:
-            yield folder_of_two_experiments.finding(
-                context.written_at(key, None, None),
-                f"{other.name} writes to the same {key} ({value})",
-                f"write {PurePath(str(value)) / context.experiment.name}",
-            )
+    others = {e.name for e in context.project.experiments if e != context.experiment}
+    for key, value, parameter_set, environment in _all_folders(context):
+        parts = set(PurePath(str(value)).parts)
+        if "${" in str(value) or parts & others or _code_sets(context, key):
+            continue  # of the second, ES504 says so
+        yield folder_of_two_experiments.finding(
+            context.written_at(key, parameter_set, environment),
+            f"{{other}} writes to the same {key} ({value})",
+            f"write {PurePath(str(value)) / context.experiment.name}",
+            claim=Claim((key, os.path.normpath(str(value))), context.relative(context.experiment.folder)),
+        )
