@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -80,7 +81,8 @@ def page() -> Iterator[str]:
         )
         for rule in rules:
             link = f"[{rule.code}](#{rule.code.lower()}-{rule.name})"
-            yield f"| {link} | {rule.name} | {rule.severity.value} | {fix_safety(rule)[0]} | {_cell(rule.summary)} |"
+            what = _cell(_prose(rule.summary))
+            yield f"| {link} | {rule.name} | {rule.severity.value} | {fix_safety(rule)[0]} | {what} |"
     for rule in ALL.values():
         yield ""
         yield from explain(rule)
@@ -96,7 +98,7 @@ def explain(rule: Rule) -> Iterator[str]:
     """All about one rule, as Markdown that also reads well in a terminal."""
     yield f"## {rule.code} {rule.name}"
     yield ""
-    yield f"{rule.severity.value}: {rule.summary}"
+    yield f"{rule.severity.value}: {_prose(rule.summary)}"
     yield ""
     yield from rule.explanation.splitlines()
     bad, good = example(rule.bad), example(rule.good)
@@ -185,6 +187,11 @@ def _excerpt(lines: Sequence[str], other: Sequence[str]) -> Iterator[str]:
         yield from lines[first:last]
     if last < len(lines):
         yield "# …"
+
+
+def _prose(text: str) -> str:
+    """A word such as @hydra.main as code: to agents a bare `@word` in Markdown is a file to read."""
+    return re.sub(r"(?<![\w`@])@[\w.]+", r"`\g<0>`", text)
 
 
 def _cell(text: str) -> str:
