@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from experiment_setup import cli
 
@@ -46,10 +47,10 @@ def main(argv: Sequence[str]) -> int:
     codes = selection.codes(arguments.select, arguments.ignore)
     project = Project.locate(arguments.root)
     experiments = (scope.concerned if arguments.changed else scope.named)(project, arguments.paths)
-    make_composer = partial(Composer, always_hydra=arguments.hydra)
+    make_composer: fix.MakeComposer = partial(Composer, always_hydra=arguments.hydra)
     if arguments.python:
         make_composer = InterpreterComposer.using(arguments.python)
-    ask = {"codes": codes, "make_composer": make_composer}
+    ask: dict[str, Any] = {"codes": codes, "make_composer": make_composer}
     with progress.shown(len(experiments)) as shown:
         result = check(project, experiments, started=shown.experiment, **ask)
     fixed = fix.Fixed()

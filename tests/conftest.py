@@ -94,6 +94,12 @@ def run_entry(
     return Ran(process.returncode, process.stdout, process.stderr)
 
 
+def git(folder: Path, *words: str) -> None:
+    """Run git as somebody, whoever runs the tests."""
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "core.hooksPath=/dev/null"]
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
     """A working directory that has nothing to do with the project, with a space in its name."""

@@ -117,6 +117,16 @@ def commands(section: Section) -> list[str]:
     return [s for s in spans if re.match(starts, s) and not re.search(r"…|(?<!\S)[A-Z]{4,}(?!\S)", s)]
 
 
+def install_commands() -> dict[str, str]:
+    """The commands of the table in README.md, by their first words; test_package.py carries them out."""
+    tables = []
+    for name, title in (("README.md", "Install as a skill"), ("README.ja.md", "スキルとして入れる")):
+        [section] = (section for section in sections(ROOT / name) if section.title == title)
+        tables.append([re.findall(r"`([^`]+)`", row[-1])[0] for row in section.rows])
+    assert tables[0] == tables[1]
+    return {" ".join(command.split()[:2]): command for command in tables[0]}
+
+
 # -- running -----------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PLAIN_EXPERIMENT, ROOT, SCRIPTS, write
+from conftest import PLAIN_EXPERIMENT, ROOT, SCRIPTS, git, write
 
 PAGE = (ROOT / "references" / "ci.md").read_text("utf-8")
 TYPO = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nlearning_rte: 1e-4\n'}
@@ -34,11 +34,6 @@ def repository(project: Path) -> Path:
     git(project, "add", "-A")
     git(project, "commit", "-q", "-m", "first")
     return project
-
-
-def git(folder: Path, *words: str) -> None:
-    who = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "core.hooksPath=/dev/null"]
-    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
 
 
 def start(command: str | list[Any], cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
