@@ -154,7 +154,9 @@ def _apart() -> Iterator[None]:
     running = GlobalHydra.instance().hydra  # of an `initialize` of the notebook's own
     GlobalHydra.instance().clear()
     try:
-        yield
+        with warnings.catch_warnings():  # Hydra 1.4 tells whoever writes train.py, and here nobody does
+            warnings.filterwarnings("ignore", "The version_base parameter is deprecated")
+            yield
     finally:
         GlobalHydra.instance().hydra = running
         store.repo, sys.path[:] = repo, path
