@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from random import Random
 from typing import Any
 
@@ -96,3 +98,13 @@ def _tree(node: Any) -> Any:
     if isinstance(node, yaml.MappingNode):
         return (*place, bool(node.flow_style), [(_tree(key), _tree(value)) for key, value in node.value])
     return (*place, bool(node.flow_style), [_tree(item) for item in node.value])
+
+
+def test_an_odd_line_does_not_make_a_long_file_take_for_ever() -> None:
+    """Every line can match in several ways, and only the last not at all: their product is beyond any computer."""
+    written = "key: some words  # and a comment\n" * 60 + "odd: {a: 1}\n"
+    code = f"from experiment_setup.reading import yaml_loader; print(yaml_loader._is_plain({written!r}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=conftest.SCRIPTS, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout.strip() == "False"
