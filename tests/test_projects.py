@@ -5,12 +5,14 @@ The shapes are those of public Kaggle and research repositories; the real Hydra 
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, hydra, run, write
+from conftest import CONFIG, hydra, run, run_entry, write
 
 from experiment_setup.writing.node_values import plain_data
 
@@ -323,3 +325,102 @@ class EnvConfig:
     ):
         run(words[0], "--root", root, *words[1:], cwd=elsewhere)
     assert not (tmp_path / "executed").exists()
+
+
+def _plain(folder: Path, entry: str, config: str, **more: str) -> Path:
+    """An entry point that resolves all of its config, and the config."""
+    main = """
+from omegaconf import OmegaConf
+
+@hydra.main(version_base=None, config_path=".", config_name="config")
+def main(cfg) -> None:
+    OmegaConf.resolve(cfg)
+
+
+if __name__ == "__main__":
+    main()
+"""
+    write(folder, {"run.py": f"import hydra\n{entry}{main}", "config.yaml": config, **more})
+    return folder / "run.py"
+
+
+def test_a_value_that_waits_for_the_run_or_for_a_variable_is_no_mistake_of_those_that_refer_to_it(
+    tmp_path: Path,
+) -> None:
+    config = """
+root: ${oc.env:ROOT_OF_NOBODY}
+data: ${root}/data/
+train: ${data}train
+output: ${hydra:runtime.output_dir}
+checkpoints: ${output}/checkpoints
+optimizer: {lr: '???', bound: 1}
+planner: {optimizer: '${optimizer}', lr: '${optimizer.lr}'}
+tens: ${times_ten:3}
+both: ${tens}-${tens}
+hydra: {run: {dir: .}, output_subdir: null}
+"""
+    resolver = 'OmegaConf.register_new_resolver("times_ten", lambda x: 10 * x)\n'
+    entry = _plain(tmp_path / "src", f"from omegaconf import OmegaConf\n{resolver}", config)
+    found = run("validate.py", "--json", cwd=tmp_path).json["findings"]
+    assert [(f["code"], f["severity"], f["line"]) for f in found if f["code"] == "ES012"] == [("ES012", "warning", 2)]
+    assert not [f for f in found if f["severity"] == "error"], found
+    assert run_entry(entry, env={"ROOT_OF_NOBODY": "/x"}).code == 0
+    assert run_entry(entry).code == 1
+
+
+def test_a_mistake_that_others_refer_to_is_found_once(tmp_path: Path) -> None:
+    entry = _plain(tmp_path / "src", "", "a: ${b}/x\nb: ${nobody}\nc: ['${a}']\nhydra: {run: {dir: .}}\n")
+    ran = run("validate.py", "--json", "--select", "ES012", cwd=tmp_path)
+    assert [(f["severity"], f["line"]) for f in ran.json["findings"]] == [("error", 2)]
+    assert "nobody" in run_entry(entry).err
+
+
+def test_a_field_of_the_whole_config_that_is_still_to_be_given_is_in_it(tmp_path: Path) -> None:
+    classes = """
+from dataclasses import dataclass
+from omegaconf import MISSING
+from hydra.core.config_store import ConfigStore
+
+@dataclass
+class Config:
+    weights: str = MISSING
+
+ConfigStore.instance().store(name="schema", node=Config)
+"""
+    entry = _plain(tmp_path / "src", classes, "defaults:\n  - schema\n  - _self_\nhydra: {run: {dir: .}}\n")
+    entry.write_text(entry.read_text(encoding="utf-8").replace("main(cfg)", "main(cfg: Config)"), encoding="utf-8")
+    assert hydra(entry) == {"weights": "???"}
+    found = run("validate.py", "--json", "--select", "ES304", cwd=tmp_path)
+    assert found.json["findings"] == []
+
+
+def test_a_type_variable_whose_bound_is_not_known(tmp_path: Path) -> None:
+    generic = """
+from typing import Generic, Protocol, TypeVar
+import torch.nn as nn
+
+Kind = TypeVar("Kind", bound=nn.Module)
+Other = TypeVar("Other", bound=nn.Module)
+
+class Wrapper(Generic[Kind, Other]):
+    pass
+
+class Callback(Protocol[Kind]):
+    pass
+"""
+    _plain(tmp_path / "src", generic, "a: 1\nhydra: {run: {dir: .}, output_subdir: null}\n")
+    ran = run("validate.py", "--select", "ES004", cwd=tmp_path)
+    assert ran.code == 0, ran.out
+    write(tmp_path, {"src/torch/nn.py": "class Module: ...\n", "src/torch/__init__.py": ""})
+    assert run_entry(tmp_path / "src" / "run.py").code == 0
+
+
+@pytest.mark.parametrize("says", ["uv run python -m exp.exp001.run\n", ""])
+def test_a_relative_import_is_right_where_the_project_runs_modules(tmp_path: Path, says: str) -> None:
+    entry = _plain(tmp_path / "exp" / "exp001", "from .data import SIZE\n", "a: 1\nhydra: {run: {dir: .}}\n")
+    write(tmp_path, {"exp/exp001/data.py": "SIZE = 1\n", "exp/exp001/run.sh": says})
+    module = ["-m", "exp.exp001.run"]
+    assert subprocess.run([sys.executable, *module], cwd=tmp_path, check=False).returncode == 0
+    assert run_entry(entry).code == 1
+    found = run("validate.py", "--json", "--select", "ES004", cwd=tmp_path).json["findings"]
+    assert [f["severity"] for f in found] == ([] if says else ["error"])

@@ -21,6 +21,10 @@ from omegaconf import (
 )
 
 _RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
+_NESTED = re.compile(r"\$\{[^}]*\$\{")
+# How OmegaConf words the causes that come up again in all values that refer to the one at fault.
+_RESOLVER_OF_REASON = re.compile(r"Unsupported interpolation type (\S+)|Environment variable '")
+_KEY_OF_REASON = re.compile(r"Interpolation key '([^']+)' not found")
 _KNOWN_ONLY_WHEN_RUN = frozenset(("hydra", "now", "python_version"))  # resolvers that Hydra adds for a run
 
 
@@ -52,12 +56,24 @@ def unusable_values(config: DictConfig, custom_resolvers: frozenset[str] = froze
 def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None:
     """What is wrong with the interpolation `written` at `key`, or None."""
     try:
-        value = OmegaConf.select(config, key, throw_on_resolution_failure=True, throw_on_missing=True)
+        value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):
-            OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+            OmegaConf.to_container(value, resolve=True)
     except Exception as error:
-        return UnusableValue(key, written, str(error).splitlines()[0])
+        reason = str(error).splitlines()[0]
+        return None if _is_about_another(reason, written) else UnusableValue(key, written, reason)
     return None
+
+
+def _is_about_another(reason: str, written: str) -> bool:
+    """Whether the reason lies in a value that this one refers to: that one is spoken of, or waits for a run."""
+    if "HydraConfig was not set" in reason or "MissingMandatoryValue" in reason:
+        return True
+    resolver = _RESOLVER_OF_REASON.search(reason)
+    if resolver:
+        return (resolver[1] or "oc.env") not in _RESOLVER.findall(written)
+    key = _KEY_OF_REASON.search(reason)
+    return key is not None and key[1] not in written and not _NESTED.search(written)
 
 
 def needs_a_run(written: str, custom_resolvers: frozenset[str]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +58,18 @@ class Finder:
         return found
 
     def package_of_script(self) -> str:
-        """The dotted name of the package that the entry point lies in, as `python -m` would see it; "" for none."""
+        """The dotted name of the package that the entry point lies in, as `python -m` would see it; "" for none.
+
+        Without any `__init__.py` it is the one below the project's root, if the project says that it is run so.
+        """
         parts: list[str] = []
         folder = self._entry.parent
         while (folder / "__init__.py").is_file() and folder.parent != folder:
             parts.insert(0, folder.name)
             folder = folder.parent
+        if not parts and self._entry.is_relative_to(self._root):
+            below = self._entry.parent.relative_to(self._root).parts
+            parts, folder = list(below) if below and _runs_modules_of(below[0], self._root) else [], self._root
         if parts:
             self._fallbacks.insert(0, folder)
         return ".".join(parts)
@@ -84,6 +92,18 @@ class Finder:
                 bases = [path] if path.is_absolute() else [self._entry.parent / path, self._root / path]
                 current.extend(bases)
         return before, after
+
+
+@functools.lru_cache
+def _runs_modules_of(package: str, root: Path) -> bool:
+    """Whether a script or a text of the project has a command such as `python -m package.exp001.train`."""
+    command = re.compile(rf"\s-m\s+{re.escape(package)}\.")
+    for pattern in ("*", f"{package}/*", f"{package}/*/*"):
+        for path in root.glob(pattern):
+            named = path.suffix in (".sh", ".md", ".toml") or path.name.lower() in ("makefile", "justfile")
+            if named and path.is_file() and command.search(path.read_text(encoding="utf-8", errors="replace")):
+                return True
+    return False
 
 
 def _search(name: str, folders: Sequence[Path]) -> Found | None:

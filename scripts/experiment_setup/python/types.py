@@ -10,7 +10,7 @@ import types
 import typing
 from collections import ChainMap
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, Protocol
 
 from experiment_setup.python.imports import Imports
 from experiment_setup.python.values import (
@@ -29,6 +29,8 @@ from experiment_setup.python.values import (
     real,
     unknown_in,
 )
+
+_type_variable: Any = typing.TypeVar
 
 
 class Factory(Known):
@@ -254,6 +256,8 @@ class Types(Imports):
         if base is Annotated:
             return self._argument(written[0], scope)
         arguments = tuple(self._argument(item, scope) for item in written)
+        if base in (Generic, Protocol):  # a variable may be unknown, such as one whose bound is a class of torch
+            arguments = tuple(_type_variable("T") if given is Any else given for given in arguments)
         argument = arguments if isinstance(node.slice, ast.Tuple) else arguments[0]
         try:
             return base[argument]

@@ -64,8 +64,8 @@ _WORDS = r"""(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.]))(?:[^#:"'\[\]`\\\n]|:(?![ \n])
 _VALUE = rf"(?:{_WORDS}|{_QUOTED}|\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\])"
 _PAIR = rf"[A-Za-z_][A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:(?: +{_VALUE})?"
 _LINE = rf" *(?:- +)?(?:{_PAIR}|(?<=- ){_VALUE})? *(?:(?:(?<= )|(?<=\n))#.*)?\n"
-# Each line is matched once and for all (`(?=(…))\1` is an atomic group): with the many ways in which a line of words
-# and spaces can match, one odd line at the end of a long file would otherwise be tried again for each of their products.
+# Each line is matched once and for all (`(?=(…))\1` is an atomic group): a line of words and spaces can match in many
+# ways, and with an odd line at the end of a long file all their products would be tried.
 _PLAIN_TEXT = re.compile(rf"\n(?:(?=({_LINE}))\1)*\Z")
 
 

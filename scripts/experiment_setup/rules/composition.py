@@ -346,6 +346,8 @@ def _interpolation_advice(context: ExperimentContext, outcome: Composition, writ
     start = written.find("${") + 2
     target = written[start : written.find("}", start)].strip()
     known = [f"{group}.{key}" for group in context.groups for key in _fields(context, group, [])]
+    if target in known:
+        return None
     guess = did_you_mean(target, known)
     if guess is None and "." not in target:
         guess = next((name for name in known if name.split(".", 1)[1] == target), None)

@@ -210,7 +210,7 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
     if whole is None or composed is None:
         return
     for known in whole.fields:
-        if known.name not in composed and known.name not in context.groups:
+        if composed._get_node(known.name) is None and known.name not in context.groups:
             yield config_not_stored.finding(
                 known.location,
                 f"{whole.name}.{known.name} is not in the config: Hydra never sees {whole.name}",
