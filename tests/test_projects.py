@@ -385,10 +385,13 @@ from hydra.core.config_store import ConfigStore
 class Config:
     weights: str = MISSING
 
-ConfigStore.instance().store(name="schema", node=Config)
+ConfigStore.instance().store(name="config", node=Config)
 """
-    entry = _plain(tmp_path / "src", classes, "defaults:\n  - schema\n  - _self_\nhydra: {run: {dir: .}}\n")
-    entry.write_text(entry.read_text(encoding="utf-8").replace("main(cfg)", "main(cfg: Config)"), encoding="utf-8")
+    entry = _plain(tmp_path / "src", classes, "hydra: {run: {dir: .}}\n")
+    source = entry.read_text(encoding="utf-8").replace("main(cfg)", "main(cfg: Config)")
+    entry.write_text(
+        source.replace("version_base=None", 'version_base="1.1"'), encoding="utf-8"
+    )  # a schema by its name
     assert hydra(entry) == {"weights": "???"}
     found = run("validate.py", "--json", "--select", "ES304", cwd=tmp_path)
     assert found.json["findings"] == []
