@@ -209,8 +209,9 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
     composed = context.composition().config
     if whole is None or composed is None:
         return
+    present = {*composed, *context.groups}  # `in composed` is False for what is still to be given
     for known in whole.fields:
-        if composed._get_node(known.name) is None and known.name not in context.groups:
+        if known.name not in present:
             yield config_not_stored.finding(
                 known.location,
                 f"{whole.name}.{known.name} is not in the config: Hydra never sees {whole.name}",
