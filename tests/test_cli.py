@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import stat
 import subprocess
 import sys
 
@@ -60,32 +58,6 @@ def test_without_hydra_one_line_says_what_to_type(command: str, tmp_path: Path, 
     assert f"uv run {SCRIPTS / command} 001 a=1" in ran.stderr
     assert "hydra-core is not installed" in ran.stderr
     assert subprocess.run([*bare, "--help"], cwd=elsewhere, capture_output=True).returncode == 0
-
-
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """The skill as a user may have it: a path with a space, read-only, behind a symlink."""
-    real = tmp_path / "skills dir" / "real"
-    shutil.copytree(ROOT / "scripts", real / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "assets", real / "assets", ignore=shutil.ignore_patterns("__pycache__"))
-    for path in [real, *real.rglob("*")]:
-        path.chmod(stat.S_IRUSR | stat.S_IXUSR if path.is_dir() else stat.S_IRUSR)
-    link = tmp_path / "skills dir" / "experiment-setup"
-    link.symlink_to(real, target_is_directory=True)
-    yield link
-    for path in [real, *real.rglob("*")]:
-        path.chmod(0o700)
-
-
-def test_works_from_a_read_only_install_behind_a_symlink(installed: Path, project: Path, elsewhere: Path) -> None:
-    def go(script: str, *words: str) -> int:
-        command = [sys.executable, str(installed / "scripts" / script), "--root", str(project), *words]
-        return subprocess.run(command, cwd=elsewhere, capture_output=True).returncode
-
-    assert go("new_experiment.py", "next", "epochs=9") == 0
-    assert go("new_experiment.py", "fresh", "--template") == 0
-    assert go("add_exp.py", "002", "seed=1") == 0
-    assert go("validate.py", "--select", "ES0") == 0
 
 
 def test_an_empty_project_is_not_a_success(elsewhere: Path) -> None:

@@ -26,7 +26,6 @@ except ImportError:  # Python 3.10
     import tomli as tomllib
 
 NAME = "experiment-setup"
-BIN = Path(sys.executable).parent
 
 
 def call(
@@ -143,6 +142,13 @@ class TestBuild:
         self.refused(tmp_path / "copy", "not a git repository", "git clone")
         git(tmp_path, "init", "-q")
         self.refused(tmp_path / "copy", "it lies within another one", "git clone")
+
+    def test_where_it_cannot_write(self, checkout: Path, tmp_path: Path) -> None:
+        ran = build(checkout, write(tmp_path, {"dist": "a file"}) / "dist")
+        assert ran.returncode == 2
+        assert (
+            ran.stderr == f"error: {tmp_path / 'dist'}: File exists\n  help: name a folder to write to: --output DIR\n"
+        )
 
     def refused(self, folder: Path, *words: str) -> None:
         ran = build(folder, folder.parent / "dist", env={"GIT_CEILING_DIRECTORIES": str(folder.parents[1])})
@@ -269,11 +275,18 @@ FAULTS: list[tuple[str, str, Callable[[Path], object]]] = [
 ]
 
 
+def installed(program: str) -> Path:
+    """A program of the group `checkers` of pyproject.toml."""
+    path = Path(sys.executable).parent / program
+    if sys.version_info < (3, 11) and not path.exists():
+        pytest.skip(f"{program} needs Python 3.11")
+    assert path.exists(), f"{path} is missing: uv sync --group dev"
+    return path
+
+
 def checker(name: str) -> list[str | Path]:
     program, *words = CHECKERS[name]
-    if not (BIN / program).exists():
-        pytest.skip(f"{name} is not installed; it needs Python 3.11")
-    return [BIN / program, *words]
+    return [installed(program), *words]
 
 
 class TestCheckers:
@@ -309,10 +322,8 @@ WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 
 class TestWorkflows:
     def check(self, path: Path) -> subprocess.CompletedProcess[str]:
-        program = BIN / "check-jsonschema"
-        if not program.exists():
-            pytest.skip("check-jsonschema is not installed; it needs Python 3.11")
-        return call([program, "--builtin-schema", "vendor.github-workflows", path], cwd=path.parent)
+        words = ["--builtin-schema", "vendor.github-workflows", path]
+        return call([installed("check-jsonschema"), *words], cwd=path.parent)
 
     def test_ours_and_the_one_we_hand_out(self, tmp_path: Path) -> None:
         page = (ROOT / "references" / "ci.md").read_text("utf-8")

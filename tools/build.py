@@ -42,12 +42,11 @@ def main(argv: list[str]) -> int:
         files = _files(commit)
         name = _name(files)
         content = _zip(name, files, _time(commit))
+        target = arguments.output / f"{name}.skill"
+        _write(target, content)
     except Refused as refused:
         print(f"error: {refused}\n  help: {refused.advice}", file=sys.stderr)
         return 2
-    target = arguments.output / f"{name}.skill"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
     print(f"{target}   {len(files)} files, {len(content):,} bytes, from {commit[:12]}")
     print(f"sha256 {hashlib.sha256(content).hexdigest()}")
     return 0
@@ -104,6 +103,14 @@ def _zip(name: str, files: dict[str, bytes], time: datetime) -> bytes:
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, files[path])
     return result.getvalue()
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}", "name a folder to write to: --output DIR") from None
 
 
 def _git(*words: str, otherwise: str = "see what git says") -> bytes:
