@@ -28,13 +28,13 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
-from test_docs_hydra import ELSEWHERE, PROVOKED
+from test_docs_hydra import ELSEWHERE, NEW, PROVOKED
 
 DOCS = [*ENGLISH, ROOT / "CONTRIBUTING.md"]
 
 # Said to be refused, and they must be.
 REFUSED = {"~exp.seed", "exp=100", "exp.notes=a=b", "exp.notes=学習率", "exp.fold=[0, 1]"}
-# Said by other packages, by Python 3.14, or as an advice.
+# Said by other packages, by Python 3.14, or as an advice, which a test below provokes.
 FOREIGN = {
     'Could not detect "srun"',
     "No API key configured",
@@ -215,6 +215,13 @@ def test_overrides_compose(project: Path) -> None:
     for (span, where), (code, output) in zip(found.items(), batch(jobs), strict=True):
         assert (code != 0) is (span in REFUSED), f"{where}\n{output}"
     assert found.keys() >= REFUSED
+
+
+def test_hydra_advises_as_quoted(project: Path) -> None:
+    entry = str(project / "experiments" / "001-baseline" / "train.py")
+    (append, typo) = (output for _, output in batch([[entry, "exp.sed=1"], [entry, "exp.learning_rte=1"]]))
+    assert "To append to your config use +exp.sed=1" in append
+    assert ("Did you mean" in typo) is NEW
 
 
 def test_keys_exist(configs: list[dict[str, Any]]) -> None:
