@@ -427,3 +427,12 @@ def test_a_relative_import_is_right_where_the_project_runs_modules(tmp_path: Pat
     assert run_entry(entry).code == 1
     found = run("validate.py", "--json", "--select", "ES004", cwd=tmp_path).json["findings"]
     assert [f["severity"] for f in found] == ([] if says else ["error"])
+
+
+def test_entry_points_whose_config_is_not_found_are_named(tmp_path: Path) -> None:
+    for name in ("train", "eval"):
+        source = 'import hydra, root\n\n@hydra.main(config_path=str(root.HERE / "configs"))\ndef main(cfg): ...\n'
+        write(tmp_path, {f"src/pkg/{name}.py": source})
+    ran = run("validate.py", cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is @hydra.main in src/pkg/eval.py, src/pkg/train.py" in ran.err

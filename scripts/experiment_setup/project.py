@@ -257,24 +257,36 @@ def _main_arguments(script: Path) -> tuple[str, str] | None:
     return string("config_path") or ".", (string("config_name") or "config").removesuffix(".yaml")
 
 
+def entry_points(root: Path) -> list[Path]:
+    """The Python files below `root` that have `@hydra.main`, with or without the config that it names."""
+    return sorted(script for folder in _folders(root, 0) for script in folder.glob("*.py") if _main_arguments(script))
+
+
 def _find(folder: Path, depth: int) -> Iterator[Experiment]:
     found = experiment_at(folder)
     if found:
         yield found
+    for child in _children(folder, depth):
+        if not (found and child.name in (SETS, ENVIRONMENTS)):
+            yield from _find(child, depth + 1)
+
+
+def _folders(folder: Path, depth: int) -> Iterator[Path]:
+    yield folder
+    for child in _children(folder, depth):
+        yield from _folders(child, depth + 1)
+
+
+def _children(folder: Path, depth: int) -> list[Path]:
+    """The folders in `folder` that may hold code of the project."""
     if depth >= _MAX_DEPTH:
-        return
+        return []
     try:
         children = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except PermissionError:
-        return
-    for child in children:
-        name = child.name
-        if name.startswith(".") or name in _SKIPPED or (found and name in (SETS, ENVIRONMENTS)):
-            continue
-        path = Path(child.path)
-        if (path / "pyvenv.cfg").exists():
-            continue
-        yield from _find(path, depth + 1)
+        return []
+    paths = [Path(child.path) for child in children if not child.name.startswith(".") and child.name not in _SKIPPED]
+    return [path for path in paths if not (path / "pyvenv.cfg").exists()]
 
 
 def split_experiment(words: Sequence[str]) -> tuple[str | None, list[str]]:

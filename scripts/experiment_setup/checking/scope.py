@@ -8,7 +8,7 @@ from pathlib import Path
 
 from experiment_setup import schema
 from experiment_setup.errors import CommandError
-from experiment_setup.project import Experiment, Project
+from experiment_setup.project import Experiment, Project, entry_points
 
 
 def named(project: Project, words: Sequence[str]) -> list[Experiment]:
@@ -19,12 +19,23 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
     found = [e for word in dict.fromkeys(words) for e in project.at_path(word) or [project.experiment(word)]]
     found = found or list(project.experiments)
     if not found:
-        raise CommandError(
-            f"no experiment was found below {project.root}",
-            "go to the project's folder or give --root; "
-            "an experiment is a folder with an entry point (@hydra.main) and its config",
-        )
+        raise _nothing_below(project)
     return list({experiment.folder: experiment for experiment in found}.values())
+
+
+def _nothing_below(project: Project) -> CommandError:
+    message = f"no experiment was found below {project.root}"
+    without = [project.relative(script) for script in entry_points(project.root)]
+    if not without:
+        advice = "go to the project's folder or give --root; "
+        return CommandError(
+            message, f"{advice}an experiment is a folder with an entry point (@hydra.main) and its config"
+        )
+    shown = ", ".join(without[:3]) + (f" and {len(without) - 3} more" if len(without) > 3 else "")
+    return CommandError(
+        f"{message}: there is @hydra.main in {shown}, but not the config that it names",
+        'config_path and config_name are followed where they are plain text, such as config_path="../configs"',
+    )
 
 
 def concerned(project: Project, paths: Sequence[str]) -> list[Experiment]:

@@ -295,7 +295,7 @@ def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
 @rule(
     "ES336",
     "wandb-online",
-    Severity.WARNING,
+    Severity.INFO,
     'mode="online" beats WANDB_MODE',
     bad={
         "train.py": [

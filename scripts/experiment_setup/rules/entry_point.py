@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from experiment_setup import installed
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.python.source import SourceFile
@@ -121,8 +122,8 @@ def _parses(location: Location, what: str) -> Finding:
 def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.
 
-    Hydra 1.4 refuses "1.1" and "1.2"; every 1.3 refuses "1.0" and what is no version string. None means the installed
-    one. (Hydra 1.4 deprecates the argument; it still takes None.)
+    Hydra 1.4 refuses "1.1" and "1.2" (on 1.3 that is for information only); every 1.3 refuses "1.0" and what is no
+    version string. None means the installed one. (Hydra 1.4 deprecates the argument; it still takes None.)
     """
     main = context.schema.main
     if main is None or isinstance(main.version_base, Opaque) or main.version_base is None:
@@ -140,7 +141,13 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
         wrong = f'version_base={given!r}: Hydra wants "1.1" or newer'
         yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR)
     elif _version(given) < (1, 3):
-        yield version_base.finding(main.location, f"version_base={given!r} is refused by Hydra 1.4", advice)
+        refused = f"version_base={given!r} is refused by Hydra 1.4"
+        yield version_base.finding(main.location, refused, advice, severity=None if _hydra_is_new() else Severity.INFO)
+
+
+def _hydra_is_new() -> bool:
+    version = installed.hydra_version()
+    return version is not None and _version(version) >= (1, 4)
 
 
 def _version(text: str) -> tuple[int, ...]:
