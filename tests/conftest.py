@@ -70,7 +70,8 @@ def hydra(entry: Path, *overrides: str, cwd: Path | None = None, resolve: bool =
     """What the real Hydra composes: `python train.py --cfg job …`. Raises AssertionError with its words if it fails."""
     ran = run_entry(entry, "--cfg", "job", *(["--resolve"] if resolve else []), *overrides, cwd=cwd)
     assert ran.code == 0, ran.err
-    return OmegaConf.to_container(OmegaConf.create(ran.out))
+    printed = ran.out.replace("pathlib._local.", "pathlib.")  # what Python 3.13 says OmegaConf 2.3 cannot read
+    return OmegaConf.to_container(OmegaConf.create(printed))
 
 
 def run_entry(
