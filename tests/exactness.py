@@ -27,6 +27,7 @@ from typing import Any
 
 import conftest
 import generate
+import hydra_memo
 from generate import Generated, Run
 from omegaconf import DictConfig, OmegaConf
 
@@ -38,10 +39,10 @@ from experiment_setup.project import experiment_at
 class Oracle:
     """A process in which the real Hydra runs the real entry points."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
         worker = Path(__file__).with_name("hydra_worker.py")
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(worker)],
+            [sys.executable, "-W", "ignore", str(worker), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -62,10 +63,15 @@ class Oracle:
 
 
 class Comparison:
-    """Experiments composed by both, and what was counted."""
+    """Experiments composed by both, and what was counted.
 
-    def __init__(self) -> None:
-        self.oracle = Oracle()
+    `memo`: for long runs, by a Hydra that keeps its own part (`hydra_memo.py`); one experiment in thirty is composed by
+    the unchanged one as well.
+    """
+
+    def __init__(self, *, memo: bool = False) -> None:
+        self.oracle = Oracle(*["memo"] * memo)
+        self.unchanged = Oracle() if memo else None
         self.counts: Counter[str] = Counter()
 
     def disagreements(self, example: Generated, folder: Path, *, bridge: bool) -> Iterator[str]:
@@ -88,6 +94,11 @@ class Comparison:
             asked = Composer(experiment, composer.schema, folder.parent, always_hydra=True)
             bridged = asked.compose(first.choices, first.overrides)
         theirs = self.oracle.answers()
+        if self.unchanged and self.counts["experiments"] % 30 == 0:
+            self.counts["asked of the unchanged Hydra"] += 1
+            self.unchanged.ask(experiment.entry, folder.parent, words)
+            if self.unchanged.answers() != theirs:
+                yield "the Hydra that keeps its own part answers otherwise than the unchanged one"
         for run, real, composition in zip(example.runs, theirs, ours, strict=True):
             self.counts["runs"] += 1
             self.counts["fails in Hydra"] += "error" in real
@@ -156,7 +167,8 @@ def seeds(first: int, count: int) -> Iterator[int]:
 
 def listed(numbers: Iterable[int], *, stop_after: int | None = None) -> tuple[Counter[str], int]:
     """Compare the experiments of these seeds, print every disagreement, and return what was counted."""
-    comparison, failed = Comparison(), 0
+    hydra_memo.install()  # for what the library asks of it
+    comparison, failed = Comparison(memo=True), 0
     with tempfile.TemporaryDirectory(prefix="exact ness-") as place:
         folder = Path(place) / "experiments" / "001-x"
         for number, one in enumerate(numbers):

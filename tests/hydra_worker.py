@@ -6,7 +6,6 @@ Hydra's registrations set back before it, so that one run cannot see another's.
 """
 
 import contextlib
-import copy
 import io
 import json
 import os
@@ -23,12 +22,17 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 from hydra.core.plugins import Plugins  # noqa: E402
 
 Plugins.instance()  # Hydra's own launcher and sweeper register when plugins are looked up
-_CLEAN = copy.deepcopy(ConfigStore.instance().repo)
+_CLEAN = ConfigStore.instance().repo
+
+
+def _groups_copied(group: dict) -> dict:
+    """A store of its own; what is stored is copied by Hydra when it is read."""
+    return {name: _groups_copied(stored) if isinstance(stored, dict) else stored for name, stored in group.items()}
 
 
 def run(entry: str, overrides: list[str]) -> dict[str, str]:
     """What `python ENTRY --cfg job OVERRIDES…` prints, or how it fails."""
-    ConfigStore.instance().repo = copy.deepcopy(_CLEAN)
+    ConfigStore.instance().repo = _groups_copied(_CLEAN)
     GlobalHydra.instance().clear()
     folder = str(Path(entry).parent)
     before = dict(sys.modules)
@@ -57,7 +61,11 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer until the input ends; with the argument `memo`, by a Hydra that keeps its own part (`hydra_memo.py`)."""
+    if sys.argv[1:] == ["memo"]:
+        import hydra_memo
+
+        hydra_memo.install()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in sys.stdin:
         request = json.loads(line)
