@@ -19,10 +19,13 @@ warnings.simplefilter("ignore")
 
 from hydra.core.config_store import ConfigStore  # noqa: E402
 from hydra.core.global_hydra import GlobalHydra  # noqa: E402
+from hydra.core.hydra_config import HydraConfig  # noqa: E402
 from hydra.core.plugins import Plugins  # noqa: E402
+from omegaconf.basecontainer import BaseContainer  # noqa: E402
 
 Plugins.instance()  # Hydra's own launcher and sweeper register when plugins are looked up
 _CLEAN = ConfigStore.instance().repo
+_RESOLVERS = dict(BaseContainer._resolvers)
 
 
 def _groups_copied(group: dict) -> dict:
@@ -34,6 +37,8 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
     """What `python ENTRY --cfg job OVERRIDES…` prints, or how it fails."""
     ConfigStore.instance().repo = _groups_copied(_CLEAN)
     GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None  # a run sets it, and while the next one composes it is not there yet
+    BaseContainer._resolvers = dict(_RESOLVERS)
     folder = str(Path(entry).parent)
     before = dict(sys.modules)
     main = types.ModuleType("__main__")
