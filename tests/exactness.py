@@ -20,12 +20,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import conftest
+import exactness_findings
 import generate
 import hydra_memo
 from generate import Generated, Run
@@ -33,7 +35,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import naming, schema
 from experiment_setup.composing.compose import Composer, Composition, Failure, unusable_values
-from experiment_setup.project import experiment_at
+from experiment_setup.project import Experiment, experiment_at
 
 
 class Oracle:
@@ -74,10 +76,11 @@ class Comparison:
         self.unchanged = Oracle() if memo else None
         self.counts: Counter[str] = Counter()
 
-    def disagreements(self, example: Generated, folder: Path, *, bridge: bool) -> Iterator[str]:
+    def disagreements(self, example: Generated, folder: Path, *, bridge: bool, validate: bool) -> Iterator[str]:
         """Where the library and Hydra differ on the example, which is written to `folder`.
 
         `bridge`: Hydra in our own process is asked as well where the fast path has an answer, of the first run.
+        `validate`: what validate finds is held against every set in every environment.
         """
         conftest.write(folder, example.files)
         experiment = experiment_at(folder)
@@ -87,17 +90,18 @@ class Comparison:
         self.counts["experiments"] += 1
         words = [_words(run) for run in example.runs]
         self.oracle.ask(experiment.entry, folder.parent, words)
-        composer = Composer(experiment, schema.read(experiment.entry, folder.parent), folder.parent)
+        root = folder.parent.parent
+        composer = Composer(experiment, schema.read(experiment.entry, root), root)
         ours = [composer.compose(run.choices, run.overrides) for run in example.runs]
         first, bridged = example.runs[0], None
         if bridge and not ours[0].asked_hydra:
-            asked = Composer(experiment, composer.schema, folder.parent, always_hydra=True)
+            asked = Composer(experiment, composer.schema, root, always_hydra=True)
             bridged = asked.compose(first.choices, first.overrides)
         theirs = self.oracle.answers()
         if self.unchanged and self.counts["experiments"] % 30 == 0:
             self.counts["asked of the unchanged Hydra"] += 1
             self.unchanged.ask(experiment.entry, folder.parent, words)
-            if self.unchanged.answers() != theirs:
+            if [answer.get("yaml") for answer in self.unchanged.answers()] != [answer.get("yaml") for answer in theirs]:
                 yield "the Hydra that keeps its own part answers otherwise than the unchanged one"
         for run, real, composition in zip(example.runs, theirs, ours, strict=True):
             self.counts["runs"] += 1
@@ -105,10 +109,19 @@ class Comparison:
             self.counts["answered without hydra"] += not composition.asked_hydra
             by = "the bridge" if composition.asked_hydra else "the fast path"
             yield from (f"{run}: {by}: {words}" for words in _difference(real, composition))
+        if validate:
+            yield from exactness_findings.complaints(
+                root, experiment, partial(self._resolved, experiment, folder), self.counts
+            )
         if bridged is not None:
             yield from (f"{first}: the bridge: {words}" for words in _difference(theirs[0], bridged))
             if bridged.config is not None and ours[0].config is not None:
                 yield from (f"{first}: {words}" for words in _difference_in_use(ours[0], bridged))
+
+    def _resolved(self, experiment: Experiment, folder: Path, runs: list[list[str]]) -> list[dict[str, str]]:
+        assert experiment.entry
+        self.oracle.ask(experiment.entry, folder.parent, [["--resolve", *run] for run in runs])
+        return self.oracle.answers()
 
 
 def _words(run: Run) -> list[str]:
@@ -173,15 +186,23 @@ def listed(numbers: Iterable[int], *, stop_after: int | None = None) -> tuple[Co
         folder = Path(place) / "experiments" / "001-x"
         for number, one in enumerate(numbers):
             shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(Path(place) / "src", ignore_errors=True)
             example = generate.generate(one)
             try:
-                found = list(comparison.disagreements(example, folder, bridge=number % 4 == 0))
+                found = list(
+                    comparison.disagreements(
+                        example,
+                        folder,
+                        bridge=number % 4 == 0,
+                        validate=(number % 3 == 0) or bool(os.environ.get("ALL")),
+                    )
+                )
             except Exception as error:  # the library must never raise for what is in the files
                 found = [f"raises {error!r}"]
             if found:
                 failed += 1
                 print(f"=== seed {one}: {example!r}\n--- disagreements\n" + "\n".join(found), flush=True)
-            if number % 250 == 249:
+            if number % 50 == 49:
                 spent = {"CPU seconds": round(sum(os.times()[:2])), "disagreeing": failed}
                 print(json.dumps({**comparison.counts, **spent}), file=sys.stderr, flush=True)
             if stop_after and failed >= stop_after:

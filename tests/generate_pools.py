@@ -7,8 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
 
 
+def rarely(draw: Random, one_in: float) -> bool:
+    """True once in `one_in` times; false is the plain choice."""
+    return draw.random() * one_in < 1
+
+
+def pick(draw: Random, text: str) -> str:
+    """One entry of a pool."""
+    return draw.choice(pool(text))
+
+
+@lru_cache(maxsize=256)
 def pool(text: str) -> tuple[str, ...]:
     """The entries of a pool."""
     return tuple(part.strip().replace("⏎", "\n").replace("∅", "") for part in text.split("¦"))
@@ -93,6 +106,26 @@ dict[str, list[int]]  ⇐  field(default_factory=lambda: {"a": [1]})  ⇐  {a: [
 Optional[Path]  ⇐  None  ⇐  null ¦ a/b
 list[Path]  ⇐  field(default_factory=list)  ⇐  [a, b]
 Child  ⇐  field(default_factory=Child)  ⇐  {x: 2, w: 0.1} ¦ {w: a}
+Opt | None  ⇐  None ¦ field(default_factory=Child)  ⇐  {x: 2} ¦ null ¦ ⏎  x: 5⏎  y: [1]
+Deep  ⇐  field(default_factory=Deep) ¦ MISSING  ⇐  {opt: {x: 3}} ¦ {maybe: {w: 1}} ¦ {many: [{x: 9}]} ¦ {level: low} ¦
+    {table: {b: {}}} ¦ {opt: {z: 1}} ¦ {table: {a: {x: 4}}, maybe: null} ¦ ⏎  opt:⏎    x: 4⏎  level: LOW ¦ {opt: null}
+Optional[Deep]  ⇐  None ¦ field(default_factory=lambda: Deep(maybe=Child()))  ⇐  {opt: {x: 3}} ¦ null ¦ {maybe: {}}
+Mode  ⇐  Mode.FAST  ⇐  SLOW ¦ 2 ¦ fast ¦ Mode.SLOW
+dict[Level, float]  ⇐  field(default_factory=dict) ¦ field(default_factory=lambda: {Level.LOW: 0.1})  ⇐  {LOW: 1} ¦
+    {low: 2} ¦ {HIGH: x} ¦ ⏎  HIGH: 0.5
+Dict[bool, int]  ⇐  field(default_factory=lambda: {True: 1})  ⇐  {true: 2} ¦ {false: 3} ¦ {yes: 1} ¦ {x: 1}
+Dict[float, str]  ⇐  field(default_factory=lambda: {0.5: "a"})  ⇐  {0.5: b} ¦ {1: c}
+list[str]  ⇐  field(default_factory=lambda: COLUMNS) ¦ field(default_factory=columns) ¦
+    field(default_factory=lambda: list(COLUMNS)) ¦ field(default_factory=lambda: [c.upper() for c in COLUMNS])  ⇐
+    [a] ¦ ⏎  - a⏎  - b ¦ [] ¦ a
+str  ⇐  str(DATA / "x") ¦ f"{DATA}/y" ¦ VERSION ¦ "a" "b"  ⇐  abc ¦ x-${exp.seed}
+float  ⇐  RATE ¦ LIMITS["low"] ¦ 10**-3  ⇐  1e-5 ¦ 3
+Path  ⇐  DATA / "train.csv" ¦ MISSING  ⇐  a/b ¦ ${env.output_dir}
+dict[str, Any]  ⇐  field(default_factory=lambda: {**LIMITS, "x": [1]})  ⇐  {low: 2} ¦ {x: {y: 1}} ¦ ⏎  low:⏎    a: 1
+dict[str, dict[str, int]]  ⇐  field(default_factory=lambda: {"a": {"b": 1}})  ⇐  {a: {b: 2, c: 3}} ¦ {b: {}} ¦ {a: 1}
+list[dict[str, int]]  ⇐  field(default_factory=list)  ⇐  [{a: 1}] ¦ [{a: b}] ¦ ⏎  - a: 1⏎    b: 2
+Optional[list[Opt]]  ⇐  None  ⇐  [{x: 1}] ¦ null ¦ ⏎  - x: 2⏎  - {}
+"Optional[int]"  ⇐  None  ⇐  1 ¦ null
 """
 # annotation, defaults, values; the first eight are the common ones
 KINDS = (
@@ -106,7 +139,9 @@ KINDS = (
     Kind("bool", pool("False ¦ True"), BOOLS),
     *(
         Kind(annotation.strip(), pool(defaults), pool(fits))
-        for annotation, defaults, fits in (line.split("⇐") for line in _KINDS.strip().splitlines())
+        for annotation, defaults, fits in (
+            line.split("⇐") for line in _KINDS.replace("\n    ", " ").strip().splitlines()
+        )
     ),
 )
 # What Python or OmegaConf refuses, or what is no field at all.
@@ -132,7 +167,8 @@ default@_hear_ ¦ /exp/default@_here_ ¦ - default ¦ default: ¦ nothing@_here_
 exp: default ¦ /exp: default ¦ /env: default ¦ override /env: local ¦ _self_ ¦ default @_here_ ¦ default@_global_ ¦
 optional default@_here_ ¦ default.yaml@_here_ ¦ null ¦ [a] ¦ {a: b} ¦ {} ¦ ??? ¦ ${exp} ¦ exp/default ¦
 _self_@_here_ ¦ default@_here_.sub ¦ optional /env: nothing ¦ default@ ¦ ../env/default@_here_ ¦ default@_group_ ¦
-default@_name_ ¦ 1.5
+default@_name_ ¦ 1.5 ¦ override /model: small ¦ /model: small ¦ override /model@model: small ¦ optional nothing@_here_ ¦
+override /hydra/job_logging: none ¦ /config_schema
 """)
 ODD_LISTS = pool("""
 defaults: [] ¦ defaults: ¦ defaults: default@_here_ ¦ defaults: {default: _here_} ¦ default:⏎  - default@_here_ ¦
@@ -141,7 +177,8 @@ defaults: [default@_here_] ¦ defaults: [default@_here_, _self_] ¦ defaults: ${
 ODD_PRIMARY_ENTRIES = pool("""
 optional env: nothing ¦ exp@other: default ¦ /exp: default ¦ exp/default ¦ model: small ¦ exp: default ¦
 exp/sub: default ¦ exp:default ¦ default ¦ {exp: default, env: default} ¦ other ¦ exp@_global_: default ¦
-config_schema ¦ null ¦ _self_
+config_schema ¦ null ¦ _self_ ¦ exp@second: default ¦ env@exp.env: default ¦ exp: [default] ¦ exp@exp: default ¦
+optional exp/sub: nothing ¦ model@exp.opt: small ¦ extra
 """)
 ODD_HYDRA_SETTINGS = pool("""
 ∅ ¦ hydra: null ¦ hydra: {} ¦ hydra: x ¦ hydra:⏎output_subdir: null ¦ hydra:⏎  output_subdirs: null ¦

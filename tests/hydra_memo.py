@@ -9,6 +9,7 @@ some of its examples.
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 from functools import lru_cache
 from itertools import takewhile
@@ -28,6 +29,8 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 
 def install() -> None:
     """Change the Hydra of this process."""
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)  # configs refer in circles, and are looked through in vain
     omegaconf.base.parse = omegaconf._utils.parse = lru_cache(maxsize=4096)(omegaconf.grammar_parser.parse)
     _keep_own_configs()
     _keep_own_merges()

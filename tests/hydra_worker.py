@@ -6,6 +6,7 @@ Hydra's registrations set back before it, so that one run cannot see another's.
 """
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -40,11 +41,14 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
     HydraConfig.instance().cfg = None  # a run sets it, and while the next one composes it is not there yet
     BaseContainer._resolvers = dict(_RESOLVERS)
     folder = str(Path(entry).parent)
+    project = Path(entry).parents[2]
+    importlib.invalidate_caches()
     before = dict(sys.modules)
     main = types.ModuleType("__main__")
     main.__file__ = entry
     sys.modules["__main__"] = main
     sys.argv = [entry, "--cfg", "job", *overrides]
+    path = list(sys.path)
     sys.path.insert(0, folder)
     out, err = io.StringIO(), io.StringIO()
     try:
@@ -56,10 +60,11 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
     except BaseException as error:
         return {"error": f"{type(error).__name__}: {str(error)[:2000]}"}
     finally:
-        sys.path.remove(folder)
+        sys.path[:] = path
         for name in [name for name in sys.modules if name not in before]:
-            found = getattr(sys.modules[name], "__file__", None) or ""
-            if found.startswith(folder):
+            found = sys.modules[name]
+            places = [getattr(found, "__file__", None), *getattr(found, "__path__", [])]
+            if any(place and Path(place).is_relative_to(project) for place in places):
                 del sys.modules[name]
         sys.modules["__main__"] = before["__main__"]
     return {"yaml": out.getvalue()}

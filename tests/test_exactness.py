@@ -55,6 +55,8 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
     "values in config.yaml": {"config.yaml": [("  - _self_\n", ""), ("hydra:\n", "exp:\n  seed: 3\nhydra:\n")]},
     "an older behaviour of Hydra": {"train.py": [("version_base=None", 'version_base="1.1"')]},
     "no choice by default": {"config.yaml": [("exp: default", "exp: ???")]},
+    "bytes that are not UTF-8": {"exp/001.yaml": [("name", "# \udce9\nname")]},
+    "a space in the name of a parameter set": {"exp/a b.yaml": [("", _HERE)]},
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 
@@ -67,8 +69,9 @@ def test_what_differed_once(comparison: Comparison, tmp_path: Path, name: str) -
             assert old in files.get(path, "")
             files[path] = files.get(path, "").replace(old, new, 1)
     runs = (Run(), Run({"exp": "001"}), Run({"env": "local"}), Run({"exp": "002"}), Run({"exp": "001", "env": "local"}))
-    example = Generated({path: text.encode() for path, text in files.items()}, runs)
-    assert not list(comparison.disagreements(example, tmp_path / "001-x", bridge=True))
+    example = Generated({path: text.encode("utf-8", "surrogateescape") for path, text in files.items()}, runs)
+    folder = tmp_path / "experiments" / "001-x"
+    assert not list(comparison.disagreements(example, folder, bridge=True, validate=True))
 
 
 @seed(SEED)
@@ -77,7 +80,9 @@ def test_what_differed_once(comparison: Comparison, tmp_path: Path, name: str) -
 )
 @given(example=experiments())
 def test_the_library_composes_what_hydra_composes(comparison: Comparison, place: Path, example: Generated) -> None:
+    for folder in place.iterdir():
+        shutil.rmtree(folder)
+    number = comparison.counts["experiments"]
     folder = place / "experiments" / "001-x"
-    shutil.rmtree(folder, ignore_errors=True)
-    found = list(comparison.disagreements(example, folder, bridge=comparison.counts["experiments"] % 4 == 0))
+    found = list(comparison.disagreements(example, folder, bridge=number % 4 == 0, validate=number % 8 == 0))
     assert not found, "\n".join(found)

@@ -21,7 +21,7 @@ _NOT_A_STRING = re.compile(
 _LEADING_ZERO = re.compile(r"0[\d_]+")
 _NOT_SETS = {"base", "default"}  # what other sets start from; it says nothing about how sets are named
 
-_PLAIN_OPTION = re.compile(r"[A-Za-z0-9_./+@%\-]+")
+_PLAIN_OPTION = re.compile(r"[A-Za-z0-9_./+@%:\-]+(?: +[A-Za-z0-9_./+@%:\-]+)*")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Document:
     def header(self) -> str | None:
         """The line of a `# @package …` header, as ConfigSource._get_header_dict finds it, or None."""
         # A text stream, as Hydra opens it, turns CRLF into LF.
-        for line in self.text[:_HEADER_CHARACTERS].splitlines():
+        for line in self.text_or_empty[:_HEADER_CHARACTERS].splitlines():
             if line.strip() and _HEADER.match(line):
                 return line.strip()
             if line.strip():

@@ -1,0 +1,94 @@
+"""What validate finds in an experiment held against the real Hydra: every set in every environment, and the bare run.
+
+What fails there must be an error; and an error of a rule that says "Hydra fails" must be about something that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from experiment_setup import naming
+from experiment_setup.checking.check import check
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.rules import ALL
+
+Ask = Callable[[list[list[str]]], list[dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A run of the experiment with options chosen, as somebody types it."""
+
+    options: tuple[tuple[str, str], ...]
+    words: tuple[str, ...]
+
+    def has(self, path: Path) -> bool:
+        """Whether the file is one of the chosen options."""
+        return any((path.parent.name, path.stem) == option for option in self.options)
+
+
+def combinations(experiment: Experiment) -> Iterator[Combination]:
+    """All of them; an option whose name must be quoted is tried without quotes as well."""
+    groups = [
+        [(), *(((group, name),) for name in experiment.options(group))] for group in (SETS, ENVIRONMENTS)
+    ]  # fmt: skip
+    for chosen in product(*groups):
+        options = tuple(option for one in chosen for option in one)
+        words = tuple(naming.override(group, name) for group, name in options)
+        plain = tuple(f"{group}={name}" for group, name in options)
+        yield Combination(options, words)
+        if plain != words and len(options) == 1:
+            yield Combination(options, plain)
+
+
+def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, int]) -> Iterator[str]:
+    """Where validate says nothing of a failure, or claims one that is none.
+
+    `ask` runs the entry point with the given words, `--cfg job --resolve` before them.
+    """
+    tried = list(combinations(experiment))
+    answers = dict(zip(tried, ask([list(one.words) for one in tried]), strict=True))
+    failing = {one: answer["error"] for one, answer in answers.items() if _fails(answer)}
+    errors = [f for f in check(Project(root), [experiment]).findings if f.severity is Severity.ERROR]
+    counts["validated"] += 1
+    counts["combinations"] += len(tried)
+    counts["combinations that fail"] += len(failing)
+    counts["validated without a failure"] += not failing
+    for one, error in failing.items():
+        if not any(_explains(finding, one, failing, answers) for finding in errors):
+            yield f"validate says nothing of {' '.join(one.words) or 'the bare run'}, which fails: {error}"
+    for finding in errors:
+        if ALL[finding.code].hydra == "fails" and not _is_true(finding, experiment, failing):
+            yield f"validate claims that Hydra fails, but it does not: {finding}"
+
+
+def _fails(answer: Mapping[str, str]) -> bool:
+    """A choice that the defaults list leaves open is no failure, and an environment variable may be set elsewhere."""
+    error = answer.get("error", "")
+    return bool(error) and "You must specify " not in error and "Environment variable" not in error
+
+
+def _explains(
+    finding: Finding, one: Combination, failing: Mapping[Combination, str], tried: Mapping[Combination, object]
+) -> bool:
+    """Whether the finding is about this run: not if it stands in another option's file which itself does not fail."""
+    path = finding.location.path
+    if path.parent.name not in (SETS, ENVIRONMENTS) or one.has(path):
+        return True
+    return any(other in failing for other in tried if other.has(path)) or not any(other.has(path) for other in tried)
+
+
+def _is_true(finding: Finding, experiment: Experiment, failing: Mapping[Combination, str]) -> bool:
+    """Whether something fails that has to do with the finding's file."""
+    path = finding.location.path
+    if path.parent.name not in (SETS, ENVIRONMENTS):
+        return bool(failing)
+    if any(one.has(path) for one in failing):
+        return True
+    users = {option for one in failing for option in one.options}
+    files = [experiment.options(group).get(name) for group, name in users]
+    return any(path.stem.encode() in file.read_bytes() for file in files if file) or (not users and bool(failing))
