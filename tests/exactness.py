@@ -61,7 +61,10 @@ class Oracle:
     def answers(self) -> list[dict[str, str]]:
         """The answers to `ask`."""
         assert self._process.stdout
-        return json.loads(self._process.stdout.readline())  # type: ignore[no-any-return]
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit("the oracle has ended")
+        return json.loads(line)  # type: ignore[no-any-return]
 
 
 class Comparison:

@@ -32,10 +32,8 @@ class Combination:
 
 
 def combinations(experiment: Experiment) -> Iterator[Combination]:
-    """All of them; an option whose name must be quoted is tried without quotes as well."""
-    groups = [
-        [(), *(((group, name),) for name in experiment.options(group))] for group in (SETS, ENVIRONMENTS)
-    ]  # fmt: skip
+    """All of them; an option whose name must be quoted is tried without quotes as well, and one in a .yml file."""
+    groups = [[(), *(((group, name),) for name in _named(experiment, group))] for group in (SETS, ENVIRONMENTS)]
     for chosen in product(*groups):
         options = tuple(option for one in chosen for option in one)
         words = tuple(naming.override(group, name) for group, name in options)
@@ -43,6 +41,11 @@ def combinations(experiment: Experiment) -> Iterator[Combination]:
         yield Combination(options, words)
         if plain != words and len(options) == 1:
             yield Combination(options, plain)
+
+
+def _named(experiment: Experiment, group: str) -> list[str]:
+    folder = experiment.group_dir(group)
+    return sorted({path.stem for path in folder.iterdir() if path.is_file()}) if folder.is_dir() else []
 
 
 def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, int]) -> Iterator[str]:
@@ -90,5 +93,5 @@ def _is_true(finding: Finding, experiment: Experiment, failing: Mapping[Combinat
     if any(one.has(path) for one in failing):
         return True
     users = {option for one in failing for option in one.options}
-    files = [experiment.options(group).get(name) for group, name in users]
+    files = [experiment.options(group).get(name) for group, name in users]  # of those who may inherit from it
     return any(path.stem.encode() in file.read_bytes() for file in files if file) or (not users and bool(failing))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from random import Random
 
 import generate_pools as pools
-from generate_pools import KINDS, Kind, pick, rarely
+from generate_pools import KINDS, Draw, Kind, pick, rarely
 
 Fields = list[tuple[str, Kind]]
 
@@ -90,7 +89,7 @@ class Deep:
 '''
 
 
-def code(draw: Random) -> Code:
+def code(draw: Draw) -> Code:
     """The Python files of an experiment."""
     names = draw.sample(pools.NAMES, len(pools.NAMES))
     others = [n for n in names if n not in ("name", "seed")]
@@ -107,7 +106,7 @@ def code(draw: Random) -> Code:
     return result
 
 
-def _root_fields(draw: Random, has_model: bool) -> list[tuple[str, Kind, str]]:
+def _root_fields(draw: Draw, has_model: bool) -> list[tuple[str, Kind, str]]:
     config = [("exp", _plain("ExpConfig"), pick(draw, f"{'field(default_factory=ExpConfig) ¦' * 6} MISSING"))]
     config.append(("env", _plain("EnvConfig"), pick(draw, "field(default_factory=EnvConfig) ¦ MISSING")))
     if has_model:
@@ -124,7 +123,7 @@ def _plain(annotation: str) -> Kind:
 _WANTED = re.compile(r"(?<![\w.\"'])(?=(?:Config|EnvConfig|ExpConfig|ModelConfig|Opt)\b)")
 
 
-def _arrange(draw: Random, code: Code, classes: list[str], stores: list[str], main: list[str]) -> None:
+def _arrange(draw: Draw, code: Code, classes: list[str], stores: list[str], main: list[str]) -> None:
     """Everything in the entry point, or the dataclasses (and their registrations) in another module of the project."""
     entry = "train.py" if not rarely(draw, 8) else pick(draw, "run.py ¦ main.py ¦ 実行.py")
     future = ["from __future__ import annotations"] if rarely(draw, 9) else []
@@ -158,7 +157,7 @@ def _arrange(draw: Random, code: Code, classes: list[str], stores: list[str], ma
         code.files[entry] = "\n".join([*rest, line, "", "", *stores, *main])
 
 
-def _main(draw: Random, code: Code) -> list[str]:
+def _main(draw: Draw, code: Code) -> list[str]:
     code.config_dir = "" if not rarely(draw, 6) else pick(draw, "conf ¦ conf ¦ conf/all")
     code.config_name = "config" if not rarely(draw, 9) else "main"
     version = "version_base=None, "
@@ -173,15 +172,15 @@ def _main(draw: Random, code: Code) -> list[str]:
     return [*lines, 'if __name__ == "__main__":', "    main()", ""]
 
 
-def _fields(draw: Random, names: Sequence[str]) -> list[tuple[str, Kind, str]]:
+def _fields(draw: Draw, names: Sequence[str]) -> list[tuple[str, Kind, str]]:
     found = []
     for name in names:
         kind = draw.choice(KINDS if rarely(draw, 2) else KINDS[:8])
-        found.append((name, kind, kind.defaults[0] if not rarely(draw, 3) else draw.choice(kind.defaults)))
+        found.append((name, kind, kind.defaults[0] if draw.calm or not rarely(draw, 3) else draw.choice(kind.defaults)))
     return found
 
 
-def _exp_classes(draw: Random, exp: list[tuple[str, Kind, str]]) -> list[str]:
+def _exp_classes(draw: Draw, exp: list[tuple[str, Kind, str]]) -> list[str]:
     """ExpConfig, now and then with one base class or two above it."""
     lines, base = [], ""
     for name in ("CommonExp", "BaseExp"):
@@ -194,7 +193,7 @@ def _exp_classes(draw: Random, exp: list[tuple[str, Kind, str]]) -> list[str]:
     return [*lines, *_class(draw, "ExpConfig", exp, base)]
 
 
-def _class(draw: Random, name: str, fields: Sequence[tuple[str, Kind, str]], base: str = "") -> list[str]:
+def _class(draw: Draw, name: str, fields: Sequence[tuple[str, Kind, str]], base: str = "") -> list[str]:
     decorator = "@dataclass"
     if rarely(draw, 60):
         decorator = pick(
@@ -228,7 +227,7 @@ _EXTRA_STORES = [
 ]
 
 
-def _stores(draw: Random, code: Code) -> list[str]:
+def _stores(draw: Draw, code: Code) -> list[str]:
     """The registrations, in one of the shapes that people write."""
     wanted = [("exp", "default", "ExpConfig"), ("env", "default", "EnvConfig")]
     if code.model:

@@ -11,12 +11,21 @@ from functools import lru_cache
 from random import Random
 
 
-def rarely(draw: Random, one_in: float) -> bool:
-    """True once in `one_in` times; false is the plain choice."""
-    return draw.random() * one_in < 1
+class Draw(Random):
+    """Where choices come from; a calm one makes experiments in which hardly anything is odd."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.calm = False
+        self.calm = rarely(self, 2.5)
 
 
-def pick(draw: Random, text: str) -> str:
+def rarely(draw: Draw, one_in: float) -> bool:
+    """True once in `one_in` times; false is the plain choice. One in more than a dozen times is odd."""
+    return draw.random() * one_in * (10 if draw.calm and one_in > 12 else 1) < 1
+
+
+def pick(draw: Draw, text: str) -> str:
     """One entry of a pool."""
     return draw.choice(pool(text))
 

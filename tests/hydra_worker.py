@@ -29,6 +29,11 @@ _CLEAN = ConfigStore.instance().repo
 _RESOLVERS = dict(BaseContainer._resolvers)
 
 
+def _is_of(project: Path, module: types.ModuleType) -> bool:
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+    return any(place and Path(place).is_relative_to(project) for place in places)
+
+
 def _groups_copied(group: dict) -> dict:
     """A store of its own; what is stored is copied by Hydra when it is read."""
     return {name: _groups_copied(stored) if isinstance(stored, dict) else stored for name, stored in group.items()}
@@ -61,11 +66,8 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
         return {"error": f"{type(error).__name__}: {str(error)[:2000]}"}
     finally:
         sys.path[:] = path
-        for name in [name for name in sys.modules if name not in before]:
-            found = sys.modules[name]
-            places = [getattr(found, "__file__", None), *getattr(found, "__path__", [])]
-            if any(place and Path(place).is_relative_to(project) for place in places):
-                del sys.modules[name]
+        for name in [name for name in sys.modules if name not in before and _is_of(project, sys.modules[name])]:
+            del sys.modules[name]
         sys.modules["__main__"] = before["__main__"]
     return {"yaml": out.getvalue()}
 

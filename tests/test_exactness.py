@@ -57,6 +57,18 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
     "no choice by default": {"config.yaml": [("exp: default", "exp: ???")]},
     "bytes that are not UTF-8": {"exp/001.yaml": [("name", "# \udce9\nname")]},
     "a space in the name of a parameter set": {"exp/a b.yaml": [("", _HERE)]},
+    "a set from the root that chooses an environment": {
+        "config.yaml": [("  - exp: default\n  - env: default\n", "  - env: default\n  - exp: default\n")],
+        "exp/001.yaml": [(_HERE, "# @package _global_\ndefaults:\n  - override /env: local\n")],
+    },
+    "a frozen dataclass whose values nothing sets": {
+        "train.py": [("@dataclass\nclass ExpConfig", "@dataclass(frozen=True)\nclass ExpConfig")],
+        "exp/001.yaml": [('\nname: "001-lr"\nlearning_rate: 5.0e-5\n', "")],
+    },
+    "a missing value in a dict whose keys are no text": {
+        "train.py": [("notes: str | None = None", "notes: dict[bool, int] = field(default_factory=dict)")],
+        "exp/001.yaml": [("name", "seed: ???\nnotes: {false: 3}\nname")],
+    },
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from omegaconf import (
     PathNode,
     StringNode,
 )
+from omegaconf.errors import OmegaConfBaseException
 
 _RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
 _NESTED = re.compile(r"\$\{[^}]*\$\{")
@@ -93,6 +94,18 @@ def is_typed_value(node: Any) -> bool:
 def is_text(node: Any) -> bool:
     """Whether this is a node for text, which takes every scalar."""
     return isinstance(node, StringNode)
+
+
+def child(node: Any, step: Any) -> Any:
+    """The node at a key or an index of a container, as it is written; None where there is none."""
+    if not isinstance(node, (DictConfig, ListConfig)) or node._is_none() or node._is_missing():
+        return None
+    if node._is_interpolation():
+        return None
+    try:
+        return node._get_node(step)
+    except (OmegaConfBaseException, IndexError, TypeError):  # a key of another type than the dict's
+        return None
 
 
 def nodes(node: Any, path: str) -> Iterator[tuple[str, Any]]:

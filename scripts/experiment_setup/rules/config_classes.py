@@ -242,4 +242,10 @@ def frozen_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 config_class.location,
                 f"{config_class.name} is frozen: no option and no override can set {path}.*",
                 "write @dataclass without frozen=True",
+                severity=None if _anything_fails(context) else Severity.WARNING,  # nothing sets anything yet
             )
+
+
+def _anything_fails(context: ExperimentContext) -> bool:
+    outcomes = (context.composition(), *map(context.composed, context.all_options()))
+    return any(outcome.failure for outcome in outcomes)

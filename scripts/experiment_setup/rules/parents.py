@@ -330,7 +330,9 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
             override = "override" in entry.keywords
             if group not in context.groups or not (override or (target.startswith("/") and group != option.group)):
                 continue
-            broken = entries.breaks(context, option)
+            broken = (
+                context.composed(option).failure is not None if override else entries.breaks(context, option)
+            )  # an option that is written from the root may choose a group that stands before its own
             if not broken and (group != ENVIRONMENTS or override or entry.package is not None):
                 continue
             chosen = entry.option if entry.group is not None else (entry.option or "").rpartition("/")[2]

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, ListConfig
+from omegaconf import ListConfig
 
+from experiment_setup.composing.interpolation import child
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.rules import entries
 from experiment_setup.rules.base import ExperimentContext, Option, rule
@@ -413,8 +414,5 @@ def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
 
 def _below(node: Any, path: Steps) -> Any:
     for step in path:
-        if isinstance(node, ListConfig):
-            node = node._get_node(int(step))
-        else:
-            node = node._get_node(step) if isinstance(node, DictConfig) else None
+        node = child(node, step)
     return node
