@@ -56,6 +56,7 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
     "an older behaviour of Hydra": {"train.py": [("version_base=None", 'version_base="1.1"')]},
     "no choice by default": {"config.yaml": [("exp: default", "exp: ???")]},
     "bytes that are not UTF-8": {"exp/001.yaml": [("name", "# \udce9\nname")]},
+    "a config.yaml that is not UTF-8": {"config.yaml": [("defaults", "# \udce9\ndefaults")]},
     "a space in the name of a parameter set": {"exp/a b.yaml": [("", _HERE)]},
     "a set from the root that chooses an environment": {
         "config.yaml": [("  - exp: default\n  - env: default\n", "  - env: default\n  - exp: default\n")],

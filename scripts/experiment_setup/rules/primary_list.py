@@ -92,10 +92,10 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
 
     Hydra then advises `+env=local`. That works for this one run, and `+` also accepts every misspelled key.
     """
-    config = _mapping(context)
-    if config is None and context.experiment.config_file.is_file() and context.primary.text_or_empty.strip():
+    if not context.experiment.config_file.is_file() or context.primary.error is not None:
         return
-    if not context.experiment.config_file.is_file() or any(misspelled_defaults.check(context)):
+    config = _mapping(context)
+    if (config is None and context.primary.text.strip()) or any(misspelled_defaults.check(context)):
         return
     if config is not None and "defaults" in config and not isinstance(config["defaults"], list):
         return  # said by defaults-not-a-list
