@@ -63,7 +63,9 @@ def test_each_job_has_its_folder_and_only_what_failed_runs_again(
     python: Path, entry: Path, elsewhere: Path, launcher: str
 ) -> None:
     planted = begin_training_with(entry, 'if cfg.exp.seed == 13:\n    raise ValueError("diverged")')
-    ran = run(python, entry, elsewhere, f"hydra/launcher={launcher}", "exp=001,002", "exp.seed=1,13")
+    # As Ray has it under `uv run`: the jobs start in a copy of the project.
+    copied = ["+hydra.launcher.ray.init.runtime_env.working_dir=."] if launcher == "ray_here" else []
+    ran = run(python, entry, elsewhere, f"hydra/launcher={launcher}", *copied, "exp=001,002", "exp.seed=1,13")
     assert ran.code == 1
     assert "diverged" in ran.err
     found = status(entry, elsewhere)

@@ -17,6 +17,7 @@ import os
 import random
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
@@ -126,6 +127,7 @@ def predict(weights: list[float], row: list[float]) -> float:
 @hydra.main(version_base=None, config_path=".", config_name="config")
 def main(cfg: Config) -> float:
     """Train the folds, save and print the results; the mean accuracy, which a sweeper can optimize."""
+    os.chdir(ROOT)  # Ray may have started this process in a copy of the project
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     check(cfg)
     project = wandb_project(cfg)
@@ -278,4 +280,6 @@ def save(folder: Path, record: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     os.chdir(ROOT)
+    # All sets: `default`, the bare dataclass, is none of them.
+    sys.argv = ["exp=glob(*,exclude=default)" if word == "exp=glob(*)" else word for word in sys.argv]
     main()
