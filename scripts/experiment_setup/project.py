@@ -18,7 +18,10 @@ SETS = "exp"  # the config group of parameter sets
 ENVIRONMENTS = "env"  # the config group of environments
 
 _ENTRY_NAMES = ("train.py", "run.py", "main.py")  # where a folder has several entry points, the first of these
-_HYDRA_MAIN = re.compile(rb"^[ \t]*@(?:hydra\s*\.\s*)?main\s*\((?P<arguments>[^)]*)\)", re.MULTILINE)
+_DECORATED = rb"^[ \t]*@(?:(?:hydra|%s)\s*\.\s*)?(?:main|%s)\b(?!\s*\.)[ \t]*(?:\((?P<arguments>[^)]*)\))?"
+_IMPORTED_AS = re.compile(
+    rb"^[ \t]*(?:import\s+hydra|from\s+hydra(?:\.main)?\s+import\s+main)\s+as\s+(\w+)", re.MULTILINE
+)
 _DEFAULTS_KEY = re.compile(rb"^defaults[ \t]*:", re.MULTILINE)
 _MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below may hold millions of files
 _SKIPPED = frozenset(
@@ -245,10 +248,11 @@ def _main_arguments(script: Path) -> tuple[str, str] | None:
         return None
     if b"hydra" not in source:
         return None
-    match = _HYDRA_MAIN.search(source)
+    alias = b"|".join(_IMPORTED_AS.findall(source)) or b"main"
+    match = re.search(_DECORATED % (alias, alias), source, re.MULTILINE)
     if not match:
         return None
-    arguments = match["arguments"].decode("utf-8", "replace")
+    arguments = (match["arguments"] or b"").decode("utf-8", "replace")
 
     def string(name: str) -> str | None:
         found = re.search(rf"\b{name}\s*=\s*[rRuU]?([\"'])(.*?)\1", arguments)

@@ -29,7 +29,7 @@ class Style:
     def of(cls, stream: TextIO) -> Style:
         """Colour only on a terminal, and not with NO_COLOR (https://no-color.org) or a dumb terminal."""
         terminal = stream.isatty()
-        wanted = terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        wanted = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return cls(wanted, max(shutil.get_terminal_size().columns, 40) if terminal else 120)
 
     def paint(self, words: str, code: str) -> str:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import ast
+import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiment_setup.composing.compose import unusable_values
-from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.following.expressions import DICT_METHODS, ELEMENT, shown_path
+from experiment_setup.following.records import ConfigPath, Use
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.rules.config_classes import config_classes, offset
-from experiment_setup.rules.entry_point import entry_source
-from experiment_setup.rules.reading import DICT_METHODS
+from experiment_setup.rules.config_classes import config_classes
 from experiment_setup.rules.registrations import root_class
-from experiment_setup.rules.uses import ConfigPath
 
 _PRINT = "cfg.exp.name"
 
@@ -27,12 +27,25 @@ def _missing_step(config: DictConfig, path: ConfigPath) -> int | None:
     """The index of the first step of `path` that `config` does not have; None if there is none, or it can't be said."""
     node: Any = config
     for index, step in enumerate(path):
+        if step == ELEMENT:
+            node = _element(node)
+            continue
         if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
             return None
         if step not in node.keys():  # noqa: SIM118 (a key whose value is missing is not `in` a DictConfig)
             return None if step in DICT_METHODS or step.startswith("_") else index
         node = node._get_node(step)
     return None
+
+
+def _element(node: Any) -> Any:
+    """What a list of the config holds: its first element, or one as its type says."""
+    if not isinstance(node, ListConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+        return None
+    kind = node._metadata.element_type
+    if len(node):
+        return node._get_node(0)
+    return OmegaConf.structured(kind) if dataclasses.is_dataclass(kind) else None
 
 
 def _exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
@@ -52,15 +65,32 @@ def _exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     return False
 
 
-def _unknown(context: ExperimentContext, default: bool) -> Iterator[tuple[ConfigPath, Location, list[str], int]]:
-    """(path to the unknown key, its first place, the keys there are, further places) of what the code uses."""
+@dataclass(frozen=True)
+class _Unknown:
+    """A key that the code uses and the config does not have: all places, and the keys that there are."""
+
+    path: ConfigPath
+    places: Sequence[Location]
+    known: Sequence[str]
+    assumed: bool
+
+    @property
+    def again(self) -> str:
+        """The other places, in words."""
+        more = len(self.places) - 1
+        return f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
+
+
+def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
     config, reading = context.some_config, context.reading
     if config is None:
         return
-    written = {use.path for use in reading.uses if use.kind == "write"} if reading.open else set()
+    written = {use.path for use in reading.uses if use.kind == "write" and (reading.open or use.form != "config")}
+    defaulted = {use.path for use in reading.uses if use.kind == "default"}
+    found: dict[ConfigPath, list[Use]] = {}
     places: dict[ConfigPath, set[Location]] = {}
     for use in reading.uses:
-        if (use.kind == "default") is not default or use.guarded or (reading.open and use.kind == "write"):
+        if (use.kind == "default") is not default or use.guarded or use.path in written:
             continue
         step = _missing_step(config, use.path)
         location = use.location(step) if step is not None else None
@@ -69,16 +99,23 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[tuple[Config
         path = use.path[: step + 1]
         if use.conditional and context.config_class(path[0]) is None and len(path) > 1:
             continue  # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
+        if use.conditional and not default and path in defaulted:
+            continue  # `if cfg.exp.get("lr"): cfg.exp.lr`
+        if path[:-1] in reading.changed or (
+            use.form == "dict" and any(path[: len(done)] == done for done in reading.changed)
+        ):
+            continue
         if path[-1] in reading.checked_keys or any(path == done[: len(path)] for done in written):
             continue
+        found.setdefault(path, []).append(use)
         places.setdefault(path, set()).add(location)
-    for path, found in places.items():
+    for path, uses in found.items():
         if not _exists_somewhere(context, path):
             known: Any = config
-            for step_name in path[:-1]:
-                known = known._get_node(step_name)
-            ordered = sorted(found, key=lambda place: (str(place.path), place.line, place.column))
-            yield path, ordered[0], [str(key) for key in known], len(ordered) - 1
+            for name in path[:-1]:
+                known = _element(known) if name == ELEMENT else known._get_node(name)
+            ordered = sorted(places[path], key=lambda place: (str(place.path), place.line, place.column))
+            yield _Unknown(path, ordered, [str(key) for key in known], all(use.assumed for use in uses))
 
 
 @rule(
@@ -93,30 +130,38 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[tuple[Config
 def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
     """`--cfg job` is content, and the run ends in ConfigAttributeError when it comes to the line, maybe after hours.
 
-    The config is followed from the parameter of main() through aliases, functions and classes of the same file. A key
-    counts as unknown if no parameter set and no environment adds it, and the code does not ask first (`hasattr`, `in`,
-    `try`). In a group without a dataclass only what every run comes to is looked at, not what stands under an `if`.
+    The config is followed from the parameter of main() through aliases, functions and classes, also of the project's
+    other modules, and to parameters that are annotated with a config class. A key counts as unknown if no parameter set
+    and no environment adds it, and the code does not ask first (`hasattr`, `in`, `try`). In a group without a dataclass
+    only what every run comes to is looked at, not what stands under an `if`. It is a warning where nothing in the
+    project is seen to call the code.
     """
     whole = root_class(context)
     classes = {path: config_class for config_class, path in config_classes(context)}
-    for path, location, known, more in _unknown(context, default=False):
-        dotted, owner = ".".join(path), classes.get(".".join(path[:-1]))
+    for found in _unknown(context, default=False):
+        path, location = found.path, found.places[0]
+        owner = classes.get(".".join(path[:-1]))
         if len(path) == 1 and whole is not None and whole.field(path[0]):
             continue  # said where the class is not stored
         if len(path) == 1 and whole is None and not _home(context, path[0]):
             continue  # without a schema of the whole, `+key=value` on the command line is a way to give it
-        if owner is not None and any(found.name == path[-1] for found in owner.unannotated):
+        if owner is not None and any(field.name == path[-1] for field in owner.unannotated):
             continue  # said where the field is
-        again = f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
-        if owner is not None and path[-1] in owner.methods:
-            yield unknown_attribute.finding(
-                location,
-                f"cfg.{dotted} is a method of {owner.name}, and methods are not in the config{again}",
-                f"write OmegaConf.to_object(cfg.{'.'.join(path[:-1])}).{path[-1]}",
-            )
+        methods = owner.methods if owner is not None else ()
+        if owner is not None and (path[-1] in methods or hasattr(owner.cls, path[-1])):
+            if any(use.path[: len(path)] == path and use.form == "config" for use in context.reading.uses):
+                what = "a method" if path[-1] in methods else "an attribute of the class"
+                yield unknown_attribute.finding(
+                    location,
+                    f"cfg.{shown_path(path)} is {what} of {owner.name}, which the config does not have{found.again}",
+                    f"write OmegaConf.to_object(cfg.{shown_path(path[:-1])}).{path[-1]}",
+                )
             continue
         yield unknown_attribute.finding(
-            location, f"cfg.{dotted} does not exist{_meant(path, known)}{again}", _advice(context, path, known)
+            location,
+            f"cfg.{shown_path(path)} does not exist{_meant(found)}{found.again}",
+            _advice(context, found),
+            severity=Severity.WARNING if found.assumed else None,
         )
 
 
@@ -125,22 +170,23 @@ def _home(context: ExperimentContext, name: str) -> str | None:
     return next((path for found, path in config_classes(context) if path and found.field(name)), None)
 
 
-def _meant(path: ConfigPath, known: list[str]) -> str:
-    guess = did_you_mean(path[-1], known)
+def _meant(found: _Unknown) -> str:
+    guess = did_you_mean(found.path[-1], found.known)
     return f" (did you mean {guess!r}?)" if guess else ""
 
 
-def _advice(context: ExperimentContext, path: ConfigPath, known: list[str]) -> str:
-    guess = did_you_mean(path[-1], known)
+def _advice(context: ExperimentContext, found: _Unknown) -> str:
+    path = found.path
+    guess = did_you_mean(path[-1], found.known)
+    home = _home(context, path[-1]) if len(path) <= 2 else None
+    if home and (len(path) == 1 or not guess):
+        return f"write cfg.{home}.{path[-1]}"
     if guess:
         return f"write {guess}"
     if path == ("hydra",):
         return "Hydra's own settings are read through HydraConfig.get()"
-    home = _home(context, path[0]) if len(path) == 1 else None
-    if home:
-        return f"write cfg.{home}.{path[0]}"
     owner = context.config_class(path[0]) if len(path) == 2 else None
-    return f"add `{path[-1]}: TYPE = DEFAULT` to {owner.name if owner else '.'.join(path[:-1]) or 'the config'}"
+    return f"add `{path[-1]}: TYPE = DEFAULT` to {owner.name if owner else shown_path(path[:-1]) or 'the config'}"
 
 
 @rule(
@@ -157,14 +203,13 @@ def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
 
     Only groups with a dataclass are looked at: elsewhere a key that is missing is how an option is left out.
     """
-    for path, location, known, more in _unknown(context, default=True):
-        if len(path) > 1 and context.config_class(path[0]) is None:
+    for found in _unknown(context, default=True):
+        if len(found.path) > 1 and context.config_class(found.path[0]) is None:
             continue
-        again = f" (and {more} more)" if more else ""
         yield unknown_key_with_default.finding(
-            location,
-            f"{'.'.join(path)} does not exist{_meant(path, known)}: this is always the default{again}",
-            _advice(context, path, known),
+            found.places[0],
+            f"{shown_path(found.path)} does not exist{_meant(found)}: this is always the default{found.again}",
+            _advice(context, found),
         )
 
 
@@ -216,130 +261,6 @@ def unread_field(context: ExperimentContext) -> Iterator[Finding]:
         yield unread_field.finding(
             found.location, f"nothing reads {SETS}.{found.name}", "use it in the code, or remove the field"
         )
-
-
-@rule(
-    "ES334",
-    "json-of-config",
-    Severity.WARNING,
-    "json cannot write a list or dict of the config",
-    bad={"train.py": [("    print(f", "    import json\n    print(json.dumps(cfg.exp.fold))\n    print(f")]},
-    good={"train.py": [("    print(f", "    import json\n    print(json.dumps(list(cfg.exp.fold)))\n    print(f")]},
-    hydra="accepts",
-)
-def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
-    """`cfg.exp.fold` is a ListConfig, not a list: `TypeError: Object of type ListConfig is not JSON serializable`."""
-    config, source = context.some_config, entry_source(context)
-    if config is None or source is None:
-        return
-    for call in context.reading.calls:
-        if call.function not in ("json.dumps", "json.dump") or any(
-            k.arg in ("default", "cls") for k in call.node.keywords
-        ):
-            continue
-        given = [(call.arguments[0], source.location(call.node.args[0]))] if 0 in call.arguments else []
-        for path, location in [*given, *call.inside]:
-            if _is_container(config, path):
-                shown = f"cfg.{'.'.join(path)}" if path else "cfg"
-                yield json_of_config.finding(
-                    location,
-                    f"{shown} is no list or dict of Python: json refuses it",
-                    f"write OmegaConf.to_container({shown}, resolve=True)",
-                )
-
-
-def _is_container(config: DictConfig, path: ConfigPath) -> bool:
-    node: Any = config
-    for step in path:
-        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or step not in node:
-            return False
-        node = node._get_node(step)
-    return isinstance(node, (DictConfig, ListConfig)) and not node._is_none()
-
-
-@rule(
-    "ES335",
-    "wandb-config",
-    Severity.WARNING,
-    "W&B is given a config object instead of a dict",
-    bad={"train.py": [("    print(f", "    import wandb\n    wandb.init(config=cfg.exp)\n    print(f")]},
-    good={
-        "train.py": [
-            (
-                "    print(f",
-                "    import wandb\n    from omegaconf import OmegaConf\n"
-                "    wandb.init(config=OmegaConf.to_container(cfg.exp, resolve=True))\n    print(f",
-            )
-        ]
-    },
-    hydra="accepts",
-)
-def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
-    """A DictConfig is not a dict: with an enum or a missing value in it `wandb.init` ends in a TypeError, and
-    interpolations are logged unresolved (tried with wandb 0.31).
-    """
-    config, source = context.some_config, entry_source(context)
-    for call in context.reading.calls if config is not None and source is not None else ():
-        path = call.arguments.get("config") if call.function.endswith(("wandb.init", "WandbLogger")) else None
-        if path is None or config is None or source is None or not _is_container(config, path):
-            continue
-        shown = f"cfg.{'.'.join(path)}" if path else "cfg"
-        value = next(k.value for k in call.node.keywords if k.arg == "config")
-        yield wandb_config.finding(
-            source.location(value),
-            f"W&B gets {shown} itself, a DictConfig",
-            f"write config=OmegaConf.to_container({shown}, resolve=True, throw_on_missing=True)",
-        )
-
-
-@rule(
-    "ES336",
-    "wandb-online",
-    Severity.INFO,
-    'mode="online" beats WANDB_MODE',
-    bad={
-        "train.py": [
-            (
-                "    print(f",
-                '    import wandb\n    wandb.init(mode="disabled" if cfg.exp.debug else "online")\n    print(f',
-            )
-        ]
-    },
-    good={
-        "train.py": [
-            ("    print(f", '    import wandb\n    wandb.init(mode="disabled" if cfg.exp.debug else None)\n    print(f')
-        ]
-    },
-    hydra="accepts",
-)
-def wandb_online(context: ExperimentContext) -> Iterator[Finding]:
-    """With mode="online" WANDB_MODE=offline or disabled is ignored: without a key the run fails, and without a network
-    it waits 101 s (measured with wandb 0.31). None goes online too, unless the variable says otherwise.
-    """
-    source = entry_source(context)
-    if source is None or "online" not in "\n".join(source.lines):
-        return
-    for node in source.nodes(ast.Call):
-        if not isinstance(node.func, (ast.Attribute, ast.Name)):
-            continue
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
-        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if not (name == "init" and isinstance(owner, ast.Name) and owner.id == "wandb"):
-            continue
-        for keyword in node.keywords:
-            value = keyword.value
-            parts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
-            for part in parts if keyword.arg == "mode" else ():
-                if isinstance(part, ast.Constant) and part.value == "online":
-                    location = source.location(part)
-                    start = offset(location)
-                    length = len(source.segment(part))
-                    yield wandb_online.finding(
-                        location,
-                        'mode="online" ignores the environment variable WANDB_MODE',
-                        "write None",
-                        edits=() if start is None else (Edit(start, start + length, "None"),),
-                    )
 
 
 @rule(

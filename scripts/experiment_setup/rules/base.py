@@ -19,14 +19,15 @@ from omegaconf import DictConfig
 
 from experiment_setup.composing.compose import Composer, Composition
 from experiment_setup.findings import Claim, Edit, Finding, Severity
+from experiment_setup.following import statements
+from experiment_setup.following.code import Module
+from experiment_setup.following.records import ConfigPath, Reading
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.reading import suppression
 from experiment_setup.reading.source import Document
 from experiment_setup.reading.suppression import Suppression
-from experiment_setup.rules import reading
-from experiment_setup.rules.uses import Reading
 from experiment_setup.schema import ConfigClass, Registration, Schema
 
 # An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
@@ -282,8 +283,21 @@ class ExperimentContext:
 
     @cached_property
     def reading(self) -> Reading:
-        """What the entry point reads of the config."""
-        return reading.read(self.schema)
+        """What the code reads of the config."""
+        classes: dict[tuple[Path, str], ConfigPath] = {}
+        waiting: list[tuple[ConfigClass | None, ConfigPath]] = [(self.config_class(g), (g,)) for g in self.groups]
+        while waiting:
+            found, path = waiting.pop(0)
+            if found is None or (found.location.path, found.name) in classes:
+                continue
+            classes[found.location.path, found.name] = path
+            waiting += [(self.schema.classes.get(f.annotation), (*path, f.name)) for f in found.fields]
+        return statements.read(self.schema, self.project.root, classes)
+
+    @cached_property
+    def modules(self) -> Sequence[Module]:
+        """The entry point and the project's modules that its code comes to."""
+        return self.reading.modules
 
     @cached_property
     def custom_resolvers(self) -> frozenset[str]:

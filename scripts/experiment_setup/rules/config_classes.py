@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.following.expressions import DICT_METHODS
 from experiment_setup.location import Location
 from experiment_setup.rules.base import ExperimentContext, rule
-from experiment_setup.rules.reading import DICT_METHODS
 from experiment_setup.rules.registrations import root_class
 from experiment_setup.schema import ConfigClass
 

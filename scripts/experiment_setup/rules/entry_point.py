@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from experiment_setup import installed
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.following import syntax
 from experiment_setup.location import Location
 from experiment_setup.python.source import SourceFile
 from experiment_setup.rules.base import ExperimentContext, rule
@@ -92,13 +93,30 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         if isinstance(called, ast.Attribute) and called.attr == "command":
             yield _parses(source.location(decorator), source.quote(called))
-    outside = [n for n in source.tree.body if not isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
-    for statement in (*outside, *main.body):
+    text = "\n".join(source.lines)
+    names = {n.func.id for n in ast.walk(source.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    for statement in source.tree.body:
+        if isinstance(statement, ast.ClassDef):
+            continue
+        if isinstance(statement, _FUNCTIONS) and statement is not main and statement.name not in names:
+            continue
         for node in ast.walk(statement):
-            if not isinstance(node, ast.Call) or node.args or node.keywords or not isinstance(node.func, ast.Attribute):
-                continue
-            if node.func.attr == "parse_args" and "argparse" in "\n".join(source.lines):
+            if isinstance(node, ast.Call) and _takes_command_line(node, main.name, text):
                 yield _parses(source.location(node), source.quote(node))
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _takes_command_line(node: ast.Call, main: str, text: str) -> bool:
+    """Whether a call reads sys.argv by rules other than Hydra's."""
+    name = syntax.dotted(node.func)
+    if name in ("fire.Fire", "Fire", "typer.run", "app.run"):
+        return bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == main
+    if node.args or node.keywords or not isinstance(node.func, ast.Attribute):
+        return False
+    parses = node.func.attr == "parse_args" and "argparse" in text
+    return parses or node.func.attr == "parse_args_into_dataclasses"
 
 
 def _parses(location: Location, what: str) -> Finding:
@@ -164,9 +182,20 @@ def _version(text: str) -> tuple[int, ...]:
     hydra="fails",
 )
 def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
-    """Since version_base 1.2 `config_path` has no default: config.yaml beside train.py is not found."""
+    """Since version_base 1.2 `config_path` has no default: config.yaml beside train.py is not found. Without
+    `config_name` Hydra reads no config at all, and `exp=001` is "Could not override".
+    """
     main = context.schema.main
-    if main is None or main.version_base is UNSET or main.version_base == "1.1":
+    if main is None:
+        return
+    if main.config_name is None and context.experiment.config_file.is_file() and context.sets:
+        yield no_config_path.finding(
+            main.location,
+            f"@hydra.main has no config_name: {context.experiment.config_file.name} is not read",
+            'write config_path=".", config_name="config"',
+        )
+        return
+    if main.version_base is UNSET or main.version_base == "1.1":
         return
     if main.config_path is not UNSET and main.config_path is not None:
         return
@@ -179,6 +208,77 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
         f"@hydra.main has no config_path: {context.experiment.config_file.name} is not found",
         'write config_path=".", config_name="config"',
     )
+
+
+@rule(
+    "ES327",
+    "main-signature",
+    Severity.ERROR,
+    "the main function cannot be called with the config",
+    bad={"train.py": [("def main(cfg: Config)", "def main(cfg: Config, fold: int)")]},
+    good={"train.py": [("def main(cfg: Config)", "def main(cfg: Config, fold: int = 0)")]},
+    hydra="accepts",
+)
+def main_signature(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra calls main(cfg), with the config and nothing else, after it has composed: `--cfg job` is content, the run
+    ends in a TypeError. An `async def` is called, but never awaited: the run ends at once with exit code 0.
+    """
+    source, function = entry_source(context), main_function(context)
+    if source is None or function is None or any(not _keeps_signature(d) for d in function.decorator_list):
+        return
+    given = function.args
+    positional = [*given.posonlyargs, *given.args]
+    required = positional[: len(positional) - len(given.defaults)] + [
+        parameter for parameter, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default is None
+    ]
+    takes = ", ".join(parameter.arg for parameter in required) or "nothing"
+    if isinstance(function, ast.AsyncFunctionDef):
+        yield main_signature.finding(
+            source.name_location(function),
+            f"{function.name}() is async: Hydra calls it and never awaits it, so that nothing runs",
+            f"write def {function.name}, and asyncio.run(…) inside",
+        )
+    elif len(required) > 1 or (not positional and not given.vararg):
+        yield main_signature.finding(
+            source.location(required[1]) if len(required) > 1 else source.name_location(function),
+            f"Hydra calls {function.name}(cfg), but {function.name} takes {takes}",
+            f"write def {function.name}(cfg: …); what else it needs is a field of the config",
+        )
+
+
+def _keeps_signature(decorator: ast.expr) -> bool:
+    """Whether a decorator is known not to give the function other parameters."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return syntax.dotted(called).rpartition(".")[2] in ("main", "hydra_main", "no_grad", "inference_mode", "record")
+
+
+@rule(
+    "ES328",
+    "main-given-a-config",
+    Severity.ERROR,
+    "main() is called with a config of its own, so that Hydra composes nothing",
+    bad={"train.py": [("    main()\n", "    main(Config())\n")]},
+    good={},
+    hydra="accepts",
+)
+def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
+    """`main(cfg)` runs with that object at once: config.yaml, `exp=001` and every override are ignored, without a word.
+
+    Only calls that start the script are looked at; tests and notebooks may well call main with a config.
+    """
+    source, main = entry_source(context), main_function(context)
+    if source is None or main is None:
+        return
+    starting = [node for node in source.tree.body if not isinstance(node, (*_FUNCTIONS, ast.ClassDef))]
+    for node in (node for statement in starting for node in ast.walk(statement)):
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == main.name
+        given = node.args[0] if called and isinstance(node, ast.Call) and node.args else None
+        if given is not None and not (isinstance(given, ast.Constant) and given.value is None):
+            yield main_given_a_config.finding(
+                source.location(given),
+                f"{main.name}() is given a config: Hydra composes nothing, and exp=001 is ignored",
+                f"write {main.name}()",
+            )
 
 
 @rule(
@@ -215,7 +315,7 @@ def _returns_value(function: ast.AST) -> bool:
     )
 
 
-_CONFIGURES = re.compile(r"basicConfig|addHandler|dictConfig|fileConfig|Handler\(|loguru|structlog")
+_CONFIGURES = re.compile(r"addHandler|dictConfig|fileConfig|Handler\(|loguru|structlog")
 _LOGS = frozenset("debug info warning error critical exception log".split())
 
 
@@ -238,14 +338,13 @@ _LOGS = frozenset("debug info warning error critical exception log".split())
 )
 def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
     """`override hydra/job_logging: none` leaves Hydra's own handler in place: `[2026-11-23 15:45:33,770][HYDRA] text`
-    is all that is printed of `log.info("text")`, level and name of the logger are lost.
+    is all that is printed of `log.info("text")`, level and name of the logger are lost. `logging.basicConfig` before
+    main(), or without force=True, comes too early or does nothing.
     """
     source = entry_source(context)
     if source is None or not re.search(r"hydra/job_logging:\s*[\"']?none\b", context.primary.text_or_empty):
         return
-    if "import logging" not in "\n".join(source.lines):
-        return
-    if _CONFIGURES.search(context.code):
+    if "logging" not in "\n".join(source.lines) or _CONFIGURES.search(context.code) or _configures_in_time(context):
         return
     loggers = {"logging"} | {
         target.id
@@ -267,6 +366,19 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
                 "call logging.basicConfig(level=logging.INFO, force=True) at the top of main()",
             )
             return
+
+
+def _configures_in_time(context: ExperimentContext) -> bool:
+    """Whether logging.basicConfig is called when Hydra has set up its own logging, and beats that."""
+    for module in context.modules:
+        early = [statement for statement in module.source.tree.body if not isinstance(statement, _FUNCTIONS)]
+        before = {id(node) for statement in early for node in ast.walk(statement)}
+        for node in ast.walk(module.source.tree):
+            if isinstance(node, ast.Call) and syntax.dotted(node.func).endswith("basicConfig"):
+                forced = any(keyword.arg in ("force", None) for keyword in node.keywords)
+                if forced and id(node) not in before:
+                    return True
+    return False
 
 
 def _is_get_logger(node: ast.Call) -> bool:

@@ -98,7 +98,7 @@ def _code_writes(context: ExperimentContext, key: str) -> bool:
     calls = context.reading.calls
     return any(
         call.function.rpartition(".")[2] in ("makedirs", "mkdir", "open", "join", "Path")
-        and steps in call.arguments.values()
+        and any(given.part.path == steps for given in call.arguments.values())
         for call in calls
     )
 

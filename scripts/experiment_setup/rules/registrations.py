@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.following import syntax
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.schema import ConfigClass, Opaque, Registration
@@ -24,10 +25,9 @@ def root_class(context: ExperimentContext) -> ConfigClass | None:
         return None
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == main.function and node.args.args:
-            annotation = node.args.args[0].annotation
-            if isinstance(annotation, ast.Name):
-                found = context.schema.classes.get(annotation.id)
-                return found if found and any(found.field(group) for group in context.groups) else None
+            names = [syntax.dotted(name).rpartition(".")[2] for name in syntax.annotated_with(node.args.args[0])]
+            found = next((known for name in names if (known := context.schema.classes.get(name))), None)
+            return found if found and any(found.field(group) for group in context.groups) else None
     return None
 
 

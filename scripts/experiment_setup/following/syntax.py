@@ -45,7 +45,8 @@ def targets(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
     elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
         yield node.target.id, None
     elif isinstance(node, (ast.For, ast.AsyncFor)):
-        yield from ((name, None) for name in _names(node.target))
+        known = {name: ast.Subscript(values, ast.Constant(0)) for name, values in elements(node.target, node.iter)}
+        yield from ((name, known.get(name)) for name in _names(node.target))
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         yield from ((name, None) for name in _names(node.optional_vars))
     elif isinstance(node, ast.Global):
@@ -133,3 +134,70 @@ def stored_in_self(methods: Iterable[Function]) -> dict[str, list[ast.expr]]:
                 if isinstance(target.value, ast.Name) and target.value.id == own:
                     found.setdefault(target.attr, []).append(value)
     return found
+
+
+def elements(target: ast.expr, values: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """The names of a loop that stand for one of the values, each with the expression of the values."""
+    if isinstance(target, ast.Name):
+        yield target.id, values
+    elif isinstance(target, ast.Tuple) and isinstance(values, ast.Call) and dotted(values.func) == "enumerate":
+        counted = target.elts[1] if len(target.elts) == 2 and values.args else None
+        if isinstance(counted, ast.Name):
+            yield counted.id, values.args[0]
+
+
+def annotated_with(parameter: ast.arg) -> Iterator[ast.expr]:
+    """The names in a parameter's annotation: `Config` in `Config`, `"Config"` and `Config | None`."""
+    note = parameter.annotation
+    if isinstance(note, ast.Constant) and isinstance(note.value, str):
+        try:
+            note = ast.parse(note.value, mode="eval").body
+        except SyntaxError:
+            return
+    if isinstance(note, ast.BinOp):
+        yield from (side for side in (note.left, note.right) if isinstance(side, (ast.Name, ast.Attribute)))
+    elif isinstance(note, ast.Subscript) and dotted(note.value).rpartition(".")[2] == "Optional":
+        yield note.slice
+    elif isinstance(note, (ast.Name, ast.Attribute)):
+        yield note
+
+
+def is_dataclass(node: ast.AST) -> bool:
+    """Whether a class has the decorator `dataclass`."""
+    decorators = node.decorator_list if isinstance(node, ast.ClassDef) else ()
+    called = (d.func if isinstance(d, ast.Call) else d for d in decorators)
+    return any(dotted(d).rpartition(".")[2] == "dataclass" for d in called)
+
+
+def fields(node: ast.AST) -> Iterator[str]:
+    """The annotated names of a class body."""
+    for statement in node.body if isinstance(node, ast.ClassDef) else ():
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            yield statement.target.id
+
+
+def keys_given(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
+    """The keys that a call such as `update({"seed": 1}, lr=2)` names, each with its node."""
+    yield from ((keyword.arg, keyword) for keyword in node.keywords if keyword.arg)
+    for key in node.args[0].keys if node.args and isinstance(node.args[0], ast.Dict) else ():
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            yield key.value, key
+
+
+def is_super_init(node: ast.Call) -> bool:
+    """Whether it is `super().__init__(…)`."""
+    function = node.func
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "__init__"
+        and isinstance(function.value, ast.Call)
+        and dotted(function.value.func) == "super"
+    )
+
+
+def returns(node: Function) -> list[ast.expr]:
+    """The values that a function returns; none for a generator."""
+    found = list(own_nodes(node.body))
+    if any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in found):
+        return []
+    return [inner.value or ast.Constant(None) for inner in found if isinstance(inner, ast.Return)]

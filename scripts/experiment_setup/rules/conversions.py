@@ -1,0 +1,275 @@
+"""Rules about where the code takes the config for what it is not: a dict, a list, or the dataclass itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.following.code import Module
+from experiment_setup.following.expressions import shown_path
+from experiment_setup.following.records import CallSite, ConfigPath, Given
+from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.config_classes import config_classes, offset
+
+_PRINT = "    print(f"
+
+
+def _container(config: DictConfig | None, path: ConfigPath) -> Any:
+    """The dict or list of the config at a path; None for what is neither."""
+    node: Any = config
+    for step in path:
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or step not in node:
+            return None
+        node = node._get_node(step)
+    return node if isinstance(node, (DictConfig, ListConfig)) and not node._is_none() else None
+
+
+def _refused(context: ExperimentContext, given: Given) -> bool:
+    """Whether what the code has is a dict or list of the config, or a dict with one in it."""
+    node = _container(context.some_config, given.part.path)
+    if given.part.form == "shallow" and isinstance(node, DictConfig):
+        return any(_container(node, (str(key),)) is not None for key in node)
+    return given.part.form == "config" and node is not None
+
+
+def _shown(path: ConfigPath) -> str:
+    return f"cfg.{shown_path(path)}" if path else "cfg"
+
+
+_WRITERS = {
+    "json.dumps": "json",
+    "json.dump": "json",
+    "yaml.dump": "yaml",
+    "yaml.safe_dump": "yaml",
+}
+
+
+@rule(
+    "ES334",
+    "json-of-config",
+    Severity.WARNING,
+    "json and yaml cannot write a list or dict of the config",
+    bad={"train.py": [(_PRINT, f"    import json\n    print(json.dumps(cfg.exp.fold))\n{_PRINT}")]},
+    good={"train.py": [(_PRINT, f"    import json\n    print(json.dumps(list(cfg.exp.fold)))\n{_PRINT}")]},
+    hydra="accepts",
+)
+def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
+    """`cfg.exp.fold` is a ListConfig, not a list: `TypeError: Object of type ListConfig is not JSON serializable`. So
+    is what `dict(cfg.exp)` has in it. PyYAML does no better; OmegaConf.save writes YAML itself.
+    """
+    for call in context.reading.calls:
+        writer = _WRITERS.get(call.function)
+        if writer is None or any(k.arg in ("default", "cls", "Dumper") for k in call.node.keywords):
+            continue
+        for given in (*(call.arguments[key] for key in (0, "obj", "data") if key in call.arguments), *call.inside):
+            if _refused(context, given):
+                shown = _shown(given.part.path)
+                what = f"dict({shown}) has a list or dict of the config in it" if given.part.form == "shallow" else ""
+                yield json_of_config.finding(
+                    given.location,
+                    f"{what or f'{shown} is no list or dict of Python'}: {writer} refuses it",
+                    f"write OmegaConf.to_container({shown}, resolve=True)",
+                )
+
+
+@rule(
+    "ES335",
+    "wandb-config",
+    Severity.WARNING,
+    "W&B is given a config object instead of a dict",
+    bad={"train.py": [(_PRINT, f"    import wandb\n    wandb.init(config=cfg.exp)\n{_PRINT}")]},
+    good={
+        "train.py": [
+            (
+                _PRINT,
+                "    import wandb\n    from omegaconf import OmegaConf\n"
+                f"    wandb.init(config=OmegaConf.to_container(cfg.exp, resolve=True))\n{_PRINT}",
+            )
+        ]
+    },
+    hydra="accepts",
+)
+def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
+    """A DictConfig is not a dict: with an enum or a missing value in it `wandb.init` ends in a TypeError, and
+    interpolations are logged unresolved (tried with wandb 0.31).
+    """
+    for call in context.reading.calls:
+        given = call.arguments.get("config") if call.function.endswith(("wandb.init", "WandbLogger")) else None
+        if given is None or given.part.form != "config" or _container(context.some_config, given.part.path) is None:
+            continue
+        shown = _shown(given.part.path)
+        yield wandb_config.finding(
+            given.location,
+            f"W&B gets {shown} itself, a DictConfig",
+            f"write config=OmegaConf.to_container({shown}, resolve=True, throw_on_missing=True)",
+        )
+
+
+@rule(
+    "ES336",
+    "wandb-online",
+    Severity.INFO,
+    'mode="online" beats WANDB_MODE',
+    bad={
+        "train.py": [
+            (
+                _PRINT,
+                f'    import wandb\n    wandb.init(mode="disabled" if cfg.exp.debug else "online")\n{_PRINT}',
+            )
+        ]
+    },
+    good={
+        "train.py": [
+            (_PRINT, f'    import wandb\n    wandb.init(mode="disabled" if cfg.exp.debug else None)\n{_PRINT}')
+        ]
+    },
+    hydra="accepts",
+)
+def wandb_online(context: ExperimentContext) -> Iterator[Finding]:
+    """With mode="online" WANDB_MODE=offline or disabled is ignored: without a key the run fails, and without a network
+    it waits 101 s (measured with wandb 0.31). None goes online too, unless the variable says otherwise.
+    """
+    for module in context.modules:
+        text = "\n".join(module.source.lines)
+        if "online" not in text or "wandb" not in text:
+            continue
+        for part in _online(module):
+            location = module.source.location(part)
+            start = offset(location)
+            length = len(module.source.segment(part))
+            yield wandb_online.finding(
+                location,
+                'mode="online" ignores the environment variable WANDB_MODE',
+                "write None",
+                edits=() if start is None else (Edit(start, start + length, "None"),),
+            )
+
+
+def _online(module: Module) -> Iterator[ast.Constant]:
+    """The constants "online" that wandb.init gets as its mode: written out, by a name, or in a dict of arguments."""
+    named: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(module.source.tree):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
+                named.setdefault(target.id, []).append(node.value)
+    for node in ast.walk(module.source.tree):
+        if not isinstance(node, ast.Call) or module.full_name(node.func) != "wandb.init":
+            continue
+        waiting = [keyword.value for keyword in node.keywords if keyword.arg == "mode"]
+        for keyword in node.keywords if not waiting else ():
+            if keyword.arg is None and isinstance(keyword.value, ast.Name):
+                waiting += [mode for made in named.get(keyword.value.id, []) for mode in _mode(made)]
+        seen: set[str] = set()
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, ast.IfExp):
+                waiting += [value.body, value.orelse]
+            elif isinstance(value, ast.Name) and value.id not in seen:
+                seen.add(value.id)
+                waiting += named.get(value.id, [])
+            elif isinstance(value, ast.Constant) and value.value == "online":
+                yield value
+
+
+def _mode(node: ast.expr) -> Iterator[ast.expr]:
+    """`mode` of `dict(mode=…)` or `{"mode": …}`."""
+    if isinstance(node, ast.Call):
+        yield from (keyword.value for keyword in node.keywords if keyword.arg == "mode")
+    elif isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        yield from (value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "mode")
+
+
+_FOR_DATACLASSES = frozenset(f"dataclasses.{name}" for name in ("asdict", "astuple", "replace", "fields"))
+
+
+@rule(
+    "ES339",
+    "config-is-no-dataclass",
+    Severity.ERROR,
+    "the code takes the config for the dataclass, a dict or a list",
+    bad={"train.py": [(_PRINT, f"    from dataclasses import asdict\n    print(asdict(cfg.exp))\n{_PRINT}")]},
+    good={
+        "train.py": [
+            (
+                _PRINT,
+                "    from dataclasses import asdict\n    from omegaconf import OmegaConf\n"
+                f"    print(asdict(OmegaConf.to_object(cfg.exp)))\n{_PRINT}",
+            )
+        ]
+    },
+    hydra="accepts",
+)
+def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
+    """What main() gets is a DictConfig, whatever its annotation says: `asdict(cfg.exp)` and `dataclasses.replace` end
+    in a TypeError, `isinstance(cfg.exp, ExpConfig)`, `isinstance(cfg.exp.fold, list)` are False, and `vars(cfg.exp)`
+    has OmegaConf's own attributes. The last two run, and are a warning.
+    """
+    classes = {found.name for found, _ in config_classes(context)}
+    for call in context.reading.calls:
+        given = call.arguments.get(0)
+        node = _container(context.some_config, given.part.path) if given is not None else None
+        if given is None or node is None or given.part.form != "config":
+            continue
+        shown = _shown(given.part.path)
+        if call.function in _FOR_DATACLASSES:
+            yield config_is_no_dataclass.finding(
+                given.location,
+                f"{shown} is a DictConfig: dataclasses.{call.function.rpartition('.')[2]} refuses it",
+                f"write OmegaConf.to_object({shown})",
+            )
+        elif call.function == "vars":
+            yield config_is_no_dataclass.finding(
+                given.location,
+                f"vars({shown}) has the attributes of OmegaConf, not the fields",
+                f"write OmegaConf.to_container({shown}, resolve=True)",
+                severity=Severity.WARNING,
+            )
+        elif call.function == "isinstance" and (kind := _never(call, node, classes)):
+            right = "ListConfig" if isinstance(node, ListConfig) else "DictConfig"
+            yield config_is_no_dataclass.finding(
+                given.location,
+                f"{shown} is never a {kind}: it is a {right}",
+                f"write isinstance({shown}, {right}), or convert it first with OmegaConf.to_object({shown})",
+                severity=Severity.WARNING,
+            )
+
+
+def _never(call: CallSite, node: Any, classes: set[str]) -> str | None:
+    """The type that isinstance asks for, if no part of a config is of it."""
+    asked = call.node.args[1] if len(call.node.args) > 1 else None
+    kinds = [kind.id if isinstance(kind, ast.Name) else "" for kind in getattr(asked, "elts", [asked])]
+    wrong = {"dict", "list", "tuple", *classes}
+    return kinds[0] if kinds and all(kind in wrong for kind in kinds) else None
+
+
+@rule(
+    "ES340",
+    "key-removed",
+    Severity.ERROR,
+    "the code takes a key out of the config, which OmegaConf refuses",
+    bad={"train.py": [(_PRINT, f'    cfg.exp.pop("notes")\n{_PRINT}')]},
+    good={"train.py": [(_PRINT, f'    dict(cfg.exp).pop("notes")\n{_PRINT}')]},
+    hydra="accepts",
+)
+def key_removed(context: ExperimentContext) -> Iterator[Finding]:
+    """`cfg.exp.pop("notes")` and `del cfg.exp["notes"]` end in ConfigTypeError: what Hydra composes is in struct mode,
+    and a dataclass has its fields for good. A copy of it is so too; a plain dict is not.
+    """
+    for use in context.reading.uses:
+        if use.kind != "remove" or use.guarded or not use.locations:
+            continue
+        if context.reading.open and (not use.path or context.config_class(use.path[0]) is None):
+            continue
+        if not isinstance(_container(context.some_config, use.path), DictConfig):
+            continue
+        shown = _shown(use.path)
+        yield key_removed.finding(
+            use.locations[-1],
+            f"a key of {shown} is removed, which OmegaConf refuses",
+            f"make a dict of it first: OmegaConf.to_container({shown}, resolve=True)",
+        )
