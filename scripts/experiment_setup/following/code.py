@@ -34,17 +34,14 @@ class Module:
     def imports(self) -> dict[str, tuple[str, str | None, int]]:
         """Name -> (module, name in it or None for the module itself, level of a relative import)."""
         found: dict[str, tuple[str, str | None, int]] = {}
-        for node in ast.walk(self.source.tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    found[alias.asname or alias.name.split(".")[0]] = (
-                        alias.name if alias.asname else alias.name.split(".")[0],
-                        None,
-                        0,
-                    )
-            elif isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    found[alias.asname or alias.name] = (node.module or "", alias.name, node.level)
+        for plain in self.source.nodes(ast.Import):
+            for alias in plain.names:
+                first = alias.name if alias.asname else alias.name.split(".")[0]
+                found[alias.asname or first] = (first, None, 0)
+        for node in self.source.nodes(ast.ImportFrom):
+            found.update(
+                {alias.asname or alias.name: (node.module or "", alias.name, node.level) for alias in node.names}
+            )
         return found
 
     def full_name(self, node: ast.expr) -> str:

@@ -16,6 +16,7 @@ from experiment_setup.rules import (
     primary_list,
     registrations,
     suppressions,
+    sweeps,
     values,
 )
 from experiment_setup.rules.base import Rule, registered
@@ -34,6 +35,7 @@ FAMILIES = (
     values,
     option_files,
     hydra_settings,
+    sweeps,
     outputs,
     parameter_sets,
 )

@@ -23,7 +23,7 @@ from experiment_setup.rules.registrations import root_class
 _PRINT = "cfg.exp.name"
 
 
-def _missing_step(config: DictConfig, path: ConfigPath) -> int | None:
+def missing_step(config: DictConfig, path: ConfigPath) -> int | None:
     """The index of the first step of `path` that `config` does not have; None if there is none, or it can't be said."""
     node: Any = config
     for index, step in enumerate(path):
@@ -48,7 +48,7 @@ def _element(node: Any) -> Any:
     return OmegaConf.structured(kind) if dataclasses.is_dataclass(kind) else None
 
 
-def _exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
+def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     """Whether some other option, or code that was not followed, may add the last step of `path`."""
     group, step = path[0], path[-1]
     word = re.compile(rf"(?<![\w]){re.escape(step)}(?![\w])")
@@ -60,7 +60,7 @@ def _exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     for option in context.options[group].values():
         if word.search(option.document.text_or_empty):
             config = context.composed(option).config
-            if config is not None and _missing_step(config, path) is None:
+            if config is not None and missing_step(config, path) is None:
                 return True
     return False
 
@@ -92,7 +92,7 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
     for use in reading.uses:
         if (use.kind == "default") is not default or use.guarded or use.path in written:
             continue
-        step = _missing_step(config, use.path)
+        step = missing_step(config, use.path)
         location = use.location(step) if step is not None else None
         if step is None or location is None:
             continue
@@ -110,7 +110,7 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
         found.setdefault(path, []).append(use)
         places.setdefault(path, set()).add(location)
     for path, uses in found.items():
-        if not _exists_somewhere(context, path):
+        if not exists_somewhere(context, path):
             known: Any = config
             for name in path[:-1]:
                 known = _element(known) if name == ELEMENT else known._get_node(name)

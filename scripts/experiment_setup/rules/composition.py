@@ -115,7 +115,12 @@ def _yaml_advice(error: SourceError, text: str) -> str:
 )
 def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults."""
+    unknown: set[str] = set()
     for problem in context.schema.problems:
+        if problem.message.startswith("NameError"):  # one import is missing, however often the name is used
+            if problem.message in unknown:
+                continue
+            unknown.add(problem.message)
         if problem.fatal:
             yield broken_dataclass.finding(problem.location, problem.message, problem.help)
 
@@ -137,7 +142,7 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
     if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
         return
     default = context.composition()
-    always = [failure for failure in context.composer.failures(default) if not _needs_a_choice(failure)]
+    always = [failure for failure in context.composer.failures(default) if not _said_elsewhere(context, failure)]
     for failure in always:
         yield _failed(context, failure, default, None)
     known = {failure.message for failure in always}
@@ -145,7 +150,7 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
     for option in context.all_options():
         outcome = context.composed(option)
         for failure in context.composer.failures(outcome):
-            if failure.message not in known and not _needs_a_choice(failure):
+            if failure.message not in known and not _said_elsewhere(context, failure):
                 broken.add((option.group, option.name))
                 yield _failed(context, failure, outcome, option)
     if always:
@@ -163,6 +168,14 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
 def _needs_a_choice(failure: Failure) -> bool:
     """`- exp: ???` in the defaults list: every run has to say which; that is a habit, not a mistake."""
     return "You must specify " in failure.message.splitlines()[0]  # Hydra 1.4 begins with the config's name
+
+
+def _said_elsewhere(context: ExperimentContext, failure: Failure) -> bool:
+    """Whether it is no mistake, or one of another place: a field without a type (ES311) is a key that no field has."""
+    steps = _steps(failure)
+    found = context.config_class(steps[0]) if len(steps) == 2 else None
+    untyped = found is not None and any(field.name == steps[1] for field in found.unannotated)
+    return _needs_a_choice(failure) or (untyped and failure.kind in ("ConfigKeyError", "ConfigAttributeError"))
 
 
 def _failed(context: ExperimentContext, failure: Failure, outcome: Composition, option: Option | None) -> Finding:

@@ -11,7 +11,9 @@ from typing import Any
 
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.following.expressions import DICT_METHODS
+from experiment_setup.following.records import Use
 from experiment_setup.location import Location
+from experiment_setup.python.values import ClassInfo, class_info
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.rules.registrations import root_class
 from experiment_setup.schema import ConfigClass
@@ -118,8 +120,16 @@ def _insert(location: Location, after: str, text: str) -> tuple[Edit, ...]:
     hydra="accepts",
 )
 def undecorated_subclass(context: ExperimentContext) -> Iterator[Finding]:
-    """A subclass inherits being a dataclass, but its own fields count only if it has the decorator itself."""
+    """A subclass inherits being a dataclass, but its own fields count only if it has the decorator itself. The fields
+    of a base count only if the base has it.
+    """
     for config_class, path in config_classes(context):
+        for base in _plain_bases(config_class):
+            yield undecorated_subclass.finding(
+                base.location,
+                f"{base.name} has no @dataclass: {path} has none of its fields ({', '.join(base.fields)})",
+                f"write @dataclass above class {base.name}",
+            )
         if config_class.decorated or not dataclasses.is_dataclass(config_class.cls):
             continue
         names = {known.name for known in dataclasses.fields(config_class.cls)}
@@ -135,6 +145,17 @@ def undecorated_subclass(context: ExperimentContext) -> Iterator[Finding]:
                 f"write @dataclass above class {config_class.name}",
                 edits=() if start is None or indented else (Edit(start, start, "@dataclass\n"),),
             )
+
+
+def _plain_bases(config_class: ConfigClass) -> Iterator[ClassInfo]:
+    """The classes above a dataclass that are none, and have fields that it does not have."""
+    if not dataclasses.is_dataclass(config_class.cls):
+        return
+    names = {known.name for known in dataclasses.fields(config_class.cls)}
+    for base in config_class.cls.__mro__[1:]:
+        info = class_info(base)
+        if info is not None and not info.decorated and info.fields and not names & info.fields.keys():
+            yield info
 
 
 @rule(
@@ -214,13 +235,22 @@ def reserved_field_name(context: ExperimentContext) -> Iterator[Finding]:
                 )
             elif known.name in DICT_METHODS:
                 steps = (*path.split("."), known.name) if path else (known.name,)
-                read = any(use.path == steps and use.kind == "read" for use in context.reading.uses)
+                read = any(
+                    use.path == steps and use.kind == "read" and _by_attribute(use) for use in context.reading.uses
+                )
                 yield reserved_field_name.finding(
                     known.location,
                     f"cfg.{'.'.join(steps)} is the method of a dict, not the field {known.name!r}",
                     f"rename the field, such as n_{known.name} or {known.name}_",
                     severity=None if read else Severity.WARNING,
                 )
+
+
+def _by_attribute(use: Use) -> bool:
+    """Whether the last step is written `.name`, not `["name"]`."""
+    place = use.locations[-1] if use.locations else None
+    start = offset(place) if place is not None else None
+    return start is None or place is None or place.path.read_bytes().decode("utf-8")[start] not in "\"'"
 
 
 @rule(

@@ -152,12 +152,12 @@ def wandb_online(context: ExperimentContext) -> Iterator[Finding]:
 def _online(module: Module) -> Iterator[ast.Constant]:
     """The constants "online" that wandb.init gets as its mode: written out, by a name, or in a dict of arguments."""
     named: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(module.source.tree):
-        for target in node.targets if isinstance(node, ast.Assign) else ():
-            if isinstance(target, ast.Name) and isinstance(node, ast.Assign):
-                named.setdefault(target.id, []).append(node.value)
-    for node in ast.walk(module.source.tree):
-        if not isinstance(node, ast.Call) or module.full_name(node.func) != "wandb.init":
+    for assign in module.source.nodes(ast.Assign):
+        for target in assign.targets:
+            if isinstance(target, ast.Name):
+                named.setdefault(target.id, []).append(assign.value)
+    for node in module.source.nodes(ast.Call):
+        if module.full_name(node.func) != "wandb.init":
             continue
         waiting = [keyword.value for keyword in node.keywords if keyword.arg == "mode"]
         for keyword in node.keywords if not waiting else ():

@@ -55,6 +55,12 @@ def own_keys(document: Document) -> list[str]:
     return [str(key) for key in found if key != "defaults"] if isinstance(found, dict) else []
 
 
+def is_alias(option: Option) -> bool:
+    """Whether a parameter set is nothing but another name for one that it inherits."""
+    parents = [parent for parent in option.document.parents if parent != "default"]
+    return len(parents) == 1 and not own_keys(option.document)
+
+
 def entries(document: Document) -> list[Entry]:
     """The entries of the file's defaults list; [] where there is none that Hydra could read."""
     found = content(document)

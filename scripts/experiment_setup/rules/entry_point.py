@@ -94,7 +94,7 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
         if isinstance(called, ast.Attribute) and called.attr == "command":
             yield _parses(source.location(decorator), source.quote(called))
     text = "\n".join(source.lines)
-    names = {n.func.id for n in ast.walk(source.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    names = {call.func.id for call in source.nodes(ast.Call) if isinstance(call.func, ast.Name)}
     for statement in source.tree.body:
         if isinstance(statement, ast.ClassDef):
             continue
@@ -371,12 +371,14 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
 def _configures_in_time(context: ExperimentContext) -> bool:
     """Whether logging.basicConfig is called when Hydra has set up its own logging, and beats that."""
     for module in context.modules:
+        if "basicConfig" not in "\n".join(module.source.lines):
+            continue
         early = [statement for statement in module.source.tree.body if not isinstance(statement, _FUNCTIONS)]
         before = {id(node) for statement in early for node in ast.walk(statement)}
-        for node in ast.walk(module.source.tree):
-            if isinstance(node, ast.Call) and syntax.dotted(node.func).endswith("basicConfig"):
-                forced = any(keyword.arg in ("force", None) for keyword in node.keywords)
-                if forced and id(node) not in before:
+        for call in module.source.nodes(ast.Call):
+            if syntax.dotted(call.func).endswith("basicConfig"):
+                forced = any(keyword.arg in ("force", None) for keyword in call.keywords)
+                if forced and id(call) not in before:
                     return True
     return False
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePath
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -19,7 +20,7 @@ from experiment_setup.schema import UNSET
 
 _SUBDIR = "  output_subdir: null\n"
 _CHDIR = "    chdir: false\n"
-_RUN = "  run:\n    dir: .\n"
+RUN = "  run:\n    dir: .\n"
 
 
 def hydra_block(context: ExperimentContext) -> dict[str, Any]:
@@ -33,20 +34,21 @@ def _content(context: ExperimentContext) -> dict[Any, Any]:
     return found if isinstance(found, dict) else {}
 
 
-_UNGIVEN = object()
+UNGIVEN = object()
 
 
 def setting(context: ExperimentContext, *path: str) -> Any:
-    """The value of a Hydra setting in the primary config, or `_UNGIVEN`."""
+    """The value of a Hydra setting in the primary config, or `UNGIVEN`."""
     value: Any = hydra_block(context)
     for step in path:
         if not isinstance(value, dict) or step not in value:
-            return _UNGIVEN
+            return UNGIVEN
         value = value[step]
     return value
 
 
-def _at(context: ExperimentContext, *path: str) -> Location:
+def at(context: ExperimentContext, *path: str) -> Location:
+    """Where the value of a Hydra setting stands."""
     return context.primary.value(["hydra", *path])
 
 
@@ -63,11 +65,46 @@ def _rewrite(context: ExperimentContext, path: Sequence[str], text: str) -> tupl
     return entries.replace(node, text) if isinstance(node, yaml.ScalarNode) and node.value else ()
 
 
-def _is_here(value: Any) -> bool:
+def is_here(value: Any) -> bool:
+    """Whether a folder is the working directory itself."""
     return isinstance(value, str) and value != "" and os.path.normpath(value) == "."
 
 
-def _is_fixed(value: Any) -> bool:
+def _misread(context: ExperimentContext) -> bool:
+    """Whether Hydra refuses the block, so that what it lacks may be what is misspelled in it."""
+    failure = context.composition().failure
+    named = (failure.full_key or "").partition(".")[0] if failure is not None else ""
+    own = named in _ONLY_HYDRA and named not in context.groups
+    return (
+        named == "hydra"
+        or own
+        or (failure is not None and re.search(r"\b(Run|Sweep|Job)(Dir|Conf)\b", failure.message) is not None)
+    )
+
+
+_STARTED_IN = re.compile(r"\$\{(?:hydra[:.]runtime\.cwd|oc\.env:PWD)\}")
+
+
+def _written_to(context: ExperimentContext) -> Path | None:
+    """The folder that Hydra saves its files in, if it is the same in every run that is started as usual.
+
+    That is from the experiment's own folder, or from the project's; of the two folders the one that has configs counts.
+    """
+    subdir, run = setting(context, "output_subdir"), setting(context, "run", "dir")
+    if not isinstance(subdir, str) or not isinstance(run, str) or "${" in subdir:
+        return None
+    run = _STARTED_IN.sub(".", run)
+    if "${" in run:
+        return None
+    experiment = context.experiment
+    for start in (experiment.folder, context.project.root):
+        folder = Path(os.path.normpath(start / run / subdir))
+        if folder == experiment.config_dir or folder in map(experiment.group_dir, context.groups):
+            return folder
+    return None
+
+
+def is_fixed(value: Any) -> bool:
     """Whether a folder is the same in every run."""
     return isinstance(value, str) and "${" not in value
 
@@ -89,14 +126,23 @@ def _from_elsewhere(context: ExperimentContext) -> bool:
 def config_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra saves config.yaml, hydra.yaml and overrides.yaml in run.dir/output_subdir. With `.` for both, started from
     the experiment's folder, the first run replaces config.yaml by its own output: defaults list and comments are gone.
+    In the folder of a group the three become options of it.
     """
-    if _is_here(setting(context, "output_subdir")) and _is_here(setting(context, "run", "dir")):
-        yield config_overwritten.finding(
-            _at(context, "output_subdir"),
-            "output_subdir and run.dir are both '.': a run overwrites config.yaml with Hydra's copy",
-            "write output_subdir: null",
-            edits=_rewrite(context, ["output_subdir"], "null"),
-        )
+    folder = _written_to(context)
+    if folder is None:
+        return
+    if folder != context.experiment.config_dir:
+        message = f"a run leaves config.yaml, hydra.yaml and overrides.yaml in {folder.name}/, as options of the group"
+    elif context.experiment.config_name in ("config", "hydra", "overrides"):
+        message = f"a run overwrites {context.experiment.config_file.name} with Hydra's copy"
+    else:
+        return
+    yield config_overwritten.finding(
+        at(context, "output_subdir"),
+        message,
+        "write output_subdir: null",
+        edits=_rewrite(context, ["output_subdir"], "null"),
+    )
 
 
 @rule(
@@ -111,13 +157,19 @@ def config_overwritten(context: ExperimentContext) -> Iterator[Finding]:
 def output_subdir_text(context: ExperimentContext) -> Iterator[Finding]:
     """`None`, `"null"` and `false` are text to this setting: each run makes a folder ./None, ./null or ./False."""
     value = setting(context, "output_subdir")
-    if value is False or (isinstance(value, str) and value.strip().lower() in ("none", "null", "false", "no", "off")):
+    if _is_null_in_words(value):
         yield output_subdir_text.finding(
-            _at(context, "output_subdir"),
+            at(context, "output_subdir"),
             f"output_subdir: {value!r} makes a folder ./{value}",
             "write output_subdir: null (without quotes)",
             edits=_rewrite(context, ["output_subdir"], "null"),
         )
+
+
+def _is_null_in_words(value: Any) -> bool:
+    return value is False or (
+        isinstance(value, str) and value.strip().lower() in ("none", "null", "false", "no", "off")
+    )
 
 
 @rule(
@@ -134,10 +186,13 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     beside the code, and looks as if it were the record of all.
     """
     subdir, run = setting(context, "output_subdir"), setting(context, "run", "dir")
-    if _is_fixed(run) and (subdir is _UNGIVEN or subdir == ".hydra"):
+    if _misread(context) or _written_to(context) is not None or _is_null_in_words(subdir):
+        return
+    if is_fixed(run) and (subdir is UNGIVEN or is_fixed(subdir)):
+        named = ".hydra" if subdir is UNGIVEN else subdir
         yield hydra_folder_overwritten.finding(
-            context.primary.key(["hydra"]) if subdir is _UNGIVEN else _at(context, "output_subdir"),
-            f"every run overwrites {os.path.normpath(f'{run}/.hydra')}/ with its own config",
+            context.primary.key(["hydra"]) if subdir is UNGIVEN else at(context, "output_subdir"),
+            f"every run overwrites {os.path.normpath(f'{run}/{named}')}/ with its own config",
             "write output_subdir: null under hydra:, and save the config beside the results",
         )
 
@@ -147,7 +202,7 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     "stray-output-folders",
     Severity.WARNING,
     "every run leaves a folder outputs/DATE/TIME",
-    bad={"config.yaml": [("\nhydra:\n" + _SUBDIR + "  job:\n" + _CHDIR + _RUN, "")]},
+    bad={"config.yaml": [("\nhydra:\n" + _SUBDIR + "  job:\n" + _CHDIR + RUN, "")]},
     good={},
     hydra="accepts",
 )
@@ -157,7 +212,7 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
     Nothing is said where the code uses that folder (HydraConfig, `${hydra:runtime.output_dir}`, chdir).
     """
     main = context.schema.main
-    if setting(context, "run", "dir") is not _UNGIVEN or main is None or _from_elsewhere(context):
+    if setting(context, "run", "dir") is not UNGIVEN or main is None or _from_elsewhere(context) or _misread(context):
         return
     if main.version_base is UNSET or main.version_base == "1.1" or setting(context, "job", "chdir") is True:
         return
@@ -183,7 +238,7 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
 )
 def stray_log_file(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra's default logging writes run.dir/train.log. With `run.dir: .` all runs share it, beside the code."""
-    if not _is_here(setting(context, "run", "dir")) or _from_elsewhere(context):
+    if not is_here(setting(context, "run", "dir")) or _from_elsewhere(context):
         return
     if "job_logging" in context.primary.text_or_empty or context.experiment.entry is None:
         return
@@ -199,7 +254,7 @@ def stray_log_file(context: ExperimentContext) -> Iterator[Finding]:
     "chdir-moves-outputs",
     Severity.WARNING,
     "relative paths mean another folder in every run",
-    bad={"config.yaml": [(_CHDIR, "    chdir: true\n"), (_RUN, "  run:\n    dir: runs/${now:%H%M%S}\n")]},
+    bad={"config.yaml": [(_CHDIR, "    chdir: true\n"), (RUN, "  run:\n    dir: runs/${now:%H%M%S}\n")]},
     good={},
     hydra="accepts",
 )
@@ -208,7 +263,7 @@ def chdir_moves_outputs(context: ExperimentContext) -> Iterator[Finding]:
     is looked for there as well. Absolute paths and `hydra.utils.to_absolute_path` are not touched.
     """
     run = setting(context, "run", "dir")
-    if setting(context, "job", "chdir") is not True or _is_here(run):
+    if setting(context, "job", "chdir") is not True or is_here(run):
         return
     config = context.composition().config
     if config is None or re.search(r"to_absolute_path|get_original_cwd|runtime\.cwd|__file__", context.code):
@@ -216,7 +271,7 @@ def chdir_moves_outputs(context: ExperimentContext) -> Iterator[Finding]:
     relative = [key for key, value in _strings(config) if _is_relative_folder(key, value)]
     if relative:
         yield chdir_moves_outputs.finding(
-            _at(context, "job", "chdir"),
+            at(context, "job", "chdir"),
             f"with chdir: true {', '.join(relative)} {'lies' if len(relative) == 1 else 'lie'} inside run.dir",
             "write chdir: false, or make the paths absolute",
         )
@@ -256,7 +311,7 @@ def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
     """Up to 1.3 null means "as version_base says"; in Hydra 1.4 the setting is a plain bool."""
     if setting(context, "job", "chdir") is None:
         yield chdir_null.finding(
-            _at(context, "job", "chdir"),
+            at(context, "job", "chdir"),
             "chdir: null is refused by Hydra 1.4",
             "write chdir: false",
             edits=_rewrite(context, ["job", "chdir"], "false"),
@@ -268,7 +323,7 @@ def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
     "job-number-in-run-dir",
     Severity.ERROR,
     "run.dir needs a number that only sweeps have",
-    bad={"config.yaml": [(_RUN, "  run:\n    dir: out/${hydra.job.num}\n")]},
+    bad={"config.yaml": [(RUN, "  run:\n    dir: out/${hydra.job.num}\n")]},
     good={},
     hydra="accepts",
 )
@@ -278,66 +333,10 @@ def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
     found = re.search(r"hydra[.:]job\.(num|id)", run) if isinstance(run, str) else None
     if found:
         yield job_number_in_run_dir.finding(
-            _at(context, "run", "dir"),
+            at(context, "run", "dir"),
             f"run.dir uses hydra.job.{found[1]}, which a single run does not have",
             "use it in hydra.sweep.subdir; run.dir can have ${now:%Y%m%d-%H%M%S} or ${hydra.runtime.choices.exp}",
         )
-
-
-@rule(
-    "ES409",
-    "sweep-folders",
-    Severity.WARNING,
-    "the folders of a sweep's jobs lie beside the code, or are one and the same",
-    bad={"config.yaml": [(_RUN, f"{_RUN}  sweep:\n    dir: .\n")]},
-    good={
-        "config.yaml": [
-            (_RUN, f"{_RUN}  sweep:\n    dir: output/multirun/${{now:%Y%m%d-%H%M%S}}\n    subdir: ${{hydra.job.num}}\n")
-        ]
-    },
-    hydra="accepts",
-)
-def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
-    """`sweep.dir: .` leaves 0/, 1/ … and multirun.yaml beside train.py, each sweep over the last; a `sweep.subdir`
-    without the job's number gives all jobs one folder.
-    """
-    folder, subdir = setting(context, "sweep", "dir"), setting(context, "sweep", "subdir")
-    advice = "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'}"
-    if _is_here(folder):
-        yield sweep_folders.finding(
-            _at(context, "sweep", "dir"), "a sweep leaves 0/, 1/, … and multirun.yaml beside the code", advice
-        )
-    elif _is_fixed(subdir):
-        yield sweep_folders.finding(
-            _at(context, "sweep", "subdir"), f"all jobs of a sweep get the same folder {subdir!r}", advice
-        )
-
-
-@rule(
-    "ES410",
-    "sweep-of-a-number",
-    Severity.ERROR,
-    "the sweeper takes the option for a number",
-    bad={"config.yaml": [(_RUN, f"{_RUN}  sweeper:\n    params:\n      exp: 001\n")]},
-    good={"config.yaml": [(_RUN, f"{_RUN}  sweeper:\n    params:\n      exp: 001,002\n")]},
-    hydra="accepts",
-)
-def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
-    """`exp: 001` under sweeper.params is the int 1 to YAML, and a list is not what the sweeper reads: `-m` ends in a
-    traceback. Options are one string, separated by commas.
-    """
-    params = setting(context, "sweeper", "params")
-    for group in context.groups if isinstance(params, dict) else ():
-        value = params.get(group)
-        if isinstance(value, (int, float, list)):
-            what = "a list" if isinstance(value, list) else f"the number {value}"
-            names = list(context.options.get(group, {}))
-            example = ",".join(names[:2]) or "001,002"
-            yield sweep_of_a_number.finding(
-                _at(context, "sweeper", "params", group),
-                f"{group} is {what} here, not a string of options",
-                f'write {group}: "{example}"',
-            )
 
 
 _ONLY_HYDRA = frozenset("run job sweep sweeper launcher output_subdir searchpath job_logging hydra_logging".split())
@@ -350,7 +349,7 @@ _ONLY_HYDRA = frozenset("run job sweep sweeper launcher output_subdir searchpath
     "settings of Hydra that do not stand under hydra:",
     bad={
         "config.yaml": [
-            (_SUBDIR + "  job:\n" + _CHDIR + _RUN, "output_subdir: null\njob:\n  chdir: false\nrun:\n  dir: .\n")
+            (_SUBDIR + "  job:\n" + _CHDIR + RUN, "output_subdir: null\njob:\n  chdir: false\nrun:\n  dir: .\n")
         ]
     },
     good={},
@@ -359,9 +358,19 @@ _ONLY_HYDRA = frozenset("run job sweep sweeper launcher output_subdir searchpath
 )
 def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
     """`hydra:` with nothing under it ends in a traceback; with some of its settings at the margin, Hydra takes those
-    for values of the config and runs with its own.
+    for values of the config and runs with its own; so it does with a block called hyrda: or Hydra:.
     """
     config = _content(context)
+    misspelled = next(
+        (str(k) for k, v in config.items() if k not in context.groups and _is_hydra_block(str(k), v)), None
+    )
+    if misspelled:
+        yield lost_indentation.finding(
+            context.primary.key([misspelled]),
+            f"Hydra does not know {misspelled!r} and runs with its own settings (did you mean 'hydra'?)",
+            "write hydra:",
+        )
+        return
     astray = [str(key) for key in config if key in _ONLY_HYDRA and not context.reading.reads((str(key),))]
     empty = "hydra" in config and config["hydra"] is None
     if not empty and ("hydra" not in config or not astray or any(key in context.groups for key in astray)):
@@ -373,6 +382,11 @@ def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
         else "hydra: has no settings, which Hydra does not survive",
         "indent the lines by two spaces" if astray else "remove the line, or give it settings",
     )
+
+
+def _is_hydra_block(key: str, value: Any) -> bool:
+    settings = value.keys() & _ONLY_HYDRA if isinstance(value, dict) else ()
+    return key != "hydra" and bool(settings) and did_you_mean(key, ["hydra"]) is not None
 
 
 @rule(
@@ -435,8 +449,9 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
         known = _HYDRA_GROUPS.get(group)
         own = context.experiment.group_dir(f"hydra/{group}")
         if known is None and "/" not in group and group != "callbacks" and not own.is_dir():
+            place = context.primary.key(["defaults", entry.index, key])
             yield unknown_hydra_group.finding(
-                context.primary.key(["defaults", entry.index, key]),
+                replace(place, column=place.column + max(str(key).find("hydra/"), 0)),
                 f"Hydra has no group hydra/{group}",
                 _write("hydra/", did_you_mean(group, _HYDRA_GROUPS), _HYDRA_GROUPS),
             )
@@ -452,34 +467,3 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
 
 def _write(prefix: str, guess: str | None, known: Iterable[str]) -> str:
     return f"write {prefix}{guess}" if guess else f"there is: {', '.join(sorted(known))}"
-
-
-@rule(
-    "ES413",
-    "sweep-without-folder",
-    Severity.INFO,
-    "sweeps are configured, but where their jobs write is not",
-    bad={"config.yaml": [(_RUN, f'{_RUN}  sweeper:\n    params:\n      exp: "001"\n')]},
-    good={
-        "config.yaml": [
-            (
-                _RUN,
-                f'{_RUN}  sweep:\n    dir: multirun/${{now:%H%M%S}}\n  sweeper:\n    params:\n      exp: "001"\n',
-            )
-        ]
-    },
-    hydra="accepts",
-)
-def sweep_without_folder(context: ExperimentContext) -> Iterator[Finding]:
-    """Without `hydra.sweep.dir` each job leaves a folder multirun/DATE/TIME/N where the sweep is started."""
-    mode = setting(context, "mode")
-    if setting(context, "sweep", "dir") is not _UNGIVEN:
-        return
-    for path in (["sweeper", "params"], ["mode"]):
-        if setting(context, *path) is not _UNGIVEN and (path != ["mode"] or str(mode).upper() == "MULTIRUN"):
-            yield sweep_without_folder.finding(
-                context.primary.key(["hydra", path[0]]),
-                "the jobs of a sweep leave folders multirun/DATE/TIME/N",
-                "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'} under hydra:",
-            )
-            return

@@ -11,12 +11,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup import naming
 from experiment_setup.findings import Claim, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules import entries
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.rules.entry_point import entry_source
 from experiment_setup.rules.example import CONFIG, TRAIN
+from experiment_setup.rules.hydra_settings import at, setting
 
 _SET = "defaults:\n  - default@_here_\n\n"
 _PRINT = "    print(f"
@@ -69,7 +72,7 @@ def _keeps_sets_apart(context: ExperimentContext) -> bool:
     source = entry_source(context)
     if source is None or code.count("exp.name") > "\n".join(source.lines).count("exp.name"):
         return True
-    if not any(map(_is_name, source.nodes(ast.Attribute))):
+    if not any(_is_name(node) for kind in (ast.Attribute, ast.Subscript) for node in source.nodes(kind)):
         return False
     makers: list[ast.AST] = [call for call in source.nodes(ast.Call) if _called(call) in _MAKES_PATHS]
     makers += [*source.nodes(ast.Assign), *source.nodes(ast.AnnAssign), *source.nodes(ast.BinOp)]
@@ -84,7 +87,12 @@ def _called(node: ast.Call) -> str:
 
 
 def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "name" and ast.unparse(node.value).split(".")[-1] == SETS
+    """`exp.name` or `cfg["exp"]["name"]`, by its spelling."""
+    if isinstance(node, ast.Attribute) and node.attr == "name":
+        return ast.unparse(node.value).split(".")[-1].endswith((SETS, f"['{SETS}']"))
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "name":
+        return ast.unparse(node.value).split(".")[-1].endswith((SETS, f"['{SETS}']"))
+    return False
 
 
 def _code_sets(context: ExperimentContext, key: str) -> bool:
@@ -130,7 +138,10 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     shared: list[tuple[str, str, list[str]]] = []
     for key, written in output_fields(default):
         if not _code_sets(context, key):
-            shared += [(key, value, names) for value, names in _users(context, key, written).items() if len(names) > 1]
+            users_of = _users(context, key, written)
+            if f"${{{SETS}.name}}" in str(written):
+                users_of = {value: _named_apart(context, names) for value, names in users_of.items()}
+            shared += [(key, value, names) for value, names in users_of.items() if len(names) > 1]
     if not shared:
         return
     shared.sort(key=lambda row: -len(row[2]))
@@ -148,12 +159,21 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     )
 
 
+def _named_apart(context: ExperimentContext, names: list[str]) -> list[str]:
+    """Those of some parameter sets that have no written name in common: of the others the name is the fault."""
+    composed = {name: context.composition(parameter_set=name).container.get(SETS, {}).get("name") for name in names}
+    written = [name for name in composed.values() if "${" not in str(name)]
+    return [name for name, said in composed.items() if written.count(said) < 2]
+
+
 def _users(context: ExperimentContext, key: str, written: Any) -> dict[str, list[str]]:
     """The parameter sets by the folder that they write to."""
     field = key.split(".")[-1]
     users: dict[str, list[str]] = {}
     fixed = "${" not in str(written)
     for name, option in context.sets.items():
+        if entries.is_alias(option):
+            continue
         if fixed and field not in option.document.text_or_empty:
             value: str | None = str(written)
             if any(parent in context.sets for parent in option.document.parents):
@@ -265,7 +285,11 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     hydra="accepts",
 )
 def foreign_output_folder(context: ExperimentContext) -> Iterator[Finding]:
-    """Copied with the experiment and not renamed: the results of one approach overwrite those of the other."""
+    """Copied with the experiment and not renamed: the results of one approach overwrite those of the other.
+
+    Looked at are the fields named like output_dir, run.dir and sweep.dir, and constants like OUTPUT_DIR in the entry
+    point. It is a warning where the other experiment is not there (any more).
+    """
     own = context.experiment.name
     here = context.experiment.folder
     others = {
@@ -275,17 +299,61 @@ def foreign_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         if not (e.folder.is_relative_to(here) or here.is_relative_to(e.folder))
     }
     seen: set[Location] = set()
-    for key, value, parameter_set, environment in _all_folders(context) if others else ():
-        parts = set(PurePath(str(value)).parts)
-        named = next(iter(sorted(parts & others)), None)
-        if named is None or own in parts or _code_sets(context, key):
+    for key, value, location in _named_folders(context):
+        parts = PurePath(value).parts
+        named = next(iter(sorted(set(parts) & others)), None)
+        left = named is None and next((part for part in parts if _is_numbered_like(context, part)), None)
+        if own in parts or not (named or left) or location in seen:
             continue
-        location = context.written_at(key, parameter_set, environment)
-        if location not in seen:
-            seen.add(location)
-            yield foreign_output_folder.finding(
-                location, f"{key} is the folder of the experiment {named}", f"write {str(value).replace(named, own)}"
-            )
+        seen.add(location)
+        what = f"the folder of the experiment {named}" if named else f"named {left}, which is no experiment here"
+        yield foreign_output_folder.finding(
+            location,
+            f"{key} is {what}",
+            f"write {value.replace(named or left or '', own)}",
+            severity=None if named else Severity.WARNING,
+        )
+
+
+def _is_numbered_like(context: ExperimentContext, part: str) -> bool:
+    """Whether a folder's name looks like that of an experiment with another number."""
+    own, other = naming.parse(context.experiment.name), naming.parse(part)
+    if own is None or other is None or not own.slug or not other.slug or own.width < 3:
+        return False
+    alike = (own.prefix, own.width, own.separator) == (other.prefix, other.width, other.separator)
+    return alike and own.number != other.number and part not in context.sets
+
+
+def _named_folders(context: ExperimentContext) -> Iterator[tuple[str, str, Location]]:
+    """(what it is, value, place) of the folders that runs write to: fields, Hydra's settings, constants of the code."""
+    for key, value, parameter_set, environment in _all_folders(context):
+        if not _code_sets(context, key):
+            yield key, str(value), context.written_at(key, parameter_set, environment)
+    for path in (("run", "dir"), ("sweep", "dir")):
+        value = setting(context, *path)
+        if isinstance(value, str):
+            yield f"hydra.{'.'.join(path)}", value, at(context, *path)
+    source = entry_source(context)
+    for node in source.nodes(ast.Assign) if source is not None else ():
+        if source is not None and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            for value, text in _texts(node.value) if _is_output_name(name.lower()) else ():
+                yield name, value, source.location(text)
+
+
+def _is_output_name(name: str) -> bool:
+    named = _OUTPUT.search(name) or name in ("out", "output", "outputs", "results", "checkpoints", "save_to")
+    return named is not None and bool(named) and not _INPUT.search(name)
+
+
+def _texts(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """The strings that a path is made of: `"a"`, `Path("a") / "b"`."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value, node
+    elif isinstance(node, ast.Call) and _called(node) in ("Path", "join"):
+        yield from (text for argument in node.args for text in _texts(argument))
+    elif isinstance(node, ast.BinOp):
+        yield from (text for side in (node.left, node.right) for text in _texts(side))
 
 
 def _all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | None, str | None]]:

@@ -41,7 +41,7 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
         labels = {key: composed.get(key) for key in _LABELS}
         values = {key: value for key, value in composed.items() if key not in _LABELS}
         first, first_labels = seen.setdefault(repr(values), (option, labels))
-        if first is option or first.name in option.document.parents or option.name in first.document.parents:
+        if first is option or entries.is_alias(option) or entries.is_alias(first):
             continue
         what = "compose to the same config" if labels == first_labels else "differ by their name only"
         yield twin_sets.finding(
@@ -87,7 +87,7 @@ def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
     if not any(own for *_, own in found) and not context.reading.reads((SETS, "name")):
         return
     for option, name, own in found:
-        if not own:
+        if not own and not entries.is_alias(option):
             number = naming.parse(option.name)
             example = option.name if number is None or number.slug else f"{option.name}-…"
             yield set_without_name.finding(

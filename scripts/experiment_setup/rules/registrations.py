@@ -57,7 +57,7 @@ def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
     late = [problem for problem in problems if problem.code == "registered-too-late"]
     for problem in late:
         yield missing_registration.finding(problem.location, problem.message, problem.help)
-    for group in () if late else _without_default(context):
+    for group in () if late else list(_without_default(context)):
         wanted = f'group="{group}", name="default"'
         astray = _astray(context, group)
         named = [c for c in context.schema.classes.values() if c.name.lower().startswith(group.lower())]
@@ -76,6 +76,8 @@ def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
 
 def _without_default(context: ExperimentContext) -> Iterator[str]:
     """The groups for which Hydra looks for an option `default` that exists nowhere."""
+    lacking: list[str] = []
+    failures: list[str] = []
     for group, option in context.groups.items():
         if context.schema.registration(group, "default") or "default" in context.options.get(group, {}):
             continue
@@ -83,8 +85,12 @@ def _without_default(context: ExperimentContext) -> Iterator[str]:
         outcomes = [context.composition()] if option == "default" else []
         if first and group in (SETS, ENVIRONMENTS):
             outcomes.append(context.composed(first))
-        if any(o.failure and f"'{group}/default'" in o.failure.message for o in outcomes):
-            yield group
+        if outcomes:
+            lacking.append(group)
+            failures += [outcome.failure.message for outcome in outcomes if outcome.failure]
+    # Hydra stops at the first one that it lacks.
+    if any(f"'{group}/default'" in message for group in lacking for message in failures):
+        yield from lacking
 
 
 def _astray(context: ExperimentContext, group: str) -> Registration | None:
@@ -107,7 +113,7 @@ def _astray(context: ExperimentContext, group: str) -> Registration | None:
     good={},
     hydra="accepts",
     run="",
-    hides=("ES005", "ES010", "ES011", "ES331"),
+    hides=("ES005", "ES010", "ES011", "ES301", "ES303", "ES331"),
 )
 def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
     """ExpConfig stored with group="env" gives an experiment without its parameters, and Hydra does not mind.
@@ -131,9 +137,26 @@ def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             right = next((c for c in context.schema.classes if c.lower().startswith(group.lower())), "the other class")
             reason = f"its name says {others[0]}"
-        yield swapped_registration.finding(
-            registration.location, f"{stored.name} is stored for group {group!r}, but {reason}", f"write node={right}"
+        home = next((g for g in context.groups if _belongs(context, whole, stored, g)), None)
+        rival = any(
+            r.config_class and r.config_class.name == right for r in context.schema.registrations if r.group == group
         )
+        yield swapped_registration.finding(
+            registration.location,
+            f"{stored.name} is stored for group {group!r}, but {reason}",
+            _mended(context, home, right) if home and rival else f"write node={right}",
+        )
+
+
+def _mended(context: ExperimentContext, home: str, right: str) -> str:
+    """What to do about a dataclass that is stored for a group which has its own: it belongs to `home`."""
+    known = context.registration(home)
+    return f'write group="{home}"' if known is None else f"remove the line: {right} and {home} are stored already"
+
+
+def _belongs(context: ExperimentContext, whole: ConfigClass | None, stored: ConfigClass, group: str) -> bool:
+    declared = whole.field(group) if whole else None
+    return declared.annotation == stored.name if declared else stored.name.lower().startswith(group.lower())
 
 
 def _derives(context: ExperimentContext, config_class: ConfigClass, base: str) -> bool:
@@ -142,11 +165,10 @@ def _derives(context: ExperimentContext, config_class: ConfigClass, base: str) -
 
 
 def _own(context: ExperimentContext) -> Iterator[Registration]:
-    """The registrations that the groups' defaults come from."""
-    for group in context.groups:
-        found = context.registration(group)
-        if found:
-            yield found
+    """The registrations that the groups' defaults come from; of two under one name the last one counts."""
+    for group, option in context.groups.items():
+        names = {option, "default"}
+        yield from (r for r in context.schema.registrations if r.group == group and r.name in names)
 
 
 @rule(
@@ -158,7 +180,7 @@ def _own(context: ExperimentContext) -> Iterator[Registration]:
     good={"train.py": [(_STORE_EXP, _STORE_EXP + 'cs.store(group="exp", name="small", node=ExpConfig(epochs=1))\n')]},
     hydra="accepts",
     run="",
-    hides=("ES005", "ES010", "ES011", "ES331"),
+    hides=("ES005", "ES010", "ES011", "ES305", "ES331"),
 )
 def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
     """Of two `store` calls with the same group and name the last one wins, without a word."""
@@ -277,3 +299,42 @@ def untyped_registration(context: ExperimentContext) -> Iterator[Finding]:
                 f"{registration.group}/{registration.name} is a dict: neither keys nor types are checked",
                 "store a dataclass",
             )
+
+
+@rule(
+    "ES306",
+    "package-of-registration",
+    Severity.ERROR,
+    "a dataclass is stored with a package that is not its group",
+    bad={
+        "train.py": [
+            (
+                'group="exp", name="default", node=ExpConfig',
+                'group="exp", name="default", node=ExpConfig, package="_global_"',
+            )
+        ]
+    },
+    good={
+        "train.py": [
+            (
+                'group="exp", name="default", node=ExpConfig',
+                'group="exp", name="default", node=ExpConfig, package="exp"',
+            )
+        ]
+    },
+    hydra="accepts",
+    hides=("ES005", "ES010", "ES011", "ES103", "ES331"),
+)
+def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
+    """`store(…, package="_global_")` puts the fields at the root of the config, or wherever the package says: `cfg.exp`
+    has what the parameter set writes, untyped, and nothing else.
+    """
+    for registration in _own(context):
+        package, group = registration.package, registration.group or ""
+        if package is None or package in ("_group_", group.replace("/", ".")):
+            continue
+        yield package_of_registration.finding(
+            registration.location,
+            f"{group}/{registration.name} is stored with package={package!r}: its fields are not in cfg.{group}",
+            "leave out package=",
+        )

@@ -1,0 +1,234 @@
+"""Rules about sweeps: what the `hydra:` block says of `-m`, and what it names that does not exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules.attributes import exists_somewhere, missing_step
+from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.hydra_settings import RUN, UNGIVEN, at, is_fixed, is_here, setting
+
+
+@rule(
+    "ES409",
+    "sweep-folders",
+    Severity.WARNING,
+    "the folders of a sweep's jobs lie beside the code, or are one and the same",
+    bad={"config.yaml": [(RUN, f"{RUN}  sweep:\n    dir: .\n")]},
+    good={
+        "config.yaml": [
+            (RUN, f"{RUN}  sweep:\n    dir: output/multirun/${{now:%Y%m%d-%H%M%S}}\n    subdir: ${{hydra.job.num}}\n")
+        ]
+    },
+    hydra="accepts",
+)
+def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
+    """`sweep.dir: .` leaves 0/, 1/ … and multirun.yaml beside train.py, each sweep over the last; a `sweep.subdir`
+    without the job's number gives all jobs one folder.
+    """
+    folder, subdir = setting(context, "sweep", "dir"), setting(context, "sweep", "subdir")
+    advice = "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'}"
+    if is_here(folder):
+        yield sweep_folders.finding(
+            at(context, "sweep", "dir"), "a sweep leaves 0/, 1/, … and multirun.yaml beside the code", advice
+        )
+    elif is_fixed(subdir):
+        yield sweep_folders.finding(
+            at(context, "sweep", "subdir"), f"all jobs of a sweep get the same folder {subdir!r}", advice
+        )
+
+
+@rule(
+    "ES410",
+    "sweep-of-a-number",
+    Severity.ERROR,
+    "the sweeper takes the option for a number",
+    bad={"config.yaml": [(RUN, f"{RUN}  sweeper:\n    params:\n      exp: 001\n")]},
+    good={"config.yaml": [(RUN, f"{RUN}  sweeper:\n    params:\n      exp: 001,002\n")]},
+    hydra="accepts",
+)
+def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
+    """`exp: 001` under sweeper.params is the int 1 to YAML, and a list is not what the sweeper reads: `-m` ends in a
+    traceback. Options are one string, separated by commas, and so are values: `exp.seed: [1, 2]` is one list.
+    """
+    params = setting(context, "sweeper", "params")
+    for key, value in params.items() if isinstance(params, dict) else ():
+        if isinstance(value, list) and key not in context.groups and _is_no_list(context, str(key)):
+            values = ",".join(map(str, value))
+            yield sweep_of_a_number.finding(
+                at(context, "sweeper", "params", str(key)),
+                f"the list is one value for {key}, which is no list: nothing is swept",
+                f"write {key}: {values}" + (f'  # or "{values}"' if values.isdigit() else ""),
+            )
+    for group in context.groups if isinstance(params, dict) else ():
+        value = params.get(group)
+        if isinstance(value, (int, float, list)):
+            what = "a list" if isinstance(value, list) else f"the number {value}"
+            names = list(context.options.get(group, {}))
+            example = ",".join(names[:2]) or "001,002"
+            yield sweep_of_a_number.finding(
+                at(context, "sweeper", "params", group),
+                f"{group} is {what} here, not a string of options",
+                f'write {group}: "{example}"',
+            )
+
+
+@rule(
+    "ES413",
+    "sweep-without-folder",
+    Severity.INFO,
+    "sweeps are configured, but where their jobs write is not",
+    bad={"config.yaml": [(RUN, f'{RUN}  sweeper:\n    params:\n      exp: "001"\n')]},
+    good={
+        "config.yaml": [
+            (
+                RUN,
+                f'{RUN}  sweep:\n    dir: multirun/${{now:%H%M%S}}\n  sweeper:\n    params:\n      exp: "001"\n',
+            )
+        ]
+    },
+    hydra="accepts",
+)
+def sweep_without_folder(context: ExperimentContext) -> Iterator[Finding]:
+    """Without `hydra.sweep.dir` each job leaves a folder multirun/DATE/TIME/N where the sweep is started."""
+    mode = setting(context, "mode")
+    if setting(context, "sweep", "dir") is not UNGIVEN:
+        return
+    for path in (["sweeper", "params"], ["mode"]):
+        if setting(context, *path) is not UNGIVEN and (path != ["mode"] or str(mode).upper() == "MULTIRUN"):
+            yield sweep_without_folder.finding(
+                context.primary.key(["hydra", path[0]]),
+                "the jobs of a sweep leave folders multirun/DATE/TIME/N",
+                "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'} under hydra:",
+            )
+            return
+
+
+def _is_no_list(context: ExperimentContext, key: str) -> bool:
+    node: Any = context.some_config
+    for step in key.split("."):
+        if not isinstance(node, DictConfig) or node._is_none() or step not in node:
+            return False
+        node = node._get_node(step)
+    return node is not None and not isinstance(node, (DictConfig, ListConfig)) and not node._is_interpolation()
+
+
+# What hydra.job and hydra.runtime have (hydra/conf/__init__.py); a test holds them against Hydra.
+JOB = ("name", "chdir", "override_dirname", "id", "num", "config_name", "env_set", "env_copy", "config")
+RUNTIME = ("version", "version_base", "cwd", "config_sources", "output_dir", "choices")
+_INTERPOLATION = re.compile(r"\$\{([\w.:@/]+)\}")
+_FOLDERS = (("run", "dir"), ("sweep", "dir"), ("sweep", "subdir"))
+
+
+@rule(
+    "ES415",
+    "unknown-value-in-folder",
+    Severity.ERROR,
+    "the folder of a run or a job is made of a value that does not exist",
+    bad={"config.yaml": [(RUN, "  run:\n    dir: output/${exp.nmae}\n")]},
+    good={"config.yaml": [(RUN, "  run:\n    dir: output/${exp.name}\n")]},
+    hydra="accepts",
+)
+def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
+    """`--cfg job` and `--cfg hydra` are content; the run ends in InterpolationKeyError before main() is called, and a
+    sweep before its first job.
+    """
+    for path in _FOLDERS:
+        value = setting(context, *path)
+        for found in _INTERPOLATION.finditer(value) if isinstance(value, str) else ():
+            place = context.primary.value(["hydra", *path])
+            wrong = _unknown_part(context, found[1])
+            if wrong is not None:
+                name, known = wrong
+                guess = did_you_mean(name, known)
+                yield unknown_value_in_folder.finding(
+                    _inside(context, place, value, found.start(1) + found[1].rfind(name)),
+                    f"{found[0]} does not exist" + (f" (did you mean {guess!r}?)" if guess else ""),
+                    f"write {found[0].replace(name, guess)}" if guess else f"there is: {', '.join(known)}",
+                )
+
+
+def _inside(context: ExperimentContext, place: Location, value: str, index: int) -> Location:
+    """The place of a character of a value that stands on one line; the value's own where it is written otherwise."""
+    lines = context.primary.text_or_empty.split("\n")
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    start = line.find(value, place.column - 1)
+    return place if start < 0 else Location(place.path, place.line, start + index + 1)
+
+
+def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[str]] | None:
+    """(the step that does not exist, what there is instead) of an interpolation; None where all is well, or unknown."""
+    own = re.fullmatch(r"hydra[:.](job|runtime)\.(\w+)(?:\.([\w@/]+))?", written)
+    if own:
+        known = JOB if own[1] == "job" else RUNTIME
+        if own[2] not in known:
+            return own[2], list(known)
+        chosen = own[3] if own[2] == "choices" else None
+        return (
+            (chosen, list(context.groups))
+            if chosen and chosen.split("/")[0] not in (*context.groups, "hydra")
+            else None
+        )
+    config = context.some_config
+    if ":" in written or written.startswith(("hydra.", ".")) or config is None:
+        return None
+    steps = tuple(written.split("."))
+    missing = missing_step(config, steps)
+    if missing is None or exists_somewhere(context, steps[: missing + 1]):
+        return None
+    node: Any = config
+    for step in steps[:missing]:
+        node = node._get_node(step)
+    return steps[missing], [str(key) for key in node]
+
+
+@rule(
+    "ES416",
+    "sweep-of-nothing",
+    Severity.ERROR,
+    "the sweeper's parameters name an option or a field that does not exist",
+    bad={
+        "config.yaml": [(RUN, f"{RUN}  sweep:\n    dir: x/${{now:%H}}\n  sweeper:\n    params:\n      exp.sed: 1,2\n")]
+    },
+    good={
+        "config.yaml": [(RUN, f"{RUN}  sweep:\n    dir: x/${{now:%H}}\n  sweeper:\n    params:\n      exp.seed: 1,2\n")]
+    },
+    hydra="accepts",
+)
+def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
+    """`hydra.sweeper.params` is read by `-m` only, which then ends before its first job."""
+    params = setting(context, "sweeper", "params")
+    for written, value in params.items() if isinstance(params, dict) else ():
+        key = str(written)
+        if key in context.groups:
+            if isinstance(value, str) and re.fullmatch(r"[\w.,\s-]+", value):
+                known = [*context.options.get(key, {}), *_stored(context, key)]
+                for name in (part.strip() for part in value.split(",")):
+                    if name and name not in known:
+                        place = _inside(context, at(context, "sweeper", "params", key), value, value.find(name))
+                        yield _nothing(place, f"{key}={name}", name, known)
+        elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", key) and not key.startswith("hydra."):
+            wrong = _unknown_part(context, key)
+            if wrong is not None:
+                place = context.primary.key(["hydra", "sweeper", "params", key])
+                shifted = Location(place.path, place.line, place.column + key.rfind(wrong[0]))
+                yield _nothing(shifted, key, *wrong)
+
+
+def _stored(context: ExperimentContext, group: str) -> list[str]:
+    return [stored.name for stored in context.schema.registrations if stored.group == group]
+
+
+def _nothing(place: Location, what: str, name: str, known: list[str]) -> Finding:
+    guess = did_you_mean(name, known)
+    return sweep_of_nothing.finding(
+        place,
+        f"{what} does not exist" + (f" (did you mean {guess!r}?)" if guess else ""),
+        f"write {guess}" if guess else f"there is: {', '.join(known)}",
+    )
