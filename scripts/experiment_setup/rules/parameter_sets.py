@@ -181,18 +181,19 @@ def ignored_by_git(context: ExperimentContext) -> Iterator[Finding]:
     folder = context.experiment.folder
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return
-    found = git.ignored(folder, [option.path for option in context.all_options()])
-    said: set[tuple[str, str]] = set()
-    for option in context.all_options():
-        place = found.get(option.path)
-        if place is None or (option.group, place) in said:
-            continue
-        said.add((option.group, place))
+    groups = {option.path: option.group for option in context.all_options()}
+    found = git.ignored(folder, [*groups, context.experiment.config_file])
+    for place in dict.fromkeys(found.values()):
+        paths = [path for path in (*groups, context.experiment.config_file) if found.get(path) == place]
         file, line, pattern = [*place.split(":", 2), "", ""][:3]
-        count = sum(found.get(other.path) == place for other in context.options[option.group].values())
-        more = f" and {count - 1} more" if count > 1 else ""
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        shown = "/".join(part for part in (groups.get(paths[0]), paths[0].name) if part)
+        group = groups.get(paths[0])
+        of_the_folder = group is not None and pattern.strip("/*").split("/")[-1] == group
         yield ignored_by_git.finding(
-            Location(option.path),
-            f"git ignores {option.group}/{option.path.name}{more}: line {line} of {file} is {pattern!r}",
-            f"add a line !**/{option.group}/ below it (or git add -f)",
+            Location(paths[0]),
+            f"git ignores {shown}{more}: line {line} of {file} is {pattern!r}",
+            f"add a line !**/{group}/ below it (or git add -f)"
+            if of_the_folder
+            else "take the line out, or git add -f",
         )
