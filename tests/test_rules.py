@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import itertools
 import json
@@ -243,3 +244,93 @@ def test_links_of_the_reference_page_lead_somewhere() -> None:
 def test_bases_of_the_examples_are_clean(project: Path, elsewhere: Path) -> None:
     ran = run("validate.py", "--root", project, "--strict", cwd=elsewhere)
     assert (ran.code, ran.err) == (0, "")
+
+
+def test_names_of_hydra_are_those_that_hydra_has() -> None:
+    from hydra.conf import JobConf, RuntimeConf
+
+    from experiment_setup.rules import sweeps
+
+    assert {*sweeps.JOB} == {field.name for field in dataclasses.fields(JobConf)}
+    assert {*sweeps.RUNTIME} == {field.name for field in dataclasses.fields(RuntimeConf)}
+
+
+# What a single example of a rule cannot show: (code, file, replacements, what the finding says).
+MORE = {
+    "a subfolder that has the options": ("ES401", [("output_subdir: null", "output_subdir: exp")], "options of the"),
+    "the folder that the run is started in": (
+        "ES401",
+        [("output_subdir: null", "output_subdir: ."), ("    dir: .", "    dir: ${hydra:runtime.cwd}")],
+        "overwrites config.yaml",
+    ),
+    "an empty subfolder": ("ES401", [("output_subdir: null", "output_subdir: ''")], "overwrites config.yaml"),
+    "another fixed subfolder": ("ES403", [("output_subdir: null", "output_subdir: saved")], "overwrites saved/"),
+    "a misspelled block": ("ES411", [("hydra:\n", "hyrda:\n")], "did you mean 'hydra'?"),
+    "a misspelled setting": (
+        "ES010",
+        [("output_subdir: null", "output_subdirs: null")],
+        "did you mean 'output_subdir'?",
+    ),
+    "a setting that is no setting": ("ES011", [("run:\n    dir: .", "run: .")], "RunDir"),
+    "a value of Hydra": ("ES415", [("dir: .", "dir: x/${hydra.job.nme}")], "did you mean 'name'?"),
+    "no group of that name": ("ES415", [("dir: .", "dir: x/${hydra:runtime.choices.exq}")], "did you mean 'exp'?"),
+    "a group of Hydra": ("ES414", [("hydra/job_logging", "hydra/joblogging")], "no group hydra/joblogging"),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_one_finding_for_one_mistake_in_the_hydra_block(tmp_path: Path, name: str) -> None:
+    code, replacements, words = MORE[name]
+    project = rules_page.write_example({"config.yaml": replacements}, tmp_path.resolve())
+    found = [finding for finding in checked(project).findings if finding.severity is not Severity.INFO]
+    assert [finding.code for finding in found] == [code]
+    assert words in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("subdir", "run_dir", "left"),
+    [
+        (".", ".", ["hydra.yaml", "overrides.yaml"]),
+        ("''", "${hydra:runtime.cwd}", ["hydra.yaml", "overrides.yaml"]),
+        ("exp", ".", ["exp/config.yaml", "exp/hydra.yaml", "exp/overrides.yaml"]),
+        ("saved", ".", ["saved/config.yaml", "saved/hydra.yaml", "saved/overrides.yaml"]),
+    ],
+)
+def test_hydra_writes_where_the_rules_say(tmp_path: Path, subdir: str, run_dir: str, left: list[str]) -> None:
+    changes = [("output_subdir: null", f"output_subdir: {subdir}"), ("    dir: .", f"    dir: {run_dir}")]
+    project = rules_page.write_example({"config.yaml": changes}, tmp_path.resolve())
+    assert {finding.code for finding in checked(project).findings} <= {"ES401", "ES403"}
+    folder = project.root / EXPERIMENT
+    before = tree(folder)
+    ran = subprocess.run([sys.executable, "train.py", "exp=001"], cwd=folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    after = {path: content for path, content in tree(folder).items() if "__pycache__" not in path}
+    assert sorted(after.keys() - before.keys()) == left
+    assert (after["config.yaml"] != before["config.yaml"]) is (left[0] == "hydra.yaml")
+
+
+STORE = 'cs.store(group="exp", name="default", node=ExpConfig)\ncs.store(group="env", name="default", node=EnvConfig)\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "codes"),
+    [
+        (STORE, "", ["ES301", "ES301"]),
+        ('group="env", name="default", node=EnvConfig', 'group="exp", name="default", node=EnvConfig', ["ES302"]),
+        (STORE, STORE + 'cs.store(group="exp", name="default", node={"a": 1})\n', ["ES303"]),
+        ("dataclass, field", "dataclass", ["ES004"]),
+        ("class ExpConfig:", "class ExpConfig(Base):", ["ES312"]),
+        ("    debug: bool = False", "    dropout = 0.1", ["ES311"]),
+    ],
+)
+def test_one_finding_for_one_mistake_in_the_code(tmp_path: Path, before: str, after: str, codes: list[str]) -> None:
+    files: dict[str, list[tuple[str, str]] | str] = {"train.py": [(before, after)]}
+    if codes == ["ES312"]:
+        files["train.py"] = [
+            (before, after),
+            ("@dataclass\nclass Exp", "class Base:\n    warmup: int = 3\n\n@dataclass\nclass Exp"),
+        ]
+    if codes == ["ES311"]:
+        files["exp/001.yaml"] = 'defaults:\n  - default@_here_\n\nname: "001-lr"\ndropout: 0.2\n'
+    project = rules_page.write_example(files, tmp_path.resolve())
+    assert [f.code for f in checked(project).findings if f.severity is not Severity.INFO] == codes

@@ -164,6 +164,13 @@ class TestText:
         out = run("validate.py", "--select", "ES0", cwd=project).out
         return out.splitlines()
 
+    def test_paths_open_from_where_the_command_is_typed(self, project: Path, experiment: Path, elsewhere: Path) -> None:
+        self.lines(project, experiment, "batch_size: 16.0")
+        for cwd in (experiment / "exp", experiment / "env", project, elsewhere):
+            head = run("validate.py", "--root", project, "--select", "ES0", cwd=cwd).out.splitlines()[0]
+            path = head.split(":5:13: ")[0]
+            assert (cwd / path).samefile(experiment / "exp" / "002.yaml"), head
+
     def test_caret_and_help(self, project: Path, experiment: Path) -> None:
         head, source, caret, advice, *_ = self.lines(project, experiment, "batch_size: 16.0")
         assert head.startswith("experiments/001-baseline/exp/002.yaml:5:13: error ES011 ")
@@ -258,6 +265,7 @@ class TestTerminal:
         assert "\x1b[31;1merror\x1b[0m" in self.read(cwd=project, env={"TERM": "xterm"})
         assert "\x1b" not in self.read(cwd=project, env={"NO_COLOR": "1"})
         assert "\x1b" not in self.read(cwd=project, env={"TERM": "dumb"})
+        assert "\x1b" in self.read(cwd=project, env={"NO_COLOR": "", "TERM": "xterm"}), "as no-color.org says"
 
     def test_progress_appears_when_it_takes_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(progress, "_AFTER", 0.01)

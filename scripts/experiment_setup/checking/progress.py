@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -45,7 +46,8 @@ def shown(total: int, stream: TextIO = sys.stderr) -> Iterator[Progress]:
         if done.wait(_AFTER):
             return
         while not done.wait(_EVERY):
-            stream.write(f"\r\033[K{progress.line(time.monotonic() - start)}")
+            room = shutil.get_terminal_size().columns - 1  # a line that wraps would be left behind
+            stream.write(f"\r\033[K{progress.line(time.monotonic() - start)[:room]}")
             stream.flush()
         stream.write("\r\033[K")
         stream.flush()

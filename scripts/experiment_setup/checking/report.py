@@ -20,17 +20,24 @@ _COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.INFO: "36
 
 @dataclass(frozen=True)
 class Style:
-    """How text is printed: with colours or not, and how wide a line of source may be."""
+    """How text is printed: with colours or not, how wide a line of source may be, and from where paths are seen."""
 
     colour: bool = False
     width: int = 120
+    here: Path | None = None  # the working directory; None: the project's root
 
     @classmethod
     def of(cls, stream: TextIO) -> Style:
         """Colour only on a terminal, and not with NO_COLOR (https://no-color.org) or a dumb terminal."""
         terminal = stream.isatty()
         wanted = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        return cls(wanted, max(shutil.get_terminal_size().columns, 40) if terminal else 120)
+        return cls(wanted, max(shutil.get_terminal_size().columns, 40) if terminal else 120, Path.cwd())
+
+    def path(self, project: Project, path: Path) -> str:
+        """A path so that terminals and editors open it from where the command was typed."""
+        if self.here is None or self.here == project.root:
+            return project.relative(path)
+        return Path(os.path.relpath(path, self.here)).as_posix()
 
     def paint(self, words: str, code: str) -> str:
         """The words in a colour, where colours are wanted."""
@@ -52,7 +59,7 @@ def blocks(project: Project, result: Result, style: Style) -> Iterator[str]:
 
 def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], style: Style) -> Iterator[str]:
     place, colour = finding.location, _COLOURS[finding.severity]
-    where = style.paint(f"{project.relative(place.path)}:{place.line}:{place.column}", "1")
+    where = style.paint(f"{style.path(project, place.path)}:{place.line}:{place.column}", "1")
     mark = " [*]" if finding.fixable else ""
     severity = style.paint(finding.severity.value, colour)
     yield f"{where}: {severity} {finding.code}{mark} {_visible(finding.message)}  [{finding.name}]"
