@@ -50,7 +50,7 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
     Severity.ERROR,
     "the sweeper takes the option for a number",
     bad={"config.yaml": [(RUN, f"{RUN}  sweeper:\n    params:\n      exp: 001\n")]},
-    good={"config.yaml": [(RUN, f"{RUN}  sweeper:\n    params:\n      exp: 001,002\n")]},
+    good={"config.yaml": [(RUN, f'{RUN}  sweeper:\n    params:\n      exp: "001"\n')]},
     hydra="accepts",
 )
 def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
