@@ -290,10 +290,12 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
         wanting = "'???'" in text or any("???" in option.document.text_or_empty for option in options.values())
         for option in options.values() if wanting else ():
             for key in _missing(context, option):
+                unread = context.reading.followed and not context.reading.reads(tuple(key.split(".")))
+                advice = f"add {key.split('.', 1)[1]}: … to the file"
                 yield missing_value.finding(
                     Location(option.path),
                     f"{key} has no value with {group}={option.name}",
-                    f"add {key.split('.', 1)[1]}: … to the file",
+                    f"{advice}; or remove the field: nothing reads it" if unread else advice,
                 )
         if "'???'" in text and not options:
             for bad in unusable_values(config):

@@ -112,7 +112,7 @@ def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
 @rule(
     "ES336",
     "wandb-online",
-    Severity.INFO,
+    Severity.WARNING,
     'mode="online" beats WANDB_MODE',
     bad={
         "train.py": [
