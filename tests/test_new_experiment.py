@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SCRIPTS, hydra, run, run_entry, tree, write
+from conftest import ROOT, SCRIPTS, hydra, run, run_entry, tree, write
 
 LITTER = {
     "output/model.bin": "x",
@@ -248,3 +249,20 @@ def test_an_end_at_any_moment_leaves_nothing_or_all(project: Path, experiment: P
         assert visible == ["001-baseline"]
     assert new(project, elsewhere, "again").code == 0  # and what a kill left is cleared away
     assert not list((project / "experiments").glob(".*.tmp"))
+
+
+def test_sets_with_a_package_of_their_own_are_left_to_the_user(tmp_path: Path, elsewhere: Path) -> None:
+    older = ROOT / "tests/evals/files/older/experiments/001-tabular"
+    project = tmp_path / "p"
+    shutil.copytree(older, project / "experiments/001-tabular")
+    before = tree(project)
+    for script, name in (("new_experiment.py", "002-x"), ("add_exp.py", "001")):
+        refused = run(script, "--root", project, name, "epochs=3", cwd=elsewhere)
+        assert refused.code == 2
+        assert "no value lies below 'exp'" in refused.err
+        assert "by hand" in refused.err
+        assert tree(project) == before
+    made = new(project, elsewhere, "002-x")
+    assert made.code == 0, made.err
+    assert "no parameter set was written" in made.err
+    assert hydra(project / "experiments/002-x/train.py") == hydra(older / "train.py")

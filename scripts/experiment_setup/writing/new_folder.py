@@ -290,6 +290,9 @@ def _first_set(
                 "leave out the key=value words, or make the experiment with --template",
             )
         return
+    if not assignments and not writer.holds_values():
+        report.notes.append(f"no parameter set was written: those of {origin.name} have a package of their own")
+        return
     if len(assignments) and any(len(values) > 1 for values in assignments):
         raise CommandError(
             "a new experiment starts with one parameter set, but several values were given for one key",

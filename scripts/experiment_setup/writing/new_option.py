@@ -76,6 +76,11 @@ class OptionWriter:
         """The config groups of the experiment's defaults list."""
         return self._composer.groups()
 
+    def holds_values(self) -> bool:
+        """Whether the config has anything below the group; it has not where every option has another package."""
+        config = self._composer.compose().config
+        return config is None or self._group in config
+
     def add_sets(
         self, points: Sequence[Sequence[Assignment]], *, slug: str | None, base: str | None, dry_run: bool
     ) -> Outcome:
@@ -164,6 +169,12 @@ class OptionWriter:
                 f"{what} does not compose: {composed.failure.first_line}", "mend that first; validate.py says where"
             )
         assert composed.config is not None
+        if self._group not in composed.config:
+            raise CommandError(
+                f"no value lies below {self._group!r}: the files of {self._group}/ put theirs elsewhere (# @package …)",
+                f"write {self._group}/NAME.yaml by hand, as its neighbours are written; references/migration.md leads "
+                "to a layout in which keys and types are checked",
+            )
         config = composed.config._get_node(self._group)
         if not isinstance(config, DictConfig) or config._is_none():
             config = OmegaConf.create({})
