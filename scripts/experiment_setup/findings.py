@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from experiment_setup.location import Location
 
@@ -50,6 +51,8 @@ class Finding:
     safe: bool = True  # whether the fix changes nothing but the mistake
     rename: str | None = None  # the fix gives the file of `location` this name in the same folder
     claim: Claim | None = None
+    follows_from: tuple[Path, ...] = ()  # files: where the defaults list of one is broken, that explains this finding
+    explains: tuple[Location, ...] = ()  # places: what Hydra refuses there comes from this mistake
 
     @property
     def fixable(self) -> bool:

@@ -137,18 +137,27 @@ def context_of(
     return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root))
 
 
+# What is said about a file as it composes: pointless where its defaults list is broken.
+_OF_THE_COMPOSED = ("ES005", "ES010", "ES011", "ES128", "ES213", "ES405", "ES506", "ES507", "ES508", "ES509")
+_REFUSED = ("ES005", "ES010", "ES011")  # Hydra's own words
+_NOT_FOUND = ("ES110", "ES124")  # what an entry names is not there
+
+
 def _without_cascades(context: ExperimentContext, findings: list[Finding]) -> list[Finding]:
     """Drop repeated findings, and what Hydra says about a mistake that a rule has explained.
 
     A broken defaults list (ES1xx) explains every failure to compose its file. What is wrong with config.yaml's list, or
     with a parent, explains Hydra's own words (ES005) about the files that need it. What a rule `hides` follows from it
-    wherever it stands: registrations that are swapped make every parameter set look wrong.
+    wherever it stands: registrations that are swapped make every parameter set look wrong. A finding may say itself
+    which places it `explains`, and from which broken lists it `follows_from`.
     """
+    findings = _explaining(findings)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     explained = {finding.location.path for finding in errors if finding.code != "ES005"}
     lists = {f.location.path for f in errors if f.code.startswith("ES1") or f.code == "ES214"}
     places = {finding.location for finding in errors if finding.code != "ES010"}
-    hidden = {(code, path) for code in ("ES005", "ES010", "ES011") for path in lists}
+    entries = {_line(f) for f in errors if f.code.startswith("ES1") and f.code not in _NOT_FOUND}
+    hidden = {(code, path) for code in _OF_THE_COMPOSED for path in lists}
     hidden |= {("ES005", path) for path in explained | _dependents(context, explained, lists)}
     follows = {code for finding in errors for code in ALL[finding.code].hides}
     return _unique(
@@ -156,8 +165,25 @@ def _without_cascades(context: ExperimentContext, findings: list[Finding]) -> li
         for finding in findings
         if finding.code not in follows
         and (finding.code, finding.location.path) not in hidden
+        and lists.isdisjoint(finding.follows_from)
         and not (finding.code == "ES010" and finding.location in places)
+        and not (finding.code in _NOT_FOUND and _line(finding) in entries)
     )
+
+
+def _line(finding: Finding) -> tuple[Path, int]:
+    return finding.location.path, finding.location.line
+
+
+def _explaining(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings without those that another one explains, which is an error then: Hydra refuses what it is about."""
+    refused = {finding.location for finding in findings if finding.code in _REFUSED}
+    explained = {place for finding in findings for place in finding.explains if place in refused}
+    return [
+        replace(finding, severity=Severity.ERROR) if explained.intersection(finding.explains) else finding
+        for finding in findings
+        if not (finding.code in _REFUSED and finding.location in explained)
+    ]
 
 
 def _unique(findings: Iterable[Finding]) -> list[Finding]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from experiment_setup.composing.compose import Composition
 from experiment_setup.findings import Edit
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document, SourceError
@@ -28,12 +29,10 @@ class Case:
     """A combination that is composed."""
 
     experiment: Path
-    parameter_set: str | None
-    environment: str | None
+    choices: tuple[tuple[str, str], ...]  # (group, option); the other groups are at their defaults
 
     def __str__(self) -> str:
-        named = zip((SETS, ENVIRONMENTS), (self.parameter_set, self.environment), strict=True)
-        return " ".join(f"{group}={option}" for group, option in named if option) or "no choice"
+        return " ".join(f"{group}={option}" for group, option in self.choices) or "no choice"
 
 
 class Composed:
@@ -44,16 +43,15 @@ class Composed:
         self.leaves: dict[Case, Leaves | None] = {}  # None where Hydra refuses
         for context in contexts:
             self._contexts[context.experiment.folder] = context
-            for parameter_set, environment in context.combinations:
-                outcome = context.composition(parameter_set, environment)
-                case = Case(context.experiment.folder, parameter_set, environment)
+            for choices, outcome in _outcomes(context):
+                case = Case(context.experiment.folder, tuple((g, o) for g, o in choices if o is not None))
                 self.leaves[case] = None if outcome.config is None else dict(_leaves(outcome.container))
 
     def says(self, case: Case, key: Key, value: str) -> bool:
         """Whether a file that takes part in the case has this value at the key (from the root)."""
         context = self._contexts[case.experiment]
         group = key[0]
-        chosen = {SETS: case.parameter_set, ENVIRONMENTS: case.environment}.get(group) or context.groups.get(group)
+        chosen = dict(case.choices).get(group) or context.groups.get(group)
         waiting, seen = [chosen] if chosen else [], set()
         while waiting:
             name = waiting.pop()
@@ -65,6 +63,16 @@ class Composed:
                 return True
             waiting += option.document.parents
         return False
+
+
+def _outcomes(context: ExperimentContext) -> Iterator[tuple[Sequence[tuple[str, str | None]], Composition]]:
+    """Every combination of exp and env, and every option of a further group."""
+    for parameter_set, environment in context.combinations:
+        choices = ((SETS, parameter_set), (ENVIRONMENTS, environment))
+        yield choices, context.composition(parameter_set, environment)
+    for group in context.further_groups:
+        for option in context.options[group]:
+            yield ((group, option),), context.choosing(group, option)
 
 
 def _leaves(value: Any, path: Key = ()) -> Iterator[tuple[Key, str]]:

@@ -60,6 +60,8 @@ def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):
             OmegaConf.to_container(value, resolve=True)
+        elif value is not None and _is_list(config, key):  # OmegaConf hands it out in silence
+            return UnusableValue(key, written, f"{value!r} is no list")
     except Exception as error:
         reason = str(error).splitlines()[0]
         return None if _is_about_another(reason, written) else UnusableValue(key, written, reason)
@@ -75,6 +77,14 @@ def _is_about_another(reason: str, written: str) -> bool:
         return (resolver[1] or "oc.env") not in _RESOLVER.findall(written)
     key = _KEY_OF_REASON.search(reason)
     return key is not None and key[1] not in written and not _NESTED.search(written)
+
+
+def _is_list(config: DictConfig, key: str) -> bool:
+    """Whether the value at `key` is declared as a list."""
+    node: Any = config
+    for step in re.findall(r"[^.\[\]]+", key):
+        node = node._get_node(int(step) if isinstance(node, ListConfig) else step)
+    return isinstance(node, ListConfig)
 
 
 def needs_a_run(written: str, custom_resolvers: frozenset[str]) -> bool:

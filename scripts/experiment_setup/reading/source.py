@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -27,6 +27,16 @@ from experiment_setup.reading import yaml_loader
 Steps = tuple["str | int", ...]  # keys and list indexes, from the top of a file
 
 _HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package …` before the first other line
+# What the parser was about when it met the error on a later line: the mistake is where that began.
+_NOTICED_LATE = frozenset(
+    f"while {doing}"
+    for doing in (
+        "scanning a simple key",
+        "scanning a quoted scalar",
+        "parsing a flow sequence",
+        "parsing a flow mapping",
+    )
+)
 _HEADER_CHARACTERS = 512  # FileConfigSource.load_config reads no further for the header
 
 
@@ -57,7 +67,9 @@ class Document:
             return files.read_text(self.path)
         except CommandError as error:
             line = int(error.message.removeprefix(f"{self.path}:").split(":")[0])
-            raise SourceError(Location(self.path, line), "not UTF-8: Hydra reads no other encoding") from None
+            wrong = self.path.read_bytes().split(b"\n")[line - 1]
+            column = len(wrong.decode("utf-8", "replace").partition("\ufffd")[0]) + 1
+            raise SourceError(Location(self.path, line, column), "not UTF-8: Hydra reads no other encoding") from None
 
     @property
     def text_or_empty(self) -> str:
@@ -137,19 +149,30 @@ class Document:
 
     def _explained(self, error: Exception) -> SourceError:
         if isinstance(error, yaml.MarkedYAMLError):
-            mark = error.problem_mark or error.context_mark
-            if error.context == "while scanning a simple key":  # noticed a line later than it is written
-                mark = error.context_mark or mark
+            mark, begun = error.problem_mark or error.context_mark, error.context_mark
+            if begun is not None and mark is not None and error.context in _NOTICED_LATE and mark.line > begun.line:
+                mark = begun
             return SourceError(self._at(mark), error.problem or error.context or "not valid YAML")
         if isinstance(error, yaml.reader.ReaderError):
-            line = self.text.count("\n", 0, error.position) + 1
+            before = self.text[: error.position]
+            place = Location(self.path, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
             # libyaml names the character by its bytes or not at all.
             character = error.character if isinstance(error.character, int) else 0
             words = f"character #x{character:04x} is not allowed in YAML" if character else error.reason
-            return SourceError(Location(self.path, line), words)
+            return SourceError(place, words)
+        if isinstance(error, OmegaConfBaseException):
+            return SourceError(self._refused(error), str(error).splitlines()[0])
         if isinstance(error, (LookupError, AttributeError)):
             return SourceError(Location(self.path), f"a value does not fit its tag (!!…): {error!r}")
         return SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error))
+
+    def _refused(self, error: OmegaConfBaseException) -> Location:
+        """The value that OmegaConf names, or the key that no config has."""
+        if error.full_key:
+            return self.value([int(s) if s.isdigit() else s for s in re.split(r"[.\[\]]+", error.full_key) if s])
+        keys = list(_keys(self.root)) if self.root is not None else []
+        odd = next((key for key in keys if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":null")), None)
+        return self._at(odd.start_mark if odd is not None else None)
 
     def at(self, steps: Steps) -> Any:
         """The value at `steps`; raises LookupError if there is none."""
@@ -280,10 +303,22 @@ def _until(value: Any, steps: Steps, members: Sequence[Any], *, top: bool = Fals
     return {**first, **{key: value[key] for key in before}, **inner}
 
 
+def _keys(node: yaml.Node) -> Iterator[yaml.Node]:
+    """Every key of the tree."""
+    for child in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key, value = child if isinstance(child, tuple) else (None, child)
+        if key is not None:
+            yield key
+        yield from _keys(value)
+
+
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if str(key.value) == str(step):
+                return key, value
+        for key, value in node.value:  # `on:` is the key True
+            if key.tag.endswith((":bool", ":int", ":float")) and str(_loads(key.value)) == str(step):
                 return key, value
     elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from omegaconf import DictConfig
 
@@ -67,10 +67,13 @@ class Rule:
         severity: Severity | None = None,
         rename: str | None = None,
         claim: Claim | None = None,
+        follows_from: Iterable[Path] = (),
+        explains: Iterable[Location] = (),
     ) -> Finding:
         """A finding of this rule."""
         level = severity or self.severity
-        return Finding(self.code, self.name, level, location, message, help, edits, safe, rename, claim)
+        links = (tuple(follows_from), tuple(explains))
+        return Finding(self.code, self.name, level, location, message, help, edits, safe, rename, claim, *links)
 
 
 _registry: dict[str, Rule] = {}
@@ -145,7 +148,7 @@ class ExperimentContext:
     experiment: Experiment
     schema: Schema
     composer: Composer
-    _compositions: dict[tuple[str | None, str | None], Composition] = field(default_factory=dict)
+    _compositions: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
 
     @cached_property
     def primary(self) -> Document:
@@ -179,10 +182,18 @@ class ExperimentContext:
         """The environments that are files."""
         return self.options[ENVIRONMENTS]
 
+    @cached_property
+    def further_groups(self) -> list[str]:
+        """The groups besides exp and env that config.yaml chooses from and that have a place of their own."""
+        entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
+        keys = [str(key) for entry in entries or () if isinstance(entry, dict) for key in entry]
+        moved = {word.split("@")[0].lstrip("/") for key in keys for word in key.split() if "@" in word}
+        return [g for g in self.groups if g not in (SETS, ENVIRONMENTS) and "/" not in g and g not in moved]
+
     def all_options(self) -> Iterator[Option]:
-        """The parameter sets and the environments."""
-        yield from self.sets.values()
-        yield from self.environments.values()
+        """The parameter sets, the environments, and the options of further groups."""
+        for group in (SETS, ENVIRONMENTS, *self.further_groups):
+            yield from self.options[group].values()
 
     @cached_property
     def files(self) -> list[Path]:
@@ -197,6 +208,19 @@ class ExperimentContext:
         texts = {path: known[path].text_or_empty if path in known else suppression.read(path) for path in self.files}
         return {path: list(suppression.parse(path, text)) for path, text in texts.items()}
 
+    def files_of(self, choices: Mapping[str, str | None]) -> Iterator[Path]:
+        """config.yaml, and the files of these options (None: the group's default) with all that they inherit from."""
+        yield self.experiment.config_file
+        for group, chosen in choices.items():
+            known, seen = self.options.get(group, {}), set[str]()
+            waiting = [chosen or self.groups.get(group) or ""]
+            while waiting:
+                name = waiting.pop()
+                if name in known and name not in seen:
+                    seen.add(name)
+                    yield known[name].path
+                    waiting += known[name].document.parents
+
     def registration(self, group: str) -> Registration | None:
         """The dataclass that is the group's default, if there is one."""
         default = self.groups.get(group)
@@ -210,10 +234,21 @@ class ExperimentContext:
 
     def composition(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
         """What Hydra composes for `exp=… env=…`; None leaves the group at its default."""
-        key = (parameter_set, environment)
+        chosen = {SETS: parameter_set, ENVIRONMENTS: environment}
+        return self._composition({group: name for group, name in chosen.items() if name is not None})
+
+    def choosing(self, group: str, option: str) -> Composition:
+        """What Hydra composes for `GROUP=OPTION`, the other groups at their defaults."""
+        return self._composition({group: option})
+
+    def _composition(self, chosen: dict[str, str]) -> Composition:
+        """With choices, a group that must be chosen for every run (`- env: ???`) gets its first option."""
+        if chosen:
+            open_groups = [group for group, default in self.groups.items() if default == "???" and group not in chosen]
+            chosen = {**{g: next(iter(self.options[g])) for g in open_groups if self.options[g]}, **chosen}
+        key = tuple(sorted(chosen.items()))
         if key not in self._compositions:
-            chosen = {SETS: parameter_set, ENVIRONMENTS: environment}
-            self._compositions[key] = self.composer.compose({g: o for g, o in chosen.items() if o is not None})
+            self._compositions[key] = self.composer.compose(chosen)
         return self._compositions[key]
 
     @cached_property
@@ -227,9 +262,7 @@ class ExperimentContext:
 
     def composed(self, option: Option) -> Composition:
         """What Hydra composes with this option, the other groups at their defaults."""
-        if option.group == SETS:
-            return self.composition(parameter_set=option.name)
-        return self.composition(environment=option.name)
+        return self.choosing(option.group, option.name)
 
     @cached_property
     def crosses(self) -> bool:
@@ -329,6 +362,12 @@ class ExperimentContext:
         found = self.config_class(group)
         declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
         return (declared.value_location or declared.location) if declared else Location(self.experiment.config_file)
+
+    def composed_parents(self, option: Option) -> dict[str, Any]:
+        """The composed values of the first option that this one inherits from; {} where there is none."""
+        named = option.document.parents
+        above = self.choosing(option.group, named[0]).container.get(option.group) if named else None
+        return above if isinstance(above, dict) else {}
 
     def composed_group(self, option: Option) -> DictConfig | None:
         """The composed values of one option, or None where it does not compose."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig
 
 from experiment_setup import naming
-from experiment_setup.composing.compose import Composition, Failure
+from experiment_setup.composing.compose import Composition, Failure, UnusableValue
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.reading.source import SourceError
+from experiment_setup.rules import entries
 from experiment_setup.rules.base import ExperimentContext, Option, rule
+from experiment_setup.rules.refused_values import REFUSED, refused_value
+from experiment_setup.rules.yaml_text import at_offset
 
 
 @rule(
@@ -66,45 +70,6 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES003",
-    "unreadable-yaml",
-    Severity.ERROR,
-    "the file is not YAML that Hydra reads",
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate:1e-3\nseed: 1\n"},
-    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate: 1e-3\nseed: 1\n"},
-    hydra="fails",
-)
-def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
-    """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback."""
-    documents = [option.document for option in context.all_options()]
-    if context.experiment.config_file.is_file():
-        documents.insert(0, context.primary)
-    for document in documents:
-        error = document.error
-        if error is not None:
-            yield unreadable_yaml.finding(error.location, error.message, _yaml_advice(error, document.text_or_empty))
-
-
-def _yaml_advice(error: SourceError, text: str) -> str:
-    lines = text.splitlines()
-    line = lines[error.location.line - 1] if 0 < error.location.line <= len(lines) else ""
-    if "not UTF-8" in error.message:
-        return "save it as UTF-8"
-    if "duplicate key" in error.message:
-        return "keep one of the two lines"
-    if "\t" in line:
-        return "replace the tab by spaces"
-    above = lines[max(0, error.location.line - 2) : error.location.line]
-    if any("：" in candidate for candidate in above):
-        return "the colon is full-width (：); type an ASCII colon and a space"
-    if any("\u3000" in candidate for candidate in above):
-        return "there is a full-width space; type an ASCII space"
-    if "expected ':'" in error.message or "could not find" in error.message:
-        return "a key needs a colon and a space after it: `key: value`"
-    return "mend the syntax there; an editor with YAML support shows it too"
-
-
-@rule(
     "ES004",
     "broken-dataclass",
     Severity.ERROR,
@@ -130,8 +95,8 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     "does-not-compose",
     Severity.ERROR,
     "Hydra does not compose this",
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - optimizer: adam\n"},
-    good={"exp/001.yaml": "defaults:\n  - default@_here_\n"},
+    bad={"config.yaml": [("  - env: default\n", "  - env: ${machine}\n")]},
+    good={},
     hydra="fails",
 )
 def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
@@ -183,11 +148,11 @@ def _failed(context: ExperimentContext, failure: Failure, outcome: Composition, 
     steps = _steps(failure)
     if failure.kind in ("ConfigKeyError", "ConfigAttributeError") and steps:
         return _unknown_key(context, steps, location)
-    if failure.kind in _REFUSED_VALUES and steps:
-        return _wrong_type(context, failure, steps, location)
+    if failure.kind in REFUSED and steps:
+        return refused_value(context, failure, steps, location)
     choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
     return does_not_compose.finding(
-        location, f"Hydra fails {choice}: {failure.first_line}", _advice(context, failure, choice)
+        location, f"Hydra fails {choice}: {failure.first_line.split(' value: ')[0]}", _advice(context, failure, choice)
     )
 
 
@@ -206,13 +171,22 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
             path = path[1:]
         return document.key(path) if failure.kind != "ValidationError" else document.value(path)
     if option is not None:
-        return Location(option.path)
-    if document is not None:
-        return Location(document.path)
-    return Location(context.experiment.config_file)
+        return _entry_at_fault(option, failure)
+    document = document or context.primary
+    named = re.search(r"resolving interpolation '([^']+)'", failure.message)
+    at = document.text_or_empty.find(named[1]) if named else -1
+    return at_offset(document, at) if at >= 0 else Location(document.path)
 
 
-_REFUSED_VALUES = ("ValidationError", "KeyValidationError")
+def _entry_at_fault(option: Option, failure: Failure) -> Location:
+    """The entry of the option's defaults list that Hydra was about, else the file."""
+    named = re.search(r"Could not (?:load|find|override) '([^'@]+)", failure.message)
+    wanted = named[1] if named else failure.config
+    for entry in entries.entries(option.document) if wanted and wanted != option.config_path else ():
+        path = "/".join(part for part in (entry.group, entry.option) if part)
+        if path and (path.lstrip("/") == wanted or f"{option.group}/{path}" == wanted or entry.group == wanted):
+            return entries.place(option, entry)
+    return Location(option.path)
 
 
 def _steps(failure: Failure) -> list[str]:
@@ -249,6 +223,8 @@ def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
 
 def _unknown_key(context: ExperimentContext, steps: Sequence[str], location: Location) -> Finding:
     group, key = steps[0], steps[-1]
+    if group not in context.groups and group != "hydra":
+        return _unknown_at_the_top(context, steps, location)
     fields = _fields(context, group, steps[1:-1])
     for other in context.groups:
         if other != group and len(steps) == 2 and key in _fields(context, other, []):
@@ -270,6 +246,19 @@ def _unknown_key(context: ExperimentContext, steps: Sequence[str], location: Loc
         f"unknown key {key!r}: {where} has {', '.join(fields) or 'no fields'}",
         f"add `{key}: TYPE = DEFAULT` to {where}, or remove the line",
     )
+
+
+def _unknown_at_the_top(context: ExperimentContext, steps: Sequence[str], location: Location) -> Finding:
+    """A key beside the groups, which the class of the whole config does not have."""
+    key = steps[-1]
+    classes = [r.config_class for r in context.schema.registrations if r.group is None and r.config_class]
+    fields = [field.name for found in classes for field in found.fields] or list(context.groups)
+    guess = did_you_mean(key, fields)
+    if guess:
+        return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
+    where = classes[0].name if classes else "the config"
+    advice = f"add a field to {where}, or to a class of {' or '.join(context.groups) or 'a group'}"
+    return unknown_key.finding(location, f"unknown key {'.'.join(steps)!r}: {where} has {', '.join(fields)}", advice)
 
 
 def _class_name(context: ExperimentContext, group: str) -> str:
@@ -295,30 +284,6 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
 
 
 @rule(
-    "ES011",
-    "wrong-type",
-    Severity.ERROR,
-    "the value does not fit the field's type",
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nbatch_size: 16.0\n"},
-    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nbatch_size: 16\n"},
-    hydra="fails",
-)
-def wrong_type(context: ExperimentContext) -> Iterator[Finding]:
-    """OmegaConf converts what it safely can ("32" to an int field) and refuses the rest."""
-    return iter(())  # found while composing, by does_not_compose
-
-
-def _wrong_type(context: ExperimentContext, failure: Failure, steps: Sequence[str], location: Location) -> Finding:
-    found = context.config_class(steps[0]) if steps else None
-    declared = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
-    message = f"{'.'.join(steps[1:]) or failure.full_key}: {failure.first_line}"
-    if declared is None:
-        return wrong_type.finding(location, message)
-    where = f"{context.relative(declared.location.path)}:{declared.location.line}"
-    return wrong_type.finding(location, message, f"{declared.name} is declared as {declared.annotation} ({where})")
-
-
-@rule(
     "ES012",
     "broken-interpolation",
     Severity.ERROR,
@@ -335,36 +300,93 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     seen: set[tuple[str, str]] = set()
     for parameter_set, environment in context.combinations:
         outcome = context.composition(parameter_set, environment)
+        chosen = {**context.groups, SETS: parameter_set, ENVIRONMENTS: environment}
+        needed: list[Path] = []
         for bad in outcome.unusable_values(context.custom_resolvers):
-            if bad.missing or (bad.key, bad.written) in seen:
+            if bad.missing or (bad.key, bad.written) in seen or _needs_an_open_choice(context, outcome, bad):
                 continue
             seen.add((bad.key, bad.written))
-            location = context.written_at(bad.key, parameter_set, environment)
-            reason = bad.reason
-            severity = Severity.WARNING if "oc.env" in bad.written and "not found" in reason else None
+            if "Recursive" in bad.reason:
+                seen.update(_circle(outcome, bad))
+            needed = needed or list(context.files_of(chosen))
             run = " ".join(f"{g}={o}" for g, o in ((SETS, parameter_set), (ENVIRONMENTS, environment)) if o)
             yield broken_interpolation.finding(
-                location,
-                f"{bad.written} does not resolve{f' with {run}' if run else ''}: {reason}",
-                _interpolation_advice(context, outcome, bad.written),
-                severity=severity,
+                _at_reference(context, context.written_at(bad.key, parameter_set, environment), bad.reason),
+                f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.reason}",
+                _interpolation_advice(context, bad),
+                severity=Severity.WARNING if "oc.env" in bad.written and "not found" in bad.reason else None,
+                follows_from=needed,
             )
 
 
-def _interpolation_advice(context: ExperimentContext, outcome: Composition, written: str) -> str | None:
+def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether it refers to a group that config.yaml leaves open (`- exp: null`), and that is chosen for a run."""
+    group = re.match(r"Interpolation key '([^'.]+)", bad.reason)
+    return (
+        group is not None
+        and outcome.choices.get(group[1]) is None
+        and group[1] in context.groups
+        and context.groups[group[1]] is None
+        and context.registration(group[1]) is None
+    )
+
+
+def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str]]:
+    """The values that a value refers to, and those that they refer to."""
+    written = {bad.key: bad.written}
+    waiting = [bad.written]
+    while waiting:
+        for target in re.findall(r"\$\{\s*([\w.]+)\s*\}", waiting.pop()):
+            value: object = outcome.container
+            for step in target.split("."):
+                value = value.get(step) if isinstance(value, dict) else None
+            if isinstance(value, str) and target not in written:
+                written[target] = value
+                waiting.append(value)
+    yield from written.items()
+
+
+def _at_reference(context: ExperimentContext, place: Location, reason: str) -> Location:
+    """The `${` that is meant, on the line of the value."""
+    lines = context.composer.document(place.path).text_or_empty.splitlines()
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    named = re.match(r"Interpolation key '([^']+)'", reason)
+    wanted = re.escape(named[1]) if named else ""
+    found = re.compile(rf"\$\{{[\s.]*{wanted}").search(line, place.column - 1)
+    return Location(place.path, place.line, found.start() + 1) if found else place
+
+
+_RESOLVERS = ("oc.env", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.select",
+              "hydra", "now", "python_version")  # fmt: skip
+
+
+def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str:
+    written, reason = bad.written, bad.reason
+    if "Recursive" in reason:
+        return "they refer to each other: give one of them a value of its own"
+    resolver = re.match(r"Unsupported interpolation type (\S+)", reason)
+    if resolver:
+        guess = "oc.env" if resolver[1] == "env" else did_you_mean(resolver[1], _RESOLVERS)
+        return f"write ${{{guess}:…}}" if guess else f"there is: {', '.join(_RESOLVERS)}, or register it in the code"
     if "oc.env" in written:
         return "set the variable, or give a default: ${oc.env:NAME,default}"
-    if written.startswith("${hydra."):
-        return "Hydra's own values are read with a colon: ${hydra:job.name}"
-    start = written.find("${") + 2
-    target = written[start : written.find("}", start)].strip()
+    named = re.match(r"Interpolation key '([^']+)'", reason)
+    target = (named[1] if named else written[written.find("${") + 2 :].split("}")[0]).strip()
+    if target.startswith("hydra."):
+        return f"Hydra's own values are read with a colon: ${{hydra:{target.removeprefix('hydra.')}}}"
+    if re.fullmatch(r"[A-Z_][A-Z0-9_]*", target):
+        return f"write ${{oc.env:{target}}} for the environment variable"
     known = [f"{group}.{key}" for group in context.groups for key in _fields(context, group, [])]
+    if target in known and named:
+        group, _, key = target.partition(".")
+        return f"what is chosen for {group} has no {key}: give it one"
     if target in known:
-        return None
-    guess = did_you_mean(target, known)
-    if guess is None and "." not in target:
-        guess = next((name for name in known if name.split(".", 1)[1] == target), None)
-    return f"did you mean ${{{guess}}}?" if guess else "interpolations start at the root of the config: ${exp.seed}"
+        return f"refer to a value of another type, or give {bad.key} one of its own"
+    target = target.removeprefix("cfg.").removeprefix("config.")
+    guess = next((name for name in known if name.split(".", 1)[1] == target), None) or did_you_mean(target, known)
+    if guess is None:
+        return "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
+    return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
 
 
 @rule(
@@ -383,15 +405,21 @@ def unusable_option_name(context: ExperimentContext) -> Iterator[Finding]:
     Numbers with a leading zero (001 to 099) are taken as text; from 100 on the name needs a word: `100-lr.yaml`.
     """
     for option in context.all_options():
-        command = naming.override(option.group, option.name)
+        command, severity = naming.override(option.group, option.name), None
         if command == f"{option.group}={option.name}":
             continue
-        if not naming.is_string_on_the_command_line(option.name):
+        if re.fullmatch(r"[\w./+@%\- ]+", option.name, re.ASCII) and " " in option.name.strip():
+            message = f"{option.group}={option.name} needs quotes in the shell"
+            better, severity = naming.slug(option.name), Severity.WARNING
+        elif not naming.is_string_on_the_command_line(option.name):
             message = f"Hydra reads {option.group}={option.name} as a value, not as the name of a file"
             better = f"{option.name}-{option.group}"
         else:
             message = f"{option.group}={option.name} needs quotes inside quotes on the command line"
             better = naming.slug(option.name) or "NNN-words"
         yield unusable_option_name.finding(
-            Location(option.path), message, f'rename it to {better}.yaml (until then: "{command}")'
+            Location(option.path),
+            message,
+            f'rename it to {better}.yaml (until then: "{command}")',
+            severity=severity,
         )

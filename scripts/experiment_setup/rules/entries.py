@@ -11,7 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup.findings import Edit
-from experiment_setup.location import Location
+from experiment_setup.location import Location, did_you_mean
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.rules.base import ExperimentContext, Option
 
@@ -66,6 +66,22 @@ def entries(document: Document) -> list[Entry]:
     found = content(document)
     defaults = found.get("defaults") if isinstance(found, dict) else None
     return [_entry(index, item) for index, item in enumerate(defaults)] if isinstance(defaults, list) else []
+
+
+def of_primary(context: ExperimentContext) -> list[Entry]:
+    """The entries of config.yaml."""
+    return entries(context.primary) if context.experiment.config_file.is_file() else []
+
+
+def chooses(entry: Entry) -> bool:
+    """Whether the entry is a `group: option` of the config's own groups."""
+    return entry.group is not None and "override" not in entry.keywords
+
+
+def is_like_self(entry: Entry) -> bool:
+    """Whether the entry was meant as `_self_`: misspelled, or with a colon behind it."""
+    word = (entry.option if entry.is_plain else entry.group) or ""
+    return not entry.is_self and did_you_mean(word.strip("_"), ["self"]) is not None
 
 
 def _entry(index: int, item: Any) -> Entry:
@@ -124,6 +140,22 @@ _HERE_LIKE = re.compile(r"_*(?:h+e+r+e*|he+a?re?|her|hrer?|heer|ehre)_*", re.IGN
 def is_like_here(package: str) -> bool:
     """Whether the package is `_here_`, misspelled (`_hear_`, `__here__`, `_HERE_`, `_here`, `here`)."""
     return package != HERE and bool(_HERE_LIKE.fullmatch(package.strip().replace("-", "_")))
+
+
+def one_letter_away(one: str, other: str) -> bool:
+    """Whether two words differ by one letter left out, added, changed or swapped with the next; digits do not count."""
+    if one.lower() == other.lower():
+        return True
+    short, long = sorted((one, other), key=len)
+    if len(short) < 2 or len(long) - len(short) > 1 or re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
+        return False
+    at = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
+    if len(short) < len(long):
+        return short[at:] == long[at + 1 :] and not long[at].isdigit() and long[at] != "_"
+    if len(short) < 4:
+        return False
+    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
+    return swapped or (short[at + 1 :] == long[at + 1 :] and not (short[at] + long[at]).isdigit() and at > 0)
 
 
 # --- editing the text of a list ---
@@ -232,14 +264,28 @@ def breaks(context: ExperimentContext, option: Option) -> bool:
     return context.composed(option).failure is not None or bool(fields_lost(context, option))
 
 
+def changed(context: ExperimentContext, option: Option, key: str) -> bool:
+    """Whether the composed value of a key is another than the file's."""
+    own = content(option.document)
+    composed = context.composed(option).container.get(option.group)
+    return isinstance(own, dict) and isinstance(composed, dict) and differs(own[key], composed.get(key))
+
+
+def differs(mine: Any, composed: Any) -> bool:
+    """Whether a value, or what a mapping says, is another one after composing."""
+    if isinstance(mine, dict) and isinstance(composed, dict):
+        return any(differs(value, composed.get(key)) for key, value in mine.items())
+    return str(mine) not in (str(composed), getattr(composed, "name", None))
+
+
 def place(option: Option, entry: Entry) -> Location:
     """Where an entry is written."""
     return option.document.value(["defaults", entry.index])
 
 
-def rewrite(option: Option, entry: Entry, text: str) -> tuple[Edit, ...]:
+def rewrite(document: Document, entry: Entry, text: str) -> tuple[Edit, ...]:
     """The entry replaced by `text`, if it stands on one line."""
-    node = item_node(option.document, entry.index)
+    node = item_node(document, entry.index)
     if node is None or node.start_mark.line != node.end_mark.line:
         # A block mapping ends where the next token begins; its value knows better.
         last = node.value[0][1] if isinstance(node, yaml.MappingNode) and len(node.value) == 1 else None

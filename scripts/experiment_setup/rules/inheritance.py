@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,9 +12,10 @@ import yaml
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.reading.source import Document
-from experiment_setup.rules import entries, parents
-from experiment_setup.rules.base import ExperimentContext, Option, rule
+from experiment_setup.rules import entries, missing_parents, parents
+from experiment_setup.rules.base import ExperimentContext, Files, Option, rule
 from experiment_setup.rules.entries import HERE, SELF
+from experiment_setup.rules.yaml_text import values
 
 _LIST = "defaults:\n  - default@_here_\n"
 
@@ -41,6 +44,9 @@ def schema_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
     paths = {option.config_path for option in lost}
     for option in lost:
         above = entries.lineage(context.options[option.group], option.name)[1:]
+        own = values(option.document)
+        if list(own) == [option.group] and isinstance(own[option.group], dict):
+            continue  # all of it stands in a block of its own: misplaced-block
         if option.path in explained or any(f"{option.group}/{name}" in paths for name in above):
             continue
         yield _not_inherited(context, option, entries.fields_lost(context, option) or [])
@@ -53,7 +59,7 @@ def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence
     default = f"{registration.name}@{HERE}"
     fields = [field.name for field in found.fields]
     keys = entries.own_keys(option.document)
-    unknown = [key for key in keys if key not in fields]
+    unknown = [key for key in keys if key not in fields and key not in ("hydra", *context.groups)]
     if missing:
         shown = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
         effect = f"{len(missing)} of {len(fields)} fields vanish ({shown})"
@@ -72,7 +78,7 @@ def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence
         f"{option.config_path} does not inherit {default}: {effect}",
         help_,
         edits=_insert_default(option, default),
-        safe=not unknown,
+        safe=set(keys) <= set(fields),
         severity=None if missing else Severity.WARNING,
     )
 
@@ -101,6 +107,67 @@ def _insert_default(option: Option, default: str) -> tuple[Edit, ...]:
         start = entries.line_start(text, listed.start_mark.index)
         return (Edit(start, start, f"{' ' * listed.start_mark.column}- {default}{end}"),)
     return ()
+
+
+_FILES: Files = {
+    "config.yaml": [("exp: default", "exp: base")],
+    "train.py": [('cs.store(group="exp", name="default", node=ExpConfig)\n', "")],
+    "exp/base.yaml": "name: base\nseed: 42\nlearning_rate: 2.0e-5\n",
+    "exp/001.yaml": 'defaults:\n  - base@_here_\n\nname: "001-lr"\nlearning_rate: 5.0e-5\n',
+}
+
+
+@rule(
+    "ES117",
+    "base-not-inherited",
+    Severity.WARNING,
+    "the file does not inherit the base file that the others start from",
+    bad={**_FILES, "exp/002.yaml": "name: 002-seed\nseed: 7\n"},
+    good={**_FILES, "exp/002.yaml": "defaults:\n  - base@_here_\n\nname: 002-seed\nseed: 7\n"},
+    hydra="accepts",
+    run="exp=002",
+)
+def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
+    """Where exp/base.yaml takes the place of a dataclass, a set that does not begin with `base@_here_` lacks every key
+    that it does not give itself: `exp=002` takes the place of `exp: base`.
+
+    Reported where config.yaml chooses the base and other files inherit from it; an error for a file without any key.
+    """
+    explained: set[Path] | None = None
+    for group, base in context.groups.items():
+        options = context.options.get(group, {})
+        if base not in options or context.config_class(group) is not None:
+            continue
+        heirs = {name for name in options if base in entries.lineage(options, name)[1:]}
+        whole = _keys_of(context, options[base])
+        for name, option in options.items() if heirs else ():
+            own = _keys_of(context, option)
+            lost = [key for key in whole if key not in own]
+            if name == base or name in heirs or entries.parents(option) or option.document.header or not lost:
+                continue
+            if context.composed(option).failure is not None:
+                continue
+            if explained is None:
+                explained = {finding.location.path for other in _CAUSES for finding in other.check(context)}
+            if option.path not in explained:
+                yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
+
+
+def _keys_of(context: ExperimentContext, option: Option) -> list[str]:
+    found = context.composed(option).container.get(option.group)
+    return list(map(str, found)) if isinstance(found, dict) else []
+
+
+def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: Sequence[str], count: int) -> Finding:
+    shown = ", ".join(lost[:4]) + (", …" if len(lost) > 4 else "")
+    return base_not_inherited.finding(
+        option.document.key(["defaults"]) if option.document.has(["defaults"]) else Location(option.path),
+        f"{option.config_path} does not inherit {base} as others do: {len(lost)} of {count} keys are gone ({shown})",
+        f"begin the file with `defaults:` and `- {base}`",
+        edits=_insert_default(option, base),
+        safe=False,
+        severity=None if entries.own_keys(option.document) else Severity.ERROR,
+    )
 
 
 @rule(
@@ -167,7 +234,8 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
             continue
         if package in (HERE, "_group_", "_name_") or entries.breaks(context, option):
             place = f"puts {option.config_path} at `{package}`, not at `{option.group}`"
-            yield _header_finding(option.document, place)
+            block = package == "_global_" and option.group in entries.own_keys(option.document)
+            yield _header_finding(option.document, place, option.group if block else None)
     if context.experiment.config_file.is_file():
         package = _header_package(context.primary)
         if package not in (None, "_global_") and context.composition().failure:
@@ -179,7 +247,8 @@ def _header_package(document: Document) -> str | None:
     return header.split()[-1] if header else None
 
 
-def _header_finding(document: Document, effect: str) -> Finding:
+def _header_finding(document: Document, effect: str, block: str | None = None) -> Finding:
+    """`block`: the group for which the file has a block, as files with this header have."""
     text, header = document.text, document.header or ""
     start = text.index(header)
     rest = text[start + len(header) :]
@@ -187,8 +256,8 @@ def _header_finding(document: Document, effect: str) -> Finding:
     return package_header.finding(
         Location(document.path, text.count("\n", 0, start) + 1),
         f"`{header}` {effect}",
-        "delete the line",
-        edits=(Edit(entries.line_start(text, start), end, ""),),
+        f"delete the line, and `{block}:` with the indentation below it" if block else "delete the line",
+        edits=(Edit(entries.line_start(text, start), end, ""),) if block is None else (),
     )
 
 
@@ -203,7 +272,7 @@ def _header_finding(document: Document, effect: str) -> Finding:
 )
 def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
     """Each entry needs a line with `- ` in front; Hydra ends with a traceback."""
-    documents = [(option.document, f"- default@{HERE}") for option in context.all_options()]
+    documents = [(option.document, _parent_entry(context, option)) for option in context.all_options()]
     if context.experiment.config_file.is_file():
         documents.append((context.primary, "- exp: default"))
     for document, entry in documents:
@@ -211,25 +280,53 @@ def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
         if not isinstance(config, dict) or "defaults" not in config or isinstance(config["defaults"], list):
             continue
         value = config["defaults"]
-        kind = "empty" if value is None else "a mapping" if isinstance(value, dict) else f"the text {str(value)!r}"
+        kind = "empty" if value is None else "a mapping" if isinstance(value, dict) else f"the text {value!s}"
+        empty = f"write {entry} below it" if entry else "remove the line"
+        at_key = value is None and document.value(["defaults"]).line != document.key(["defaults"]).line
         yield defaults_not_a_list.finding(
-            document.value(["defaults"]) if value is not None else document.key(["defaults"]),
+            document.key(["defaults"]) if at_key or not _is_written(document) else document.value(["defaults"]),
             f"`defaults` is {kind}, not a list",
-            f"put `- ` before each entry, as in `{entry}`",
-            edits=_as_list(document, value),
+            empty if value is None else f"put `- ` before each entry, as in `{entry or '- exp: default'}`",
+            edits=_as_list(document, value, entry),
         )
 
 
-def _as_list(document: Document, value: Any) -> tuple[Edit, ...]:
+def _parent_entry(context: ExperimentContext, option: Option) -> str | None:
+    """The entry that the option's list should begin with, or None where nothing is there to inherit from."""
+    registration = context.registration(option.group)
+    default = registration.name if registration else context.groups.get(option.group)
+    return f"- {default}@{HERE}" if default and default not in ("???", option.name) else None
+
+
+def _list_value(document: Document) -> yaml.Node | None:
     root = document.root
-    node = next((v for k, v in root.value if k.value == "defaults"), None) if root is not None else None
-    end = entries.newline(document.text)
+    return next((v for k, v in root.value if k.value == "defaults"), None) if root is not None else None
+
+
+def _is_written(document: Document) -> bool:
+    node = _list_value(document)
+    return node is not None and node.end_mark.index > node.start_mark.index
+
+
+_LIKE_DASH = re.compile(r"[-\u2010-\u2015\u2212\uff0d\u30fc*\u2022\u30fb]+[\s\u3000]*")  # what was meant as `- `
+
+
+def _as_list(document: Document, value: Any, entry: str | None) -> tuple[Edit, ...]:
+    node, text = _list_value(document), document.text
+    end = entries.newline(text)
+    if isinstance(node, yaml.ScalarNode) and value is None and entry is not None:
+        key_end = document.key(["defaults"]).column + len("defaults:") - 1
+        start = entries.line_start(text, text.index("defaults:")) + key_end
+        stop = max(start, node.end_mark.index) if _is_written(document) else start
+        return (Edit(start, stop, f"{end}  {entry}"),) if text[start - 1 : start] == ":" else ()
     if isinstance(node, yaml.ScalarNode) and isinstance(value, str) and node.start_mark.line == node.end_mark.line:
+        dash = _LIKE_DASH.match(text, node.start_mark.index)
+        stop = dash.end() if dash else node.start_mark.index
         key_line = document.key(["defaults"]).line - 1
         if node.start_mark.line > key_line:
-            return (Edit(node.start_mark.index, node.start_mark.index, "- "),)
-        start = len(document.text[: node.start_mark.index].rstrip(" "))
-        return (Edit(start, node.start_mark.index, f"{end}  - "),)
+            return (Edit(node.start_mark.index, stop, "- "),)
+        start = len(text[: node.start_mark.index].rstrip(" "))
+        return (Edit(start, stop, f"{end}  - "),)
     if not isinstance(node, yaml.MappingNode) or node.flow_style or node.start_mark.column == 0:
         return ()
     if any(child.start_mark.line != key.start_mark.line for key, child in node.value):
@@ -254,7 +351,9 @@ def self_before_parent(context: ExperimentContext) -> Iterator[Finding]:
         if at is None or not after or sum(entry.is_self for entry in found) > 1:
             continue
         given = {key for name in after for key in _keys(context, option.group, name)}
-        beaten = [key for key in entries.own_keys(option.document) if key in given and _changed(context, option, key)]
+        beaten = [
+            key for key in entries.own_keys(option.document) if key in given and entries.changed(context, option, key)
+        ]
         if beaten:
             yield self_before_parent.finding(
                 entries.place(option, at),
@@ -275,19 +374,6 @@ def _keys(context: ExperimentContext, group: str, name: str) -> set[str]:
         if known in options:
             keys.update(entries.own_keys(options[known].document))
     return keys
-
-
-def _changed(context: ExperimentContext, option: Option, key: str) -> bool:
-    """Whether the composed value of a key is another than the file's."""
-    own = entries.content(option.document)
-    composed = context.composed(option).container.get(option.group)
-    return isinstance(own, dict) and isinstance(composed, dict) and _differs(own[key], composed.get(key))
-
-
-def _differs(mine: Any, composed: Any) -> bool:
-    if isinstance(mine, dict) and isinstance(composed, dict):
-        return any(_differs(value, composed.get(key)) for key, value in mine.items())
-    return str(mine) != str(composed)
 
 
 @rule(
@@ -351,7 +437,7 @@ _CAUSES = (
     package_header,
     parents.entry_is_no_text,
     parents.inheritance_cycle,
-    parents.parent_not_found,
+    missing_parents.parent_not_found,
     parents.group_chosen_in_option,
     defaults_not_a_list,
     parents.stray_colon,

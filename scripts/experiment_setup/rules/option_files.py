@@ -59,7 +59,9 @@ def _near_misses(
                 yield from _near_misses(option, value, above.get(key), (*path, key), root)
             continue
         guess = (
-            next((name for name in known if name not in own and _one_letter_away(key, name)), None) if free else None
+            next((name for name in known if name not in own and entries.one_letter_away(key, name)), None)
+            if free
+            else None
         )
         if guess:
             yield near_miss_key.finding(
@@ -67,22 +69,6 @@ def _near_misses(
                 f"{dotted((*path, key))} is a new key beside the inherited {guess!r}",
                 f"write {guess}: (or ignore this, if both are meant)",
             )
-
-
-def _one_letter_away(one: str, other: str) -> bool:
-    """Whether two words differ by one letter left out, added, changed or swapped with the next; digits do not count."""
-    if one.lower() == other.lower():
-        return True
-    short, long = sorted((one, other), key=len)
-    if len(short) < 2 or len(long) - len(short) > 1 or re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
-        return False
-    at = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
-    if len(short) < len(long):
-        return short[at:] == long[at + 1 :] and not long[at].isdigit() and long[at] != "_"
-    if len(short) < 4:
-        return False
-    swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
-    return swapped or (short[at + 1 :] == long[at + 1 :] and not (short[at] + long[at]).isdigit() and at > 0)
 
 
 @rule(
@@ -106,7 +92,8 @@ def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
         if not isinstance(mine, dict) or above is None or option.document.header is not None:
             continue
         for key in entries.own_keys(option.document):
-            if key in mine and key in above and _same(mine[key], above[key]):
+            same = key in mine and key in above and _same(mine[key], above[key])
+            if same and not entries.changed(context, option, key):  # else something overrules the file
                 yield value_is_inherited.finding(
                     option.document.key([key]),
                     f"{key} is what {named[0][1]} says already",
@@ -117,12 +104,8 @@ def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
 
 def _composed_parent(context: ExperimentContext, group: str, name: str) -> dict[Any, Any] | None:
     """The composed values of `group/name`."""
-    if name == context.groups.get(group):
-        outcome = context.composition()
-    elif group == SETS:
-        outcome = context.composition(parameter_set=name)
-    else:
-        outcome = context.composition(environment=name)
+    default = name == context.groups.get(group)
+    outcome = context.composition() if default else context.choosing(group, name)
     found = outcome.container.get(group)
     return found if isinstance(found, dict) else None
 
@@ -166,7 +149,7 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
     """
     for option in context.all_options():
         own = values(option.document)
-        if not any(key in ("hydra", SETS, ENVIRONMENTS) or "." in key for key in own):
+        if not any(key in ("hydra", SETS, ENVIRONMENTS, option.group) or "." in key for key in own):
             continue
         if option.document.header is not None:
             continue
@@ -190,9 +173,7 @@ def _misplaced(
     if "." in key:
         first = key.split(".")[0]
         above = [name for _, name in entries.parents(option)]
-        nested = any(
-            isinstance(declared(_composed_parent(context, group, name), (first,)), DictConfig) for name in above
-        )
+        nested = any(isinstance((_composed_parent(context, group, name) or {}).get(first), dict) for name in above)
         if not (typed or nested):
             return None
         return f"{key!r} is one key with a dot in its name", f"write {first}: and the rest below it, indented"
@@ -201,7 +182,11 @@ def _misplaced(
     if key == "hydra":
         return f"this `hydra:` block is {group}.hydra, which Hydra does not read", "move it to config.yaml"
     if key == group:
-        return f"this `{key}:` block is {group}.{key}", f"remove the line `{key}:` and the indentation below it"
+        help_ = f"remove the line `{key}:` and the indentation below it"
+        registration = context.registration(group)
+        if registration is not None and not entries.parents(option):
+            help_ += f", and begin the file with `defaults:` and `- {registration.name}@{entries.HERE}`"
+        return f"this `{key}:` block is {group}.{key}", help_
     if key in (SETS, ENVIRONMENTS) and key in context.groups:
         return f"this `{key}:` block is {group}.{key}", f"move it to a file of {key}/, without the line `{key}:`"
     return None
@@ -256,9 +241,10 @@ _PARAMETERS = frozenset("learning_rate lr epochs n_epochs num_epochs seed weight
 )
 def parameter_in_environment(context: ExperimentContext) -> Iterator[Finding]:
     """The same parameter set then gives other results on another machine."""
+    found = context.config_class(ENVIRONMENTS)
     for option in context.environments.values():
         for key in entries.own_keys(option.document):
-            if key in _PARAMETERS:
+            if key in _PARAMETERS and (found is None or found.field(key)):
                 yield parameter_in_environment.finding(
                     option.document.key([key]), f"{key} depends on the machine here", "declare it in exp"
                 )
@@ -318,8 +304,7 @@ def twin_file(context: ExperimentContext) -> Iterator[Finding]:
 
     LR.yaml and lr.yaml are one file on macOS and Windows.
     """
-    for group in (SETS, ENVIRONMENTS):
-        options = context.options[group]
+    for group, options in context.options.items():
         folded: dict[str, str] = {}
         for name, option in options.items():
             twin = folded.setdefault(name.lower(), name)
@@ -399,7 +384,7 @@ def not_a_yaml_name(context: ExperimentContext) -> Iterator[Finding]:
 
     Beside 002.yaml, the other file is passed over in silence, whatever it says (a warning).
     """
-    for group in (SETS, ENVIRONMENTS):
+    for group in context.options:
         folder = context.experiment.group_dir(group)
         try:
             found = sorted(Path(entry.name) for entry in os.scandir(folder) if not entry.name.endswith(".yaml"))

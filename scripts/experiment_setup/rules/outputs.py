@@ -156,6 +156,7 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         context.written_at(fields[0], names[0], None),
         f"{users} write to the same {' and '.join(fields)} ({shared[0][1]})",
         'append HydraConfig.get().runtime.choices["exp"] to it in the code, or ${exp.name} here',
+        follows_from=[context.sets[name].path for name in names] if len(names) == 2 else (),
     )
 
 

@@ -55,6 +55,9 @@ def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
     """(parameter set, its exp.name, whether its own file gives it)."""
     for option in context.sets.values():
         own = entries.content(option.document)
+        stored = context.schema.registration(SETS, option.name)  # a file beside it: ES112
+        if stored or (isinstance(own, dict) and not isinstance(own.get("name", ""), str)):
+            continue  # a number, which is text to the field: text-read-as-number
         if isinstance(own, dict) and isinstance(own.get("name"), str):
             given, value = True, own["name"]
         else:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import yaml
 
 from experiment_setup.findings import Edit, Finding, Severity
-from experiment_setup.location import Location, did_you_mean
-from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.location import Location
+from experiment_setup.project import ENVIRONMENTS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import entries
 from experiment_setup.rules.base import ExperimentContext, Option, rule
 from experiment_setup.rules.entries import HERE, Entry
+from experiment_setup.rules.yaml_text import at_offset
 
 _LIST = "defaults:\n  - default@_here_\n"
 
@@ -33,13 +35,33 @@ def misspelled_here(context: ExperimentContext) -> Iterator[Finding]:
     """
     for option, found in entries.each(context):
         for entry in found:
-            if entry.package and entries.is_like_here(entry.package):
+            if entry.package and " " in entry.package.strip():
+                yield _two_in_one(option, entry)
+            elif entry.package and entries.is_like_here(entry.package):
                 yield misspelled_here.finding(
                     _at_package(option, entry),
                     f"@{entry.package} is not @{HERE}: {entry.option} lands in {option.group}.{entry.package}",
                     f"write {entry.option}@{HERE}",
-                    edits=entries.rewrite(option, entry, f"{entry.option}@{HERE}") if entry.is_plain else (),
+                    edits=entries.rewrite(option.document, entry, f"{entry.option}@{HERE}") if entry.is_plain else (),
                 )
+
+
+def _two_in_one(option: Option, entry: Entry) -> Finding:
+    """`- default@_here_` and a line below it without a dash: YAML reads one text."""
+    here, *rest = (entry.package or "").split()
+    node = entries.item_node(option.document, entry.index)
+    text = option.document.text
+    at = text.index(rest[0], node.start_mark.index) if node is not None else 0
+    plain = node is not None and node.start_mark.line < node.end_mark.line and len(rest) == 1
+    return misspelled_here.finding(
+        at_offset(option.document, at),
+        f"`{entry.option}@{here} {' '.join(rest)}` is one entry to YAML, since no dash stands before {rest[0]}",
+        f"write - {rest[0]}, in line with the other entries",
+        edits=(Edit(entries.line_start(text, at), at, " " * (node.start_mark.column - 2) + "- "),)
+        if plain and node is not None
+        else (),
+        safe=False,
+    )
 
 
 def _at_package(option: Option, entry: Entry) -> Location:
@@ -70,11 +92,14 @@ def lands_elsewhere(context: ExperimentContext) -> Iterator[Finding]:
             if place is None:
                 continue
             name = (entry.option or "").removeprefix(f"/{option.group}/")
+            if name == HERE and entry.package in entries.names(context, option.group):
+                name = entry.package or ""  # `_here_@default`
+            better = entries.SELF if name == entries.SELF else f"{name}@{HERE}"
             yield lands_elsewhere.finding(
-                entries.place(option, entry),
-                f"`{entries.shown(entry)}` {place}, not {option.group}",
-                f"write - {name}@{HERE}",
-                edits=entries.rewrite(option, entry, f"{name}@{HERE}"),
+                _at_package(option, entry) if entry.is_plain and entry.package else entries.place(option, entry),
+                f"`{entries.shown(entry)}` {place}",
+                f"write - {better}",
+                edits=entries.rewrite(option.document, entry, better),
             )
 
 
@@ -84,21 +109,26 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         if entry.group.lstrip("/") != group or "override" in entry.keywords or entry.option is None:
             return None
         if entry.group.startswith("/"):
-            return f"lands in {group}.{group}" if entry.package != HERE else "includes itself without end"
+            return f"lands in {group}.{group}, not {group}" if entry.package != HERE else "includes itself without end"
         nested = context.experiment.group_dir(group) / group
-        return f"looks for {group}/{group}/{entry.option}" if not nested.is_dir() else None
+        return f"looks for {group}/{group}/{entry.option}, not {group}/{entry.option}" if not nested.is_dir() else None
     if not entry.is_plain or entry.option is None:
         return None
+    if entry.option == entries.SELF:
+        return f"gives {entries.SELF} a package, which Hydra refuses"
+    if entry.package and " " in entry.package:
+        return None  # two entries on one
     absolute = entry.option.startswith("/")
     if absolute and not entry.option.startswith(f"/{group}/"):
         return None
     if entry.package == group or (absolute and entry.package is None):
-        return f"lands in {group}.{group}"
+        return f"lands in {group}.{group}, not {group}"
     if entry.package in (None, HERE, "_group_", "") or entries.is_like_here(entry.package or ""):
         return None
     if entries.parents(option) or not entries.breaks(context, option):
         return None  # another part of the config put into a key of this one, which is what packages are for
-    return "lands at the root of the config" if entry.package == "_global_" else f"lands in {group}.{entry.package}"
+    place = "at the root of the config" if entry.package == "_global_" else f"in {group}.{entry.package}"
+    return f"lands {place}, not {group}"
 
 
 @rule(
@@ -111,27 +141,47 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
     hydra="accepts",
 )
 def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
-    """`- default@_here_:` is a group called `default` without an option, so that nothing is inherited."""
-    for option, found in entries.each(context):
-        known: list[str] | None = None
+    """`- default@_here_:` is a group called `default` without an option, so that nothing is inherited.
+
+    `- default: _here_` looks for a group `default` too, and `- _self_:` is no `_self_` (a warning, since the file is
+    merged in any case).
+    """
+    listed = [(option.document, option.group, found) for option, found in entries.each(context)]
+    if context.experiment.config_file.is_file():
+        listed.append((context.primary, "", entries.entries(context.primary)))
+    for document, group, found in listed:
         for entry in found:
-            if entry.group is None or entry.option is not None or not isinstance(entry.value, dict):
+            if entry.group is None or not isinstance(entry.value, dict) or entry.keywords:
                 continue
-            known = entries.names(context, option.group) if known is None else known
-            name = entry.group.removeprefix(f"/{option.group}/")
-            if name not in known:
+            here = (entry.option or "").lstrip("@")
+            instead_of_at = entry.option is not None and (here == HERE or entries.is_like_here(here))
+            if entry.option is not None and not instead_of_at:
                 continue
-            key = str(next(iter(entry.value)))
-            node = entries.item_node(option.document, entry.index)
-            colon = node.start_mark.index + len(key) if node is not None else -1
-            bare = node is not None and option.document.text[node.start_mark.index : colon + 1] == f"{key}:"
-            start = entries.place(option, entry)
-            yield stray_colon.finding(
-                Location(start.path, start.line, start.column + len(key)),
-                f"`- {key}:` is a group without an option: {name} is not inherited",
-                f"remove the colon: - {key}",
-                edits=(Edit(colon, colon + 1, ""),) if bare else (),
-            )
+            name = entry.group.removeprefix(f"/{group}/")
+            is_self = entry.group == entries.SELF
+            if not is_self and (not group or name not in entries.names(context, group)):
+                continue
+            yield _stray(document, entry, name, is_self)
+
+
+def _stray(document: Document, entry: Entry, name: str, is_self: bool) -> Finding:
+    written = str(next(iter(entry.value)))
+    better = entries.SELF if is_self else written if entry.option is None else f"{name}@{HERE}"
+    node = entries.item_node(document, entry.index)
+    key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
+    place = document.value(["defaults", entry.index])
+    if key is not None:
+        place = Location(document.path, key.end_mark.line + 1, key.end_mark.column + 1)
+    what = "is not `_self_`" if is_self else f"is a group without an option: {name} is not inherited"
+    if entry.option is not None:
+        what = f"is an option of a group {name}: a colon stands where the @ belongs"
+    return stray_colon.finding(
+        place,
+        f"`- {entries.shown(entry) if entry.option else f'{written}:'}` {what}",
+        f"write - {better}",
+        edits=entries.rewrite(document, entry, better),
+        severity=Severity.WARNING if is_self else None,
+    )
 
 
 @rule(
@@ -152,6 +202,7 @@ def entry_is_no_text(context: ExperimentContext) -> Iterator[Finding]:
     for option, found in entries.each(context):
         for entry in found:
             if isinstance(entry.value, (str, dict)):
+                yield from _value_in_the_list(context, option, entry)
                 continue
             node = entries.item_node(option.document, entry.index)
             text = entries.written(option.document, node) if isinstance(node, yaml.ScalarNode) else ""
@@ -173,24 +224,51 @@ def _kind(value: object) -> str:
     return "a truth value" if isinstance(value, bool) else f"the number {value}"
 
 
+def _value_in_the_list(context: ExperimentContext, option: Option, entry: Entry) -> Iterator[Finding]:
+    """`- batch_size: 32`: a value of the file that slipped into the list."""
+    if not isinstance(entry.value, dict) or len(entry.value) != 1 or entry.keywords or entry.package:
+        return
+    key, value = next(iter(entry.value.items()))
+    above = context.composed_parents(option)
+    found = context.config_class(option.group)
+    is_field = found.field(str(key)) is not None if found else str(key) in above
+    if isinstance(value, dict) or ((isinstance(value, (str, list)) or value is None) and not is_field):
+        return
+    if (context.experiment.group_dir(option.group) / str(key)).is_dir():
+        return
+    shown = entries.shown(entry)
+    yield entry_is_no_text.finding(
+        entries.place(option, entry),
+        f"`- {shown}` stands in the defaults list, where it chooses an option of a group {key}",
+        f"write it below the list, without the dash: {shown}",
+    )
+
+
 def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
+    """Choices of config.yaml that are numbers, one by one or in a list, and bare numbers."""
     for entry in entries.entries(context.primary) if context.experiment.config_file.is_file() else ():
-        if not isinstance(entry.value, dict) or len(entry.value) != 1:
-            continue
-        key, value = next(iter(entry.value.items()))
-        if value is None or isinstance(value, (str, list)):
-            continue
         node = entries.item_node(context.primary, entry.index)
-        scalar = node.value[0][1] if isinstance(node, yaml.MappingNode) else None
-        if not isinstance(scalar, yaml.ScalarNode):
+        if isinstance(node, yaml.ScalarNode) and not isinstance(entry.value, str):
+            shown = entries.written(context.primary, node) or "nothing"
+            yield entry_is_no_text.finding(
+                context.primary.value(["defaults", entry.index]),
+                f"`- {shown}` is no entry of a defaults list: it names no group",
+                "write - GROUP: OPTION, or remove it",
+            )
+        if not isinstance(entry.value, dict) or len(entry.value) != 1 or not isinstance(node, yaml.MappingNode):
             continue
-        text = entries.written(context.primary, scalar)
-        yield entry_is_no_text.finding(
-            context.primary.value(["defaults", entry.index, key]),
-            f"`{key}: {text}` is {_kind(value)} to YAML, not the name of an option",
-            f'write {key}: "{text}"',
-            edits=entries.replace(scalar, f'"{text}"'),
-        )
+        chosen = node.value[0][1]
+        for scalar in chosen.value if isinstance(chosen, yaml.SequenceNode) else [chosen]:
+            if not isinstance(scalar, yaml.ScalarNode) or scalar.tag.endswith((":str", ":null")):
+                continue
+            text = entries.written(context.primary, scalar)
+            kind = "a truth value" if scalar.tag.endswith(":bool") else "a number"
+            yield entry_is_no_text.finding(
+                Location(context.primary.path, scalar.start_mark.line + 1, scalar.start_mark.column + 1),
+                f"`{node.value[0][0].value}: {text}` is {kind} to YAML, not the name of an option",
+                f'write "{text}" in quotes',
+                edits=entries.replace(scalar, f'"{text}"'),
+            )
 
 
 @rule(
@@ -207,8 +285,7 @@ def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
 )
 def inheritance_cycle(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra follows the parents until Python's stack ends: 138 kB of traceback, with no file name in it."""
-    for group in (SETS, ENVIRONMENTS):
-        options = context.options[group]
+    for group, options in context.options.items():
         above = {name: entries.parents(option) for name, option in options.items() if _has_file_parent(options, option)}
         done: set[str] = set()
         for name in above:
@@ -247,66 +324,6 @@ def _cycle(above: dict[str, list[tuple[Entry, str]]], start: str) -> list[str] |
 
 
 @rule(
-    "ES110",
-    "parent-not-found",
-    Severity.ERROR,
-    "an entry names a parent that does not exist",
-    bad={"exp/001.yaml": "defaults:\n  - defualt@_here_\n\nlearning_rate: 1e-5\n"},
-    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
-    hydra="fails",
-)
-def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
-    """A plain entry is the name of a file or stored config beside this file, then `@_here_`, without a space between.
-
-    The keyword `optional` works only for `group: option`.
-    """
-    for option, found in entries.each(context):
-        plain = [entry for entry in found if entry.is_plain]
-        failure = context.composed(option).failure if plain else None
-        if failure is None or "Could not load" not in failure.message:
-            continue
-        known = entries.names(context, option.group)
-        for entry in plain:
-            wanted = entry.option or ""
-            if wanted == context.groups.get(option.group):
-                continue  # config.yaml names it too: one finding there
-            path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
-            if f"'{path}'" not in failure.message:
-                continue
-            better, why = _better(option.group, wanted, known)
-            package = (
-                f"@{HERE}" if entry.package is None or entries.is_like_here(entry.package) else f"@{entry.package}"
-            )
-            yield parent_not_found.finding(
-                entries.place(option, entry),
-                f"there is no {path!r}: {why}"
-                if why
-                else f"there is no {path!r}; {option.group} has {', '.join(known)}",
-                f"write - {better}{package}" if better else "name one of these",
-                edits=entries.rewrite(option, entry, f"{better}{package}") if better else (),
-                safe=bool(why) and better in known,
-            )
-            break
-
-
-def _better(group: str, wanted: str, known: Sequence[str]) -> tuple[str | None, str | None]:
-    """What was meant instead of a parent that is not there, and why the entry is wrong where that is certain."""
-    bare, *rest = wanted.replace("＠", "@").strip().split()
-    if rest and bare == "optional":
-        return rest[0], "`optional` works only for `group: option`"
-    if wanted != wanted.strip():
-        return bare, "a space stands before the @"
-    for prefix in (f"{group}/", "./"):
-        if wanted.startswith(prefix):
-            return wanted.removeprefix(prefix), f"names are relative to {group}/"
-    if "＠" in wanted:
-        return bare.split("@")[0], "the @ is full-width"
-    if ":" in wanted:
-        return wanted.split(":")[0], "a colon stands where the @ belongs"
-    return did_you_mean(wanted, known), None
-
-
-@rule(
     "ES111",
     "group-chosen-in-option",
     Severity.ERROR,
@@ -328,8 +345,13 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             group = target.strip("/").split("/")[0]
             override = "override" in entry.keywords
-            if group not in context.groups or not (override or (target.startswith("/") and group != option.group)):
+            if override and group == "hydra":
+                yield _hydra_chosen(context, option, entry)
+            elsewhere = group != option.group and not (context.experiment.group_dir(option.group) / group).is_dir()
+            if group not in context.groups or not (override or elsewhere):
                 continue
+            if "_global_" in (option.document.header or ""):
+                continue  # Hydra's "experiment" pattern: package-header, if it does not work here
             broken = (
                 context.composed(option).failure is not None if override else entries.breaks(context, option)
             )  # an option that is written from the root may choose a group that stands before its own
@@ -345,6 +367,16 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
                 safe=False,
                 severity=None if broken else Severity.WARNING,
             )
+
+
+def _hydra_chosen(context: ExperimentContext, option: Option, entry: Entry) -> Finding:
+    return group_chosen_in_option.finding(
+        entries.place(option, entry),
+        f"{option.config_path} cannot choose {(entry.group or '').lstrip('/')}: it is a setting of the whole run",
+        f"move the entry to the end of the defaults list of {context.experiment.config_file.name}",
+        edits=entries.remove_item(option.document, entry.index),
+        safe=False,
+    )
 
 
 @rule(

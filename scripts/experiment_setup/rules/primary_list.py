@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import yaml
 
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import entries
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.rules.entries import Entry
 from experiment_setup.rules.inheritance import misspelled_defaults
+from experiment_setup.rules.registrations import root_class
 
 _SCHEMA = [
     (
@@ -21,21 +23,6 @@ _SCHEMA = [
         'cs.store(name="config_schema", node=Config)\ncs.store(group="exp"',
     )
 ]
-
-
-def _entries(context: ExperimentContext) -> list[Entry]:
-    return entries.entries(context.primary) if context.experiment.config_file.is_file() else []
-
-
-def _mapping(context: ExperimentContext) -> dict[Any, Any] | None:
-    """config.yaml, if it is a mapping."""
-    found = entries.content(context.primary) if context.experiment.config_file.is_file() else None
-    return found if isinstance(found, dict) else None
-
-
-def _chooses(entry: Entry) -> bool:
-    """Whether the entry is a `group: option` of the config's own groups."""
-    return entry.group is not None and "override" not in entry.keywords
 
 
 @rule(
@@ -46,6 +33,7 @@ def _chooses(entry: Entry) -> bool:
     bad={"train.py": _SCHEMA, "config.yaml": [("  - env: default\n", "  - env: default\n  - config_schema\n")]},
     good={"train.py": _SCHEMA, "config.yaml": [("  - _self_\n", "  - config_schema\n  - _self_\n")]},
     hydra="accepts",
+    hides=("ES213", "ES501", "ES506"),  # which see sets that are all alike
 )
 def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
     """The defaults list is merged from top to bottom; the stored Config carries every field's default value.
@@ -53,8 +41,8 @@ def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
     Listed first, it gives the types of the whole config. Listed after `exp: default`, it sets every field of every
     parameter set back to its default, without a word.
     """
-    found = _entries(context)
-    first = next((entry.index for entry in found if _chooses(entry)), len(found))
+    found = entries.of_primary(context)
+    first = next((entry.index for entry in found if entries.chooses(entry)), len(found))
     for entry in found:
         name = entry.option or ""
         stored = context.schema.registration(None, name) if entry.is_plain and entry.index > first else None
@@ -92,18 +80,24 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
 
     Hydra then advises `+env=local`. That works for this one run, and `+` also accepts every misspelled key.
     """
-    if not context.experiment.config_file.is_file() or context.primary.error is not None:
+    file = context.experiment.config_file
+    if not file.is_file() or context.primary.error is not None or any(misspelled_defaults.check(context)):
         return
-    config = _mapping(context)
-    if (config is None and context.primary.text.strip()) or any(misspelled_defaults.check(context)):
-        return
-    if config is not None and "defaults" in config and not isinstance(config["defaults"], list):
+    config = entries.content(context.primary) or {}
+    if not isinstance(config, dict) or ("defaults" in config and not isinstance(config["defaults"], list)):
         return  # said by defaults-not-a-list
-    if any(isinstance(entry.value, dict) and len(entry.value) != 1 for entry in _entries(context)):
+    if any(isinstance(entry.value, dict) and len(entry.value) != 1 for entry in entries.of_primary(context)):
         return  # said by two-keys-in-one-entry
-    if any(entry.is_plain and (entry.option or "").startswith(("exp:", "env:")) for entry in _entries(context)):
+    if any(
+        entry.is_plain and (entry.option or "").startswith(("exp:", "env:")) for entry in entries.of_primary(context)
+    ):
         return  # a space is missing after the colon: choice-not-found
-    lacking = [group for group in (SETS, ENVIRONMENTS) if _is_lacking(context, group)]
+    lacking = [group for group in _expected(context) if _is_lacking(context, group)]
+    for group in list(lacking):
+        meant = next((found for entry in entries.of_primary(context) for found in _meant(context, group, entry)), None)
+        if meant is not None:
+            lacking.remove(group)
+            yield meant
     if not lacking:
         return
     lines = [f"{group}: {_choice(context, group)}" for group in lacking]
@@ -112,15 +106,54 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
         context.primary.key(["defaults"]),
         f"the defaults list has no {' and no '.join(lacking)}: "
         + ", ".join(f"cfg.{group} does not exist and {group}=… fails" for group in lacking),
-        f"add {' and '.join(f'`- {line}`' for line in lines)} to the defaults list of "
-        f"{context.experiment.config_file.name} (not +{lacking[0]}=…)",
+        f"add {' and '.join(f'`- {line}`' for line in lines)} to the defaults list of {file.name} "
+        f"(not +{lacking[0]}=…)",
         edits=_append(context, lines) if stored else (),
     )
 
 
+def _expected(context: ExperimentContext) -> list[str]:
+    """exp, env, and the groups with a default that are fields of the whole config's class."""
+    found = root_class(context)
+    fields = [field.name for field in found.fields] if found else []
+    stored = {r.group for r in context.schema.registrations if r.name == "default"}
+    return [SETS, ENVIRONMENTS, *[name for name in fields if name in stored and name not in (SETS, ENVIRONMENTS)]]
+
+
+def _meant(context: ExperimentContext, group: str, entry: Entry) -> Iterator[Finding]:
+    """The entry that was meant to list the group: `- env/local`, `- env=local`, `- local@env`, `- envs: local`."""
+    node = entries.item_node(context.primary, entry.index)
+    wrong, option = "", entry.option
+    if entry.is_plain:
+        whole = str(entry.value)
+        split = re.fullmatch(rf"/?{re.escape(group)}[/=]([\w.\-]+)", whole)
+        option = split[1] if split else entry.option if entry.package == group else None
+        wrong = f"`- {whole}` lists no group, so that cfg.{group} cannot be chosen and {group}=… fails"
+    elif entry.group == group and "override" in entry.keywords:
+        wrong = f"`override` changes a group that is listed above, and {group} is not"
+    elif entry.group is not None and not context.options.get(entry.group) and did_you_mean(entry.group, [group]):
+        there = context.experiment.group_dir(entry.group).is_dir()
+        registered = any(r.group == entry.group for r in context.schema.registrations)
+        wrong = "" if there or registered else f"there is no group {entry.group!r} (did you mean {group!r}?)"
+    elif entry.group == group and entry.package is not None and entry.package != group:
+        wrong = f"`{entries.shown(entry)}` puts {group} at {entry.package}: cfg.{group} does not exist"
+    if wrong and option is not None:
+        better = f"{group}: {option}"
+        yield group_not_listed.finding(
+            context.primary.value(["defaults", entry.index]),
+            wrong,
+            f"write - {better}",
+            edits=entries.rewrite(context.primary, entry, better) if node is not None else (),
+            safe=False,
+        )
+
+
 def _is_lacking(context: ExperimentContext, group: str) -> bool:
-    options = context.options[group]
-    if group in context.groups or not (options or context.schema.registration(group, "default")):
+    options = context.options.get(group, {})
+    moved = [
+        entry for entry in entries.of_primary(context) if entry.group == group and entry.package not in (None, group)
+    ]
+    if (group in context.groups and not moved) or not (options or context.schema.registration(group, "default")):
         return False
     # Hydra's "experiment" pattern has this header in every file, and is chosen with +exp=…
     return not options or not all("_global_" in (option.document.header or "") for option in options.values())
@@ -129,12 +162,12 @@ def _is_lacking(context: ExperimentContext, group: str) -> bool:
 def _choice(context: ExperimentContext, group: str) -> str:
     if context.schema.registration(group, "default"):
         return "default"
-    return "base" if "base" in context.options[group] else "???"
+    return "base" if "base" in context.options.get(group, {}) else "???"
 
 
 def _append(context: ExperimentContext, lines: Sequence[str]) -> tuple[Edit, ...]:
     """New entries below the last one that is no override, in a block list."""
-    last = [entry.index for entry in _entries(context) if "override" not in entry.keywords]
+    last = [entry.index for entry in entries.of_primary(context) if "override" not in entry.keywords]
     node = entries.item_node(context.primary, last[-1]) if last else None
     text = context.primary.text
     if node is None:
@@ -167,7 +200,7 @@ def group_left_empty(context: ExperimentContext) -> Iterator[Finding]:
     `- exp: ???` makes every run say which, with a clear message. Below `- config_schema` null is fine, since the
     schema brings the defaults.
     """
-    for entry in _entries(context):
+    for entry in entries.of_primary(context):
         if entry.group is None or entry.option is not None or entry.keywords or not isinstance(entry.value, dict):
             continue
         group = entry.group.lstrip("/")
@@ -177,12 +210,13 @@ def group_left_empty(context: ExperimentContext) -> Iterator[Finding]:
         key = next(iter(entry.value))
         node = entries.item_node(context.primary, entry.index)
         value = node.value[0][1] if isinstance(node, yaml.MappingNode) else None
-        written = isinstance(value, yaml.ScalarNode) and value.value
+        written = value is not None and value.end_mark.index > value.start_mark.index
+        edits = entries.replace(value, stored.name if written else f" {stored.name}") if value is not None else ()
         yield group_left_empty.finding(
             context.primary.value(["defaults", entry.index, key]),
             f"`{key}: null` leaves {group} out of the config",
             f"write {key}: {stored.name}, or {key}: ??? to make every run choose",
-            edits=entries.replace(value, stored.name) if written and value is not None else (),
+            edits=edits,
             safe=False,
         )
 
@@ -204,18 +238,23 @@ def _absent(context: ExperimentContext, group: str) -> bool:
 )
 def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
     """`optional` turns the error for a missing option into silence, and `cfg.env` into nothing."""
-    for entry in _entries(context):
+    for entry in entries.of_primary(context):
         if "optional" not in entry.keywords or entry.group is None or entry.option in (None, "???"):
             continue
         group = entry.group.lstrip("/")
         known = entries.names(context, group)
-        if group not in (SETS, ENVIRONMENTS) or not known or not _absent(context, group):
+        if group not in (SETS, ENVIRONMENTS) or not known or entry.option in known:
             continue
-        guess = did_you_mean(entry.option or "", known) or known[-1]
+        near, absent = did_you_mean(entry.option or "", known), _absent(context, group)
+        if not absent and not near:
+            continue  # the whole schema comes first: a machine that needs no file of its own
+        guess = near or known[-1]
         yield optional_choice_missing.finding(
             context.primary.value(["defaults", entry.index, next(iter(entry.value))]),
-            f"there is no {group}/{entry.option}, and `optional` leaves {group} out of the config",
+            f"there is no {group}/{entry.option}, and `optional` "
+            + (f"leaves {group} out of the config" if absent else "passes over that in silence"),
             f"write {group}: {guess} (there is: {', '.join(known)})",
+            severity=None if absent else Severity.WARNING,
         )
 
 
@@ -233,7 +272,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     failure = context.composition().failure
     if failure is None or "Could not " not in failure.message:
         return
-    for entry in _entries(context):
+    for entry in entries.of_primary(context):
         key = next(iter(entry.value)) if isinstance(entry.value, dict) and len(entry.value) == 1 else None
         if entry.is_plain and f"Could not load '{entry.option}'" in failure.message:
             yield _plain_not_found(context, entry)
@@ -254,6 +293,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             context.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
+            follows_from=[context.experiment.group_dir(group) / f"{entry.option}.yml"],
         )
         return
 
@@ -263,103 +303,15 @@ def _plain_not_found(context: ExperimentContext, entry: Entry) -> Finding:
     group, colon, option = words.partition(":")
     node = entries.item_node(context.primary, entry.index)
     stored = [r.name for r in context.schema.registrations if r.group is None]
-    guess = did_you_mean(words, stored)
-    fixed = f"{group}: {option}" if colon and group and option else ""
+    guess = entries.SELF if entries.is_like_self(entry) else did_you_mean(words, stored)
+    fixed = f"{group}: {option}" if colon and group and option else guess if guess == entries.SELF else ""
     help_ = f"write - {guess}" if guess else f'store it: cs.store(name="{words}", node=Config)'
     return choice_not_found.finding(
         context.primary.value(["defaults", entry.index]),
         f"there is no config {words!r}: no file, and no cs.store(name={words!r})",
-        f"a space belongs after the colon: - {fixed}" if fixed else help_,
+        f"a space belongs after the colon: - {fixed}" if colon and fixed else help_,
         edits=entries.replace(node, fixed) if fixed and node is not None else (),
     )
-
-
-@rule(
-    "ES125",
-    "config-beats-sets",
-    Severity.ERROR,
-    "values in config.yaml win over every parameter set",
-    bad={
-        "config.yaml": [
-            ("  - _self_\n", ""),
-            ("  - env: default\n", "  - env: default\n  - _self_\n"),
-            ("hydra:\n", "exp:\n  learning_rate: 0.5\n\nhydra:\n"),
-        ]
-    },
-    good={},
-    hydra="accepts",
-)
-def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
-    """With `_self_` last, or left out, config.yaml is merged after the groups: its `exp:` block beats exp/001.yaml."""
-    for group in _blocks(context):
-        if not _self_is_first(context, group):
-            keys = ", ".join(f"{group}.{key}" for key in _block(context, group))
-            yield config_beats_sets.finding(
-                context.primary.key([group]),
-                f"{context.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
-                f"move the values to the default of {group}, and `- _self_` to the top of the list",
-            )
-
-
-def _block(context: ExperimentContext, group: str) -> dict[str, Any]:
-    found = (_mapping(context) or {}).get(group)
-    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
-
-
-def _blocks(context: ExperimentContext) -> list[str]:
-    """The groups for which config.yaml has values of its own."""
-    return [group for group in context.groups if _block(context, group)]
-
-
-def _self_is_first(context: ExperimentContext, group: str) -> bool:
-    """Whether `_self_` stands before the group's entry."""
-    for entry in _entries(context):
-        if entry.is_self:
-            return True
-        if _chooses(entry) and (entry.group or "").lstrip("/") == group:
-            return False
-    return False
-
-
-@rule(
-    "ES126",
-    "config-value-unused",
-    Severity.ERROR,
-    "values in config.yaml that have no effect",
-    bad={"config.yaml": [("hydra:\n", "exp:\n  learning_rate: 0.5\n\nhydra:\n")]},
-    good={"train.py": [("learning_rate: float = 2e-5", "learning_rate: float = 0.5")]},
-    hydra="accepts",
-)
-def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
-    """With `_self_` first, the dataclass is merged over config.yaml's `exp:` block and sets every field again.
-
-    A key that is no field survives, unchecked: the schema comes too late to refuse it.
-    """
-    default = context.composition()
-    for group in _blocks(context):
-        found = context.config_class(group)
-        choice = context.groups.get(group)
-        if found is None or not found.decorated or choice is None or not _self_is_first(context, group):
-            continue
-        block = _block(context, group)
-        composed = default.container.get(group)
-        known = {field.name for field in found.fields}
-        unknown = [key for key in block if key not in known]
-        dead = [key for key in block if key in known]
-        if default.failure is not None or not isinstance(composed, dict):
-            continue
-        said = []
-        if dead:
-            said.append(f"{', '.join(f'{group}.{key}' for key in dead)}: the default of {group} sets it again")
-        if unknown:
-            said.append(f"{', '.join(f'{group}.{key}' for key in unknown)}: no field of {found.name}")
-        wrong = unknown or any(str(block[key]) != str(composed.get(key)) for key in dead)
-        yield config_value_unused.finding(
-            context.primary.key([group, (unknown + dead)[0]]),
-            f"without effect in {context.experiment.config_file.name}: {'; '.join(said)}",
-            f"change the default in {found.name} ({context.relative(found.location.path)}), or write it into a set",
-            severity=None if wrong else Severity.WARNING,
-        )
 
 
 @rule(
@@ -373,95 +325,28 @@ def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
 )
 def two_keys_in_one_entry(context: ExperimentContext) -> Iterator[Finding]:
     """Each group needs a `- ` of its own; Hydra ends with a traceback."""
-    for entry in _entries(context):
-        node = entries.item_node(context.primary, entry.index)
-        if not isinstance(entry.value, dict) or not isinstance(node, yaml.MappingNode) or len(node.value) < 2:
-            continue
-        text = context.primary.text
-        edits = [Edit(key.start_mark.index - 2, key.start_mark.index, "- ") for key, _ in node.value[1:]]
-        plain = not node.flow_style and all(
-            isinstance(value, yaml.ScalarNode) and text[key.start_mark.index - 2 : key.start_mark.index] in ("  ", "- ")
-            for key, value in node.value
-        )
-        second = node.value[1][0]
-        names = " and ".join(str(key.value) for key, _ in node.value)
-        yield two_keys_in_one_entry.finding(
-            Location(context.primary.path, second.start_mark.line + 1, second.start_mark.column + 1),
-            f"{names} stand in one entry of the defaults list",
-            f"put `- ` before {second.value}, in line with the other entries; settings belong below the list",
-            edits=tuple(edits) if plain else (),
-        )
+    documents = [option.document for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.insert(0, context.primary)
+    for document in documents:
+        for entry in entries.entries(document):
+            node = entries.item_node(document, entry.index)
+            if isinstance(entry.value, dict) and isinstance(node, yaml.MappingNode) and len(node.value) > 1:
+                yield _two_keys(document, node)
 
 
-@rule(
-    "ES128",
-    "self-not-listed",
-    Severity.WARNING,
-    "config.yaml has values, but its defaults list has no `_self_`",
-    bad={"config.yaml": [("  - _self_\n", ""), ("hydra:\n", "project: demo\n\nhydra:\n")]},
-    good={"config.yaml": [("hydra:\n", "project: demo\n\nhydra:\n")]},
-    hydra="differs",
-)
-def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
-    """Without `_self_` the primary config is merged last, so that its values beat the groups; Hydra 1.3 warns each run.
-
-    Where only `hydra:` settings stand in the file it makes no difference to the values (info).
-    """
-    found = _entries(context)
-    if not found or any(entry.is_self for entry in found) or not any(_chooses(entry) for entry in found):
-        return
-    if any(not _self_is_first(context, group) for group in _blocks(context)):
-        return
-    keys = entries.own_keys(context.primary)
-    if not keys:
-        return
-    first = next(entry for entry in found if _chooses(entry))
-    node = entries.item_node(context.primary, first.index)
-    text = context.primary.text
-    edits: tuple[Edit, ...] = ()
-    if node is not None:
-        start = entries.line_start(text, node.start_mark.index)
-        dash = text[start : node.start_mark.index]
-        if dash.strip() == "-":
-            edits = (Edit(start, start, f"{dash}_self_{entries.newline(text)}"),)
-    yield self_not_listed.finding(
-        context.primary.key(["defaults"]),
-        "the defaults list has no _self_, so that the values of this file are merged last",
-        "add `- _self_` before the groups",
-        edits=edits,
-        severity=None if keys != ["hydra"] else Severity.INFO,
+def _two_keys(document: Document, node: yaml.MappingNode) -> Finding:
+    text = document.text
+    edits = [Edit(key.start_mark.index - 2, key.start_mark.index, "- ") for key, _ in node.value[1:]]
+    plain = not node.flow_style and all(
+        isinstance(value, yaml.ScalarNode) and text[key.start_mark.index - 2 : key.start_mark.index] in ("  ", "- ")
+        for key, value in node.value
     )
-
-
-@rule(
-    "ES129",
-    "parameter-at-the-top",
-    Severity.WARNING,
-    "config.yaml has a field of a group at the top level, where nothing reads it",
-    bad={"config.yaml": [("hydra:\n", "learning_rate: 0.5\n\nhydra:\n")]},
-    good={},
-    hydra="accepts",
-)
-def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
-    """`learning_rate: 0.5` in config.yaml is `cfg.learning_rate`, beside `cfg.exp.learning_rate` and not it.
-
-    Worse, `train.py learning_rate=0.7` is then accepted and changes nothing.
-    """
-    top = {
-        field.name
-        for registration in context.schema.registrations
-        if registration.group is None and registration.config_class
-        for field in registration.config_class.fields
-    }
-    keys = [key for key in entries.own_keys(context.primary) if key not in ("hydra", *context.groups, *top)]
-    if not keys or not context.experiment.config_file.is_file():
-        return
-    for group in context.groups:
-        found = context.config_class(group)
-        for key in keys:
-            if found is not None and found.field(key):
-                yield parameter_at_the_top.finding(
-                    context.primary.key([key]),
-                    f"{key} at the top of {context.primary.path.name} is not {group}.{key}, and does not set it",
-                    f"change the default in {found.name}, or write it into a file of {group}/",
-                )
+    second = node.value[1][0]
+    names = " and ".join(str(key.value) for key, _ in node.value)
+    return two_keys_in_one_entry.finding(
+        Location(document.path, second.start_mark.line + 1, second.start_mark.column + 1),
+        f"{names} stand in one entry of the defaults list",
+        f"put `- ` before {second.value}, in line with the other entries; settings belong below the list",
+        edits=tuple(edits) if plain else (),
+    )

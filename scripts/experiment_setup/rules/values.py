@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from experiment_setup.rules.yaml_text import (
     dotted,
     kind,
     leaves,
+    lists,
     scalar_at,
     scalars,
     schema,
@@ -60,7 +60,8 @@ def text_read_as_number(context: ExperimentContext) -> Iterator[Finding]:
         node = scalar_at(option.document, path) if wanted is str and isinstance(value, (bool, int, float)) else None
         if node is None or not _is_plain(node) or node.value == str(value):
             continue
-        spelling = (isinstance(value, float) and "e" in node.value.lower()) or "_" in node.value
+        thousands = re.fullmatch(r"[-+]?[1-9]\d{0,2}(_\d{3})+(\.\d*)?", node.value)
+        spelling = (isinstance(value, float) and "e" in node.value.lower()) or thousands
         yield text_read_as_number.finding(
             start(option.document, node),
             f"{dotted(path)}: {node.value} is {value} to YAML, so the text becomes {str(value)!r}",
@@ -130,6 +131,7 @@ def _odd_number(option: Option, name: str, node: yaml.ScalarNode, text: str) -> 
 
 
 _HASH = re.compile(r"\S[ \t]+#[A-Za-z0-9_]+[ \t]*\r?$", re.MULTILINE)
+_REMARKS = ("TODO", "FIXME", "XXX", "HACK", "NOTE", "BUG")
 
 
 @rule(
@@ -155,13 +157,16 @@ def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
             if not _is_plain(node) or not node.tag.endswith(":str") or kind(declared(root, path)) not in (str, None):
                 continue
             rest = re.match(r"[ \t]+#([A-Za-z0-9_]+)[ \t]*(?=\r?\n|\r?$)", text[node.end_mark.index :])
-            if rest:
+            if rest and rest[1] not in _REMARKS:
                 whole = f"{node.value}{text[node.end_mark.index : node.end_mark.index + rest.end()].rstrip()}"
                 yield hash_cuts_value.finding(
                     at_offset(option.document, node.end_mark.index + rest.start(1) - 1),
                     f"{dotted(path)} is {node.value!r}: ` #{rest[1]}` is a comment",
                     f'quote it: "{whole}" (or put a space after # in a comment)',
                 )
+
+
+_NONE = re.compile(r"\b(?:[Nn]one|NONE|nil)\b")
 
 
 @rule(
@@ -174,86 +179,31 @@ def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
     hydra="accepts",
 )
 def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
-    """Python's None is `null` in YAML. An error for a field that can be None, a warning for other text."""
+    """Python's None is `null` in YAML. An error for a field that can be None, a warning for other text, and for `none`
+    and `nil` in a field that can be None."""
     for option in context.all_options():
-        if "None" not in option.document.text_or_empty:
+        if not _NONE.search(option.document.text_or_empty):
             continue
         root = schema(context, option.group)
         for path, _, node in scalars(option.document):
-            if not _is_plain(node) or node.value != "None":
+            if not _is_plain(node) or not _NONE.fullmatch(node.value):
                 continue
             field = declared(root, path)
             if kind(field) not in (str, None):
                 continue  # Hydra refuses it
             optional = kind(field) is str and not isinstance(field, type) and field._is_optional()
+            sure = node.value == "None"
+            if not optional and not sure:
+                continue
+            meant = f'"{node.value}" in quotes if the text is meant'
             yield none_is_text.finding(
                 start(option.document, node),
-                f'{dotted(path)} becomes the text "None"',
-                "write null" if optional else 'write null, or "None" in quotes if the text is meant',
+                f'{dotted(path)} becomes the text "{node.value}"',
+                "write null" if optional and sure else f"write null, or {meant}",
                 edits=entries.replace(node, "null") if optional else (),
-                severity=None if optional else Severity.WARNING,
+                safe=sure,
+                severity=None if optional and sure else Severity.WARNING,
             )
-
-
-_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
-_ODD_CHARACTER = re.compile(f"[{_INVISIBLE}\u00a0\u3000０-９“”‘’]")
-
-
-@rule(
-    "ES205",
-    "odd-character",
-    Severity.WARNING,
-    "an invisible or full-width character, or a typographic quote",
-    bad={"exp/001.yaml": f"{_LIST}name: “x”\n"},
-    good={"exp/001.yaml": f'{_LIST}name: "x"\n'},
-    hydra="accepts",
-)
-def odd_character(context: ExperimentContext) -> Iterator[Finding]:
-    """Typographic quotes become part of the text, and full-width digits １６ are accepted as 16.
-
-    A zero-width space, as it comes with a copy from a web page, makes a key another key (an error).
-    """
-    for option in context.all_options():
-        text = option.document.text_or_empty
-        if text.isascii() or not _ODD_CHARACTER.search(text, 1):
-            continue
-        for path, key, node in scalars(option.document):
-            if key is not None and any(c in key.value for c in _INVISIBLE):
-                clean = "".join(c for c in key.value if c not in _INVISIBLE)
-                yield odd_character.finding(
-                    start(option.document, key),
-                    f"the key {clean!r} has an invisible character in it",
-                    f"type it anew: {clean}",
-                    edits=entries.replace(key, clean) if _is_plain(key) else (),
-                    severity=Severity.ERROR,
-                )
-            found = _odd_value(node)
-            if found:
-                message, better, edits = found
-                yield odd_character.finding(
-                    start(option.document, node), f"{dotted(path)}: {message}", f"write {better}", edits=edits
-                )
-
-
-def _odd_value(node: yaml.ScalarNode) -> tuple[str, str, tuple[Edit, ...]] | None:
-    value = node.value
-    if any(c in value for c in _INVISIBLE):
-        clean = "".join(c for c in value if c not in _INVISIBLE)
-        return "an invisible character is in the value", clean, entries.replace(node, clean) if _is_plain(node) else ()
-    if not _is_plain(node):
-        return None
-    if len(value) > 1 and value[0] in "“”‘’" and value[-1] in "“”‘’":
-        return (
-            f"the quotes of {value} are part of the text",
-            f'"{value[1:-1]}"',
-            entries.replace(node, f'"{value[1:-1]}"'),
-        )
-    folded = unicodedata.normalize("NFKC", value)
-    if folded != value and re.fullmatch(r"[-+]?[\d.]+(?:e[-+]?\d+)?", folded):
-        return f"{value} has full-width digits", folded, entries.replace(node, folded)
-    if "\u00a0" in value:
-        return "a no-break space is in the value", value.replace("\u00a0", " "), ()
-    return None
 
 
 @rule(
@@ -268,12 +218,19 @@ def _odd_value(node: yaml.ScalarNode) -> tuple[str, str, tuple[Edit, ...]] | Non
 def number_for_bool(context: ExperimentContext) -> Iterator[Finding]:
     """Every number but 0 is true to OmegaConf, so that a level such as `debug: 2` is lost."""
     for option, path, value, wanted in typed(context):
-        if wanted is bool and isinstance(value, (int, float)) and value not in (0, 1):
+        if wanted is bool and isinstance(value, int) and value not in (0, 1):
             yield number_for_bool.finding(
                 option.document.value(path),
                 f"{dotted(path)}: {value} becomes {str(bool(value)).lower()}",
                 "write true or false, or declare the field as int",
             )
+
+
+_NOTHING = re.compile(r"(?!)")
+_PLAIN_NUMBER = {
+    int: re.compile(r"-?(?:0|[1-9]\d*)"),
+    float: re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"),
+}
 
 
 @rule(
@@ -288,7 +245,7 @@ def number_for_bool(context: ExperimentContext) -> Iterator[Finding]:
 def quoted_number(context: ExperimentContext) -> Iterator[Finding]:
     """OmegaConf converts it; without the quotes the file says what it means."""
     for option, path, value, wanted in typed(context):
-        if wanted not in (int, float) or not isinstance(value, str) or not re.fullmatch(r"-?[1-9]\d*(\.\d+)?", value):
+        if not isinstance(value, str) or not _PLAIN_NUMBER.get(wanted, _NOTHING).fullmatch(value):
             continue
         node = scalar_at(option.document, path)
         if node is not None and not _is_plain(node):
@@ -314,20 +271,31 @@ def nested_list(context: ExperimentContext) -> Iterator[Finding]:
     for option in context.all_options():
         if "[" not in option.document.text_or_empty and "- " not in option.document.text_or_empty:
             continue
-        root = None
-        for key, value in values(option.document).items():
-            if not isinstance(value, list) or not any(isinstance(item, (list, dict)) for item in value):
-                continue
-            root = root or schema(context, option.group)
-            field = declared(root, (key,))
+        nested = [(path, value, at) for path, value in lists(values(option.document)) for at in _first_nested(value)]
+        root = schema(context, option.group) if nested else None
+        for path, value, index in nested:
+            field = declared(root, path)
             element = field._metadata.element_type if isinstance(field, ListConfig) else None
-            index = next(i for i, item in enumerate(value) if isinstance(item, (list, dict)))
             if element in (int, float, str, bool):
+                name = element.__name__
                 yield nested_list.finding(
-                    option.document.value((key, index)),
-                    f"{key}[{index}] is a {type(value[index]).__name__}, not {element.__name__}",
-                    f"{key} is a list of {element.__name__}: write [0, 1], or declare list[list[{element.__name__}]]",
+                    option.document.value((*path, index)),
+                    f"{dotted(path)}[{index}] is a {type(value[index]).__name__}, not {name}",
+                    f"{dotted(path)} is a list of {name}: write {_example(value)}, or declare list[list[{name}]]",
                 )
+
+
+def _first_nested(value: list[Any]) -> Iterator[int]:
+    """The index of the first element that is no scalar, if there is one."""
+    yield from [index for index, item in enumerate(value) if isinstance(item, (list, dict))][:1]
+
+
+def _example(value: list[Any]) -> str:
+    flat = [inner for item in value for inner in (item if isinstance(item, list) else [item])]
+    return f"[{', '.join(map(str, flat))}]" if not any(isinstance(item, (list, dict)) for item in flat) else "[a, b]"
+
+
+_HUGE = re.compile(r"\de\+?\d{3}")
 
 
 @rule(
@@ -343,20 +311,20 @@ def not_a_finite_number(context: ExperimentContext) -> Iterator[Finding]:
     """A parameter that is nan makes every loss nan; `nan` and `inf` are also what typing errors and 1e400 become."""
     for option in context.all_options():
         text = option.document.text_or_empty.lower()
-        if "nan" not in text and "inf" not in text:
+        if "nan" not in text and "inf" not in text and not _HUGE.search(text):
             continue
         root = schema(context, option.group)
         for path, value in leaves(values(option.document)):
             word = isinstance(value, str) and value.lower().lstrip("+-.") in ("nan", "inf", "infinity")
-            if (isinstance(value, float) and not math.isfinite(value)) or (
-                word and kind(declared(root, path)) is float
-            ):
+            number = isinstance(value, float) and not math.isfinite(value)
+            wanted = kind(declared(root, path)) if number or word else None
+            if (number and wanted is not str) or (word and wanted is float):
                 yield not_a_finite_number.finding(
                     option.document.value(path), f"{dotted(path)} is {value}", "write a finite number"
                 )
 
 
-_UNEXPANDED = re.compile(r"~/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*")
+_UNEXPANDED = re.compile(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
 
 
 @rule(
@@ -373,14 +341,16 @@ def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
     """The shell does that, not YAML: a folder named `~` appears in the working directory."""
     for option in context.all_options():
         text = option.document.text_or_empty
-        if "~/" not in text and "$" not in text:
+        if "~" not in text and "$" not in text:
             continue
         for path, value in leaves(values(option.document)):
             if isinstance(value, str) and _UNEXPANDED.match(value):
-                better = value.replace("~", "${oc.env:HOME}", 1) if value.startswith("~") else None
-                better = better or re.sub(r"\$([A-Z_][A-Z0-9_]*)", r"${oc.env:\1}", value)
+                better = value.replace("~", "${oc.env:HOME}", 1) if value.startswith("~/") else value
+                better = re.sub(r"\$([A-Z_][A-Z0-9_]*)", r"${oc.env:\1}", better)
                 yield path_not_expanded.finding(
-                    option.document.value(path), f"{dotted(path)}: {value} is taken literally", f"write {better}"
+                    option.document.value(path),
+                    f"{dotted(path)}: {value} is taken literally",
+                    f"write {better}" if better != value else "write the path itself",
                 )
 
 

@@ -50,6 +50,15 @@ def leaves(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, Any]]:
         yield path, value
 
 
+def lists(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, list[Any]]]:
+    """Every list below `value` that is in no other list, with its path."""
+    if isinstance(value, list):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from lists(child, (*path, str(key)))
+
+
 def schema(context: ExperimentContext, group: str) -> DictConfig | None:
     """The node of the dataclass that is the group's default, or None."""
     registration = context.registration(group)

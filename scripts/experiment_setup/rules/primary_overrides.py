@@ -1,0 +1,97 @@
+"""Rules about `override` in config.yaml's defaults list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import yaml
+
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.entries import Entry
+
+_KEYWORDS = ("override", "optional")
+_LOGGING = "  - override hydra/job_logging: none\n"
+
+
+@rule(
+    "ES130",
+    "override-before-group",
+    Severity.ERROR,
+    "an override stands before the groups of the defaults list",
+    bad={"config.yaml": [(_LOGGING, ""), ("  - exp: default\n", f"{_LOGGING}  - exp: default\n")]},
+    good={},
+    hydra="fails",
+    hides=("ES005",),
+)
+def override_before_group(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra reads the list once, from top to bottom, and takes overrides only at its end."""
+    found = entries.of_primary(context)
+    last = max((e.index for e in found if not e.is_self and "override" not in e.keywords), default=-1)
+    early = [e for e in found if "override" in e.keywords and e.index < last and _has_a_target(found, e)]
+    for number, entry in enumerate(early):
+        yield override_before_group.finding(
+            context.primary.value(["defaults", entry.index]),
+            f"`{entries.shown(entry)}` stands before {entries.shown(found[last])}",
+            "move it to the end of the list: overrides come last",
+            edits=_to_the_end(context, entry, found[-1]) if number == 0 else (),
+        )
+
+
+def _has_a_target(found: Sequence[Entry], override: Entry) -> bool:
+    """Whether the group is one of Hydra's, or stands in the list as well: else group-not-listed says it."""
+    group = (override.group or "").lstrip("/")
+    return group.startswith("hydra/") or any(e.group == group and e is not override for e in found)
+
+
+def _to_the_end(context: ExperimentContext, entry: Entry, last: Entry) -> tuple[Edit, ...]:
+    text = context.primary.text
+    node = entries.item_node(context.primary, last.index)
+    removed = entries.remove_item(context.primary, entry.index)
+    if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
+        node = node.value[0][1]
+    span = entries.line_span(text, node) if node is not None else None
+    if not removed or span is None:
+        return ()
+    line = text[removed[0].start : removed[0].end]
+    gap = "" if text[: span[1]].endswith(("\n", "\r")) else entries.newline(text)
+    return (*removed, Edit(span[1], span[1], f"{gap}{line}"))
+
+
+@rule(
+    "ES131",
+    "override-left-out",
+    Severity.ERROR,
+    "a group that Hydra has chosen already is chosen again without `override`",
+    bad={"config.yaml": [("override hydra/job_logging", "hydra/job_logging")]},
+    good={},
+    hydra="fails",
+    hides=("ES005",),
+)
+def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra lists its own groups (hydra/job_logging, hydra/launcher, …) first; another choice has to say `override`.
+
+    A misspelled keyword is none: `overide hydra/job_logging: none` is read as if it were not there.
+    """
+    failure = context.composition().failure
+    if failure is None or "Multiple values for" not in failure.message:
+        return
+    for entry in entries.of_primary(context):
+        group = (entry.group or "").lstrip("/")
+        if not isinstance(entry.value, dict) or f"Multiple values for {group}." not in failure.message:
+            continue
+        if "override" in entry.keywords or not group.startswith("hydra/"):
+            continue
+        node = entries.item_node(context.primary, entry.index)
+        key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
+        word = next((word for word in entry.keywords if did_you_mean(word, _KEYWORDS)), "")
+        where = context.primary.value(["defaults", entry.index])
+        written = f"override {entry.group}"
+        yield override_left_out.finding(
+            Location(where.path, where.line, where.column),
+            f"{word!r} is no keyword of a defaults list" if word else f"Hydra has chosen {group} already",
+            f"write - {written}: {entry.option}",
+            edits=entries.replace(key, written) if key is not None and key.style is None else (),
+        )

@@ -1,0 +1,208 @@
+"""Rules about the values that stand in config.yaml itself: they lose against the groups, or beat them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext, rule
+
+
+@rule(
+    "ES125",
+    "config-beats-sets",
+    Severity.ERROR,
+    "values in config.yaml win over every parameter set",
+    bad={
+        "config.yaml": [
+            ("  - _self_\n", ""),
+            ("  - env: default\n", "  - env: default\n  - _self_\n"),
+            ("hydra:\n", "exp:\n  learning_rate: 0.5\n\nhydra:\n"),
+        ]
+    },
+    good={},
+    hydra="accepts",
+)
+def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
+    """With `_self_` last, or left out, config.yaml is merged after the groups: its `exp:` block beats exp/001.yaml."""
+    for group in _blocks(context):
+        if not _self_is_first(context, group):
+            keys = ", ".join(f"{group}.{key}" for key in _block(context, group))
+            yield config_beats_sets.finding(
+                context.primary.key([group]),
+                f"{context.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
+                f"move the values to the default of {group}, and `- _self_` to the top of the list",
+            )
+
+
+def _block(context: ExperimentContext, group: str) -> dict[str, Any]:
+    config = entries.content(context.primary) if context.experiment.config_file.is_file() else None
+    found = config.get(group) if isinstance(config, dict) else None
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _blocks(context: ExperimentContext) -> list[str]:
+    """The groups for which config.yaml has values of its own."""
+    return [group for group in context.groups if _block(context, group)]
+
+
+def _self_is_first(context: ExperimentContext, group: str) -> bool:
+    """Whether `_self_` stands before the group's entry."""
+    for entry in entries.of_primary(context):
+        if entry.is_self:
+            return True
+        if entries.chooses(entry) and (entry.group or "").lstrip("/") == group:
+            return False
+    return False
+
+
+@rule(
+    "ES126",
+    "config-value-unused",
+    Severity.ERROR,
+    "values in config.yaml that have no effect",
+    bad={"config.yaml": [("hydra:\n", "exp:\n  learning_rate: 0.5\n\nhydra:\n")]},
+    good={"train.py": [("learning_rate: float = 2e-5", "learning_rate: float = 0.5")]},
+    hydra="accepts",
+)
+def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
+    """With `_self_` first, the dataclass is merged over config.yaml's `exp:` block and sets every field again.
+
+    A key that is no field survives, unchecked: the schema comes too late to refuse it.
+    """
+    default = context.composition()
+    for group in _blocks(context):
+        found = context.config_class(group)
+        choice = context.groups.get(group)
+        if choice is None or not _self_is_first(context, group):
+            continue
+        if found is None:
+            yield from _beaten_by_files(context, group)
+            continue
+        block = _block(context, group)
+        composed = default.container.get(group) if found.decorated else None
+        known = {field.name for field in found.fields}
+        unknown = [key for key in block if key not in known]
+        dead = [key for key in block if key in known]
+        if default.failure is not None or not isinstance(composed, dict):
+            continue
+        said = []
+        if dead:
+            said.append(f"{', '.join(f'{group}.{key}' for key in dead)}: the default of {group} sets it again")
+        if unknown:
+            said.append(f"{', '.join(f'{group}.{key}' for key in unknown)}: no field of {found.name}")
+        wrong = unknown or any(str(block[key]) != str(composed.get(key)) for key in dead)
+        yield config_value_unused.finding(
+            context.primary.key([group, (unknown + dead)[0]]),
+            f"without effect in {context.experiment.config_file.name}: {'; '.join(said)}",
+            f"change the default in {found.name} ({context.relative(found.location.path)}), or write it into a set",
+            severity=None if wrong else Severity.WARNING,
+        )
+
+
+def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding]:
+    """Values for a group without a dataclass that every option of it sets again."""
+    composed = [context.choosing(group, name).container.get(group) for name in context.options.get(group, {})]
+    for key, value in _block(context, group).items():
+        if composed and all(isinstance(one, dict) and entries.differs(value, one.get(key)) for one in composed):
+            default = f"{group}/{context.groups[group]}"
+            yield config_value_unused.finding(
+                context.primary.key([group, key]),
+                f"without effect in {context.primary.path.name}: all of {group}/ set {group}.{key} again",
+                f"remove it, or change the value in {default}.yaml",
+            )
+
+
+@rule(
+    "ES128",
+    "self-not-listed",
+    Severity.WARNING,
+    "config.yaml has values, but its defaults list has no `_self_`",
+    bad={"config.yaml": [("  - _self_\n", ""), ("hydra:\n", "project: demo\n\nhydra:\n")]},
+    good={"config.yaml": [("hydra:\n", "project: demo\n\nhydra:\n")]},
+    hydra="differs",
+)
+def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
+    """Without `_self_` the primary config is merged last, so that its values beat the groups; Hydra 1.3 warns each run.
+
+    Where only `hydra:` settings stand in the file it makes no difference to the values (info).
+    """
+    found = entries.of_primary(context)
+    if not found or any(entry.is_self for entry in found) or not any(entries.chooses(entry) for entry in found):
+        return
+    if any(not _self_is_first(context, group) for group in _blocks(context)):
+        return
+    if any(entries.is_like_self(entry) for entry in found):
+        return  # choice-not-found, or stray-colon
+    keys = entries.own_keys(context.primary)
+    if not keys:
+        return
+    first = next(entry for entry in found if entries.chooses(entry))
+    node = entries.item_node(context.primary, first.index)
+    text = context.primary.text
+    edits: tuple[Edit, ...] = ()
+    if node is not None:
+        start = entries.line_start(text, node.start_mark.index)
+        dash = text[start : node.start_mark.index]
+        if dash.strip() == "-":
+            edits = (Edit(start, start, f"{dash}_self_{entries.newline(text)}"),)
+    yield self_not_listed.finding(
+        context.primary.key(["defaults"]),
+        "the defaults list has no _self_, so that the values of this file are merged last",
+        "add `- _self_` before the groups",
+        edits=edits,
+        severity=None if keys != ["hydra"] else Severity.INFO,
+    )
+
+
+@rule(
+    "ES129",
+    "parameter-at-the-top",
+    Severity.WARNING,
+    "config.yaml has a field of a group at the top level, where nothing reads it",
+    bad={"config.yaml": [("hydra:\n", "learning_rate: 0.5\n\nhydra:\n")]},
+    good={},
+    hydra="accepts",
+)
+def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
+    """`learning_rate: 0.5` in config.yaml is `cfg.learning_rate`, beside `cfg.exp.learning_rate` and not it.
+
+    Worse, `train.py learning_rate=0.7` is then accepted and changes nothing. Keys that are one letter away from a field
+    or a group are reported too; others may be the project's own. (An error where the whole config has a class.)
+    """
+    stored = [r for r in context.schema.registrations if r.group is None and r.config_class]
+    top = {field.name for r in stored if r.config_class for field in r.config_class.fields}
+    keys = [key for key in entries.own_keys(context.primary) if key not in ("hydra", *context.groups, *top)]
+    if not keys or not context.experiment.config_file.is_file():
+        return
+    default = context.composition()
+    fields = {group: _fields_of(context, group) for group in context.groups}
+    for key in keys:
+        group = next((group for group, names in fields.items() if key in names), None)
+        near = [(g, name) for g, names in fields.items() for name in (g, *names) if _is_like(key, name)]
+        if group is None and (not near or context.reading.reads((key,))):
+            continue
+        group, name = (group, key) if group is not None else near[0]
+        found = context.config_class(group)
+        what = f"the block {group}" if name == group else f"{group}.{name}"
+        advice = f"change the default in {found.name}, or write it" if found else "write it"
+        yield parameter_at_the_top.finding(
+            context.primary.key([key]),
+            f"{key} at the top of {context.primary.path.name} is not {what}, and does not set it",
+            f"{advice} into a file of {group}/",
+            severity=Severity.ERROR if default.failure is not None and default.failure.full_key == key else None,
+            explains=[context.primary.key([key])],
+        )
+
+
+def _fields_of(context: ExperimentContext, group: str) -> list[str]:
+    """The keys that the group has by default."""
+    found = context.config_class(group)
+    composed = context.composition().container.get(group)
+    return [f.name for f in found.fields] if found else list(map(str, composed)) if isinstance(composed, dict) else []
+
+
+def _is_like(key: str, name: str) -> bool:
+    return entries.one_letter_away(key, name) or (key != name and sorted(key) == sorted(name))

@@ -1,0 +1,143 @@
+"""The rule about files that are no YAML: what the parser noticed, said as what was typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location
+from experiment_setup.reading.source import SourceError
+from experiment_setup.rules.base import ExperimentContext, rule
+
+
+@rule(
+    "ES003",
+    "unreadable-yaml",
+    Severity.ERROR,
+    "the file is not YAML that Hydra reads",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate:1e-3\nseed: 1\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate: 1e-3\nseed: 1\n"},
+    hydra="fails",
+)
+def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
+    """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback."""
+    documents = [option.document for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.insert(0, context.primary)
+    for document in documents:
+        if document.error is not None:
+            said = _explain(document.error, document.text_or_empty)
+            place = Location(document.path, document.error.location.line, said.column)
+            yield unreadable_yaml.finding(place, said.message, said.advice)
+
+
+@dataclass(frozen=True)
+class _Said:
+    column: int
+    message: str
+    advice: str
+
+
+_WORD = r"[^\s:#'\"\[\]{},=]+"
+_IN_THE_WAY = {  # characters that look like those that YAML needs
+    "\t": ("a tab", "replace the tab by spaces"),
+    "：": ("the colon is full-width", "type an ASCII colon and a space"),
+    "\u3000": ("there is a full-width space", "type an ASCII space"),
+    "\u00a0": ("there is a no-break space", "type an ASCII space"),
+}
+
+
+_NOT_TEXT = (
+    "cannot start any token",
+    "undefined alias",
+    "constructor for the tag",
+    "mapping keys are not",
+    "node content",
+)
+
+
+def _explain(error: SourceError, text: str) -> _Said:
+    """The error in terms of the line that it stands on: the column of the wrong character, and what to type."""
+    lines = text.splitlines()
+    at = error.location.line - 1
+    line = lines[at] if 0 <= at < len(lines) else ""
+    column, message = error.location.column, error.message
+    rest = line[column - 1 :].split(" #")[0].strip()
+
+    if "not UTF-8" in message:
+        return _Said(column, message, "save it as UTF-8")
+    if "duplicate key" in message:
+        return _Said(column, message, "keep one of the two lines")
+    code = re.split(r"(?:^|\s)#", line, maxsplit=1)[0] if "\t" not in line else line
+    odd = next((c for c in _IN_THE_WAY if c in code), None)
+    if odd is not None:
+        what, advice = _IN_THE_WAY[odd]
+        said = message if odd == "\t" else f"{what}: {message}"
+        return _Said(line.index(odd) + 1, said, advice)
+    if "expected ':'" in message or "could not find" in message:
+        return _no_colon(line, column, message)
+    if "mapping values are not allowed" in message:
+        return _second_colon(lines, at, column)
+    if "another document" in message:
+        advice = "remove the line `---`, or put what follows it into a file of its own"
+        return _Said(column, "a second document begins here, and Hydra takes one in a file", advice)
+    if "sequence entries are not allowed" in message:
+        return _Said(column, message, "write each entry on a line of its own below the key, with `- ` before it")
+    if "end of stream" in message:
+        said = f"the quote {line[column - 1 : column]} is never closed"
+        return _Said(column, said, "close it at the end of the text")
+    if message.startswith("expected ',' or"):
+        return _Said(column, message, "close the bracket, and put a comma between the elements")
+    if "escape character" in message:
+        return _Said(column, message, "use single quotes, in which a backslash is a backslash")
+    if "expected alphabetic" in message and column > 1:  # a bare * or &
+        return _Said(column - 1, message, f"if it is text, quote it: '{line[column - 2 : column - 1]}{rest}'")
+    if any(words in message for words in _NOT_TEXT):
+        return _Said(column, message, f"if it is text, quote it: '{rest}'")
+    if message.startswith(("no viable alternative", "token recognition", "mismatched input", "extraneous input")):
+        return _interpolation(line, column, message)
+    if "Incompatible key type" in message:
+        return _Said(column, message, "a key is a word: quote it, or write another one")
+    if "expected <block end>" in message:
+        return _Said(
+            column, message, "begin the line in the column of its neighbours, and write nothing behind a quote"
+        )
+    return _Said(column, message, "mend the syntax there; an editor with YAML support shows it too")
+
+
+def _no_colon(line: str, column: int, message: str) -> _Said:
+    glued = re.match(rf"\s*(?:- +)?({_WORD}):(?=\S)(.*)", line)
+    if glued:
+        return _Said(glued.end(1) + 1, message, f"a space belongs after the colon: {glued[1]}: {glued[2].strip()}")
+    equals = re.match(rf"\s*({_WORD})\s*(=)\s*(.+)", line)
+    if equals:
+        return _Said(equals.start(2) + 1, message, f"a colon belongs there: {equals[1]}: {equals[3].strip()}")
+    words = re.match(r"\s*([^\s:;#'\"\[\]{},=]+)([ ;]+)(.*)", line)
+    if words and words[3]:
+        return _Said(words.end(1) + 1, message, f"a colon belongs there: {words[1]}: {words[3].strip()}")
+    return _Said(column, message, "a key needs a colon and a space after it: `key: value`")
+
+
+def _second_colon(lines: list[str], at: int, column: int) -> _Said:
+    line = lines[at]
+    indent = len(line) - len(line.lstrip(" "))
+    above = next((other for other in reversed(lines[:at]) if other.strip() and not other.lstrip().startswith("#")), "")
+    key = re.match(r"\s*(?:- +)?[^\s:]+: +(?=[^\s#])", line)
+    if key and key.end() < column:
+        value = line[key.end() :].split(" #")[0].strip()
+        return _Said(column, "a second `: ` stands in the line", f"quote the text: '{value}'")
+    if above and indent > len(above) - len(above.lstrip(" ")):
+        message = "the line is indented deeper than the one above, which has a value of its own"
+        return _Said(indent + 1, message, "begin it in the same column as the line above")
+    return _Said(column, "mapping values are not allowed here", "is the line above complete? `key: value`, `- entry`")
+
+
+def _interpolation(line: str, column: int, message: str) -> _Said:
+    at = line.find("${", column - 1)
+    written = line[at:].split(" #")[0].strip() if at >= 0 else ""
+    whole = re.match(r"\$\{\s*([\w.:]+)", written)
+    advice = f"write ${{{whole[1]}}}" if whole else "write ${group.key}"
+    said = f"{written} is no complete interpolation" if written else message
+    return _Said(at + 1 if at >= 0 else column, said, f"{advice}, or \\${{ for the characters themselves")
