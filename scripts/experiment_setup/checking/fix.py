@@ -89,7 +89,9 @@ def _neighbours(experiment: Experiment) -> Iterator[Path]:
     folders = [folder for folder in (experiment.folder, experiment.config_dir) if folder.is_dir()]
     folders += [path for folder in folders for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
     for folder in dict.fromkeys(folders):
-        yield from (path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".py") and path.is_file())
+        yield from (
+            path for path in folder.iterdir() if path.suffix.lower() in (".yaml", ".yml", ".py") and path.is_file()
+        )
 
 
 class _Fixer:

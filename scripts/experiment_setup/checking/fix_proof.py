@@ -177,6 +177,8 @@ def objection(before: Composed, after: Composed, changes: Sequence[Change], *, e
         for key in sorted(old.keys() | new.keys()) if exact and old != new else ():
             if old.get(key) == new.get(key) or any(change.is_about(key, old, new) for change in changes):
                 continue
+            if old.get(key) == "{}" and any(_begins(other, key) for other in new):
+                continue  # nothing is lost: what came in is looked at by itself
             if inheritance and key in new and after.says(case, key, new[key]):
                 continue
             was, now = old.get(key, "nothing"), new.get(key, "nothing")

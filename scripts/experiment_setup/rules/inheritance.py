@@ -199,8 +199,18 @@ def misspelled_defaults(context: ExperimentContext) -> Iterator[Finding]:
                 document.key([key]),
                 f"`{key}:` is not `defaults:`, so nothing is inherited",
                 "write defaults:",
-                edits=entries.replace(written, "defaults") if written is not None else (),
+                edits=_renamed(document, written, config.get(key)) if written is not None else (),
             )
+
+
+def _renamed(document: Document, key: yaml.Node, value: Any) -> tuple[Edit, ...]:
+    """The key mended, and a list made of a text behind it."""
+    start = key.end_mark.index + 1
+    text = document.text[start : start + 1] == " " and isinstance(value, str)
+    if isinstance(value, str) and not text:
+        return ()
+    dash = (Edit(start, start + 1, f"{entries.newline(document.text)}  - "),) if text else ()
+    return (*entries.replace(key, "defaults"), *dash)
 
 
 def _is_defaults_list(value: Any) -> bool:
