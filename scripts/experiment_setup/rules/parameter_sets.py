@@ -43,6 +43,8 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
         first, first_labels = seen.setdefault(repr(values), (option, labels))
         if first is option or entries.is_alias(option) or entries.is_alias(first):
             continue
+        if context.groups.get(SETS) in (option.name, first.name):
+            continue  # exp/base.yaml, and the set that runs it as it is
         what = "compose to the same config" if labels == first_labels else "differ by their name only"
         yield twin_sets.finding(
             Location(option.path),
