@@ -165,11 +165,32 @@ def _main(draw: Draw, code: Code) -> list[str]:
         version = pick(draw, 'version_base="1.3", ¦ version_base="1.2", ¦ version_base="1.1", ¦ ∅')
     name = code.config_name + (".yaml" if rarely(draw, 30) else "")
     place = f'config_path="{code.config_dir or "."}", config_name="{name}"'
+    setting = []
+    if rarely(draw, 8):
+        setting, version, place = _other_main(draw, code, name)
     hint = pick(draw, "cfg ¦ cfg: Config ¦ cfg: 'Config'")
     result = " -> None" if rarely(draw, 2) else ""
     lines = ["import logging", "", "log = logging.getLogger(__name__)", "", ""] if rarely(draw, 8) else []
+    lines += setting
     lines += [f"@hydra.main({version}{place})", f"def main({hint}){result}:", "    print(cfg)", ""]
     return [*lines, 'if __name__ == "__main__":', "    main()", ""]
+
+
+def _other_main(draw: Draw, code: Code, name: str) -> tuple[list[str], str, str]:
+    """Lines before the entry point, and the arguments of `hydra.main`, not as plain keywords."""
+    folder = code.config_dir or "."
+    arguments = pick(
+        draw,
+        "config_path=CONF, config_name=NAME ¦ CONF, NAME ¦ # (here)⏎    config_path=CONF, config_name=NAME ¦"
+        "config_path=str(Path(__file__).parent / CONF), config_name=NAME ¦"
+        "config_path=os.path.join(os.path.dirname(__file__), CONF), config_name=f'{NAME}'",
+    )
+    version = "version_base=None, " if "path=" in arguments else ""
+    return (
+        ["import os", "from pathlib import Path", f'CONF = "{folder}"', f'NAME = "{name}"', "", ""],
+        version,
+        arguments,
+    )
 
 
 def _fields(draw: Draw, names: Sequence[str]) -> list[tuple[str, Kind, str]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, hydra, run, run_entry, write
+from conftest import CONFIG, PLAIN_EXPERIMENT, hydra, run, run_entry, write
 
 from experiment_setup.writing.node_values import plain_data
 
@@ -436,3 +436,29 @@ def test_entry_points_whose_config_is_not_found_are_named(tmp_path: Path) -> Non
     ran = run("validate.py", cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert "there is @hydra.main in src/pkg/eval.py, src/pkg/train.py" in ran.err
+
+
+_PLAIN_MAIN = '@hydra.main(version_base=None, config_path=".", config_name="config")'
+_OTHER_MAINS = (
+    'CONF = "conf"\n@hydra.main(version_base=None, config_path=CONF, config_name="config")',
+    'NAME = "config"\n@hydra.main(version_base=None, config_path="conf", config_name=f"{NAME}.yaml")',
+    '@hydra.main("conf", "config", None)',
+    '@hydra.main(\n    version_base=None,\n    config_path="conf",  # the folder (conf)\n    config_name="config",\n)',
+    '@hydra.main(version_base=None, config_path=str(Path(__file__).resolve().parent / "conf"), config_name="config")',
+    "HERE = os.path.dirname(os.path.abspath(__file__))\n"
+    '@hydra.main(version_base=None, config_path=os.path.join(HERE, "conf"), config_name="config")',
+    'from hydra import main as start\n@start(version_base=None, config_path="conf", config_name="config")',
+)
+
+
+@pytest.mark.parametrize("decorator", _OTHER_MAINS)
+def test_the_config_is_found_however_the_entry_point_names_it(tmp_path: Path, decorator: str) -> None:
+    code = f"import os\nfrom pathlib import Path\n{decorator}"
+    files = {"train.py": PLAIN_EXPERIMENT["train.py"].replace(_PLAIN_MAIN, code)}
+    files |= {f"conf/{name}": text for name, text in PLAIN_EXPERIMENT.items() if name != "train.py"}
+    entry = write(tmp_path / "experiments" / "001-baseline", files) / "train.py"
+    assert hydra(entry, "exp=001")["exp"]["name"] == "001-lr"
+    checked = run("validate.py", "--json", cwd=tmp_path)
+    assert checked.code == 0, checked.out
+    found = [(experiment["entry"], experiment["parameter_sets"]) for experiment in checked.json["experiments"]]
+    assert found == [("train.py", 1)]

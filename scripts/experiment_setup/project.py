@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from experiment_setup import naming
+from experiment_setup import main_call, naming
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 
@@ -18,10 +18,6 @@ SETS = "exp"  # the config group of parameter sets
 ENVIRONMENTS = "env"  # the config group of environments
 
 _ENTRY_NAMES = ("train.py", "run.py", "main.py")  # where a folder has several entry points, the first of these
-_DECORATED = rb"^[ \t]*@(?:(?:hydra|%s)\s*\.\s*)?(?:main|%s)\b(?!\s*\.)[ \t]*(?:\((?P<arguments>[^)]*)\))?"
-_IMPORTED_AS = re.compile(
-    rb"^[ \t]*(?:import\s+hydra|from\s+hydra(?:\.main)?\s+import\s+main)\s+as\s+(\w+)", re.MULTILINE
-)
 _DEFAULTS_KEY = re.compile(rb"^defaults[ \t]*:", re.MULTILINE)
 _MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below may hold millions of files
 _SKIPPED = frozenset(
@@ -217,7 +213,7 @@ def experiment_at(folder: Path) -> Experiment | None:
     ranked = sorted(scripts, key=lambda name: (_ENTRY_NAMES.index(name) if name in _ENTRY_NAMES else 9, name))
     incomplete = None
     for script in ranked:
-        settings = _main_arguments(folder / script)
+        settings = main_call.named(folder / script)
         if settings is None:
             continue
         config_path, config_name = settings
@@ -237,33 +233,9 @@ def experiment_at(folder: Path) -> Experiment | None:
     return None
 
 
-def _main_arguments(script: Path) -> tuple[str, str] | None:
-    """(config_path, config_name) of the first `@hydra.main` in `script`, as far as they are plain strings, or None.
-
-    Only what discovery needs; `schema.read` reads the decorator properly.
-    """
-    try:
-        source = script.read_bytes()
-    except OSError:
-        return None
-    if b"hydra" not in source:
-        return None
-    alias = b"|".join(_IMPORTED_AS.findall(source)) or b"main"
-    match = re.search(_DECORATED % (alias, alias), source, re.MULTILINE)
-    if not match:
-        return None
-    arguments = (match["arguments"] or b"").decode("utf-8", "replace")
-
-    def string(name: str) -> str | None:
-        found = re.search(rf"\b{name}\s*=\s*[rRuU]?([\"'])(.*?)\1", arguments)
-        return found[2] if found else None
-
-    return string("config_path") or ".", (string("config_name") or "config").removesuffix(".yaml")
-
-
 def entry_points(root: Path) -> list[Path]:
     """The Python files below `root` that have `@hydra.main`, with or without the config that it names."""
-    return sorted(script for folder in _folders(root, 0) for script in folder.glob("*.py") if _main_arguments(script))
+    return sorted(script for folder in _folders(root, 0) for script in folder.glob("*.py") if main_call.named(script))
 
 
 def _find(folder: Path, depth: int) -> Iterator[Experiment]:
