@@ -262,3 +262,8 @@ def test_the_working_directory_decides_where_only_one_can_be_meant(project: Path
     ran = run("add_exp.py", "seed=3", cwd=experiment / "exp")
     assert ran.code == 0, ran.err
     assert (experiment / "exp/002.yaml").exists()
+
+
+def test_prose_is_no_part_of_a_name(project: Path, experiment: Path, elsewhere: Path) -> None:
+    add(project, elsewhere, "001", "seed=10", 'notes="学習率 = 2倍, (再実験) #2"')
+    assert hydra(experiment / "train.py", "exp=002")["exp"]["name"] == "002-seed-10"

@@ -441,3 +441,21 @@ class TestChanged:
     def test_where_there_is_no_experiment(self, elsewhere: Path) -> None:
         write(elsewhere, {"a.py": "\n"})
         assert self.checked(elsewhere, "a.py") == []
+
+
+def test_an_interpolation_is_corrected_by_the_name_of_its_field(project: Path, experiment: Path) -> None:
+    write(experiment, {"exp/002.yaml": "defaults:\n  - default@_here_\n\nname: x\nnotes: lr ${exp.lr}\n"})
+    assert "did you mean ${exp.learning_rate}?" in run("validate.py", cwd=project).out
+
+
+def test_a_value_that_nothing_reads_is_worth_a_warning_where_a_file_sets_it(project: Path, experiment: Path) -> None:
+    train = (experiment / "train.py").read_text()
+    reads = "{cfg.exp.learning_rate} {cfg.exp.batch_size} {cfg.exp.epochs} {cfg.exp.debug} {cfg.env.output_dir}"
+    reads += " {cfg.exp.fold} {cfg.env.model_output_dir}"
+    write(experiment, {"train.py": train.replace("{cfg.exp.name}", reads)})
+    write(experiment, {"exp/002.yaml": "defaults:\n  - default@_here_\n\nname: 002-seed\nseed: 7\n"})
+    found = [f for f in run("validate.py", "--json", cwd=project).json["findings"] if f["code"] == "ES333"]
+    said = [(f["severity"], f["message"]) for f in found]
+    assert ("warning", "nothing reads exp.seed, which exp/002 sets in vain") in said
+    assert ("warning", "nothing reads env.base_model, which env/local sets in vain") in said
+    assert len(said) == 2

@@ -19,6 +19,7 @@ from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import ExperimentContext, Option, rule
 from experiment_setup.rules.config_classes import config_classes
 from experiment_setup.rules.registrations import root_class
+from experiment_setup.schema import Field
 
 _PRINT = "cfg.exp.name"
 
@@ -239,28 +240,35 @@ _FOR_PEOPLE = frozenset("name notes note description desc tags tag comment memo 
     hydra="accepts",
 )
 def unread_field(context: ExperimentContext) -> Iterator[Finding]:
-    """A parameter that changes nothing: a set that varies it is the same run again.
+    """A parameter that changes nothing: a set that varies it is the same run again (then it is a warning).
 
     Nothing is said where the config goes where it can't be followed (another module, `**cfg.exp`), for names and notes,
     and while the code reads less than half of the fields, as a skeleton does.
     """
-    reading = context.reading
-    config_class = context.config_class(SETS)
-    if not reading.followed or config_class is None:
-        return
-    unread = [f for f in config_class.fields if not reading.reads((SETS, f.name)) and f.name not in _FOR_PEOPLE]
-    if not unread or len(unread) * 2 > len(config_class.fields):
-        return
-    texts = [option.document.text_or_empty for option in context.all_options()]
-    interpolated = " ".join(re.findall(r"\$\{[^}]*\}", "\n".join([*texts, context.primary.text_or_empty])))
     code = context.code
-    interpolated += " ".join(re.findall(r"\$\{[^}]*\}", code))
-    for found in unread:
-        if re.search(rf"\b{found.name}\b", interpolated) or re.search(rf"[\"']{found.name}[\"']", code):
-            continue
-        yield unread_field.finding(
-            found.location, f"nothing reads {SETS}.{found.name}", "use it in the code, or remove the field"
-        )
+    texts = [option.document.text_or_empty for option in context.all_options()]
+    interpolated = " ".join(re.findall(r"\$\{[^}]*\}", "\n".join([*texts, context.primary.text_or_empty, code])))
+    for group in (SETS, ENVIRONMENTS):
+        for found in _unread(context, group):
+            if re.search(rf"\b{found.name}\b", interpolated) or re.search(rf"[\"']{found.name}[\"']", code):
+                continue
+            options = context.options[group].values()
+            setting = [option.config_path for option in options if option.document.has([found.name])]
+            more = f" and {len(setting) - 1} more" if len(setting) > 1 else ""
+            yield unread_field.finding(
+                found.location,
+                f"nothing reads {group}.{found.name}" + (f", which {setting[0]}{more} sets in vain" if setting else ""),
+                "use it in the code, or remove the field",
+                severity=Severity.WARNING if setting else None,
+            )
+
+
+def _unread(context: ExperimentContext, group: str) -> list[Field]:
+    config_class, reading = context.config_class(group), context.reading
+    if not reading.followed or config_class is None:
+        return []
+    unread = [f for f in config_class.fields if not reading.reads((group, f.name)) and f.name not in _FOR_PEOPLE]
+    return unread if len(unread) * 2 <= len(config_class.fields) else []
 
 
 @rule(

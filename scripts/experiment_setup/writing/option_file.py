@@ -45,10 +45,11 @@ def summary(settings: Mapping[str, Setting]) -> str:
 
 
 def words(settings: Mapping[str, Setting]) -> str:
-    """What a set changes, as a part of a name: `learning_rate-1e-5-batch_size-32`."""
+    """What a set changes, as a part of a name: `learning_rate-1e-5-batch_size-32`; prose is no part of it."""
     parts = []
     for key, setting in settings.items():
-        if key != "name":
+        prose = isinstance(setting.value, str) and not re.fullmatch(r"[!-~]+", setting.value)
+        if key != "name" and not prose:
             number = isinstance(setting.value, (int, float)) and setting.written is not None
             parts.append(f"{key.split('.')[-1]}-{setting.written if number else source.scalar(setting.value)}")
     return "-".join(parts)
