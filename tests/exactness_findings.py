@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from experiment_setup import naming
+from experiment_setup import naming, schema
 from experiment_setup.checking.check import check
+from experiment_setup.composing.compose import Composer
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.rules import ALL
@@ -41,6 +42,17 @@ def combinations(experiment: Experiment) -> Iterator[Combination]:
         yield Combination(options, words)
         if plain != words and len(options) == 1:
             yield Combination(options, plain)
+    for group in _other_groups(experiment):
+        for name in _named(experiment, group):
+            yield Combination(((group, name),), (naming.override(group, name),))
+
+
+def _other_groups(experiment: Experiment) -> list[str]:
+    read = (
+        schema.read(experiment.entry, experiment.folder) if experiment.entry else schema.empty(experiment.config_file)
+    )
+    listed = Composer(experiment, read, experiment.folder).groups()
+    return [group for group in listed if group not in (SETS, ENVIRONMENTS)]
 
 
 def _named(experiment: Experiment, group: str) -> list[str]:
@@ -80,9 +92,9 @@ def _explains(
 ) -> bool:
     """Whether the finding is about this run: not if it stands in another option's file which itself does not fail."""
     path = finding.location.path
-    if path.parent.name not in (SETS, ENVIRONMENTS) or one.has(path):
+    if one.has(path) or not any(other.has(path) for other in tried):
         return True
-    return any(other in failing for other in tried if other.has(path)) or not any(other.has(path) for other in tried)
+    return any(other in failing for other in tried if other.has(path))
 
 
 def _is_true(finding: Finding, experiment: Experiment, failing: Mapping[Combination, str]) -> bool:

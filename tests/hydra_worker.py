@@ -30,7 +30,10 @@ _RESOLVERS = dict(BaseContainer._resolvers)
 
 
 def _is_of(project: Path, module: types.ModuleType) -> bool:
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+    try:
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+    except KeyError:  # a part of a package whose own import failed
+        return True
     return any(place and Path(place).is_relative_to(project) for place in places)
 
 

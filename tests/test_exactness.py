@@ -70,6 +70,7 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "train.py": [("notes: str | None = None", "notes: dict[bool, int] = field(default_factory=dict)")],
         "exp/001.yaml": [("name", "seed: ???\nnotes: {false: 3}\nname")],
     },
+    "a merge key that does not fit": {"exp/001.yaml": [("name", "<<: null\nname")]},
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

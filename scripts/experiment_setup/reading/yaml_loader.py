@@ -7,6 +7,7 @@ reads. From 2.4 on OmegaConf uses libyaml itself.
 
 from __future__ import annotations
 
+import copy
 import re
 from functools import lru_cache
 from typing import Any
@@ -118,7 +119,29 @@ def construct(node: yaml.Node | None) -> Any:
     if node is None:
         return None
     flat = _flat(node)
-    return Loader("").construct_document(node) if flat is None else flat
+    if flat is not None:
+        return flat
+    return Loader("").construct_document(copy.deepcopy(node) if _is_rewritten(node) else node)
+
+
+def _is_rewritten(node: yaml.Node) -> bool:
+    """Whether PyYAML changes the tree while it constructs: a key `<<` is replaced by what it stands for."""
+    waiting, seen = [node], set()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, yaml.MappingNode):
+            if any(key.tag in _REWRITTEN for key, _ in current.value):
+                return True
+            waiting += [part for pair in current.value for part in pair]
+        elif isinstance(current, yaml.SequenceNode):
+            waiting += current.value
+    return False
+
+
+_REWRITTEN = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
 
 
 _SCALARS = {
