@@ -19,18 +19,30 @@ _SECONDS = 10  # for a Python to start; a slower one is not asked
 def next_commands(
     project: Project, experiment: Experiment, options: Sequence[str], environment: str | None = None
 ) -> list[str]:
-    """Look at the config, run it, and run all of several sets: from the project's root."""
+    """Check the experiment, look at the config, run it, and run all of several sets: from the project's root."""
     assert experiment.entry is not None
     run = f"{python(project.root)} {quoted(project.relative(experiment.entry))}"
     words = [naming.override(SETS, options[0])] if options else []
     if environment:
         words.append(naming.override(ENVIRONMENTS, environment))
     choice = "".join(f" {quoted(word)}" for word in words)
-    commands = [f"{run} --cfg job{choice}", f"{run}{choice}"]
+    commands = [_validate(project, experiment), f"{run} --cfg job{choice}", f"{run}{choice}"]
     if len(options) > 1:
         listed = ",".join(naming.override(SETS, name).partition("=")[2] for name in options)
         commands.append(f"{run} -m {quoted(f'{SETS}={listed}')}")
     return commands
+
+
+def _validate(project: Project, experiment: Experiment) -> str:
+    """validate.py for one experiment, started as this command was."""
+    script = Path.cwd().joinpath(sys.argv[0]).with_name("validate.py")
+    if "UV" in os.environ:
+        start = "uv run"
+    else:
+        found = next(filter(None, map(shutil.which, ("python", "python3"))), None)
+        same = found is not None and Path(found).samefile(sys.executable)
+        start = Path(found).name if found and same else quoted(sys.executable)
+    return f"{start} {quoted(project.relative(script))} {quoted(experiment.name)}"
 
 
 def python(root: Path) -> str:

@@ -60,7 +60,7 @@ def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):
             OmegaConf.to_container(value, resolve=True)
-        elif value is not None and _is_list(config, key):  # OmegaConf hands it out in silence
+        elif not isinstance(value, (list, tuple, type(None))) and _is_list(config, key):  # handed out in silence
             return UnusableValue(key, written, f"{value!r} is no list")
     except Exception as error:
         reason = str(error).splitlines()[0]

@@ -226,7 +226,8 @@ _FOR_PEOPLE = frozenset("name notes note description desc tags tag comment memo 
         "train.py": [
             (
                 "{cfg.exp.name}",
-                "{cfg.exp.seed} {cfg.exp.learning_rate} {cfg.exp.batch_size} {cfg.exp.debug} {cfg.exp.fold}",
+                "{cfg.exp.seed} {cfg.exp.learning_rate} {cfg.exp.batch_size} {cfg.exp.debug} {cfg.exp.fold}"
+                " {cfg.env.base_model} {cfg.env.output_dir} {cfg.env.model_output_dir}",
             )
         ]
     },
@@ -245,30 +246,34 @@ def unread_field(context: ExperimentContext) -> Iterator[Finding]:
     Nothing is said where the config goes where it can't be followed (another module, `**cfg.exp`), for names and notes,
     and while the code reads less than half of the fields, as a skeleton does.
     """
+    for group, found in unread_fields(context):
+        options = context.options[group].values()
+        setting = [option.config_path for option in options if option.document.has([found.name])]
+        more = f" and {len(setting) - 1} more" if len(setting) > 1 else ""
+        yield unread_field.finding(
+            found.location,
+            f"nothing reads {group}.{found.name}" + (f", which {setting[0]}{more} sets in vain" if setting else ""),
+            "use it in the code, or remove the field",
+            severity=Severity.WARNING if setting else None,
+        )
+
+
+def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
+    """The fields, each with its group, that no code reads and no interpolation names; [] for a skeleton of code."""
+    reading = context.reading
+    classes = {group: context.config_class(group) for group in (SETS, ENVIRONMENTS)}
+    fields = [(group, field) for group, known in classes.items() if known for field in known.fields]
+    unread = [(g, f) for g, f in fields if not reading.reads((g, f.name)) and f.name not in _FOR_PEOPLE]
+    if not reading.followed or len(unread) * 2 > len(fields):
+        return []
     code = context.code
     texts = [option.document.text_or_empty for option in context.all_options()]
     interpolated = " ".join(re.findall(r"\$\{[^}]*\}", "\n".join([*texts, context.primary.text_or_empty, code])))
-    for group in (SETS, ENVIRONMENTS):
-        for found in _unread(context, group):
-            if re.search(rf"\b{found.name}\b", interpolated) or re.search(rf"[\"']{found.name}[\"']", code):
-                continue
-            options = context.options[group].values()
-            setting = [option.config_path for option in options if option.document.has([found.name])]
-            more = f" and {len(setting) - 1} more" if len(setting) > 1 else ""
-            yield unread_field.finding(
-                found.location,
-                f"nothing reads {group}.{found.name}" + (f", which {setting[0]}{more} sets in vain" if setting else ""),
-                "use it in the code, or remove the field",
-                severity=Severity.WARNING if setting else None,
-            )
-
-
-def _unread(context: ExperimentContext, group: str) -> list[Field]:
-    config_class, reading = context.config_class(group), context.reading
-    if not reading.followed or config_class is None:
-        return []
-    unread = [f for f in config_class.fields if not reading.reads((group, f.name)) and f.name not in _FOR_PEOPLE]
-    return unread if len(unread) * 2 <= len(config_class.fields) else []
+    return [
+        (group, field)
+        for group, field in unread
+        if not re.search(rf"\b{field.name}\b", interpolated) and not re.search(rf"[\"']{field.name}[\"']", code)
+    ]
 
 
 @rule(

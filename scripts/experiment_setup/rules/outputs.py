@@ -16,6 +16,7 @@ from experiment_setup.findings import Claim, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import entries
+from experiment_setup.rules.attributes import unread_fields
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.rules.entry_point import entry_source
 from experiment_setup.rules.example import CONFIG, TRAIN
@@ -136,8 +137,9 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     if len(context.sets) < 2 or default is None or _keeps_sets_apart(context):
         return
     shared: list[tuple[str, str, list[str]]] = []
+    unread = {f"{group}.{field.name}" for group, field in unread_fields(context)}  # nothing is written there
     for key, written in output_fields(default):
-        if not _code_sets(context, key):
+        if key not in unread and not _code_sets(context, key):
             users_of = _users(context, key, written)
             if f"${{{SETS}.name}}" in str(written):
                 users_of = {value: _named_apart(context, names) for value, names in users_of.items()}

@@ -94,7 +94,7 @@ def print_experiment(project: Project, report: Report, *, dry_run: bool) -> None
     if report.left_behind:
         shown = ", ".join(report.left_behind[:10])
         more = len(report.left_behind) - 10
-        print(f"left behind: {shown}" + (f" and {more} more" if more > 0 else ""))
+        print(f"left behind in {report.source}: {shown}" + (f" and {more} more" if more > 0 else ""))
     for key, value in (report.option.at_base if report.option else {}).items():
         print(f"left out: {key}={source.scalar(value)} is the default already")
     option = _first(report)
