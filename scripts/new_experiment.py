@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from experiment_setup import cli
 from experiment_setup.errors import CommandError
+from experiment_setup.writing import tracker
 
 EXAMPLES = """
   new_experiment.py larger-model                         the next number, from the latest experiment
@@ -18,6 +19,7 @@ EXAMPLES = """
   new_experiment.py distill --from 001                   from another experiment
   new_experiment.py baseline --template                  from the template (also where there is no experiment yet)
   new_experiment.py baseline --env local --env runpod    with env/local.yaml and env/runpod.yaml to fill in
+  new_experiment.py baseline --tracker wandb             whose runs go to Weights & Biases (or: mlflow, none)
   new_experiment.py baseline --notebook                  with notebooks/001-baseline.ipynb to look at its configs
 """
 
@@ -31,6 +33,11 @@ def main(argv: Sequence[str]) -> int:
     origin.add_argument("--template", action="store_true", help="start from the template")
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME", help="make sure that env/NAME.yaml is there (repeatable)"
+    )
+    parser.add_argument(
+        "--tracker",
+        choices=tracker.CHOICES,
+        help="where runs are logged (default: as in the experiment it is made from; the template has none)",
     )
     parser.add_argument("--notebook", action="store_true", help="add a notebook and its loader in notebooks/")
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, make nothing")
@@ -57,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
         source=source,
         assignments=overrides.parse(assignments),
         environments=arguments.env,
+        tracked_by=arguments.tracker,
         with_notebook=arguments.notebook,
         dry_run=arguments.dry_run,
     )

@@ -57,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
         cli.print_json({"version": 1, "path": path, "jobs": jobs, "summary": summary, "rerun": again})
     else:
         for job in found.jobs:
-            mean = " ".join(f"{key}={value:.4g}" for key, value in (job.record.get("mean") or {}).items())
+            means = (job.record.get("mean") or {}).items()
+            mean = " ".join(f"{key}={'nan' if value is None else format(value, '.4g')}" for key, value in means)
             said = mean or str(job.record.get("error") or "").rstrip(": ")
             print(f"#{job.number} {job.state.value:8} {' '.join(job.overrides)}   {said}".rstrip())
         told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)

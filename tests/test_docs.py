@@ -142,14 +142,8 @@ def test_paths_and_links_exist(doc: Path) -> None:
     slugs = {re.sub(r"[^\w -]", "", section.title.lower()).replace(" ", "-") for section in sections(doc)}  # GitHub's
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= slugs
     for name in re.findall(r"(?<![\w./-])[a-z_]+\.py\b", text):
-        known = {path.name for path in SCRIPTS.glob("*.py")} | {
-            "train.py",
-            "run.py",
-            "main.py",
-            "config.py",
-            "conftest.py",
-        }
-        assert name in known | {"load_experiment.py"}, f"{doc.name}: {name}"
+        known = {path.name for folder in (SCRIPTS, *(ROOT / "assets").glob("*")) for path in folder.glob("*.py")}
+        assert name in known | {"run.py", "main.py", "config.py", "conftest.py"}, f"{doc.name}: {name}"
 
 
 def test_flags_exist(elsewhere: Path) -> None:

@@ -163,7 +163,11 @@ PROVOKED: dict[str, tuple[Edit, Sequence[str]]] = {
     ),
     "Unions of containers are not supported": (change("train.py", (NOTES, 'notes: str | list[str] = ""')), []),
     "Unexpected type annotation: Literal": (
-        change("train.py", (NOTES, 'notes: Literal["a"] = "a"'), ("from typing import", "from typing import Literal,")),
+        change(
+            "train.py",
+            (NOTES, 'notes: Literal["a"] = "a"'),
+            ("from pathlib import", "from typing import Literal\nfrom pathlib import"),
+        ),
         [],
     ),
     "Unexpected type annotation: set[int]": (
@@ -186,18 +190,20 @@ PROVOKED: dict[str, tuple[Edit, Sequence[str]]] = {
     "ConfigAttributeError: Key 'lr' not in 'ExpConfig'": (body("print(cfg.exp.lr)"), []),
     "Missing mandatory value: seed": (
         change(
-            "train.py", ("seed: int = 42", "seed: int = MISSING"), ("import OmegaConf", "import MISSING, OmegaConf")
+            "train.py",
+            ("seed: int = 42", "seed: int = MISSING"),
+            ("import hydra\n", "import hydra\nfrom omegaconf import MISSING\n"),
         ),
         [],
     ),
     "Object of type ListConfig is not JSON serializable": (body("json.dumps(cfg.exp.fold)"), []),
-    "HydraConfig was not set": (script("from train import HydraConfig; HydraConfig.get()"), []),
+    "HydraConfig was not set": (script("from run_record import HydraConfig; HydraConfig.get()"), []),
     "GlobalHydra is already initialized": (
         script("import hydra\nfor _ in range(2): hydra.initialize('.', version_base=None)"),
         [],
     ),
     "unrecognized arguments: exp=001": (
-        change("train.py", ("    os.chdir(ROOT)", "    import argparse; argparse.ArgumentParser().parse_args()")),
+        change("train.py", ("    set_up()", "    import argparse; argparse.ArgumentParser().parse_args()")),
         ["exp=001"],
     ),
     "No module named 'hydra'": (

@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 import re
 import shlex
+import shutil
 import sys
 import typing
 from functools import cache
@@ -46,13 +47,14 @@ FOREIGN = {
 }
 # Files and folders of a user's project, or made by a run.
 THEIRS = set(
-    "100-words.yaml 0/ 1/ .hydra/ outputs/ .submitit/ wandb/ hydra/ data/ model/ src/ demo/ multirun.yaml result.json "
-    "exp/base.yaml config.py .claude/skills .claude/skills/experiment-setup ~/.claude/skills "
+    "100-words.yaml 0/ 1/ .hydra/ outputs/ .submitit/ wandb/ mlruns/ ./mlruns hydra/ data/ model/ src/ demo/ "
+    "output/001-baseline ~/results "
+    "multirun.yaml result.json exp/base.yaml config.py .claude/skills .claude/skills/experiment-setup ~/.claude/skills "
     "dist/experiment-setup.skill".split()
 )
 VARIABLES = set(
-    "HYDRA_FULL_ERROR WANDB_MODE WANDB_PROJECT CUDA_VISIBLE_DEVICES RAY_ENABLE_UV_RUN_RUNTIME_ENV CI_PYTHON "
-    "CI_HYDRA".split()
+    "HYDRA_FULL_ERROR WANDB_MODE WANDB_PROJECT WANDB_BASE_URL CUDA_VISIBLE_DEVICES RAY_ENABLE_UV_RUN_RUNTIME_ENV "
+    "CI_PYTHON CI_HYDRA".split()
 )
 # Code with spaces that no form fits.
 OTHERS = {
@@ -67,9 +69,8 @@ OTHERS = {
 }
 
 OVERRIDE = r"[+~]{0,2}(exp|env|hydra)([./]\w+)*=|~(exp|env)\b"
-COMMAND = (
-    r"([A-Z_]+=\S+ )?(uv (run|add) |uv run$|git [a-z]+|(python3?|wandb|(\S*/)?[\w-]+\.py) |\.ci/run$)|scripts/\w+\.py"
-)
+PROGRAM = r"(python3?|wandb|mlflow|(\S*/)?[\w-]+\.py) "
+COMMAND = rf"([A-Z_]+=\S+ )?(uv (run|add) |uv run$|git [a-z]+|{PROGRAM}|\.ci/run$)|scripts/\w+\.py"
 PATH = r"[~\w.-]*(/[\w.-]*)+|[\w.-]+\.(ya?ml|toml|py|md|json|ipynb|db)"
 DOTTED = r"(cfg\.)?(?P<key>(exp|env|hydra|run|sweep|job)(\.\w+)+)(: .+)?"
 LINE = r"(- )?(override |optional )?/?(?P<key>[\w./@]+):( .+)?|- [\w/@\"]+"
@@ -152,7 +153,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with what the guides take as examples."""
     root = make_project(tmp_path_factory.mktemp("docs") / "project")
     experiment = root / "experiments" / "001-baseline"
-    write(experiment, {f"exp/{name}.yaml": HERE for name in ("100", "003", "004")} | {"env/gpu.yaml": HERE})
+    write(
+        experiment,
+        {f"exp/{name}.yaml": HERE for name in ("100", "003", "004")} | {"env/gpu.yaml": HERE, "env/runpod.yaml": HERE},
+    )
     train = (experiment / "train.py").read_text(encoding="utf-8")
     for old, new in (
         (
@@ -165,15 +169,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train = train.replace(old, new)
     write(experiment, {"train.py": train})
     write(root / "plain", PLAIN_EXPERIMENT)
+    for tracker in (ROOT / "assets" / "trackers").iterdir():
+        shutil.copytree(experiment, root / tracker.name)
+        shutil.copy(tracker / "run_tracker.py", root / tracker.name)
     return root
 
 
 @pytest.fixture(scope="module")
 def configs(project: Path) -> list[dict[str, Any]]:
-    """The template and the plain pattern, with Hydra's own settings."""
-    entries = [project / "experiments" / "001-baseline" / "train.py", project / "plain" / "train.py"]
+    """The template, with each tracker, and the plain pattern, with Hydra's own settings."""
+    entries = [project / f"{name}/train.py" for name in ("experiments/001-baseline", "plain", "wandb", "mlflow")]
     answers = batch([[str(entry), "--cfg", "all", "exp=001"] for entry in entries])
-    assert [code for code, _ in answers] == [0, 0]
+    assert not any(code for code, _ in answers)
     return [yaml.safe_load(output[output.index("hydra:\n") :]) for _, output in answers]
 
 

@@ -254,15 +254,13 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
 def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     """A relative folder starts at the shell's working directory: started from elsewhere, a run writes elsewhere.
 
-    Only folders that the code makes straight from the field are looked at, in an entry point that does not use
-    `__file__`, chdir or Hydra's paths.
+    Only folders that the code makes straight from the field are looked at, where neither the entry point nor a module
+    of the project that it uses has `__file__`, chdir or Hydra's paths.
     """
-    default, source = context.some_config, entry_source(context)
-    if default is None or source is None:
+    default = context.some_config
+    if default is None:
         return
-    if re.search(
-        r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", "\n".join(source.lines)
-    ):
+    if re.search(r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", context.acting_code):
         return
     for key, written in output_fields(default):
         value = resolved(default, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from experiment_setup.errors import CommandError
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, experiment_at
 from experiment_setup.reading.overrides import Assignment
 from experiment_setup.reading.source import Document
-from experiment_setup.writing import notebook
+from experiment_setup.writing import notebook, tracker
 from experiment_setup.writing.mentions import Renamer
 from experiment_setup.writing.new_option import OptionWriter, Outcome
 
@@ -42,6 +42,7 @@ class Report:
     name: str
     path: Path
     source: str  # the folder it was made from, or "template"
+    tracker: str | None = None  # the one that was asked for
     files: list[str] = field(default_factory=list)
     notebook_files: list[str] = field(default_factory=list)  # from the root: they lie beside the experiments
     left_behind: list[str] = field(default_factory=list)
@@ -60,11 +61,13 @@ def make(
     source: Experiment | None,
     assignments: Sequence[Sequence[Assignment]],
     environments: Sequence[str],
+    tracked_by: str | None = None,
     with_notebook: bool = False,
     dry_run: bool,
 ) -> Report:
     """Make the experiment `name` from `source` (None: the template), with a first parameter set of `assignments`.
 
+    `tracked_by` is one of tracker.CHOICES; None leaves the tracker of `source`.
     The folder appears whole, by one rename, after it has composed. Raises CommandError for a name or number that is
     taken, unknown keys, wrong types, and a copy that does not compose; then nothing has changed.
     """
@@ -80,6 +83,9 @@ def make(
             report = Report(full_name, target, project.relative(origin.folder) if source else "template")
             with files.new_folder(target, keep=not dry_run) as aside:
                 made = _fill(project, origin, aside, report)
+                if tracked_by:
+                    tracker.put(tracked_by, aside, report.source)
+                    report.tracker = tracked_by
                 _environments(project, made, origin, environments, report)
                 _first_set(project, made, origin, assignments, report)
                 _check(project, made, report)
@@ -312,11 +318,19 @@ def _check(project: Project, made: Experiment, report: Report) -> None:
             "see what validate.py says of the original, mend that, and try again",
         )
     report.config = config
+    for name in made.options(ENVIRONMENTS) if report.tracker else ():
+        _, failure = _compose(project, made, report, {ENVIRONMENTS: name})
+        if failure:  # the other tracker has other fields
+            report.notes.append(
+                f"{ENVIRONMENTS}/{name}.yaml does not fit {tracker.FILE}: {failure.first_line}; correct it"
+            )
 
 
-def _compose(project: Project, experiment: Experiment, report: Report) -> tuple[dict[str, Any], Failure | None]:
+def _compose(
+    project: Project, experiment: Experiment, report: Report, choices: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], Failure | None]:
     assert experiment.entry is not None
     composer = Composer(experiment, schema.read(experiment.entry, project.root), project.root)
     created = report.option.created if report.option else []
-    outcome = composer.compose({SETS: created[0].option} if created else {})
+    outcome = composer.compose({**({SETS: created[0].option} if created else {}), **(choices or {})})
     return outcome.container, outcome.failure

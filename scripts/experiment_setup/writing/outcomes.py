@@ -67,6 +67,7 @@ def experiment_data(project: Project, report: Report, *, dry_run: bool) -> dict[
         "path": project.relative(report.path),
         "name": report.name,
         "from": report.source,
+        "tracker": report.tracker,
         "files": report.files,
         "notebook_files": report.notebook_files,
         "left_behind": report.left_behind,
@@ -91,6 +92,8 @@ def print_experiment(project: Project, report: Report, *, dry_run: bool) -> None
         print(f"  … and {len(report.files) - _SHOWN} more")
     for name in report.notebook_files:
         print(f"{verb} {name}")
+    if report.tracker:
+        print(f"tracker: {report.tracker}")
     if report.left_behind:
         shown = ", ".join(report.left_behind[:10])
         more = len(report.left_behind) - 10
