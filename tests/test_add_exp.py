@@ -267,3 +267,16 @@ def test_the_working_directory_decides_where_only_one_can_be_meant(project: Path
 def test_prose_is_no_part_of_a_name(project: Path, experiment: Path, elsewhere: Path) -> None:
     add(project, elsewhere, "001", "seed=10", 'notes="学習率 = 2倍, (再実験) #2"')
     assert hydra(experiment / "train.py", "exp=002")["exp"]["name"] == "002-seed-10"
+
+
+def test_words_that_are_given_are_in_the_files_name_where_sets_have_no_name(
+    project: Path, experiment: Path, elsewhere: Path
+) -> None:
+    train = (
+        (experiment / "train.py").read_text().replace('    name: str = "default"\n', "").replace("exp.name", "exp.seed")
+    )
+    write(experiment, {"train.py": train, "exp/001.yaml": "defaults:\n  - default@_here_\n\nseed: 1\n"})
+    assert add(project, elsewhere, "001", "seed=2", "--name", "small").code == 0
+    assert hydra(experiment / "train.py", "exp=002-small")["exp"]["seed"] == 2
+    assert add(project, elsewhere, "001", "seed=3").code == 0
+    assert list((experiment / "exp").glob("003*"))

@@ -131,14 +131,14 @@ class Names:
         numbers = [numbered.number for numbered in map(parse, self._taken) if numbered]
         self._next = max(numbers) + 1 if numbers else self._habit.first
 
-    def take(self, slug: str) -> str:
-        """A free name: `002`, `exp002_lr-1e-5` or `lr-1e-5`, as is usual here."""
+    def take(self, slug: str, *, always: bool = False) -> str:
+        """A free name: `002`, `exp002_lr-1e-5` or `lr-1e-5`, as is usual here; with `always`, never without `slug`."""
         if self.are_words:
             name, count = slug, 2
             while name in self._taken or not is_string_on_the_command_line(name):
                 name, count = f"{slug}-{count}", count + 1
         else:
-            name = self._habit.name(self._next, slug if self._habit.slugs else "")
+            name = self._habit.name(self._next, slug if self._habit.slugs or always else "")
             if not is_string_on_the_command_line(name):  # from 100 on: `exp=100` is an int to Hydra
                 name = self._habit.name(self._next, slug)
             self._next += 1

@@ -297,7 +297,10 @@ def _first_set(
             )
         return
     if not assignments and not writer.holds_values():
-        report.notes.append(f"no parameter set was written: those of {origin.name} have a package of their own")
+        report.notes.append(
+            f"no parameter set was written: those of {origin.name} lie at the root (# @package …); "
+            "references/migration.md says how they move below exp"
+        )
         return
     if len(assignments) and any(len(values) > 1 for values in assignments):
         raise CommandError(

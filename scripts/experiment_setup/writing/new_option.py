@@ -94,6 +94,8 @@ class OptionWriter:
         with self._claimed(dry_run):
             taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
             names = naming.Names(self._existing_names())
+            # Words that were given have no other place where sets have no name of their own.
+            spelled = slug is not None and not self._names_its_sets(start, self._sets())
             for settings in wanted:
                 values = node_values.comparable(node_values.with_settings(start.config, settings))
                 same = next((option for option, known in taken.items() if known == values), None)
@@ -104,7 +106,7 @@ class OptionWriter:
                     continue
                 words = option_file.words(settings) if len(points) > 1 or slug is None else ""
                 label = naming.slug("-".join(filter(None, (slug, words))))
-                option = names.take(label)
+                option = names.take(label, always=spelled)
                 outcome.created.append(self._new(option, start, settings, label))
                 taken[option] = values
             self._publish(outcome, dry_run)
@@ -356,7 +358,7 @@ class OptionWriter:
         label: str,
         neighbours: Mapping[str, Path] | None = None,
     ) -> NewOption:
-        paths = list((neighbours or self._experiment.options(self._group)).values())
+        paths = list(neighbours.values()) if neighbours else self._sets()
         written = dict(settings)
         if self._group == SETS and "name" not in written and self._names_its_sets(base, paths):
             # `002` alone says nothing on a dashboard: the number and what is different.
@@ -366,6 +368,9 @@ class OptionWriter:
         path = self._folder / f"{option}.yaml"
         self._verify(base, written, text, path)
         return NewOption(option, path, text, dict(settings))
+
+    def _sets(self) -> list[Path]:
+        return list(self._experiment.options(self._group).values())
 
     @staticmethod
     def _names_its_sets(base: _Base, sets: Sequence[Path]) -> bool:
