@@ -36,8 +36,14 @@ def place() -> Iterator[Path]:
 
 
 _HERE = "defaults:\n  - default@_here_\n"
-_FROZEN = [("@dataclass\nclass Config", "@dataclass(frozen=True)\nclass Config")]
+_CONFIG_CLASS = "@dataclass\nclass Config"
+_FROZEN = [(_CONFIG_CLASS, "@dataclass(frozen=True)\nclass Config")]
 _STORE_CONFIG = [('cs.store(group="exp"', 'cs.store(name="config_schema", node=Config)\ncs.store(group="exp"')]
+_MODEL = {
+    "train.py": [(_CONFIG_CLASS, f"@dataclass\nclass ModelConfig:\n    seed: int = 1\n\n{_CONFIG_CLASS}"),
+                 ("@hydra.main", 'cs.store(group="model", name="default", node=ModelConfig)\n\n@hydra.main')],
+    "config.yaml": [("  - env: default\n", "  - env: default\n  - model: big\n")],
+}  # fmt: skip
 # Where the two differed once, and what random experiments seldom hit: replacements in the plain experiment's files.
 KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
     "a frozen dataclass as the root": {
@@ -71,6 +77,16 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "exp/001.yaml": [("name", "seed: ???\nnotes: {false: 3}\nname")],
     },
     "a merge key that does not fit": {"exp/001.yaml": [("name", "<<: null\nname")]},
+    "a broken reference beside another group that is broken": {
+        **_MODEL,
+        "model/big.yaml": [("", "# nothing\n")],
+        "exp/001.yaml": [('"001-lr"', "${exp.opt}")],
+    },
+    "a reference in another group that does not fit": {
+        **_MODEL,
+        "model/big.yaml": [("", _HERE)],
+        "model/small.yaml": [("", _HERE + "seed: ${exp.name}\n")],
+    },
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

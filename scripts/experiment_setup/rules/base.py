@@ -234,7 +234,10 @@ class ExperimentContext:
 
     def composition(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
         """What Hydra composes for `exp=… env=…`; None leaves the group at its default."""
-        chosen = {SETS: parameter_set, ENVIRONMENTS: environment}
+        return self.composed_with({SETS: parameter_set, ENVIRONMENTS: environment})
+
+    def composed_with(self, chosen: Mapping[str, str | None]) -> Composition:
+        """What Hydra composes with these options; None leaves a group at its default."""
         return self._composition({group: name for group, name in chosen.items() if name is not None})
 
     def choosing(self, group: str, option: str) -> Composition:
@@ -343,9 +346,13 @@ class ExperimentContext:
 
     def written_at(self, key: str, parameter_set: str | None, environment: str | None) -> Location:
         """Where the value of a dotted key comes from: the file that sets it, its parent, or the dataclass."""
+        return self.written_with(key, {SETS: parameter_set, ENVIRONMENTS: environment})
+
+    def written_with(self, key: str, choices: Mapping[str, str | None]) -> Location:
+        """The same with these options."""
         steps = key.replace("[", ".[").split(".")
         group, inner = steps[0], [int(s[1:-1]) if s.startswith("[") else s for s in steps[1:]]
-        chosen = {SETS: parameter_set, ENVIRONMENTS: environment}.get(group) or self.groups.get(group)
+        chosen = choices.get(group) or self.groups.get(group)
         seen: set[str] = set()
         waiting = [chosen] if chosen else []
         while waiting:

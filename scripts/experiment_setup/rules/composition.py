@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -295,28 +294,33 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
 def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     """`--cfg job` prints interpolations as they are written and exits with 0; the run fails where the value is read.
 
-    They are resolved here in every combination of parameter set and environment, since one may break the other's.
+    They are resolved here in every combination of parameter set and environment, since one may break the other's, and
+    with every option of a further group.
     """
     seen: set[tuple[str, str]] = set()
-    for parameter_set, environment in context.combinations:
-        outcome = context.composition(parameter_set, environment)
-        chosen = {**context.groups, SETS: parameter_set, ENVIRONMENTS: environment}
-        needed: list[Path] = []
+    runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
+    runs += [{group: name} for group in context.further_groups for name in context.options[group]]
+    for chosen in runs:
+        outcome = context.composed_with(chosen)
         for bad in outcome.unusable_values(context.custom_resolvers):
             if bad.missing or (bad.key, bad.written) in seen or _needs_an_open_choice(context, outcome, bad):
                 continue
             seen.add((bad.key, bad.written))
             if "Recursive" in bad.reason:
                 seen.update(_circle(outcome, bad))
-            needed = needed or list(context.files_of(chosen))
-            run = " ".join(f"{g}={o}" for g, o in ((SETS, parameter_set), (ENVIRONMENTS, environment)) if o)
+            groups = {bad.key.split(".")[0], *_GROUP_OF_REFERENCE.findall(f"{bad.written} {bad.reason}")}
+            needed = context.files_of({group: chosen.get(group) for group in groups})
+            run = " ".join(f"{group}={option}" for group, option in chosen.items() if option)
             yield broken_interpolation.finding(
-                _at_reference(context, context.written_at(bad.key, parameter_set, environment), bad.reason),
+                _at_reference(context, context.written_with(bad.key, chosen), bad.reason),
                 f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.reason}",
                 _interpolation_advice(context, bad),
                 severity=Severity.WARNING if "oc.env" in bad.written and "not found" in bad.reason else None,
-                follows_from=needed,
+                follows_from=tuple(needed),
             )
+
+
+_GROUP_OF_REFERENCE = re.compile(r"(?:\$\{[\s.]*|Interpolation key ')(\w+)")
 
 
 def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
