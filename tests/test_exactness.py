@@ -87,6 +87,10 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "model/big.yaml": [("", _HERE)],
         "model/small.yaml": [("", _HERE + "seed: ${exp.name}\n")],
     },
+    "a field of the whole config that is called hydra": {
+        "train.py": [*_STORE_CONFIG, ("class Config:\n", 'class Config:\n    hydra: str = "x"\n')],
+        "config.yaml": [("defaults:\n", "defaults:\n  - config_schema\n")],
+    },
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

@@ -314,7 +314,10 @@ class FastPath:
     def _root_config(self, name: str) -> Layer:
         if any((folder / f"{name}.yaml").exists() for folder in self._folders):
             raise Declined("a file in the primary defaults list")
-        return self._stored(None, name)
+        layer = self._stored(None, name)
+        if "hydra" in layer.content.keys():  # noqa: SIM118 (a missing one is not `in` it)
+            raise Declined("a stored config that touches hydra's own")
+        return layer
 
     def _stored(self, group: str | None, name: str) -> Layer:
         registration = self._schema.registration(group, name)
