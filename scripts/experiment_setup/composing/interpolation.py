@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -60,8 +61,12 @@ def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):
             OmegaConf.to_container(value, resolve=True)
-        elif not isinstance(value, (list, tuple, type(None))) and _is_list(config, key):  # handed out in silence
-            return UnusableValue(key, written, f"{value!r} is no list")
+        elif value is not None:
+            node = _node(config, key)
+            if isinstance(node, ListConfig) and not isinstance(value, (list, tuple)):
+                return UnusableValue(key, written, f"{value!r} is no list")
+            if isinstance(node, (DictConfig, ListConfig)):  # handed out in silence, but not to be resolved in place
+                copy.deepcopy(node)._set_value(value)
     except Exception as error:
         reason = str(error).splitlines()[0]
         return None if _is_about_another(reason, written) else UnusableValue(key, written, reason)
@@ -79,12 +84,12 @@ def _is_about_another(reason: str, written: str) -> bool:
     return key is not None and key[1] not in written and not _NESTED.search(written)
 
 
-def _is_list(config: DictConfig, key: str) -> bool:
-    """Whether the value at `key` is declared as a list."""
+def _node(config: DictConfig, key: str) -> Any:
+    """The node at `key`."""
     node: Any = config
     for step in re.findall(r"[^.\[\]]+", key):
         node = node._get_node(int(step) if isinstance(node, ListConfig) else step)
-    return isinstance(node, ListConfig)
+    return node
 
 
 def needs_a_run(written: str, custom_resolvers: frozenset[str]) -> bool:
