@@ -29,6 +29,7 @@ _LOOP = """\
 import runpy, sys
 from pathlib import Path
 entry, samples = Path(sys.argv[1]), int(sys.argv[2])
+sys.path.insert(0, str(entry.parent))
 {setup}
 names = sorted(path.stem for path in (entry.parent / "exp").glob("*.yaml"))
 wanted = [[f"exp={{name}}", f"env={{env}}"] for name in names for env in {environments}][:samples]
