@@ -91,6 +91,7 @@ MISTAKES = {
     "typographic quotes around a number": Mistake("ES205", set_(f"{HERE}{NAME}seed: ▸“2”\n")),
     "missing in a nested mapping": Mistake("ES211", set_(f"{HERE}{NAME}seed: ▸???\n")),
     "an interpolation in a text": Mistake("ES012", set_(f"{HERE}{NAME}notes: a/▸${{env.outptu_dir}}/b\n")),
+    "a mapping for a key": Mistake("ES003", set_(f"{HERE}{NAME}? ▸seed: “x”\n")),
     "a circle": Mistake("ES012", set_(f"{HERE}{NAME}seed: ▸${{exp.epochs}}\nepochs: ${{exp.seed}}\n")),
     "no list behind an interpolation": Mistake("ES012", set_(f"{HERE}{NAME}fold: ▸${{exp.seed}}\n")),
     "an early override": Mistake(

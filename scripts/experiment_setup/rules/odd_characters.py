@@ -42,10 +42,12 @@ def odd_character(context: ExperimentContext) -> Iterator[Finding]:
             continue
         above: Location | None = None
         for path, key, node in scalars(option.document):
-            if key is not None and any(c in _NO_KEY for c in key.value):
-                yield _odd_key(option, key, above)
+            is_odd = isinstance(key, yaml.ScalarNode) and any(c in _NO_KEY for c in key.value)  # not a mapping as a key
+            odd_key = key if is_odd else None
+            if odd_key is not None:
+                yield _odd_key(option, odd_key, above)
             found = _odd_value(node)
-            if found is not None and not (key is not None and any(c in _NO_KEY for c in key.value)):
+            if found is not None and odd_key is None:
                 yield odd_character.finding(
                     at_offset(option.document, node.start_mark.index + found.offset),
                     f"{dotted(path)}: {found.message}",
