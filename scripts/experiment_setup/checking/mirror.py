@@ -21,10 +21,6 @@ class Mirror:
     project: Project
     experiments: tuple[Experiment, ...]
 
-    def copy_of(self, path: Path) -> Path:
-        """Where a file of the project is in the copy; a file elsewhere stays where it is."""
-        return _moved(path, self.original.root, self.project.root)
-
     def original_of(self, path: Path) -> Path:
         """Where a file of the copy is in the project."""
         return _moved(path, self.project.root, self.original.root)

@@ -195,6 +195,12 @@ class ExperimentContext:
         for group in (SETS, ENVIRONMENTS, *self.further_groups):
             yield from self.options[group].values()
 
+    def documents(self) -> Iterator[Document]:
+        """The primary config, where there is one, and the file of every option."""
+        if self.experiment.config_file.is_file():
+            yield self.primary
+        yield from (option.document for option in self.all_options())
+
     @cached_property
     def files(self) -> list[Path]:
         """What this experiment is made of: its primary config, its options and the modules it is read from."""

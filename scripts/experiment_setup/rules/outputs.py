@@ -137,13 +137,14 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     if len(context.sets) < 2 or default is None or _keeps_sets_apart(context):
         return
     shared: list[tuple[str, str, list[str]]] = []
-    unread = {f"{group}.{field.name}" for group, field in unread_fields(context)}  # nothing is written there
     for key, written in output_fields(default):
-        if key not in unread and not _code_sets(context, key):
+        if not _code_sets(context, key):
             users_of = _users(context, key, written)
             if f"${{{SETS}.name}}" in str(written):
                 users_of = {value: _named_apart(context, names) for value, names in users_of.items()}
             shared += [(key, value, names) for value, names in users_of.items() if len(names) > 1]
+    unread = {f"{group}.{field.name}" for group, field in unread_fields(context)} if shared else set()
+    shared = [row for row in shared if row[0] not in unread]  # nothing is written there
     if not shared:
         return
     shared.sort(key=lambda row: -len(row[2]))

@@ -325,10 +325,7 @@ def _plain_not_found(context: ExperimentContext, entry: Entry) -> Finding:
 )
 def two_keys_in_one_entry(context: ExperimentContext) -> Iterator[Finding]:
     """Each group needs a `- ` of its own; Hydra ends with a traceback."""
-    documents = [option.document for option in context.all_options()]
-    if context.experiment.config_file.is_file():
-        documents.insert(0, context.primary)
-    for document in documents:
+    for document in context.documents():
         for entry in entries.entries(document):
             node = entries.item_node(document, entry.index)
             if isinstance(entry.value, dict) and isinstance(node, yaml.MappingNode) and len(node.value) > 1:

@@ -31,11 +31,6 @@ def root_class(context: ExperimentContext) -> ConfigClass | None:
     return None
 
 
-def is_stored(context: ExperimentContext, config_class: ConfigClass) -> bool:
-    """Whether the class is registered as a schema of the whole config."""
-    return any(r.group is None and r.config_class is config_class for r in context.schema.registrations)
-
-
 @rule(
     "ES301",
     "missing-registration",

@@ -23,10 +23,7 @@ from experiment_setup.rules.base import ExperimentContext, rule
 )
 def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
     """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback."""
-    documents = [option.document for option in context.all_options()]
-    if context.experiment.config_file.is_file():
-        documents.insert(0, context.primary)
-    for document in documents:
+    for document in context.documents():
         if document.error is not None:
             said = _explain(document.error, document.text_or_empty)
             place = Location(document.path, document.error.location.line, said.column)
