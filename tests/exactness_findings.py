@@ -5,7 +5,7 @@ What fails there must be an error; and an error of a rule that says "Hydra fails
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -77,7 +77,7 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
     counts["combinations that fail"] += len(failing)
     counts["validated without a failure"] += not failing
     for one, error in failing.items():
-        if not any(_explains(finding, one, failing, answers) for finding in errors):
+        if not any(_explains(experiment, finding, one, failing, answers) for finding in errors):
             yield f"validate says nothing of {' '.join(one.words) or 'the bare run'}, which fails: {error}"
     for finding in errors:
         fails = ALL[finding.code].hydra == "fails" and finding.code not in ALSO_SILENT
@@ -92,11 +92,15 @@ def _fails(answer: Mapping[str, str]) -> bool:
 
 
 def _explains(
-    finding: Finding, one: Combination, failing: Mapping[Combination, str], tried: Mapping[Combination, object]
+    experiment: Experiment,
+    finding: Finding,
+    one: Combination,
+    failing: Mapping[Combination, str],
+    tried: Mapping[Combination, object],
 ) -> bool:
     """Whether the finding is about this run: not if it stands in another option's file which itself does not fail."""
     path = finding.location.path
-    if one.has(path) or not any(other.has(path) for other in tried):
+    if one.has(path) or not any(other.has(path) for other in tried) or _mention(experiment, one.options, path):
         return True
     return any(other in failing for other in tried if other.has(path))
 
@@ -109,5 +113,10 @@ def _is_true(finding: Finding, experiment: Experiment, failing: Mapping[Combinat
     if any(one.has(path) for one in failing):
         return True
     users = {option for one in failing for option in one.options}
-    files = [experiment.options(group).get(name) for group, name in users]  # of those who may inherit from it
-    return any(path.stem.encode() in file.read_bytes() for file in files if file) or (not users and bool(failing))
+    return _mention(experiment, users, path) or (not users and bool(failing))
+
+
+def _mention(experiment: Experiment, options: Iterable[tuple[str, str]], path: Path) -> bool:
+    """Whether one of the options may inherit from the file, since its name stands in theirs."""
+    files = [experiment.options(group).get(name) for group, name in options]
+    return any(path.stem.encode() in file.read_bytes() for file in files if file)

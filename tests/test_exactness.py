@@ -91,6 +91,7 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "train.py": [*_STORE_CONFIG, ("class Config:\n", 'class Config:\n    hydra: str = "x"\n')],
         "config.yaml": [("defaults:\n", "defaults:\n  - config_schema\n")],
     },
+    "the time of a run for a list": {"exp/001.yaml": [('name: "001-lr"', "fold: ${now:%Y}")]},
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from omegaconf import (
@@ -27,7 +28,7 @@ _NESTED = re.compile(r"\$\{[^}]*\$\{")
 # How OmegaConf words the causes that come up again in all values that refer to the one at fault.
 _RESOLVER_OF_REASON = re.compile(r"Unsupported interpolation type (\S+)|Environment variable '")
 _KEY_OF_REASON = re.compile(r"Interpolation key '([^']+)' not found")
-_KNOWN_ONLY_WHEN_RUN = frozenset(("hydra", "now", "python_version"))  # resolvers that Hydra adds for a run
+_KNOWN_ONLY_WHEN_RUN = frozenset(("hydra", "python_version"))  # resolvers that Hydra adds for a run
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def unusable_values(config: DictConfig, custom_resolvers: frozenset[str] = froze
 
 def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None:
     """What is wrong with the interpolation `written` at `key`, or None."""
+    if "now" in written and not OmegaConf.has_resolver("now"):  # Hydra's own: text, whenever it is
+        OmegaConf.register_new_resolver("now", lambda form: datetime.now().strftime(form))
     try:
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):
