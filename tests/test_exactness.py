@@ -92,6 +92,11 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "config.yaml": [("defaults:\n", "defaults:\n  - config_schema\n")],
     },
     "the time of a run for a list": {"exp/001.yaml": [('name: "001-lr"', "fold: ${now:%Y}")]},
+    "the name of the job for a number": {"exp/001.yaml": [('name: "001-lr"', "seed: ${hydra:job.name}")]},
+    "a variable that is unset where a dict is merged": {
+        "train.py": [("notes: str | None = None", "notes: dict[str, str] = field(default_factory=dict)")],
+        "exp/001.yaml": [('name: "001-lr"', "notes: ${oc.env:NO_SUCH_VARIABLE}")],
+    },
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

@@ -29,6 +29,8 @@ _NESTED = re.compile(r"\$\{[^}]*\$\{")
 _RESOLVER_OF_REASON = re.compile(r"Unsupported interpolation type (\S+)|Environment variable '")
 _KEY_OF_REASON = re.compile(r"Interpolation key '([^']+)' not found")
 _KNOWN_ONLY_WHEN_RUN = frozenset(("hydra", "python_version"))  # resolvers that Hydra adds for a run
+# What they give that is text in every run, so that a field which cannot take text fails in all of them.
+_TEXT_OF_A_RUN = re.compile(r"\$\{\s*hydra\s*:\s*(?:job\.name|runtime\.cwd|runtime\.output_dir)\s*\}")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None
     """What is wrong with the interpolation `written` at `key`, or None."""
     if "now" in written and not OmegaConf.has_resolver("now"):  # Hydra's own: text, whenever it is
         OmegaConf.register_new_resolver("now", lambda form: datetime.now().strftime(form))
+    if _TEXT_OF_A_RUN.fullmatch(written):
+        return None if _takes_text(_node(config, key)) else UnusableValue(key, written, "it is text, the field is not")
     try:
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):
@@ -87,6 +91,15 @@ def _is_about_another(reason: str, written: str) -> bool:
     return key is not None and key[1] not in written and not _NESTED.search(written)
 
 
+def _takes_text(node: Any) -> bool:
+    """Whether every text is a value for the node."""
+    try:
+        copy.deepcopy(node)._set_value("a text")
+    except OmegaConfBaseException:
+        return False
+    return True
+
+
 def _node(config: DictConfig, key: str) -> Any:
     """The node at `key`."""
     node: Any = config
@@ -98,7 +111,9 @@ def _node(config: DictConfig, key: str) -> Any:
 def needs_a_run(written: str, custom_resolvers: frozenset[str]) -> bool:
     """Whether the interpolation has a resolver that exists only when the entry point runs."""
     used = set(_RESOLVER.findall(written))
-    return not used.isdisjoint(custom_resolvers) or not used.isdisjoint(_KNOWN_ONLY_WHEN_RUN)
+    if not used.isdisjoint(custom_resolvers):
+        return True
+    return not used.isdisjoint(_KNOWN_ONLY_WHEN_RUN) and not _TEXT_OF_A_RUN.fullmatch(written)
 
 
 _TYPED = (IntegerNode, FloatNode, BooleanNode, StringNode, BytesNode, PathNode, EnumNode)

@@ -151,7 +151,10 @@ def _failed(context: ExperimentContext, failure: Failure, outcome: Composition, 
         return refused_value(context, failure, steps, location)
     choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
     return does_not_compose.finding(
-        location, f"Hydra fails {choice}: {failure.first_line.split(' value: ')[0]}", _advice(context, failure, choice)
+        location,
+        f"Hydra fails {choice}: {failure.first_line.split(' value: ')[0]}",
+        _advice(context, failure, choice),
+        severity=Severity.WARNING if _UNSET in failure.message else None,
     )
 
 
@@ -196,12 +199,18 @@ def _steps(failure: Failure) -> list[str]:
     return [str(step) for step in named]
 
 
+_UNSET = "Environment variable '"  # OmegaConf's words; a warning, as it may be set where the experiment runs
+_SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
+
+
 def _advice(context: ExperimentContext, failure: Failure, choice: str) -> str:
     if "Could not override" in failure.message:
         group = failure.message.split("'")[1].split("@")[0]
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
             file = context.experiment.config_file.name
             return f"add `- {group}: default` to the defaults list of {file} (not +{group}=…)"
+    if _UNSET in failure.message:
+        return _SET_IT
     entry = context.relative(context.experiment.entry) if context.experiment.entry else "train.py"
     return f"all of Hydra's words: python {entry} --cfg job{f' {choice}' if '=' in choice else ''}"
 
@@ -373,7 +382,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
         guess = "oc.env" if resolver[1] == "env" else did_you_mean(resolver[1], _RESOLVERS)
         return f"write ${{{guess}:…}}" if guess else f"there is: {', '.join(_RESOLVERS)}, or register it in the code"
     if "oc.env" in written:
-        return "set the variable, or give a default: ${oc.env:NAME,default}"
+        return _SET_IT
     named = re.match(r"Interpolation key '([^']+)'", reason)
     target = (named[1] if named else written[written.find("${") + 2 :].split("}")[0]).strip()
     if target.startswith("hydra."):
