@@ -224,11 +224,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the run: the same one makes the same experiments")
     parser.add_argument("--examples", type=int, default=250)
     parser.add_argument("--only", type=int, nargs="+", metavar="SEED", help="the experiments of these seeds")
+    parser.add_argument(
+        "--thorough", action="store_true", help="validate every experiment, as --only does, and not every fifth"
+    )
     parser.add_argument("--stop-after", type=int, metavar="N", help="disagreements")
     arguments = parser.parse_args()
     wanted = arguments.only or seeds(arguments.seed, arguments.examples)
     started = time.monotonic()
-    counts, failed = listed(wanted, stop_after=arguments.stop_after, thorough=bool(arguments.only))
+    counts, failed = listed(
+        wanted, stop_after=arguments.stop_after, thorough=arguments.thorough or bool(arguments.only)
+    )
     versions = {name: metadata.version(name) for name in ("hydra-core", "omegaconf")}
     print(
         json.dumps({**versions, **counts, "disagreeing": failed, "minutes": round((time.monotonic() - started) / 60)})
