@@ -191,6 +191,23 @@ def test_the_first_experiment_comes_from_the_template(tmp_path: Path, elsewhere:
     assert hydra(project / "experiments/002-next/train.py", "exp=001")["env"]["output_dir"] == "output/002-next"
 
 
+def test_a_first_try_in_a_folder_that_git_ignores(tmp_path: Path) -> None:
+    """As in the README: nothing to warn of, and the next commands say where they work."""
+    checkout = write(tmp_path / "checkout", {".gitignore": "demo/\n"})
+    subprocess.run(["git", "init", "-q", checkout], check=True)
+    (checkout / "demo").mkdir()
+    ran = run("new_experiment.py", "baseline", "epochs=5", "--root", "demo", cwd=checkout)
+    assert (ran.code, ran.err) == (0, "")
+    _, _, commands = ran.out.partition("\nnext, in demo:\n")
+    assert len(commands.splitlines()) == 3
+    for command in commands.splitlines()[:2]:
+        assert subprocess.run(["bash", "-c", command], cwd=checkout / "demo", capture_output=True).returncode == 0
+    checked = run("validate.py", "--root", "demo", cwd=checkout)
+    assert (checked.code, checked.out.splitlines()[1:], checked.err) == (0, [], "")
+    assert "nothing found" in checked.out
+    assert "\nnext:\n" in run("new_experiment.py", "second", cwd=checkout / "demo").out
+
+
 def test_a_set_that_config_names_comes_along_with_its_parents(project: Path, experiment: Path, elsewhere: Path) -> None:
     """Projects without a ConfigStore start from exp/base.yaml: without it nothing composes."""
     write(

@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def ignored_alone(root: Path, folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
+    """Like `ignored`, for paths of the project at `root`: none where it is ignored as a whole, which is meant."""
+    found = ignored(folder, paths)
+    return {} if found and ignored(root, [root]) else found
+
+
 def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
     """Which of `paths` git would ignore, each with the rule that does it, such as `.gitignore:156:env/`.
 

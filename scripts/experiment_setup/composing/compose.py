@@ -36,7 +36,7 @@ class Composer:
     def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, always_hydra: bool = False) -> None:
         self.experiment = experiment
         self.schema = schema
-        self._root = root
+        self.root = root
         self._always_hydra = always_hydra
         self._fast = FastPath(experiment, schema, root)
         self._session: HydraSession | None = None
@@ -110,7 +110,7 @@ class Composer:
         from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 
         if self._session is None:
-            self._session = HydraSession(self.experiment, self.schema, self._root)
+            self._session = HydraSession(self.experiment, self.schema, self.root)
         chosen = [naming.override(group, option) for group, option in choices.items() if option is not None]
         try:
             with self._session as session:

@@ -91,7 +91,7 @@ class InterpreterComposer(Composer):
 
     def _run(self, words: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
         assert self.experiment.entry is not None
-        base = search_path.base(self.experiment, self._root)
+        base = search_path.base(self.experiment, self.root)
         try:
             process = subprocess.run(
                 [str(self._python), str(_PROBE), str(self.experiment.entry)],

@@ -181,13 +181,13 @@ def _other_number(context: ExperimentContext, option: Option, name: str) -> str 
 )
 def ignored_by_git(context: ExperimentContext) -> Iterator[Finding]:
     """GitHub's own Python.gitignore has the line `env/`, for virtual environments: `git add` skips env/*.yaml silently,
-    and on the next machine the environment does not exist.
+    and on the next machine the environment does not exist. A project that is ignored as a whole is meant to be.
     """
     folder = context.experiment.folder
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return
     groups = {option.path: option.group for option in context.all_options()}
-    found = git.ignored(folder, [*groups, context.experiment.config_file])
+    found = git.ignored_alone(context.project.root, folder, [*groups, context.experiment.config_file])
     for place in dict.fromkeys(found.values()):
         paths = [path for path in (*groups, context.experiment.config_file) if found.get(path) == place]
         file, line, pattern = [*place.split(":", 2), "", ""][:3]

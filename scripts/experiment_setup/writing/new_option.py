@@ -416,7 +416,7 @@ class OptionWriter:
 
     def _publish(self, outcome: Outcome, dry_run: bool) -> None:
         texts = {option.path: option.text for option in outcome.created}
-        for path, rule in git.ignored(self._experiment.folder, list(texts)).items():
+        for path, rule in git.ignored_alone(self._composer.root, self._experiment.folder, list(texts)).items():
             outcome.notes.append(f"git ignores {path.name} ({rule}): add it with `git add -f`, or mend the rule")
         if not dry_run and texts:
             files.create_files(texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -56,7 +57,7 @@ def print_text(project: Project, outcome: Outcome, commands: Sequence[str], grou
         print(outcome.created[0].text.rstrip())
     for words in outcome.notes:
         note(f"note: {words}")
-    _print_next(commands)
+    _print_next(project, commands)
 
 
 def experiment_data(project: Project, report: Report, *, dry_run: bool) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def print_experiment(project: Project, report: Report, *, dry_run: bool) -> None
         note(f"note: a comment still names the old experiment: {place}")
     for words in report.notes:
         note(f"note: {words}")
-    _print_next(_next_of(project, report))
+    _print_next(project, _next_of(project, report))
 
 
 def _first(report: Report) -> str | None:
@@ -122,9 +123,11 @@ def _next_of(project: Project, report: Report) -> list[str]:
     return next_commands(project, report.experiment, [option] if option else [])
 
 
-def _print_next(commands: Sequence[str]) -> None:
+def _print_next(project: Project, commands: Sequence[str]) -> None:
     if commands:
-        print("\nnext:")
+        here, root = Path.cwd().resolve(), project.root.resolve()
+        where = root.relative_to(here).as_posix() if root.is_relative_to(here) else str(root)
+        print("\nnext:" if here == root else f"\nnext, in {where}:")
         for command in commands:
             print(f"  {command}")
 
