@@ -6,7 +6,7 @@ to the real Hydra (`hydra_bridge`). Types, coercions and their errors are OmegaC
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,10 +62,10 @@ class Composer:
         """Every mistake that keeps the choices of `outcome` from composing, though Hydra names one; none if it did."""
         if outcome.failure is not None:
             yield from mistakes.follow(
-                outcome.failure, self._document_of, lambda texts: self._compose_with(texts, outcome.choices).failure
+                outcome.failure, self._document_of, lambda texts: self.compose_with(texts, outcome.choices).failure
             )
 
-    def _compose_with(self, documents: Mapping[Path, Document], choices: dict[str, str | None]) -> Composition:
+    def compose_with(self, documents: Mapping[Path, Document], choices: dict[str, str | None]) -> Composition:
         """What Hydra would compose if these files had these contents."""
         if not self._always_hydra:
             try:
@@ -79,6 +79,11 @@ class Composer:
         path = self.experiment.config_dir / f"{config}.yaml"
         document = self.document(path) if config and path.is_file() else None
         return document if document is not None and document.error is None else None
+
+    @property
+    def stand_ins(self) -> Collection[tuple[str, str]]:
+        """Groups below `hydra` with options that were taken for those of plugins which are not installed here."""
+        return self._session.stand_ins if self._session is not None else ()
 
     def document(self, path: Path) -> Document:
         """The YAML file at `path`, read once for whoever composes it and whoever looks at its text."""

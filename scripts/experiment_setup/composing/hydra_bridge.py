@@ -27,20 +27,10 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup.composing import search_path
+from experiment_setup.composing import plugins, search_path
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import UNSET, Opaque, Schema
-
-# What plugins on PyPI add; they live in the project's environment, not in ours, so their options stand in as empty
-# configs. (docs of Hydra's plugins: joblib, submitit, ray, rq launchers; optuna, ax, nevergrad sweepers; colorlog)
-_PLUGIN_OPTIONS = {
-    "hydra/launcher": ("joblib", "submitit_local", "submitit_slurm", "ray", "ray_aws", "rq"),
-    "hydra/sweeper": ("optuna", "ax", "nevergrad", "explicit"),
-    "hydra/sweeper/sampler": ("tpe", "random", "grid", "cmaes", "motpe", "nsgaii", "qmc"),
-    "hydra/job_logging": ("colorlog",),
-    "hydra/hydra_logging": ("colorlog",),
-}
 
 _clean_store: dict[str, Any] | None = None
 
@@ -73,6 +63,7 @@ class HydraSession:
         self._root = root
         self._stack = contextlib.ExitStack()
         self._prepared: _Globals | None = None
+        self.stand_ins: set[tuple[str, str]] = set()  # groups and options of plugins that nobody here knows
 
     def __enter__(self) -> HydraSession:
         """Fill the ConfigStore from the schema and start Hydra; raises HydraFailed if that alone fails."""
@@ -116,7 +107,7 @@ class HydraSession:
         """
         try:
             with _reading(documents):
-                config = hydra_compose(self._experiment.config_name, list(overrides), return_hydra_config=True)
+                config = self._with_stand_ins(list(overrides))
             with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
                 del config["hydra"]
             return config
@@ -125,12 +116,24 @@ class HydraSession:
         except Exception as error:
             raise HydraFailed(_words(error)) from error
 
+    def _with_stand_ins(self, overrides: list[str]) -> DictConfig:
+        """What Hydra composes, with an empty config for each option of a plugin that is not installed here."""
+        while True:
+            try:
+                return hydra_compose(self._experiment.config_name, overrides, return_hydra_config=True)
+            except HydraException as error:
+                missing = plugins.missing(str(error))
+                if missing is None or missing in self.stand_ins:
+                    raise
+                self.stand_ins.add(missing)
+                _store_stand_in(ConfigStore.instance(), *missing)
+
     def _register(self, store: ConfigStore) -> None:
-        for group, names in _PLUGIN_OPTIONS.items():
-            available = _level(store.repo, group)
+        for group, names in plugins.OF_PLUGINS.items():
+            available = _level(store.repo, f"hydra/{group}")
             for name in names:
                 if f"{name}.yaml" not in available:
-                    store.store(group=group, name=name, node={}, provider="experiment-setup")
+                    _store_stand_in(store, group, name)
         for registration in self._schema.registrations:
             store.store(
                 group=registration.group,
@@ -157,6 +160,10 @@ class _Globals:
         ConfigStore.instance().repo = self.repo
         GlobalHydra.instance().hydra = self.hydra
         VersionBase.instance().version_base = self.version_base  # setbase() refuses the value it starts with
+
+
+def _store_stand_in(store: ConfigStore, group: str, name: str) -> None:
+    store.store(group=f"hydra/{group}", name=name, node={}, provider="experiment-setup")
 
 
 def _level(repo: dict[str, Any], group: str) -> dict[str, Any]:
@@ -206,6 +213,8 @@ def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
         document = contents.get(os.path.realpath(file))
         if document is not None:
             result.config = copy.deepcopy(document.config)
+            if document.header is None:
+                result.header["package"] = None
         return result
 
     of_files.load_config = load_other  # type: ignore[assignment, method-assign]

@@ -190,6 +190,17 @@ class ExperimentContext:
         moved = {word.split("@")[0].lstrip("/") for key in keys for word in key.split() if "@" in word}
         return [g for g in self.groups if g not in (SETS, ENVIRONMENTS) and "/" not in g and g not in moved]
 
+    @cached_property
+    def _moved(self) -> dict[str, tuple[str, str]]:
+        """Where config.yaml puts an option: `yamls@train: base` is ("yamls", "base") at `train`."""
+        entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
+        found = {}
+        for key, option in (pair for entry in entries or () if isinstance(entry, dict) for pair in entry.items()):
+            group, separator, package = str(key).split()[-1].partition("@")
+            if separator and isinstance(option, str):
+                found[package] = (group.lstrip("/"), option)
+        return found
+
     def all_options(self) -> Iterator[Option]:
         """The parameter sets, the environments, and the options of further groups."""
         for group in (SETS, ENVIRONMENTS, *self.further_groups):
@@ -358,7 +369,8 @@ class ExperimentContext:
         """The same with these options."""
         steps = key.replace("[", ".[").split(".")
         group, inner = steps[0], [int(s[1:-1]) if s.startswith("[") else s for s in steps[1:]]
-        chosen = choices.get(group) or self.groups.get(group)
+        group, default = self._moved.get(group, (group, self.groups.get(group)))
+        chosen = choices.get(group) or default
         seen: set[str] = set()
         waiting = [chosen] if chosen else []
         while waiting:

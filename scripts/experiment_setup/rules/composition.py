@@ -12,7 +12,7 @@ from experiment_setup.composing.compose import Composition, Failure, UnusableVal
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.rules import entries
+from experiment_setup.rules import combinations, entries
 from experiment_setup.rules.base import ExperimentContext, Option, rule
 from experiment_setup.rules.refused_values import REFUSED, refused_value
 from experiment_setup.rules.yaml_text import at_offset
@@ -304,7 +304,8 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     """`--cfg job` prints interpolations as they are written and exits with 0; the run fails where the value is read.
 
     They are resolved here in every combination of parameter set and environment, since one may break the other's, and
-    with every option of a further group.
+    with every option of a further group. Two of those may go together, as a loss with its model: what resolves with
+    some option of the other group is right, and what an option leaves open for another file is a warning.
     """
     seen: set[tuple[str, str]] = set()
     runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
@@ -315,21 +316,47 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             if bad.missing or (bad.key, bad.written) in seen or _needs_an_open_choice(context, outcome, bad):
                 continue
             seen.add((bad.key, bad.written))
+            if _is_set_by_the_project(context, bad):
+                continue
+            another = combinations.other_group(context, chosen, bad)
+            if another is not None and combinations.fits(context, chosen, bad, another):
+                continue
             if "Recursive" in bad.reason:
                 seen.update(_circle(outcome, bad))
-            groups = {bad.key.split(".")[0], *_GROUP_OF_REFERENCE.findall(f"{bad.written} {bad.reason}")}
+            owner = bad.key.split(".")[0]
+            left_open = another is not None and another == owner
+            groups = {owner, *_GROUP_OF_REFERENCE.findall(f"{bad.written} {bad.reason}")}
             needed = context.files_of({group: chosen.get(group) for group in groups})
             run = " ".join(f"{group}={option}" for group, option in chosen.items() if option)
             yield broken_interpolation.finding(
                 _at_reference(context, context.written_with(bad.key, chosen), bad.reason),
                 f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.reason}",
                 _interpolation_advice(context, bad),
-                severity=Severity.WARNING if "oc.env" in bad.written and "not found" in bad.reason else None,
+                severity=Severity.WARNING if left_open or _is_an_unset_variable(bad) else None,
                 follows_from=tuple(needed),
             )
 
 
 _GROUP_OF_REFERENCE = re.compile(r"(?:\$\{[\s.]*|Interpolation key ')(\w+)")
+
+
+def _is_an_unset_variable(bad: UnusableValue) -> bool:
+    return "oc.env" in bad.written and "not found" in bad.reason
+
+
+def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether the code sets the environment variable that is not there: itself, with rootutils, or from a .env file."""
+    named = re.search(r"Environment variable '(\w+)' not found", bad.reason)
+    if named is None:
+        return False
+    code, name = context.code, named[1]
+    if re.search(rf"environ(?:\.setdefault\(|\[)\s*[\"']{name}[\"']", code) or (
+        name == "PROJECT_ROOT" and "setup_root(" in code
+    ):
+        return True
+    file = context.project.root / ".env"
+    lines = file.read_text(encoding="utf-8", errors="replace") if "dotenv" in code and file.is_file() else ""
+    return re.search(rf"^(?:export\s+)?{name}\s*=", lines, re.MULTILINE) is not None
 
 
 def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig
 
+from experiment_setup.composing import plugins
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules import entries
@@ -415,19 +416,6 @@ def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Fin
             )
 
 
-_LOGGING = ("default", "disabled", "none", "stdout", "colorlog")
-_HYDRA_GROUPS: dict[str, tuple[str, ...]] = {  # hydra/conf/hydra, and the plugins on PyPI
-    "job_logging": _LOGGING,
-    "hydra_logging": (*_LOGGING, "hydra_debug"),
-    "launcher": ("basic", "joblib", "submitit_local", "submitit_slurm", "ray", "ray_aws", "rq"),
-    "sweeper": ("basic", "optuna", "ax", "nevergrad", "explicit"),
-    "help": ("default",),
-    "hydra_help": ("default",),
-    "output": ("default",),
-    "env": ("default",),
-}
-
-
 @rule(
     "ES414",
     "unknown-hydra-group",
@@ -446,18 +434,18 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
         if home != "hydra" or not group or not isinstance(entry.value, dict):
             continue
         key = next(iter(entry.value))
-        known = _HYDRA_GROUPS.get(group)
+        known = plugins.known(group)
         own = context.experiment.group_dir(f"hydra/{group}")
-        if known is None and "/" not in group and group != "callbacks" and not own.is_dir():
+        if not known and "/" not in group and group != "callbacks" and not own.is_dir():
             place = context.primary.key(["defaults", entry.index, key])
             yield unknown_hydra_group.finding(
                 replace(place, column=place.column + max(str(key).find("hydra/"), 0)),
                 f"Hydra has no group hydra/{group}",
-                _write("hydra/", did_you_mean(group, _HYDRA_GROUPS), _HYDRA_GROUPS),
+                _write("hydra/", did_you_mean(group, plugins.OWN), plugins.OWN),
             )
         elif known and entry.option and entry.option not in known and not (own / f"{entry.option}.yaml").exists():
-            if group in ("launcher", "sweeper") and not did_you_mean(entry.option, known):
-                continue  # a plugin of their own
+            if plugins.of_others(group, entry.option):
+                continue
             yield unknown_hydra_group.finding(
                 context.primary.value(["defaults", entry.index, key]),
                 f"hydra/{group} has no option {entry.option!r}",

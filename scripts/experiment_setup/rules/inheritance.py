@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from experiment_setup import installed
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.reading.source import Document
@@ -16,6 +17,7 @@ from experiment_setup.rules import entries, missing_parents, parents
 from experiment_setup.rules.base import ExperimentContext, Files, Option, rule
 from experiment_setup.rules.entries import HERE, SELF
 from experiment_setup.rules.yaml_text import values
+from experiment_setup.schema import UNSET
 
 _LIST = "defaults:\n  - default@_here_\n"
 
@@ -235,14 +237,16 @@ def _is_defaults_list(value: Any) -> bool:
 def package_header(context: ExperimentContext) -> Iterator[Finding]:
     """The content of exp/001.yaml belongs at `exp`, and that is where Hydra puts it without a header.
 
-    In a header `_here_` and `_group_` are no keywords but names of a key; `_global_` puts the keys beside `exp`. It is
-    reported where the group is a dataclass, which the header pulls the file away from.
+    In a header `_here_` and `_group_` are no keywords but names of a key (`_group_` is one as long as Hydra 1.3 behaves
+    as 1.1); `_global_` puts the keys beside `exp`, which is reported where the file composes without it only.
     """
     for option in context.all_options():
         package = _header_package(option.document)
         if package in (None, option.group):
             continue
-        if package in (HERE, "_group_", "_name_") or entries.breaks(context, option):
+        if package == "_group_" and _is_keyword(context):
+            continue
+        if package in (HERE, "_group_", "_name_") or _header_breaks(context, option):
             place = f"puts {option.config_path} at `{package}`, not at `{option.group}`"
             block = package == "_global_" and option.group in entries.own_keys(option.document)
             yield _header_finding(option.document, place, option.group if block else None)
@@ -257,17 +261,41 @@ def _header_package(document: Document) -> str | None:
     return header.split()[-1] if header else None
 
 
-def _header_finding(document: Document, effect: str, block: str | None = None) -> Finding:
-    """`block`: the group for which the file has a block, as files with this header have."""
+def _is_keyword(context: ExperimentContext) -> bool:
+    """Whether `_group_` in a header is one: in Hydra 1.3 behaving as 1.1 (default_element.py: set_package_header)."""
+    main = context.schema.main
+    old = main is not None and (main.version_base is UNSET or main.version_base == "1.1")
+    return old and (installed.hydra_version() or "").startswith("1.3.")
+
+
+def _header_breaks(context: ExperimentContext, option: Option) -> bool:
+    """Whether the option does not compose, or loses its fields, and does both right without the header."""
+    if not entries.breaks(context, option):
+        return False
+    start, end = _header_span(option.document)
+    text = option.document.text
+    without = Document(option.path, text[:start] + text[end:])
+    outcome = context.composer.compose_with({option.path: without}, dict(context.composed(option).choices))
+    return outcome.failure is None
+
+
+def _header_span(document: Document) -> tuple[int, int]:
+    """The line of the header, with its end."""
     text, header = document.text, document.header or ""
     start = text.index(header)
     rest = text[start + len(header) :]
     end = start + len(header) + (2 if rest.startswith("\r\n") else 1 if rest else 0)
+    return entries.line_start(text, start), end
+
+
+def _header_finding(document: Document, effect: str, block: str | None = None) -> Finding:
+    """`block`: the group for which the file has a block, as files with this header have."""
+    start, end = _header_span(document)
     return package_header.finding(
-        Location(document.path, text.count("\n", 0, start) + 1),
-        f"`{header}` {effect}",
+        Location(document.path, document.text.count("\n", 0, start) + 1),
+        f"`{document.header}` {effect}",
         f"delete the line, and `{block}:` with the indentation below it" if block else "delete the line",
-        edits=(Edit(entries.line_start(text, start), end, ""),) if block is None else (),
+        edits=(Edit(start, end, ""),) if block is None else (),
     )
 
 

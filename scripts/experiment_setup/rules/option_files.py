@@ -145,7 +145,8 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
     """What stands in exp/001.yaml is below `exp` already: an `exp:` block is `exp.exp`, and `hydra:` is `exp.hydra`.
 
     `optimizer.lr: 1` is one key with a dot in its name. With the dataclass Hydra refuses them as unknown keys; without
-    it they are accepted and nothing reads them.
+    it they are accepted and nothing reads them. A group without a dataclass may have a part of its own name: a block
+    beside other keys is taken for that, and one that every file of the group has.
     """
     for option in context.all_options():
         own = values(option.document)
@@ -156,14 +157,27 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
         found = context.config_class(option.group)
         for key, value in own.items():
             said = _misplaced(context, option, key, value, typed=found is not None)
+            if key == option.group and found is None and _is_a_part(context, option):
+                continue
             if said and not (found and found.field(key)):
                 message, help_ = said
                 yield misplaced_block.finding(
                     option.document.key([key]),
                     message,
                     help_,
-                    severity=Severity.WARNING if "." in key and found is None else None,
+                    severity=Severity.WARNING if found is None and ("." in key or _is_alone(context, option)) else None,
                 )
+
+
+def _is_a_part(context: ExperimentContext, option: Option) -> bool:
+    """Whether the block with the group's name is meant to be inside the group."""
+    files = [values(other.document) for other in context.options[option.group].values()]
+    return len(values(option.document)) > 1 or (len(files) > 1 and all(option.group in file for file in files))
+
+
+def _is_alone(context: ExperimentContext, option: Option) -> bool:
+    """Whether no other file of the group shows what the group looks like."""
+    return option.group not in (SETS, ENVIRONMENTS) and len(context.options[option.group]) == 1
 
 
 def _misplaced(

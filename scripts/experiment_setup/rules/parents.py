@@ -346,7 +346,10 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
             group = target.strip("/").split("/")[0]
             override = "override" in entry.keywords
             if override and group == "hydra":
-                yield _hydra_chosen(context, option, entry)
+                # An option that is written from the root may choose it, as `hparams_search` of many templates does.
+                if "_global_" not in (option.document.header or "") and context.composed(option).failure is not None:
+                    yield _hydra_chosen(context, option, entry)
+                continue
             elsewhere = group != option.group and not (context.experiment.group_dir(option.group) / group).is_dir()
             if group not in context.groups or not (override or elsewhere):
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -170,7 +171,8 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     """`learning_rate: 0.5` in config.yaml is `cfg.learning_rate`, beside `cfg.exp.learning_rate` and not it.
 
     Worse, `train.py learning_rate=0.7` is then accepted and changes nothing. Keys that are one letter away from a field
-    or a group are reported too; others may be the project's own. (An error where the whole config has a class.)
+    or a group are reported too; others may be the project's own, as are those that `${key}`
+    or the code reads. (An error where the whole config has a class.)
     """
     stored = [r for r in context.schema.registrations if r.group is None and r.config_class]
     top = {field.name for r in stored if r.config_class for field in r.config_class.fields}
@@ -181,8 +183,13 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     fields = {group: _fields_of(context, group) for group in context.groups}
     for key in keys:
         group = next((group for group, names in fields.items() if key in names), None)
-        near = [(g, name) for g, names in fields.items() for name in (g, *names) if _is_like(key, name)]
-        if group is None and (not near or context.reading.reads((key,))):
+        near = [
+            (g, name)
+            for g, names in fields.items()
+            for name in (g, *(names if context.config_class(g) else ()))
+            if _is_like(key, name)
+        ]
+        if (group is None and not near) or context.reading.reads((key,)) or _is_referred_to(context, key):
             continue
         group, name = (group, key) if group is not None else near[0]
         found = context.config_class(group)
@@ -195,6 +202,15 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
             severity=Severity.ERROR if default.failure is not None and default.failure.full_key == key else None,
             explains=[context.primary.key([key])],
         )
+
+
+def _is_referred_to(context: ExperimentContext, key: str) -> bool:
+    """Whether a value of some file is `${key}`, as `batch_size: ${batch_size}` is in a file of a group."""
+    reference = re.compile(rf"\$\{{\s*(?:\.\.+\s*)?{re.escape(key)}\s*[.}}\[]")
+    if reference.search(context.primary.text_or_empty):
+        return True
+    files = (file for group in context.groups for file in context.experiment.group_dir(group).rglob("*.yaml"))
+    return any(reference.search(file.read_text(encoding="utf-8", errors="replace")) for file in files)
 
 
 def _fields_of(context: ExperimentContext, group: str) -> list[str]:

@@ -146,7 +146,8 @@ _REMARKS = ("TODO", "FIXME", "XXX", "HACK", "NOTE", "BUG")
 def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
     """`name: try #1` is the name "try". Reported where one word follows the # without a space, after an unquoted text.
 
-    Comments have a space after the #.
+    Comments have a space after the #. Where no dataclass says that the value is a text, a word of letters is taken for
+    a remark.
     """
     for option in context.all_options():
         text = option.document.text_or_empty
@@ -154,10 +155,11 @@ def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
             continue
         root = schema(context, option.group)
         for path, _, node in scalars(option.document):
-            if not _is_plain(node) or not node.tag.endswith(":str") or kind(declared(root, path)) not in (str, None):
+            field = kind(declared(root, path))
+            if not _is_plain(node) or not node.tag.endswith(":str") or field not in (str, None):
                 continue
             rest = re.match(r"[ \t]+#([A-Za-z0-9_]+)[ \t]*(?=\r?\n|\r?$)", text[node.end_mark.index :])
-            if rest and rest[1] not in _REMARKS:
+            if rest and rest[1] not in _REMARKS and (field is str or not rest[1].isalpha()):
                 whole = f"{node.value}{text[node.end_mark.index : node.end_mark.index + rest.end()].rstrip()}"
                 yield hash_cuts_value.finding(
                     at_offset(option.document, node.end_mark.index + rest.start(1) - 1),

@@ -1,0 +1,49 @@
+"""Hydra's own config groups with their options, and those that plugins add.
+
+Plugins live in the project's environment, not in ours: what is not installed here is no mistake of the project.
+"""
+
+from __future__ import annotations
+
+import re
+
+from experiment_setup.location import did_you_mean
+
+_LOGGING = ("default", "disabled", "none", "stdout")
+OWN: dict[str, tuple[str, ...]] = {  # hydra/conf/hydra
+    "job_logging": _LOGGING,
+    "hydra_logging": (*_LOGGING, "hydra_debug"),
+    "launcher": ("basic",),
+    "sweeper": ("basic",),
+    "help": ("default",),
+    "hydra_help": ("default",),
+    "output": ("default",),
+    "env": ("default",),
+}
+# What the plugins on PyPI add (docs of Hydra's plugins: joblib, submitit, ray, rq launchers; optuna, ax, nevergrad
+# sweepers; colorlog).
+OF_PLUGINS: dict[str, tuple[str, ...]] = {
+    "job_logging": ("colorlog",),
+    "hydra_logging": ("colorlog",),
+    "launcher": ("joblib", "submitit_local", "submitit_slurm", "ray", "ray_aws", "rq"),
+    "sweeper": ("optuna", "ax", "nevergrad", "explicit"),
+    "sweeper/sampler": ("tpe", "random", "grid", "cmaes", "motpe", "nsgaii", "qmc"),
+}
+_EXTENDED = ("launcher", "sweeper", "sweeper/sampler")  # by plugins of anybody
+_NOT_FOUND = re.compile(r"Could not (?:find|load) 'hydra/([\w/]+)/([\w.-]+)'")
+
+
+def known(group: str) -> tuple[str, ...]:
+    """The options of hydra/GROUP that Hydra or a plugin on PyPI has."""
+    return (*OWN.get(group, ()), *OF_PLUGINS.get(group, ()))
+
+
+def of_others(group: str, option: str) -> bool:
+    """Whether an option that is not known may be one of a plugin that we have not heard of, and is no typo."""
+    return group in _EXTENDED and did_you_mean(option, known(group)) is None
+
+
+def missing(message: str) -> tuple[str, str] | None:
+    """The group and the option that Hydra does not find, by its words, if a plugin may have it."""
+    found = _NOT_FOUND.search(message)
+    return (found[1], found[2]) if found and of_others(found[1], found[2]) else None

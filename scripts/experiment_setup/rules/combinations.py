@@ -1,0 +1,56 @@
+"""Options of further groups that go together: what one of them lacks, another one may have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from omegaconf import DictConfig
+
+from experiment_setup.composing.compose import UnusableValue
+from experiment_setup.composing.interpolation import child
+from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules import entries
+from experiment_setup.rules.base import ExperimentContext
+
+_MISSING_KEY = re.compile(r"Interpolation key '([^']+)' not found")
+
+
+def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> str | None:
+    """The further group, beside the one that is chosen, whose options the value depends on; None if there is none.
+
+    That is the group that the value belongs to, if it is another one, else the group that it refers to. A key that the
+    chosen option has but for one letter was meant to be there.
+    """
+    named = _MISSING_KEY.match(bad.reason)
+    if named is None or not chosen.keys().isdisjoint((SETS, ENVIRONMENTS)):
+        return None
+    owner, (target, *inner) = bad.key.split(".")[0], named[1].split(".")
+    group = target if owner in chosen else owner
+    if group in chosen or group not in context.further_groups:
+        return None
+    config = context.composed_with(chosen).config
+    near = child(config, target) if target in chosen and len(inner) == 1 else None
+    typo = isinstance(near, DictConfig) and any(entries.one_letter_away(inner[0], str(key)) for key in near)
+    return None if typo else group
+
+
+def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue, group: str) -> bool:
+    """Whether the value, or all of its group, resolves with another option of `group`."""
+    owner = bad.key.split(".")[0]
+    place = owner if group == owner else bad.key
+    for option in _options(context, group):
+        outcome = context.composed_with({**chosen, group: option})
+        if outcome.config is None:
+            continue
+        open_values = [value.key for value in outcome.unusable_values(context.custom_resolvers) if not value.missing]
+        if not any(f"{key}.".startswith(f"{place}.") for key in open_values):
+            return True
+    return False
+
+
+def _options(context: ExperimentContext, group: str) -> Iterator[str]:
+    """The options of a group, those in folders below it too: such a folder is a group of its own to Hydra."""
+    yield from context.options[group]
+    folder = context.experiment.group_dir(group)
+    yield from (str(file.relative_to(folder).with_suffix("").as_posix()) for file in sorted(folder.glob("*/**/*.yaml")))
