@@ -280,6 +280,21 @@ class TestCommand:
         assert done["fixed"] == would["would_fix"]
         assert done["summary"]["errors"] == 0
 
+    def test_an_anchor_stays_and_what_an_alias_stands_for(self, project: Path, experiment: Path) -> None:
+        """`notes: &it "32"` is no mistake; what is one is `batch_size: *it`, which has no quotes to take away."""
+        lines = "defaults:\n  - &list default@_hear_\n\nbatch_size: &size '32'\nnotes: &it \"8\"\nepochs: *it\n"
+        write(experiment, {"exp/003.yaml": lines})
+        run("validate.py", "--fix", cwd=project)
+        mended = lines.replace("_hear_", "_here_").replace("'32'", "32")
+        assert (experiment / "exp/003.yaml").read_text("utf-8") == mended
+        assert hydra(experiment / "train.py", "exp=003")["exp"]["notes"] == "8"
+
+    def test_the_key_is_mended_and_not_a_remark_that_names_it(self, project: Path, experiment: Path) -> None:
+        write(experiment, {"exp/003.yaml": "# no defaults: here\ndefaults:  # 無\n\nseed: 3\n"})
+        run("validate.py", "--fix", cwd=project)
+        mended = "# no defaults: here\ndefaults:\n  - default@_here_  # 無\n\nseed: 3\n"
+        assert (experiment / "exp/003.yaml").read_text("utf-8") == mended
+
     def test_only_selected_rules_are_fixed(self, project: Path, experiment: Path) -> None:
         write(experiment, BROKEN)
         run("validate.py", "--fix", "--select", "ES101", cwd=project)

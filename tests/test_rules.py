@@ -71,12 +71,10 @@ class Examples:
         good = rules_page.write_example(rule.good, self._new_folder("good").resolve())
         bad = rules_page.write_example(rule.bad, self._new_folder("bad").resolve())
         found = checked(bad)
-        # A remark at the end of every file, to see whether fixes keep remarks.
+        # A remark on every line, to see whether fixes keep remarks.
         mended = rules_page.write_example(rule.bad, self._new_folder("fixed").resolve())
         for path in (mended.root / EXPERIMENT).rglob("*.y*ml"):
-            text = path.read_text(encoding="utf-8")
-            if text.strip():
-                path.write_text(f"{text.rstrip()}\n{REMARK}\n", encoding="utf-8")
+            path.write_text(remarked(path.read_text(encoding="utf-8")), encoding="utf-8")
         fixed, after, again, too_early = fix.Fixed(), found, fix.Fixed(), False
         if any(finding.fixable and finding.safe for finding in found.findings):
             before = tree(mended.root)
@@ -188,6 +186,15 @@ class TestExamples:
         assert not worked.again.rewrites, "a second time changes nothing"
         answer = examples.hydra(rule, "fixed")
         assert answer.code == 0, answer.err
+
+
+def remarked(text: str) -> str:
+    """The text with a remark behind every line that can have one, and one at the end."""
+    lines = [
+        f"{line}  {REMARK} {number}" if line.strip() and "#" not in line else line
+        for number, line in enumerate(text.rstrip().split("\n"))
+    ]
+    return "\n".join([*lines, REMARK, ""]) if text.strip() else text
 
 
 def comments(text: str) -> set[str]:

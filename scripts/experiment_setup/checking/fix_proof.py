@@ -21,7 +21,7 @@ from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.rules.base import ExperimentContext
 
 Key = tuple[str, ...]
-Leaves = Mapping[Key, str]  # the repr of every value: 1, 1.0, True and "1" differ
+Leaves = Mapping[Key, Any]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Composed:
                 case = Case(context.experiment.folder, tuple((g, o) for g, o in choices if o is not None))
                 self.leaves[case] = None if outcome.config is None else dict(_leaves(outcome.container))
 
-    def says(self, case: Case, key: Key, value: str) -> bool:
-        """Whether a file that takes part in the case has this value at the key (from the root)."""
+    def says(self, case: Case, key: Key, value: Any) -> bool:
+        """Whether a file that takes part in the case has this value, as its type reads it, at the key from the root."""
         context = self._contexts[case.experiment]
         group = key[0]
         chosen = dict(case.choices).get(group) or context.groups.get(group)
@@ -59,7 +59,8 @@ class Composed:
             if option is None or name in seen:
                 continue
             seen.add(name)
-            if _written(option.document).get(key[1:]) == value:
+            given = _written(option.document)
+            if key[1:] in given and _is_read_as(given[key[1:]], value):
                 return True
             waiting += option.document.parents
         return False
@@ -75,12 +76,26 @@ def _outcomes(context: ExperimentContext) -> Iterator[tuple[Sequence[tuple[str, 
             yield ((group, option),), context.choosing(group, option)
 
 
-def _leaves(value: Any, path: Key = ()) -> Iterator[tuple[Key, str]]:
+def _is_read_as(written: Any, value: Any) -> bool:
+    """Whether a field's type makes the value of what a file says: 3.0 of 3, 8 of "8", Colour.RED of RED."""
+    if isinstance(written, list) and isinstance(value, list):
+        return len(written) == len(value) and all(map(_is_read_as, written, value))
+    if isinstance(written, int) and isinstance(value, (int, float)):
+        return written == value
+    return str(written) in (str(value), getattr(value, "name", None))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """1, 1.0, True and "1" differ."""
+    return repr(one) == repr(other)
+
+
+def _leaves(value: Any, path: Key = ()) -> Iterator[tuple[Key, Any]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _leaves(inner, (*path, str(key)))
     else:
-        yield path, repr(value)
+        yield path, value
 
 
 @dataclass(frozen=True)
@@ -174,13 +189,15 @@ def objection(before: Composed, after: Composed, changes: Sequence[Change], *, e
             continue
         if new is None:
             return f"it would no longer compose with {case}"
-        for key in sorted(old.keys() | new.keys()) if exact and old != new else ():
-            if old.get(key) == new.get(key) or any(change.is_about(key, old, new) for change in changes):
+        for key in sorted(old.keys() | new.keys()) if exact and not _same(old, new) else ():
+            if (key in old) == (key in new) and _same(old.get(key), new.get(key)):
                 continue
-            if old.get(key) == "{}" and any(_begins(other, key) for other in new):
+            if any(change.is_about(key, old, new) for change in changes):
+                continue
+            if old.get(key) == {} and any(_begins(other, key) for other in new):
                 continue  # nothing is lost: what came in is looked at by itself
             if inheritance and key in new and after.says(case, key, new[key]):
                 continue
-            was, now = old.get(key, "nothing"), new.get(key, "nothing")
+            was, now = (repr(leaves[key]) if key in leaves else "nothing" for leaves in (old, new))
             return f"{'.'.join(key)} would change from {was} to {now} with {case}"
     return None

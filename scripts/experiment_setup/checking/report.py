@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -220,7 +219,7 @@ def _escaped(text: str, also: str = "") -> str:
     return text
 
 
-def print_lines(lines: Iterator[str], stream: TextIO = sys.stdout) -> None:
+def print_lines(lines: Iterator[str]) -> None:
     """Print lines one by one, so that a reader that goes away (`| head`) is noticed."""
     for line in lines:
-        print(line, file=stream)
+        print(line)

@@ -94,21 +94,27 @@ def _node(loader: Any, text: str) -> yaml.Node | None:
     finally:
         reader.dispose()
     if node is not None and CParser is not None and isinstance(reader, CParser):
-        _plain_style(node)
+        _as_pyyaml(node, len(text) - len(text.removeprefix("\ufeff")))
     return node
 
 
-def _plain_style(node: yaml.Node) -> None:
-    """libyaml calls the style of a bare word "", PyYAML None."""
+def _as_pyyaml(node: yaml.Node, bom: int) -> None:
+    """libyaml calls the style of a bare word "", PyYAML None; and it does not count a byte order mark."""
+    if bom and not isinstance(node.start_mark, yaml.Mark):  # which a node that is named again has got already
+        node.start_mark, node.end_mark = (_later(mark, bom) for mark in (node.start_mark, node.end_mark))
     if isinstance(node, yaml.ScalarNode):
         node.style = node.style or None
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _plain_style(item)
+            _as_pyyaml(item, bom)
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            _plain_style(key)
-            _plain_style(value)
+            _as_pyyaml(key, bom)
+            _as_pyyaml(value, bom)
+
+
+def _later(mark: yaml.Mark, characters: int) -> yaml.Mark:
+    return yaml.Mark(mark.name, mark.index + characters, mark.line, mark.column, None, None)  # type: ignore[arg-type]
 
 
 def construct(node: yaml.Node | None) -> Any:

@@ -180,19 +180,55 @@ def written(document: Document, node: yaml.Node) -> str:
     return document.text[node.start_mark.index : node.end_mark.index]
 
 
-def replace(node: yaml.Node, text: str) -> tuple[Edit, ...]:
-    """Write `text` instead of a scalar node."""
-    return (Edit(node.start_mark.index, node.end_mark.index, text),)
+_ANCHOR = re.compile(r"&[^\s,\[\]{}]+[ \t]+")
 
 
-def remove_item(document: Document, index: int) -> tuple[Edit, ...]:
-    """Delete the entry at `index` with its line; () where it shares the line (a flow list), or is the only one."""
+def replace(document: Document, node: yaml.Node, text: str) -> tuple[Edit, ...]:
+    """Write `text` instead of a scalar node, whose anchor stays; () where other lines refer to it."""
+    if "*" in document.text and _times(document.root, node) > 1:
+        return ()
+    start, end = node.start_mark.index, node.end_mark.index
+    anchor = _ANCHOR.match(document.text, start, end)
+    return (Edit(anchor.end() if anchor else start, end, text),)
+
+
+def _times(root: yaml.Node | None, wanted: yaml.Node) -> int:
+    """How often a node stands in the tree: an alias is the very node that has the anchor."""
+    if root is wanted:
+        return 1
+    children = root.value if isinstance(root, yaml.CollectionNode) else ()
+    return sum(_times(part, wanted) for child in children for part in (child if isinstance(child, tuple) else (child,)))
+
+
+def item_span(document: Document, index: int) -> tuple[int, int] | None:
+    """The line of the entry at `index`; None where it shares the line (a flow list), or is the only one."""
     items = _list_node(document)
     node = item_node(document, index)
     if items is None or node is None or items.flow_style or len(items.value) == 1:
-        return ()
+        return None
+    if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
+        node = node.value[0][1]  # a block mapping ends where the next token begins
     span = line_span(document.text, node)
-    return (Edit(*span, ""),) if span else ()
+    return span if span and document.text[slice(*span)].lstrip().startswith("-") else None
+
+
+def remove_item(document: Document, index: int) -> tuple[Edit, ...]:
+    """Delete the entry at `index` with its line, of which a comment stays; () where it has no line of its own."""
+    node, span = item_node(document, index), item_span(document, index)
+    if node is None or span is None:
+        return ()
+    if isinstance(node, yaml.MappingNode):
+        node = node.value[0][1]
+    return remove_line(document.text, span, node.end_mark.index)
+
+
+def remove_line(text: str, span: tuple[int, int], end: int) -> tuple[Edit, ...]:
+    """Delete a line whose content goes to `end`; a comment behind it stays, on a line of its own."""
+    comment = re.match(r"[ \t]*(?=#)", text[end : span[1]])
+    if comment is None:
+        return (Edit(*span, ""),)
+    start = span[0] + len(text[slice(*span)]) - len(text[slice(*span)].lstrip(" "))
+    return (Edit(start, end + comment.end(), ""),)
 
 
 def line_span(text: str, node: yaml.Node) -> tuple[int, int] | None:
@@ -293,7 +329,7 @@ def rewrite(document: Document, entry: Entry, text: str) -> tuple[Edit, ...]:
             return ()
         end = last.end_mark.index if last.end_mark.line == node.start_mark.line else last.start_mark.index
         return (Edit(node.start_mark.index, end, text),)
-    return replace(node, text)
+    return replace(document, node, text)
 
 
 def shown(entry: Entry) -> str:

@@ -63,7 +63,7 @@ def _node(context: ExperimentContext, *path: str) -> yaml.Node | None:
 
 def _rewrite(context: ExperimentContext, path: Sequence[str], text: str) -> tuple[Edit, ...]:
     node = _node(context, *path)
-    return entries.replace(node, text) if isinstance(node, yaml.ScalarNode) and node.value else ()
+    return entries.replace(context.primary, node, text) if isinstance(node, yaml.ScalarNode) and node.value else ()
 
 
 def is_here(value: Any) -> bool:

@@ -212,7 +212,7 @@ def _renamed(document: Document, key: yaml.Node, value: Any) -> tuple[Edit, ...]
     if isinstance(value, str) and not text:
         return ()
     dash = (Edit(start, start + 1, f"{entries.newline(document.text)}  - "),) if text else ()
-    return (*entries.replace(key, "defaults"), *dash)
+    return (*entries.replace(document, key, "defaults"), *dash)
 
 
 def _is_defaults_list(value: Any) -> bool:
@@ -353,8 +353,8 @@ def _as_list(document: Document, value: Any, entry: str | None) -> tuple[Edit, .
     node, text = _list_value(document), document.text
     end = entries.newline(text)
     if isinstance(node, yaml.ScalarNode) and value is None and entry is not None:
-        key_end = document.key(["defaults"]).column + len("defaults:") - 1
-        start = entries.line_start(text, text.index("defaults:")) + key_end
+        key = next(key for key, value in document.root.value if value is node) if document.root is not None else node
+        start = key.end_mark.index + 1
         stop = max(start, node.end_mark.index) if _is_written(document) else start
         return (Edit(start, stop, f"{end}  {entry}"),) if text[start - 1 : start] == ":" else ()
     if isinstance(node, yaml.ScalarNode) and isinstance(value, str) and node.start_mark.line == node.end_mark.line:

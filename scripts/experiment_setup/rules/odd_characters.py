@@ -52,7 +52,7 @@ def odd_character(context: ExperimentContext) -> Iterator[Finding]:
                     at_offset(option.document, node.start_mark.index + found.offset),
                     f"{dotted(path)}: {found.message}",
                     f"write {found.better}",
-                    edits=entries.replace(node, found.better) if _is_one_line(node) else (),
+                    edits=entries.replace(option.document, node, found.better) if _is_one_line(node) else (),
                     explains=[start(option.document, node)],
                 )
             above = start(option.document, node)
@@ -79,7 +79,7 @@ def _odd_key(option: Option, key: yaml.ScalarNode, above: Location | None) -> Fi
         at_offset(option.document, key.start_mark.index + at if _is_bare(key) else key.start_mark.index),
         f"the key {clean!r} has an invisible character in it",
         f"type it anew: {clean}",
-        edits=entries.replace(key, clean) if _is_one_line(key) else (),
+        edits=entries.replace(option.document, key, clean) if _is_one_line(key) else (),
         severity=Severity.ERROR,
         explains=[place],
     )

@@ -126,10 +126,8 @@ def _without_line(option: Option, key: str) -> tuple[Edit, ...]:
     begin, end = pair[0].start_mark.index, pair[1].end_mark.index
     if pair[1].end_mark.line != pair[0].start_mark.line or "&" in text[begin:end]:
         return ()  # an anchor may be used further below
-    if re.match(r"[ \t]*#", text[end:]):
-        return (Edit(begin, text.index("#", end), ""),)
     span = entries.line_span(text, pair[1])
-    return (Edit(*span, ""),) if span and span[0] == begin else ()
+    return entries.remove_line(text, span, end) if span and span[0] == begin else ()
 
 
 @rule(

@@ -208,7 +208,7 @@ def entry_is_no_text(context: ExperimentContext) -> Iterator[Finding]:
             text = entries.written(option.document, node) if isinstance(node, yaml.ScalarNode) else ""
             if text and entry.value is not None:
                 message = f"`- {text}` is {_kind(entry.value)} to YAML, not the name of a parameter set"
-                edits = entries.replace(node, f"{text}@{HERE}") if node is not None else ()
+                edits = entries.replace(option.document, node, f"{text}@{HERE}") if node is not None else ()
                 yield entry_is_no_text.finding(
                     entries.place(option, entry), message, f"write - {text}@{HERE}", edits=edits
                 )
@@ -267,7 +267,7 @@ def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
                 Location(context.primary.path, scalar.start_mark.line + 1, scalar.start_mark.column + 1),
                 f"`{node.value[0][0].value}: {text}` is {kind} to YAML, not the name of an option",
                 f'write "{text}" in quotes',
-                edits=entries.replace(scalar, f'"{text}"'),
+                edits=entries.replace(context.primary, scalar, f'"{text}"'),
             )
 
 

@@ -51,12 +51,13 @@ def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
         reset = [field.name for field in stored.config_class.fields if field.name in context.groups]
         if not reset:
             continue
-        edits = entries.remove_item(context.primary, entry.index)
-        top = entries.item_node(context.primary, 0)
-        if edits and top is not None:
+        span, top = entries.item_span(context.primary, entry.index), entries.item_node(context.primary, 0)
+        edits: tuple[Edit, ...] = ()
+        if span is not None and top is not None:
             text = context.primary.text
             start = entries.line_start(text, top.start_mark.index)
-            edits = (Edit(start, start, text[edits[0].start : edits[0].end]), *edits)
+            line = text[slice(*span)].rstrip("\r\n") + entries.newline(text)
+            edits = (Edit(start, start, line), Edit(*span, ""))
         yield schema_after_groups.finding(
             context.primary.value(["defaults", entry.index]),
             f"{name} comes after the groups: it resets {' and '.join(reset)} to the defaults, whatever is chosen",
@@ -211,7 +212,8 @@ def group_left_empty(context: ExperimentContext) -> Iterator[Finding]:
         node = entries.item_node(context.primary, entry.index)
         value = node.value[0][1] if isinstance(node, yaml.MappingNode) else None
         written = value is not None and value.end_mark.index > value.start_mark.index
-        edits = entries.replace(value, stored.name if written else f" {stored.name}") if value is not None else ()
+        text = stored.name if written else f" {stored.name}"
+        edits = entries.replace(context.primary, value, text) if value is not None else ()
         yield group_left_empty.finding(
             context.primary.value(["defaults", entry.index, key]),
             f"`{key}: null` leaves {group} out of the config",
@@ -310,7 +312,7 @@ def _plain_not_found(context: ExperimentContext, entry: Entry) -> Finding:
         context.primary.value(["defaults", entry.index]),
         f"there is no config {words!r}: no file, and no cs.store(name={words!r})",
         f"a space belongs after the colon: - {fixed}" if colon and fixed else help_,
-        edits=entries.replace(node, fixed) if fixed and node is not None else (),
+        edits=entries.replace(context.primary, node, fixed) if fixed and node is not None else (),
     )
 
 

@@ -49,15 +49,15 @@ def _has_a_target(found: Sequence[Entry], override: Entry) -> bool:
 def _to_the_end(context: ExperimentContext, entry: Entry, last: Entry) -> tuple[Edit, ...]:
     text = context.primary.text
     node = entries.item_node(context.primary, last.index)
-    removed = entries.remove_item(context.primary, entry.index)
+    removed = entries.item_span(context.primary, entry.index)
     if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
         node = node.value[0][1]
     span = entries.line_span(text, node) if node is not None else None
-    if not removed or span is None:
+    if removed is None or span is None:
         return ()
-    line = text[removed[0].start : removed[0].end]
+    line = text[slice(*removed)]
     gap = "" if text[: span[1]].endswith(("\n", "\r")) else entries.newline(text)
-    return (*removed, Edit(span[1], span[1], f"{gap}{line}"))
+    return (Edit(*removed, ""), Edit(span[1], span[1], f"{gap}{line}"))
 
 
 @rule(
@@ -93,5 +93,5 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
             Location(where.path, where.line, where.column),
             f"{word!r} is no keyword of a defaults list" if word else f"Hydra has chosen {group} already",
             f"write - {written}: {entry.option}",
-            edits=entries.replace(key, written) if key is not None and key.style is None else (),
+            edits=entries.replace(context.primary, key, written) if key is not None and key.style is None else (),
         )

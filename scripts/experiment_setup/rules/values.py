@@ -11,7 +11,7 @@ import yaml
 from omegaconf import ListConfig
 
 from experiment_setup.composing.interpolation import child
-from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.findings import Finding, Severity
 from experiment_setup.rules import entries
 from experiment_setup.rules.base import ExperimentContext, Option, rule
 from experiment_setup.rules.yaml_text import (
@@ -35,10 +35,6 @@ _LIST = "defaults:\n  - default@_here_\n\n"
 
 def _is_plain(node: yaml.ScalarNode) -> bool:
     return node.style is None
-
-
-def _quoted(node: yaml.ScalarNode) -> tuple[Edit, ...]:
-    return entries.replace(node, f'"{node.value}"')
 
 
 @rule(
@@ -66,7 +62,7 @@ def text_read_as_number(context: ExperimentContext) -> Iterator[Finding]:
             start(option.document, node),
             f"{dotted(path)}: {node.value} is {value} to YAML, so the text becomes {str(value)!r}",
             f'quote it: "{node.value}"',
-            edits=_quoted(node),
+            edits=entries.replace(option.document, node, f'"{node.value}"'),
             severity=Severity.WARNING if spelling else None,
         )
 
@@ -202,7 +198,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
                 start(option.document, node),
                 f'{dotted(path)} becomes the text "{node.value}"',
                 "write null" if optional and sure else f"write null, or {meant}",
-                edits=entries.replace(node, "null") if optional else (),
+                edits=entries.replace(option.document, node, "null") if optional else (),
                 safe=sure,
                 severity=None if optional and sure else Severity.WARNING,
             )
@@ -255,7 +251,7 @@ def quoted_number(context: ExperimentContext) -> Iterator[Finding]:
                 start(option.document, node),
                 f"{dotted(path)} is a number in quotes",
                 f"write {value}",
-                edits=entries.replace(node, value),
+                edits=entries.replace(option.document, node, value),
             )
 
 
