@@ -79,9 +79,10 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
     for one, error in failing.items():
         if not any(_explains(experiment, finding, one, failing, answers) for finding in errors):
             yield f"validate says nothing of {' '.join(one.words) or 'the bare run'}, which fails: {error}"
+    told = [one for one, answer in answers.items() if one in failing or "error" not in answer]
     for finding in errors:
         fails = ALL[finding.code].hydra == "fails" and finding.code not in ALSO_SILENT
-        if fails and not _is_true(finding, experiment, failing):
+        if fails and not _is_true(finding, experiment, failing, told):
             yield f"validate claims that Hydra fails, but it does not: {finding}"
 
 
@@ -105,10 +106,17 @@ def _explains(
     return any(other in failing for other in tried if other.has(path))
 
 
-def _is_true(finding: Finding, experiment: Experiment, failing: Mapping[Combination, str]) -> bool:
-    """Whether something fails that has to do with the finding's file."""
+def _is_true(
+    finding: Finding, experiment: Experiment, failing: Mapping[Combination, str], told: Iterable[Combination]
+) -> bool:
+    """Whether something fails that has to do with the finding's file, or no run of it is `told` from a choice left
+    open or from a variable that is unset.
+    """
     path = finding.location.path
-    if path.parent.name not in (SETS, ENVIRONMENTS):
+    of_a_group = path.parent.name in (SETS, ENVIRONMENTS)
+    if not any(one.has(path) or not of_a_group for one in told):
+        return True
+    if not of_a_group:
         return bool(failing)
     if any(one.has(path) for one in failing):
         return True
