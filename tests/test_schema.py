@@ -551,24 +551,3 @@ def test_a_schema_can_be_copied_and_merged(tmp_path: Path) -> None:
     assert OmegaConf.get_type(node).__name__ == "ExpConfig"
     merged = OmegaConf.merge(read.structured(registration), {"a": {"lr": "5"}})
     assert merged.a.lr == 5.0
-
-
-@pytest.mark.parametrize(
-    ("source", "found"),
-    [
-        ("import hydra\n@hydra.main()\ndef f(c): ...", True),
-        ("from hydra import main\n@main(config_path='.')\ndef f(c): ...", True),
-        ("from hydra import main as m\n@other\n@m()\ndef f(c): ...", True),
-        ("import hydra as h\n@h.main(\n    config_path='.'\n)\ndef f(c): ...", True),
-        ("import hydra\nrun = hydra.main()(print)", True),
-        ("import hydra\n@hydra.main(\ndef f(c): ...", True),
-        ("import hydra\nclass A:\n    @hydra.main()\n    def f(c): ...", True),
-        ("import hydra\n# @hydra.main()\ndef main(c): ...", False),
-        ("'''@hydra.main()'''\nimport hydra\ndef main(c): ...", False),
-        ("from click import main\n@main()\ndef f(c): ...  # hydra", False),
-        ("from hydra import compose\ndef main(): ...", False),
-        ("", False),
-    ],
-)
-def test_find_hydra_main(source: str, found: bool) -> None:
-    assert schema.find_hydra_main(source) is found

@@ -318,6 +318,19 @@ def test_the_choice_is_one_file_and_waits_for_the_training(
         assert line == f"{tracker} is not installed in this environment: pip install {tracker}"
 
 
+@pytest.mark.parametrize(
+    ("tracker", "packages"), [("none", ""), ("wandb", " --with wandb"), ("mlflow", " --with mlflow")]
+)
+def test_the_next_commands_bring_what_the_tracker_needs(
+    tmp_path: Path, project: Path, elsewhere: Path, tracker: str, packages: str
+) -> None:
+    """Where no Python has hydra-core, uv is asked for all that train.py imports."""
+    path = {"PATH": str(tmp_path / "nothing")}
+    ran = run("new_experiment.py", "--root", project, "first", "--tracker", tracker, cwd=elsewhere, env=path)
+    start = f"uv run --with hydra-core{packages} python experiments/001-first/train.py"
+    assert [line.strip() for line in ran.out.splitlines()[-2:]] == [f"{start} --cfg job exp=001", f"{start} exp=001"]
+
+
 def test_a_copy_keeps_its_tracker_or_gets_another(project: Path, elsewhere: Path) -> None:
     first = new(project, elsewhere, "wandb")
     assert run("add_env.py", "--root", project, "001", "gpu", "wandb_project=mine", cwd=elsewhere).code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from experiment_setup import naming
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
+_TRACKERS = ("wandb", "mlflow")  # packages that runs of the template need besides hydra-core
 _SECONDS = 10  # for a Python to start; a slower one is not asked
 
 
@@ -21,7 +23,7 @@ def next_commands(
 ) -> list[str]:
     """Check the experiment, look at the config, run it, and run all of several sets: from the project's root."""
     assert experiment.entry is not None
-    run = f"{python(project.root)} {quoted(project.relative(experiment.entry))}"
+    run = f"{python(project.root, experiment.entry.parent)} {quoted(project.relative(experiment.entry))}"
     words = [naming.override(SETS, options[0])] if options else []
     if environment:
         words.append(naming.override(ENVIRONMENTS, environment))
@@ -45,8 +47,8 @@ def _validate(project: Project, experiment: Experiment) -> str:
     return f"{start} {quoted(project.relative(script))} {quoted(experiment.name)}"
 
 
-def python(root: Path) -> str:
-    """How to start a Python that has hydra-core, as the project at `root` does it."""
+def python(root: Path, folder: Path) -> str:
+    """How to start a Python that has hydra-core, as the project at `root` does it, for the code in `folder`."""
     if (root / "uv.lock").exists():
         return "uv run python"
     if (root / ".venv/bin/python").exists() and "VIRTUAL_ENV" not in os.environ:
@@ -58,7 +60,9 @@ def python(root: Path) -> str:
         found = shutil.which(name, path=path)
         if found and (Path(found).samefile(sys.executable) or _has_hydra(found)):
             return name
-    return "uv run --with hydra-core python"
+    code = b"\n".join(path.read_bytes() for path in folder.glob("*.py"))
+    needed = [name for name in _TRACKERS if re.search(rb"^\s*import " + name.encode() + rb"\b", code, re.MULTILINE)]
+    return " ".join(["uv run", *(f"--with {name}" for name in ("hydra-core", *needed)), "python"])
 
 
 def _has_hydra(executable: str) -> bool:

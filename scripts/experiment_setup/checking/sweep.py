@@ -248,7 +248,10 @@ def rerun(project: Project, sweep: Sweep, states: Sequence[State]) -> list[str]:
     ]
     primary = config.hydra.job.get("config_name")
     other = ["--config-name", primary] if primary and Path(primary).stem != experiment.config_name else []
-    start = [python(project.root), *map(quoted, [project.relative(experiment.entry), "-m", *other])]
+    start = [
+        python(project.root, experiment.entry.parent),
+        *map(quoted, [project.relative(experiment.entry), "-m", *other]),
+    ]
     jobs = [job.overrides for job in sweep.jobs if job.state in states]
     return [" ".join([*start, *map(quoted, [*words, *kept, where])]) for words in products(jobs)]
 

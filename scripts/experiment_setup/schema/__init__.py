@@ -7,9 +7,7 @@ coercions and their errors are OmegaConf's own. What only running the code would
 
 from __future__ import annotations
 
-import ast
 import os
-import re
 from pathlib import Path
 
 from experiment_setup.python.source import UnreadableSource, read_source
@@ -27,7 +25,6 @@ __all__ = [
     "Registration",
     "Schema",
     "empty",
-    "find_hydra_main",
     "read",
 ]
 
@@ -51,35 +48,3 @@ def _absolute(path: Path) -> Path:
 def empty(entry: Path) -> Schema:
     """The schema of an experiment without an entry point."""
     return Schema(entry)
-
-
-_MAIN_TEXT = re.compile(r"\bmain\b")
-
-
-def find_hydra_main(source: str) -> bool:
-    """Whether a Python file has an `@hydra.main` function, under whatever name it imports it."""
-    if "hydra" not in source or not _MAIN_TEXT.search(source):
-        return False
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return re.search(r"^[ \t]*@(hydra\s*\.\s*)?main\b", source, re.MULTILINE) is not None
-    modules: set[str] = set()
-    functions: set[str] = set()
-    calls: list[ast.expr] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            modules |= {alias.asname or "hydra" for alias in node.names if alias.name.split(".")[0] == "hydra"}
-        elif isinstance(node, ast.ImportFrom) and node.module in ("hydra", "hydra.main"):
-            functions |= {alias.asname or alias.name for alias in node.names if alias.name == "main"}
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            calls += [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Call):
-            calls.append(node.func.func)
-    for function in calls:
-        if isinstance(function, ast.Name) and function.id in functions:
-            return True
-        dotted = isinstance(function, ast.Attribute) and function.attr == "main"
-        if dotted and isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-            return function.value.id in modules
-    return False
