@@ -97,6 +97,9 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "train.py": [("notes: str | None = None", "notes: dict[str, str] = field(default_factory=dict)")],
         "exp/001.yaml": [('name: "001-lr"', "notes: ${oc.env:NO_SUCH_VARIABLE}")],
     },
+    "a key called defaults in a block of the primary config": {
+        "config.yaml": [("hydra:\n", "exp:\n  defaults: x\n\nhydra:\n")],
+    },
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

@@ -225,6 +225,8 @@ class FastPath:
         defaults, hydra = _take(config, "defaults"), _take(config, "hydra")
         if not isinstance(defaults, ListConfig):
             raise Declined("no defaults list")
+        if any(interpolation.child(interpolation.child(config, key), "defaults") is not None for key in config):
+            raise Declined("a block with a key called defaults")  # Hydra takes it away where it has merged files
         plan = _Plan(plain_hydra_settings=self._hydra_settings_are_plain(hydra))
         own = self._layer("", self._experiment.config_name, config)
         seen_self = seen_override = False
