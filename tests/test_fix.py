@@ -190,6 +190,74 @@ class TestEdits:
         assert tree(project) == before
 
 
+class TestShared:
+    """Files that several experiments use, of which one is mended."""
+
+    def both(self, project: Path, experiment: Path) -> Path:
+        second = project / "experiments/002-next"
+        write(second, {name: text.replace("001-baseline", "002-next") for name, text in PLAIN_EXPERIMENT.items()})
+        return second
+
+    def mend_first(self, root: Path) -> fix.Fixed:
+        project = Project(root.resolve())
+        first = [project.experiment("001")]
+        return fix.fix(project, first, check(project, first, codes={"ES998"}), codes={"ES998"})
+
+    @pytest.mark.parametrize("whole_folder", [False, True])
+    def test_what_others_make_of_it_is_proven_too(
+        self, project: Path, experiment: Path, rule: list[Finding], whole_folder: bool
+    ) -> None:
+        """002's dataclass takes no 1.5 for a seed; 001's does."""
+        second = self.both(project, experiment)
+        train = (experiment / "train.py").read_text("utf-8").replace("seed: int", "seed: float")
+        write(experiment, {"train.py": train, "exp/001.yaml": SET})
+        (second / "exp/001.yaml").unlink()
+        if whole_folder:
+            (second / "exp").rmdir()
+            (second / "exp").symlink_to(experiment / "exp")
+        else:
+            (second / "exp/001.yaml").symlink_to(experiment / "exp/001.yaml")
+        rule.append(edit("exp/001.yaml", "seed:   1", "seed: 1.5"))
+        fixed = self.mend_first(project)
+        assert "no longer compose with exp=001" in str(fixed.dropped)
+        assert not fixed.rewrites
+        (second / "train.py").write_text(train.replace("001-baseline", "002-next"), "utf-8")
+        for mended in (self.mend_first(project), mend(project)):
+            assert [(rewrite.path, rewrite.new_path) for rewrite in mended.rewrites] == [
+                (experiment / "exp/001.yaml", experiment / "exp/001.yaml")
+            ]
+        fix.write(mended)
+        assert hydra(second / "train.py", "exp=001")["exp"]["seed"] == 1.5
+
+    def test_a_link_that_leads_out_of_the_project_is_left(
+        self, project: Path, experiment: Path, rule: list[Finding], tmp_path: Path
+    ) -> None:
+        outside = write(tmp_path / "outside", {"001.yaml": SET}) / "001.yaml"
+        (experiment / "exp/001.yaml").unlink()
+        (experiment / "exp/001.yaml").symlink_to(outside)
+        rule.append(edit("exp/001.yaml", "seed:   1", "seed: 3"))
+        fixed = mend(project)
+        assert "outside of the project" in str(fixed.dropped)
+        fix.write(fixed)
+        assert outside.read_text("utf-8") == SET
+
+    def test_a_read_only_file_is_left(self, project: Path, experiment: Path, rule: list[Finding]) -> None:
+        write(experiment, {"exp/001.yaml": SET})
+        (experiment / "exp/001.yaml").chmod(0o444)
+        rule.append(edit("exp/001.yaml", "seed:   1", "seed: 3"))
+        fixed = mend(project)
+        assert "read-only" in str(fixed.dropped)
+        assert not fixed.rewrites
+
+    def test_a_link_is_not_renamed(self, project: Path, experiment: Path) -> None:
+        write(project / "shared", {"lr.yml": SET})
+        (experiment / "exp/002.yml").symlink_to(project / "shared/lr.yml")
+        ran = run("validate.py", "--fix", cwd=project)
+        assert "rename it yourself" in ran.err
+        assert (experiment / "exp/002.yml").is_symlink()
+        assert (project / "shared/lr.yml").exists()
+
+
 class TestRename:
     def rename(self, name: str) -> Finding:
         place = Location(Path("exp/002.yml"))
@@ -240,6 +308,7 @@ class TestCommand:
         ran = run("validate.py", "--root", project, "--fix", cwd=elsewhere)
         assert ran.code == 0, ran.out
         assert "fixed 3 findings in 3 files" in ran.err
+        assert "exp/004.yaml: ES102: write default@_here_" in ran.err
         for option, key, value in (("002", "seed", 2), ("003", "learning_rate", 1e-4), ("004", "batch_size", 8)):
             composed = hydra(experiment / "train.py", f"exp={option}")["exp"]
             assert composed[key] == value
@@ -293,6 +362,17 @@ class TestCommand:
         write(experiment, {"exp/003.yaml": "# no defaults: here\ndefaults:  # 無\n\nseed: 3\n"})
         run("validate.py", "--fix", cwd=project)
         mended = "# no defaults: here\ndefaults:\n  - default@_here_  # 無\n\nseed: 3\n"
+        assert (experiment / "exp/003.yaml").read_text("utf-8") == mended
+
+    def test_what_an_unsafe_fix_does_is_said(self, project: Path, experiment: Path) -> None:
+        choice = "  - override /env: local  # この機械\n"
+        text = f"defaults:\n  - default@_here_\n{choice}\nseed: 3\n"
+        write(experiment, {"exp/003.yaml": text})
+        run("validate.py", "--fix", cwd=project)
+        assert (experiment / "exp/003.yaml").read_text("utf-8") == text
+        ran = run("validate.py", "--fix", "--unsafe", cwd=project)
+        assert "exp/003.yaml: ES111 (unsafe): remove the entry and choose it for the run: exp=003 env=local" in ran.err
+        mended = text.replace(choice, "  # この機械\n")
         assert (experiment / "exp/003.yaml").read_text("utf-8") == mended
 
     def test_only_selected_rules_are_fixed(self, project: Path, experiment: Path) -> None:

@@ -61,7 +61,7 @@ def create_files(texts: Mapping[Path, str]) -> None:
     """
     prepared: list[tuple[Path, Path]] = []
     published: list[Path] = []
-    with _interrupts_deferred():
+    with interrupts_deferred():
         try:
             for path, text in texts.items():
                 aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -116,7 +116,7 @@ def new_folder(target: Path, *, keep: bool = True) -> Iterator[Path]:
         yield aside
         if not keep:
             return
-        with _interrupts_deferred():
+        with interrupts_deferred():
             if target.exists() or target.is_symlink():  # rename() would replace an empty folder
                 raise FileExistsError(f"{target} exists already")
             aside.rename(target)
@@ -126,7 +126,7 @@ def new_folder(target: Path, *, keep: bool = True) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _interrupts_deferred() -> Iterator[None]:
+def interrupts_deferred() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM take effect after the block: in it, files get their names."""
     arrived: list[int] = []
 

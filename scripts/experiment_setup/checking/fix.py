@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from experiment_setup.project import Experiment, Project
 from experiment_setup.rules.base import ExperimentContext
 from experiment_setup.schema import Schema
 
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _ROUNDS = 20  # of fixing and checking again; a file that still changes then has fixes that undo each other
 
 MakeComposer = Callable[[Experiment, Schema, Path], Composer]
@@ -52,6 +55,7 @@ class _Step:
     """What one round does to one file."""
 
     path: Path
+    group: str | None
     findings: Sequence[Finding]
     edits: Sequence[Edit]
     before: str
@@ -71,7 +75,8 @@ def fix(
     """Mend the fixable findings of `result`; nothing is written before `write`.
 
     Every round of edits is proven in a copy of the project (see fix_proof); a file whose edits change anything else
-    is left as it is. With `unsafe` also what may change more than the mistake, if everything still composes.
+    is left as it is. With `unsafe` also what may change more than the mistake, if everything still composes. Files
+    that other experiments use as well are proven with these too.
     """
     wanted = [finding for finding in result.findings if finding.fixable and (finding.safe or unsafe)]
     touched = {finding.location.path for finding in wanted}
@@ -79,9 +84,16 @@ def fix(
         return Fixed()
     contexts = {e: context_of(project, e, make_composer) for e in experiments}
     concerned = [e for e, context in contexts.items() if touched & {*context.files, *_neighbours(e)}]
+    shared = {path.resolve() for path in touched}
+    for e in project.experiments:
+        if e not in contexts:
+            contexts[e] = context_of(project, e, make_composer)
+        if e not in concerned and shared & {path.resolve() for path in contexts[e].files}:
+            concerned.append(e)
     copies = {path for e in concerned for path in (*contexts[e].files, *_neighbours(e))} | touched
     with mirrored(project, concerned, copies) as mirror:
-        return _Fixer(mirror, unsafe, codes, make_composer).run()
+        mended = [copy for copy, e in zip(mirror.experiments, concerned, strict=True) if e in experiments]
+        return _Fixer(mirror, mended, unsafe, codes, make_composer).run()
 
 
 def _neighbours(experiment: Experiment) -> Iterator[Path]:
@@ -96,9 +108,15 @@ def _neighbours(experiment: Experiment) -> Iterator[Path]:
 
 class _Fixer:
     def __init__(
-        self, mirror: Mirror, unsafe: bool, codes: Collection[str] | None, make_composer: MakeComposer
+        self,
+        mirror: Mirror,
+        experiments: Sequence[Experiment],
+        unsafe: bool,
+        codes: Collection[str] | None,
+        make_composer: MakeComposer,
     ) -> None:
         self.mirror = mirror
+        self.experiments = experiments  # those that are mended
         self.unsafe = unsafe
         self.codes = codes
         self.make_composer = make_composer
@@ -123,7 +141,7 @@ class _Fixer:
 
     def _fixable(self) -> list[Finding]:
         """Safe ones first; the others once no safe one is left."""
-        result = check(self.mirror.project, self.mirror.experiments, codes=self.codes, make_composer=self.make_composer)
+        result = check(self.mirror.project, self.experiments, codes=self.codes, make_composer=self.make_composer)
         found = [f for f in result.findings if f.fixable and self._first(f.location.path) not in self.dropped]
         found = [f for f in found if f.location.path.is_relative_to(self.mirror.project.root)]
         safe = [finding for finding in found if finding.safe]
@@ -132,7 +150,7 @@ class _Fixer:
     def _mend(self, findings: Sequence[Finding]) -> None:
         by_path: dict[Path, list[Finding]] = {}
         for finding in findings:
-            by_path.setdefault(finding.location.path, []).append(finding)
+            by_path.setdefault(finding.location.path.resolve(), []).append(finding)
         steps = [step for step in (self._step(path, found) for path, found in by_path.items()) if step]
         if not self._carry_out(steps) and len(steps) > 1:
             for step in steps:  # one of them is to blame
@@ -141,6 +159,10 @@ class _Fixer:
     def _step(self, path: Path, findings: Sequence[Finding]) -> _Step | None:
         """The edits of one file that do not overlap; the rest waits for the next round."""
         first = self._first(path)
+        reason = self._untouchable(self.mirror.original_of(first), findings)
+        if reason is not None:
+            self.dropped[first] = reason
+            return None
         try:
             text = files.read_text(path)
         except CommandError:
@@ -167,14 +189,22 @@ class _Fixer:
         if after == text and new_path == path:
             self.dropped[first] = "its fix changes nothing"
             return None
-        return _Step(path, chosen, taken, text, after, new_path)
+        return _Step(path, self._group(findings[0].location.path), chosen, taken, text, after, new_path)
+
+    def _untouchable(self, original: Path, findings: Sequence[Finding]) -> str | None:
+        """Why a file is none that may be changed, or None."""
+        if not original.resolve().is_relative_to(self.mirror.original.root):
+            return "it is a link to a file outside of the project"
+        if any(finding.rename and finding.location.path.is_symlink() for finding in findings):
+            return "it is a link: rename it yourself"
+        return "it is read-only" if not original.stat().st_mode & _WRITABLE else None
 
     def _carry_out(self, steps: Sequence[_Step]) -> bool:
         """Do the steps; if that changes what it must not, undo them, and drop a single one."""
         for step in steps:
             self._write(step.path, step.new_path, step.after)
         exact = all(finding.safe for step in steps for finding in step.findings)
-        changes = [Change(s.path, self._group(s.path), s.before, s.after, s.edits) for s in steps]
+        changes = [Change(s.path, s.group, s.before, s.after, s.edits) for s in steps]
         composed = self._compositions()
         reason = fix_proof.objection(self.composed, composed, changes, exact=exact)
         if reason is None:
@@ -212,7 +242,7 @@ class _Fixer:
         self.names[new_path] = first
 
     def _first(self, path: Path) -> Path:
-        return self.names.get(path, path)
+        return self.names.get(path.resolve(), path.resolve())
 
     def _restore(self, first: Path) -> None:
         now = next((path for path, name in self.names.items() if name == first), first)
@@ -248,20 +278,24 @@ def _edited(text: str, edits: Sequence[Edit]) -> str:
 def write(fixed: Fixed) -> None:
     """Write the mended files: each whole or not at all, with its permissions, never over another file.
 
-    Raises CommandError, with nothing written, if a file was changed since it was read or a new name is taken.
+    Raises CommandError or PermissionError, with nothing written, if a file was changed since it was read, a new name is
+    taken, or a folder may not be written to. Ctrl-C takes effect before or after.
     """
     for rewrite in fixed.rewrites:
         if files.read_text(rewrite.path) != rewrite.before:
             raise CommandError(f"{rewrite.path} was changed while it was being fixed", "run it again")
         if rewrite.new_path != rewrite.path and os.path.lexists(rewrite.new_path):
             raise CommandError(f"{rewrite.new_path} exists already", "move it away, and run it again")
-    for rewrite in fixed.rewrites:
-        if rewrite.new_path == rewrite.path:
-            _replace(rewrite.path.resolve(), rewrite.after)
-            continue
-        files.create_files({rewrite.new_path: rewrite.after})
-        shutil.copymode(rewrite.path, rewrite.new_path)
-        rewrite.path.unlink()
+        if not os.access(rewrite.path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "the folder may not be written to", str(rewrite.path.parent))
+    with files.interrupts_deferred():
+        for rewrite in fixed.rewrites:
+            if rewrite.new_path == rewrite.path:
+                _replace(rewrite.path, rewrite.after)
+                continue
+            files.create_files({rewrite.new_path: rewrite.after})
+            shutil.copymode(rewrite.path, rewrite.new_path)
+            rewrite.path.unlink()
 
 
 def _replace(path: Path, text: str) -> None:
@@ -293,7 +327,13 @@ def data(project: Project, fixed: Fixed, *, written: bool) -> dict[str, Any]:
     """What `--fix` and `--diff` add to the JSON object of a check."""
     return {
         "fixed" if written else "would_fix": [
-            {"path": project.relative(finding.location.path), "code": finding.code, "message": finding.message}
+            {
+                "path": project.relative(finding.location.path),
+                "code": finding.code,
+                "message": finding.message,
+                "help": finding.help,
+                "safe": finding.safe,
+            }
             for finding in fixed.findings
         ],
         "not_fixed": [{"path": project.relative(path), "reason": reason} for path, reason in fixed.dropped.items()],
@@ -303,6 +343,9 @@ def data(project: Project, fixed: Fixed, *, written: bool) -> dict[str, Any]:
 
 def summary(project: Project, fixed: Fixed, *, written: bool) -> Iterator[str]:
     """The same in words: what was mended, and what was left alone."""
+    for finding in fixed.findings:
+        guess = "" if finding.safe else " (unsafe)"
+        yield f"{project.relative(finding.location.path)}: {finding.code}{guess}: {finding.help or finding.message}"
     count, in_files = len(fixed.findings), len(fixed.rewrites)
     if count:
         mended = f"{count} finding{'s' * (count != 1)} in {in_files} file{'s' * (in_files != 1)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ def _is_read_as(written: Any, value: Any) -> bool:
         return len(written) == len(value) and all(map(_is_read_as, written, value))
     if isinstance(written, int) and isinstance(value, (int, float)):
         return written == value
-    return str(written) in (str(value), getattr(value, "name", None))
+    if isinstance(value, Enum):
+        return written in (value.name, value.value)
+    return str(written) == str(value)
 
 
 def _same(one: Any, other: Any) -> bool:

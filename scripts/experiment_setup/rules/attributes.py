@@ -292,7 +292,8 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
     """A field whose default is MISSING (`???`) has to be set by every option.
 
     `--cfg job` prints `???` and exits with 0; reading the field raises MissingMandatoryValue, and `to_container`
-    without throw_on_missing=True logs "???".
+    without throw_on_missing=True logs "???". A file that others inherit from may leave that to them, where it says
+    `???` itself or is no numbered set: exp/base.yaml is not run.
     """
     config = context.some_config
     if config is None:
@@ -301,8 +302,11 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
     for group in (SETS, ENVIRONMENTS):
         options = context.options[group]
         wanting = "'???'" in text or any("???" in option.document.text_or_empty for option in options.values())
+        inherited = {name for option in options.values() for name in option.document.parents} if wanting else set()
         for option in options.values() if wanting else ():
             for key in _missing(context, option):
+                if option.name in inherited and _is_left_open(option, key.split(".")[1:]):
+                    continue
                 unread = context.reading.followed and not context.reading.reads(tuple(key.split(".")))
                 advice = f"add {key.split('.', 1)[1]}: … to the file"
                 yield missing_value.finding(
@@ -316,6 +320,11 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
                     place = context.written_at(bad.key, None, None)
                     advice = f"give it a default, or pass {bad.key}=… on the command line"
                     yield missing_value.finding(place, f"{bad.key} has no value", advice, severity=Severity.WARNING)
+
+
+def _is_left_open(option: Option, steps: Sequence[str]) -> bool:
+    """Whether a file that is inherited leaves a value to its heirs."""
+    return option.document.has(steps) or not any(letter.isdigit() for letter in option.name)
 
 
 def _missing(context: ExperimentContext, option: Option) -> Iterator[str]:
