@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from experiment_setup import naming, schema
+from omegaconf import OmegaConf
+
+from experiment_setup import naming
 from experiment_setup.checking.check import check
-from experiment_setup.composing.compose import Composer
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.rules import ALL
@@ -32,7 +33,7 @@ class Combination:
 
     def has(self, path: Path) -> bool:
         """Whether the file is one of the chosen options."""
-        return any((path.parent.name, path.stem) == option for option in self.options)
+        return any(name == path.stem and is_in(path, group) for group, name in self.options)
 
 
 def combinations(experiment: Experiment) -> Iterator[Combination]:
@@ -45,17 +46,35 @@ def combinations(experiment: Experiment) -> Iterator[Combination]:
         yield Combination(options, words)
         if plain != words and len(options) == 1:
             yield Combination(options, plain)
-    for group in _other_groups(experiment):
-        for name in _named(experiment, group):
-            yield Combination(((group, name),), (naming.override(group, name),))
+    for key in _other_groups(experiment):
+        group, _, package = key.partition("@")
+        for choice in (group, key, f"{group}@_global_") if package else (key,):
+            for name in _named(experiment, group):
+                yield Combination(((group, name),), (naming.override(choice, name),))
+
+
+def is_in(path: Path, group: str) -> bool:
+    """Whether the file is an option of the group, such as `db/engine`."""
+    folders = group.split("/")
+    return list(path.parent.parts[-len(folders) :]) == folders
 
 
 def _other_groups(experiment: Experiment) -> list[str]:
-    read = (
-        schema.read(experiment.entry, experiment.folder) if experiment.entry else schema.empty(experiment.config_file)
-    )
-    listed = Composer(experiment, read, experiment.folder).groups()
-    return [group for group in listed if group not in (SETS, ENVIRONMENTS)]
+    """The groups besides exp and env that config.yaml names, as they are chosen: `model`, `model@exp.model`."""
+    try:
+        defaults = OmegaConf.to_container(OmegaConf.load(experiment.config_file), resolve=False)["defaults"]
+        entries = [str(key) for entry in defaults if isinstance(entry, dict) for key in entry]
+    except Exception:  # nothing can be chosen
+        return []
+    chosen = [entry.split()[-1].lstrip("/") for entry in entries if "override" not in entry.split()]
+    return [key for key in dict.fromkeys(chosen) if key.partition("@")[0] not in (SETS, ENVIRONMENTS)]
+
+
+def _is_chosen(one: Combination, answer: Mapping[str, str]) -> bool:
+    """Not if that is no choice: a package is typed otherwise than it is written, where it is the group's own."""
+    if all(group in (SETS, ENVIRONMENTS) for group, _ in one.options):
+        return True
+    return f"Could not override '{one.words[0].partition('=')[0]}'" not in answer.get("error", "")
 
 
 def _named(experiment: Experiment, group: str) -> list[str]:
@@ -70,6 +89,8 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
     """
     tried = list(combinations(experiment))
     answers = dict(zip(tried, ask([list(one.words) for one in tried]), strict=True))
+    answers = {one: answer for one, answer in answers.items() if _is_chosen(one, answer)}
+    groups = {group for one in tried for group, _ in one.options}
     failing = {one: answer["error"] for one, answer in answers.items() if _fails(answer)}
     errors = [f for f in check(Project(root), [experiment]).findings if f.severity is Severity.ERROR]
     counts["validated"] += 1
@@ -82,7 +103,7 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
     told = [one for one, answer in answers.items() if one in failing or "error" not in answer]
     for finding in errors:
         fails = ALL[finding.code].hydra == "fails" and finding.code not in ALSO_SILENT
-        if fails and not _is_true(finding, experiment, failing, told):
+        if fails and not _is_true(finding, experiment, groups, failing, told):
             yield f"validate claims that Hydra fails, but it does not: {finding}"
 
 
@@ -107,13 +128,17 @@ def _explains(
 
 
 def _is_true(
-    finding: Finding, experiment: Experiment, failing: Mapping[Combination, str], told: Iterable[Combination]
+    finding: Finding,
+    experiment: Experiment,
+    groups: Iterable[str],
+    failing: Mapping[Combination, str],
+    told: Iterable[Combination],
 ) -> bool:
     """Whether something fails that has to do with the finding's file, or no run of it is `told` from a choice left
     open or from a variable that is unset.
     """
     path = finding.location.path
-    of_a_group = path.parent.name in (SETS, ENVIRONMENTS)
+    of_a_group = any(is_in(path, group) for group in groups)
     if not any(one.has(path) or not of_a_group for one in told):
         return True
     if not of_a_group:

@@ -44,6 +44,19 @@ _MODEL = {
                  ("@hydra.main", 'cs.store(group="model", name="default", node=ModelConfig)\n\n@hydra.main')],
     "config.yaml": [("  - env: default\n", "  - env: default\n  - model: big\n")],
 }  # fmt: skip
+
+
+def _nested(key: str) -> dict[str, list[tuple[str, str]]]:
+    """The same group as config.yaml names it under another key, and one option of it that is right."""
+    group = key.partition("@")[0]
+    return {
+        "train.py": [*_MODEL["train.py"], ('group="model"', f'group="{group}"'), ("notes: str | None", "notes: Any"),
+                     ("import hydra\n", "import hydra\nfrom typing import Any\n")],
+        "config.yaml": [("  - env: default\n", f"  - env: default\n  - {key}: big\n")],
+        f"{group}/big.yaml": [("", _HERE)],
+    }  # fmt: skip
+
+
 # Where the two differed once, and what random experiments seldom hit: replacements in the plain experiment's files.
 KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
     "a frozen dataclass as the root": {
@@ -91,6 +104,20 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "train.py": [*_STORE_CONFIG, ("class Config:\n", 'class Config:\n    hydra: str = "x"\n')],
         "config.yaml": [("defaults:\n", "defaults:\n  - config_schema\n")],
     },
+    "an option of a group in a nested folder": {
+        **_nested("db/engine"),
+        "db/engine/small.yaml": [("", _HERE + "seeds: 2\n")],
+    },
+    "an option of a group that config.yaml puts elsewhere": {
+        **_nested("model@exp.notes"),
+        "model/small.yaml": [("", _HERE + "seed: ${nothing.x}\n")],
+    },
+    "a parent that is merged upon a value that refers to another group": {
+        "train.py": [("@dataclass\nclass Env", "@dataclass\nclass Opt:\n    x: int = 1\n\n@dataclass\nclass Env"),
+                     ('base_model: str = "/workspace/models/Model"', "base_model: Opt = field(default_factory=Opt)")],
+        "env/local.yaml": [(_HERE, "defaults:\n  - _self_\n  - default@_here_\n"), ("Qwen/Qwen3-4B", "${exp}")],
+    },
+    "nothing stored": {"train.py": [('name="default", node=ExpConfig', 'name="default", node=None')]},
     "the time of a run for a list": {"exp/001.yaml": [('name: "001-lr"', "fold: ${now:%Y}")]},
     "the name of the job for a number": {"exp/001.yaml": [('name: "001-lr"', "seed: ${hydra:job.name}")]},
     "a variable that is unset where a dict is merged": {

@@ -329,8 +329,8 @@ class FastPath:
             content = self._schema.structured(registration)
         except Exception as error:
             raise Declined(f"cannot be stored: {error!r}") from error
-        if not isinstance(content, DictConfig) or "defaults" in content:
-            raise Declined("a stored config with a defaults list")
+        if not isinstance(content, DictConfig) or not is_mapping(content) or "defaults" in content:
+            raise Declined("no mapping, or a stored config with a defaults list")
         return self._layer(group or "", f"{group}/{name}" if group else name, content)
 
     @staticmethod

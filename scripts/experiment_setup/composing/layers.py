@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,11 @@ class Layer:
     text: str | None = None  # of that file
     reads_others: bool = False  # an interpolation in `stored` may stand for a part of the config while that is merged
     interpolated: frozenset[Any] = frozenset()  # the keys of `data` with an interpolation in their values
+
+    @property
+    def keys(self) -> Iterable[Any]:
+        """What it sets, or may only declare."""
+        return self.data or () if self.stored is None else self.stored.__dict__["_content"]
 
     @property
     def content(self) -> DictConfig:
@@ -96,7 +101,7 @@ def crossed(layers: Sequence[Layer]) -> bool:
     """Whether a merge may meet an interpolation, and so needs what this stands for: some part of the whole config."""
     waiting: dict[str, set[Any]] = {}
     for layer in layers:
-        if layer.reads_others or not waiting.get(layer.package, set()).isdisjoint(layer.data or ()):
+        if layer.reads_others or not waiting.get(layer.package, set()).isdisjoint(layer.keys):
             return True
         waiting.setdefault(layer.package, set()).update(layer.interpolated)
     return False

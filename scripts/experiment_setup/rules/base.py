@@ -26,7 +26,7 @@ from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.reading import suppression
-from experiment_setup.reading.source import Document
+from experiment_setup.reading.source import Document, Steps
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.schema import ConfigClass, Registration, Schema
 
@@ -137,6 +137,16 @@ class Option:
         return f"{self.group}/{self.name}"
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A group of config.yaml that has a place of its own in the config: `model@exp.model`, or `db/engine`."""
+
+    key: str  # as a choice names it on the command line
+    group: str
+    package: tuple[str, ...]
+    option: str | None  # what config.yaml names
+
+
 _SAYS = frozenset("print pprint debug info warning error exception critical log".split())
 
 
@@ -185,21 +195,21 @@ class ExperimentContext:
     @cached_property
     def further_groups(self) -> list[str]:
         """The groups besides exp and env that config.yaml chooses from and that have a place of their own."""
-        entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
-        keys = [str(key) for entry in entries or () if isinstance(entry, dict) for key in entry]
-        moved = {word.split("@")[0].lstrip("/") for key in keys for word in key.split() if "@" in word}
-        return [g for g in self.groups if g not in (SETS, ENVIRONMENTS) and "/" not in g and g not in moved]
+        moved = {placed.group for placed in self.placed_groups}
+        return [g for g in self.groups if g not in (SETS, ENVIRONMENTS) and g not in moved]
 
     @cached_property
-    def _moved(self) -> dict[str, tuple[str, str]]:
-        """Where config.yaml puts an option: `yamls@train: base` is ("yamls", "base") at `train`."""
+    def placed_groups(self) -> list[Placed]:
+        """The groups besides exp and env that config.yaml puts elsewhere than below their own name."""
+        moved = {placed.group for placed in self._choices if placed.key != placed.group or "/" in placed.key}
+        return [placed for placed in self._choices if placed.group in moved - {SETS, ENVIRONMENTS}]
+
+    @cached_property
+    def _choices(self) -> list[Placed]:
+        """The groups that config.yaml chooses from, with their places."""
         entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
-        found = {}
-        for key, option in (pair for entry in entries or () if isinstance(entry, dict) for pair in entry.items()):
-            group, separator, package = str(key).split()[-1].partition("@")
-            if separator and isinstance(option, str):
-                found[package] = (group.lstrip("/"), option)
-        return found
+        chosen = [item for entry in entries or () if isinstance(entry, dict) for item in entry.items()]
+        return [_placed(str(key), option) for key, option in chosen if "override" not in str(key).split()]
 
     def all_options(self) -> Iterator[Option]:
         """The parameter sets, the environments, and the options of further groups."""
@@ -210,7 +220,7 @@ class ExperimentContext:
         """The primary config, where there is one, and the file of every option."""
         if self.experiment.config_file.is_file():
             yield self.primary
-        yield from (option.document for option in self.all_options())
+        yield from (option.document for options in self.options.values() for option in options.values())
 
     @cached_property
     def files(self) -> list[Path]:
@@ -228,9 +238,11 @@ class ExperimentContext:
     def files_of(self, choices: Mapping[str, str | None]) -> Iterator[Path]:
         """config.yaml, and the files of these options (None: the group's default) with all that they inherit from."""
         yield self.experiment.config_file
+        places = {placed.key: placed for placed in self.placed_groups}
         for group, chosen in choices.items():
-            known, seen = self.options.get(group, {}), set[str]()
-            waiting = [chosen or self.groups.get(group) or ""]
+            placed = places.get(group)
+            known, seen = self.options.get(placed.group if placed else group, {}), set[str]()
+            waiting = [chosen or (placed.option if placed else self.groups.get(group)) or ""]
             while waiting:
                 name = waiting.pop()
                 if name in known and name not in seen:
@@ -367,12 +379,24 @@ class ExperimentContext:
 
     def written_with(self, key: str, choices: Mapping[str, str | None]) -> Location:
         """The same with these options."""
-        steps = key.replace("[", ".[").split(".")
-        group, inner = steps[0], [int(s[1:-1]) if s.startswith("[") else s for s in steps[1:]]
-        group, default = self._moved.get(group, (group, self.groups.get(group)))
-        chosen = choices.get(group) or default
+        steps: Steps = tuple(int(s[1:-1]) if s.startswith("[") else s for s in key.replace("[", ".[").split("."))
+        group, inner = str(steps[0]), steps[1:]
+        for placed in self._choices:
+            below = len(placed.package)
+            if steps[:below] == placed.package:
+                found_at = self._written_in(placed.group, choices.get(placed.key) or placed.option, steps[below:])
+                if found_at:
+                    return found_at
+        if self.experiment.config_file.is_file() and self.primary.has([group, *inner]):
+            return self.primary.value([group, *inner])
+        found = self.config_class(group)
+        declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
+        return (declared.value_location or declared.location) if declared else Location(self.experiment.config_file)
+
+    def _written_in(self, group: str, name: str | None, inner: Steps) -> Location | None:
+        """Where an option, or one that it inherits from, has a value; None where they have none."""
         seen: set[str] = set()
-        waiting = [chosen] if chosen else []
+        waiting = [name] if name else []
         while waiting:
             name = waiting.pop()
             option = self.options.get(group, {}).get(name)
@@ -382,11 +406,7 @@ class ExperimentContext:
             if option.document.has(inner):
                 return option.document.value(inner)
             waiting += option.document.parents
-        if self.experiment.config_file.is_file() and self.primary.has([group, *inner]):
-            return self.primary.value([group, *inner])
-        found = self.config_class(group)
-        declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
-        return (declared.value_location or declared.location) if declared else Location(self.experiment.config_file)
+        return None
 
     def composed_parents(self, option: Option) -> dict[str, Any]:
         """The composed values of the first option that this one inherits from; {} where there is none."""
@@ -403,3 +423,13 @@ class ExperimentContext:
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
         return self.project.relative(path)
+
+
+def _placed(key: str, option: Any) -> Placed:
+    """An entry of the defaults list as Hydra's overrides name it (defaults_tree.py: get_override_key)."""
+    group, _, package = key.split()[-1].lstrip("/").partition("@")
+    own = group.replace("/", ".")
+    package = {"": own, "_group_": own, "_here_": "_global_"}.get(package, package)
+    steps = () if package == "_global_" else tuple(package.split("."))
+    chosen = None if option is None else str(option)
+    return Placed(group if package == own else f"{group}@{package}", group, steps, chosen)

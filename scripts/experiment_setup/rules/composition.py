@@ -111,8 +111,9 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
         yield _failed(context, failure, default, None)
     known = {failure.message for failure in always}
     broken: set[tuple[str, str]] = set()
-    for option in context.all_options():
-        outcome = context.composed(option)
+    for option, outcome in _choices(context):
+        if (option.group, option.name) in broken:  # below another package
+            continue
         for failure in context.composer.failures(outcome):
             if failure.message not in known and not _said_elsewhere(context, failure):
                 broken.add((option.group, option.name))
@@ -127,6 +128,15 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
                 outcome = context.composition(parameter_set, environment)
                 for failure in context.composer.failures(outcome):
                     yield _failed(context, failure, outcome, context.sets[parameter_set])
+
+
+def _choices(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
+    """Every option, chosen; the options of a group with a package in each place that it is put."""
+    for option in context.all_options():
+        yield option, context.composed(option)
+    for placed in context.placed_groups:
+        for option in context.options[placed.group].values():
+            yield option, context.choosing(placed.key, option.name)
 
 
 def _needs_a_choice(failure: Failure) -> bool:
@@ -146,7 +156,7 @@ def _failed(context: ExperimentContext, failure: Failure, outcome: Composition, 
     location = _place(context, failure, option)
     steps = _steps(failure)
     if failure.kind in ("ConfigKeyError", "ConfigAttributeError") and steps:
-        return _unknown_key(context, steps, location)
+        return _unknown_key(context, failure, steps, location)
     if failure.kind in REFUSED and steps:
         return refused_value(context, failure, steps, location)
     choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
@@ -163,7 +173,8 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
     if failure.path is not None:
         file = context.composer.document(failure.path)
         return file.value(failure.steps) if failure.kind == "ValidationError" else file.key(failure.steps)
-    documents = {o.config_path: (o.group, o.document) for o in context.all_options()}
+    options = (option for known in context.options.values() for option in known.values())
+    documents = {o.config_path: (o.group, o.document) for o in options}
     group, document = documents.get(failure.config or "", (None, None))
     if document is None and failure.config == context.experiment.config_name:
         group, document = "", context.primary
@@ -229,9 +240,10 @@ def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
     return iter(())  # found while composing, by does_not_compose
 
 
-def _unknown_key(context: ExperimentContext, steps: Sequence[str], location: Location) -> Finding:
+def _unknown_key(context: ExperimentContext, failure: Failure, steps: Sequence[str], location: Location) -> Finding:
     group, key = steps[0], steps[-1]
-    if group not in context.groups and group != "hydra":
+    placed = any(p.package and tuple(steps[: len(p.package)]) == p.package for p in context.placed_groups)
+    if group not in context.groups and group != "hydra" and not placed:
         return _unknown_at_the_top(context, steps, location)
     fields = _fields(context, group, steps[1:-1])
     for other in context.groups:
@@ -243,7 +255,8 @@ def _unknown_key(context: ExperimentContext, steps: Sequence[str], location: Loc
                 f"move the line to a file in {other}/ (a new one: {command} {context.experiment.name} … {key}=…)",
             )
     guess = did_you_mean(key, fields)
-    where = _class_name(context, group)
+    inner = re.search(r"not in '(\w+)'", failure.message) if len(steps) > 2 else None
+    where = inner[1] if inner else _class_name(context, group)
     if guess:
         return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
     if group == "hydra":
@@ -310,6 +323,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     seen: set[tuple[str, str]] = set()
     runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
     runs += [{group: name} for group in context.further_groups for name in context.options[group]]
+    runs += [{placed.key: name} for placed in context.placed_groups for name in context.options[placed.group]]
     for chosen in runs:
         outcome = context.composed_with(chosen)
         for bad in outcome.unusable_values(context.custom_resolvers):
@@ -326,7 +340,8 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             owner = bad.key.split(".")[0]
             left_open = another is not None and another == owner
             groups = {owner, *_GROUP_OF_REFERENCE.findall(f"{bad.written} {bad.reason}")}
-            needed = context.files_of({group: chosen.get(group) for group in groups})
+            keys = [*groups, *(placed.key for placed in context.placed_groups if {*placed.package[:1]} <= groups)]
+            needed = context.files_of({key: chosen.get(key) for key in keys})
             run = " ".join(f"{group}={option}" for group, option in chosen.items() if option)
             yield broken_interpolation.finding(
                 _at_reference(context, context.written_with(bad.key, chosen), bad.reason),
