@@ -112,8 +112,6 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
     known = {failure.message for failure in always}
     broken: set[tuple[str, str]] = set()
     for option, outcome in _choices(context):
-        if (option.group, option.name) in broken:  # below another package
-            continue
         for failure in context.composer.failures(outcome):
             if failure.message not in known and not _said_elsewhere(context, failure):
                 broken.add((option.group, option.name))
@@ -131,12 +129,21 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _choices(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
-    """Every option, chosen; the options of a group with a package in each place that it is put."""
+    """Every option, chosen; of a group with several places, an option may be meant for one of them."""
     for option in context.all_options():
         yield option, context.composed(option)
+    for group, keys in _places(context).items():
+        for option in context.options[group].values():
+            outcomes = [context.choosing(key, option.name) for key in keys]
+            yield option, next((outcome for outcome in outcomes if outcome.failure is None), outcomes[0])
+
+
+def _places(context: ExperimentContext) -> dict[str, list[str]]:
+    """How the options of a group are chosen that config.yaml puts elsewhere."""
+    found: dict[str, list[str]] = {}
     for placed in context.placed_groups:
-        for option in context.options[placed.group].values():
-            yield option, context.choosing(placed.key, option.name)
+        found.setdefault(placed.group, []).append(placed.key)
+    return found
 
 
 def _needs_a_choice(failure: Failure) -> bool:
@@ -323,7 +330,8 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     seen: set[tuple[str, str]] = set()
     runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
     runs += [{group: name} for group in context.further_groups for name in context.options[group]]
-    runs += [{placed.key: name} for placed in context.placed_groups for name in context.options[placed.group]]
+    placed = {group: keys[0] for group, keys in _places(context).items() if len(keys) == 1}
+    runs += [{key: name} for group, key in placed.items() for name in context.options[group]]
     for chosen in runs:
         outcome = context.composed_with(chosen)
         for bad in outcome.unusable_values(context.custom_resolvers):
