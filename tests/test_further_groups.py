@@ -152,6 +152,14 @@ def test_what_a_group_refers_to_at_the_top_is_read(tmp_path: Path) -> None:
     assert said(check(tmp_path)) == [("ES129", "conf/config.yaml", 6)]
 
 
+def test_a_remark_is_told_from_a_text_that_is_cut(tmp_path: Path) -> None:
+    """Without a dataclass nothing says that a value is a text: `- age #years` is how people write remarks."""
+    data = "columns:\n  - age #years\n  - size\nname: try #1\n"
+    entry = project(tmp_path, "  - data: a", {"data/a.yaml": data})
+    assert "name: try\n" in works(run_entry(entry))
+    assert said(check(tmp_path)) == [("ES203", "conf/data/a.yaml", 4)]
+
+
 @pytest.mark.parametrize(
     ("code", "dotenv"),
     [

@@ -75,6 +75,7 @@ class Code:
         self._finder = Finder(entry.path, root)
         self.entry = Module(entry)
         self._modules: dict[Path, Module | None] = {entry.path: self.entry}
+        self._found: dict[tuple[Path, str, int], Module | None] = {}
 
     def modules(self) -> Iterator[Module]:
         """The entry point and what it imports, as far as it is the project's own."""
@@ -110,6 +111,12 @@ class Code:
         return None
 
     def _find(self, module: Module, target: str, level: int) -> Module | None:
+        key = (module.source.path, target, level)
+        if key not in self._found:
+            self._found[key] = self._search(module, target, level)
+        return self._found[key]
+
+    def _search(self, module: Module, target: str, level: int) -> Module | None:
         parts = target.split(".") if target else []
         if level:
             folder = module.source.path.parents[level - 1] if level <= len(module.source.path.parents) else None

@@ -12,6 +12,7 @@ from experiment_setup.following import syntax
 from experiment_setup.following.code import Defined, Module
 from experiment_setup.following.records import CallSite, ConfigPath, Given, Kind, Part, Reading, Use
 from experiment_setup.location import Location
+from experiment_setup.python import tree
 
 DICT_METHODS = frozenset(name for name in dir(DictConfig) if not name.startswith("_"))  # `cfg.exp.items` is one of them
 ELEMENT = "[]"  # the step from a list to what is in it
@@ -190,7 +191,7 @@ class Expressions:
         return inside
 
     def _children(self, node: ast.AST, scope: Scope, shown: bool) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in tree.children(node):
             if isinstance(child, ast.expr):
                 self.expression(child, scope, shown)
             else:

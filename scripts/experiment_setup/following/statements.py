@@ -17,6 +17,7 @@ from experiment_setup.following import syntax
 from experiment_setup.following.code import Code, Defined, Module
 from experiment_setup.following.expressions import Expressions, Scope
 from experiment_setup.following.records import ConfigPath, Given, Part, Reading
+from experiment_setup.python import tree
 from experiment_setup.python.source import UnreadableSource, read_source
 from experiment_setup.schema import Schema
 
@@ -115,7 +116,7 @@ class _Follower(Expressions):
         inner = self._once(
             "functions",
             node,
-            lambda: {n.name: n for n in ast.walk(node) if isinstance(n, _FUNCTIONS) and n is not node},
+            lambda: {n.name: n for n in tree.walk(node) if isinstance(n, _FUNCTIONS) and n is not node},
         )
         scope = Scope(module, names, {**(outer.functions if outer else {}), **inner}, owner, self_name)
         if outer and not owner:
@@ -229,7 +230,7 @@ class _Follower(Expressions):
         scope = Scope(home.module, dict(bound), {}, lineage, start.args.args[0].arg)
         self._bind(start, scope)
         attributes: dict[str, Part] = {}
-        for node in ast.walk(start):
+        for node in tree.walk(start):
             if isinstance(node, ast.Call) and syntax.is_super_init(node):
                 above = self._kept(lineage[lineage.index(home) + 1 :], self._arguments(node, scope))
                 attributes.update(above[0] if above else {})
@@ -386,7 +387,7 @@ class _Follower(Expressions):
                 elif self.part(target, scope) is None:
                     self.expression(target, scope)
         else:
-            for child in ast.iter_child_nodes(node):
+            for child in tree.children(node):
                 if isinstance(child, ast.expr):
                     self.expression(child, scope)
                 else:

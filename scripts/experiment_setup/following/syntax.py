@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
+from experiment_setup.python import tree
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -30,7 +32,7 @@ def own_nodes(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
         node = waiting.pop()
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            waiting += ast.iter_child_nodes(node)
+            waiting += tree.children(node)
 
 
 def targets(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
@@ -68,7 +70,7 @@ def _parallel(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, a
 
 
 def _names(node: ast.AST) -> Iterator[str]:
-    yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    yield from (n.id for n in tree.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
 
 
 def attribute_targets(node: ast.AST) -> Iterator[tuple[ast.Attribute, ast.expr]]:
@@ -82,7 +84,7 @@ def attribute_targets(node: ast.AST) -> Iterator[tuple[ast.Attribute, ast.expr]]
 def bound_inside(node: ast.AST) -> Iterator[str]:
     """The names that a lambda or comprehension binds itself."""
     if isinstance(node, ast.Lambda):
-        yield from (argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg))
+        yield from (argument.arg for argument in tree.walk(node.args) if isinstance(argument, ast.arg))
     else:
         yield from _names(node)
 
@@ -112,7 +114,7 @@ def suppresses(node: ast.expr) -> bool:
 
 def leaves(node: ast.AST) -> bool:
     """Whether something in the statement may leave the block it stands in."""
-    return any(isinstance(inner, _LEAVES) for inner in ast.walk(node))
+    return any(isinstance(inner, _LEAVES) for inner in tree.walk(node))
 
 
 def assigned(node: Function) -> dict[str, list[ast.expr | None]]:
@@ -129,7 +131,7 @@ def stored_in_self(methods: Iterable[Function]) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     for method in methods:
         own = method.args.args[0].arg if method.args.args else ""
-        for inner in ast.walk(method):
+        for inner in tree.walk(method):
             for target, value in attribute_targets(inner):
                 if isinstance(target.value, ast.Name) and target.value.id == own:
                     found.setdefault(target.attr, []).append(value)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from experiment_setup.location import Location
+from experiment_setup.python.tree import walk
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
 _MAX_BYTES = 4_000_000  # an entry point or a config module is far smaller; generated tables are not
@@ -44,7 +45,7 @@ class SourceFile:
     @functools.cached_property
     def _nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
         found: dict[type[ast.AST], list[ast.AST]] = {}
-        for node in ast.walk(self.tree):
+        for node in walk(self.tree):
             found.setdefault(type(node), []).append(node)
         return found
 
@@ -123,7 +124,7 @@ def read_source(path: Path) -> SourceFile:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise UnreadableSource(f"is larger than {_MAX_BYTES:,} bytes; no config is read from it", Location(path))
-        result = _parse(path, path.read_bytes())
+        result = _parsed(path, path.read_bytes())
     except OSError as error:
         raise UnreadableSource(f"cannot be read: {error.strerror or error}", Location(path)) from error
     if isinstance(result, UnreadableSource):
@@ -131,7 +132,23 @@ def read_source(path: Path) -> SourceFile:
     return result
 
 
-@functools.lru_cache(maxsize=64)  # experiments share modules; the content is the key, since times are too coarse
+_KEPT_BYTES = 1_000_000  # of text; its tree takes fifty times as much
+_kept: dict[tuple[Path, bytes], SourceFile | UnreadableSource] = {}
+
+
+def _parsed(path: Path, data: bytes) -> SourceFile | UnreadableSource:
+    """Experiments share modules; the content is the key, since times are too coarse. The last one used goes last."""
+    key = (path, data)
+    result = _kept.pop(key, None) or _parse(path, data)
+    _kept[key] = result
+    size = sum(len(text) for _, text in _kept)
+    while size > _KEPT_BYTES and len(_kept) > 1:
+        oldest = next(iter(_kept))
+        size -= len(oldest[1])
+        del _kept[oldest]
+    return result
+
+
 def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)

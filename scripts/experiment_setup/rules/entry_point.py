@@ -10,6 +10,7 @@ from experiment_setup import installed
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.following import syntax
 from experiment_setup.location import Location
+from experiment_setup.python import tree
 from experiment_setup.python.source import SourceFile
 from experiment_setup.rules.base import ExperimentContext, rule
 from experiment_setup.schema import UNSET, Opaque
@@ -94,18 +95,23 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
         if isinstance(called, ast.Attribute) and called.attr == "command":
             yield _parses(source.location(decorator), source.quote(called))
     text = "\n".join(source.lines)
+    if not any(word in text for word in _PARSERS):
+        return
     names = {call.func.id for call in source.nodes(ast.Call) if isinstance(call.func, ast.Name)}
     for statement in source.tree.body:
         if isinstance(statement, ast.ClassDef):
             continue
         if isinstance(statement, _FUNCTIONS) and statement is not main and statement.name not in names:
             continue
-        for node in ast.walk(statement):
+        for node in tree.walk(statement):
             if isinstance(node, ast.Call) and _takes_command_line(node, main.name, text):
                 yield _parses(source.location(node), source.quote(node))
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+_PARSERS = ("parse_args", "Fire", "typer", "app")
 
 
 def _takes_command_line(node: ast.Call, main: str, text: str) -> bool:
@@ -270,7 +276,7 @@ def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
     if source is None or main is None:
         return
     starting = [node for node in source.tree.body if not isinstance(node, (*_FUNCTIONS, ast.ClassDef))]
-    for node in (node for statement in starting for node in ast.walk(statement)):
+    for node in (node for statement in starting for node in tree.walk(statement)):
         called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == main.name
         given = node.args[0] if called and isinstance(node, ast.Call) and node.args else None
         if given is not None and not (isinstance(given, ast.Constant) and given.value is None):
@@ -296,7 +302,7 @@ def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
     if main is None or source is None or function is None or not _returns_value(function):
         return
     calls = [n for n in source.nodes(ast.Call) if isinstance(n.func, ast.Name) and n.func.id == main.function]
-    no_use = {id(node.value) for node in source.nodes(ast.Expr)} | set(map(id, ast.walk(function) if calls else ()))
+    no_use = {id(node.value) for node in source.nodes(ast.Expr)} | set(map(id, tree.walk(function) if calls else ()))
     for node in calls:
         if id(node) not in no_use:
             yield lost_return_value.finding(
@@ -311,7 +317,7 @@ def _returns_value(function: ast.AST) -> bool:
         isinstance(node, ast.Return)
         and node.value is not None
         and not (isinstance(node.value, ast.Constant) and node.value.value is None)
-        for node in ast.walk(function)
+        for node in tree.walk(function)
     )
 
 
@@ -374,7 +380,7 @@ def _configures_in_time(context: ExperimentContext) -> bool:
         if "basicConfig" not in "\n".join(module.source.lines):
             continue
         early = [statement for statement in module.source.tree.body if not isinstance(statement, _FUNCTIONS)]
-        before = {id(node) for statement in early for node in ast.walk(statement)}
+        before = {id(node) for statement in early for node in tree.walk(statement)}
         for call in module.source.nodes(ast.Call):
             if syntax.dotted(call.func).endswith("basicConfig"):
                 forced = any(keyword.arg in ("force", None) for keyword in call.keywords)
