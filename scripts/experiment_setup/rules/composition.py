@@ -328,6 +328,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     some option of the other group is right, and what an option leaves open for another file is a warning.
     """
     seen: set[tuple[str, str]] = set()
+    places: set[tuple[Location, str]] = set()  # a file may be put at several keys
     runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
     runs += [{group: name} for group in context.further_groups for name in context.options[group]]
     placed = {group: keys[0] for group, keys in _places(context).items() if len(keys) == 1}
@@ -345,6 +346,10 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             if "Recursive" in bad.reason:
                 seen.update(_circle(outcome, bad))
+            place = _at_reference(context, context.written_with(bad.key, chosen), bad.reason)
+            if (place, bad.reason) in places:
+                continue
+            places.add((place, bad.reason))
             owner = bad.key.split(".")[0]
             left_open = another is not None and another == owner
             groups = {owner, *_GROUP_OF_REFERENCE.findall(f"{bad.written} {bad.reason}")}
@@ -352,7 +357,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             needed = context.files_of({key: chosen.get(key) for key in keys})
             run = " ".join(f"{group}={option}" for group, option in chosen.items() if option)
             yield broken_interpolation.finding(
-                _at_reference(context, context.written_with(bad.key, chosen), bad.reason),
+                place,
                 f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.reason}",
                 _interpolation_advice(context, bad),
                 severity=Severity.WARNING if left_open or _is_an_unset_variable(bad) else None,
