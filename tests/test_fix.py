@@ -336,6 +336,13 @@ class TestCommand:
         patched = {name: text for name, text in tree(other).items() if not name.startswith(".git/")}
         assert patched == tree(project)
 
+    def test_patch_takes_names_with_spaces(self, project: Path, experiment: Path) -> None:
+        write(experiment, {"env/机 x.yaml": "base_model: x\n"})
+        ran = run("validate.py", "--diff", cwd=project)
+        subprocess.run(["patch", "-p1", "-s", "--binary"], cwd=project, input=ran.out.encode(), check=True)
+        patched = (experiment / "env/机 x.yaml").read_bytes()
+        assert patched == b"defaults:\n  - default@_here_\n\nbase_model: x\n"
+
     def test_diff_of_a_clean_project_is_empty(self, project: Path) -> None:
         ran = run("validate.py", "--diff", cwd=project)
         assert (ran.code, ran.out, ran.err) == (0, "", "")

@@ -319,7 +319,10 @@ def diff(project: Project, fixed: Fixed) -> Iterator[str]:
         if old != new:
             yield from (f"rename from {old}", f"rename to {new}")
         before, after = (text.split("\n") for text in (rewrite.before, rewrite.after))
-        lines = difflib.unified_diff(_ended(before), _ended(after), f"a/{old}", f"b/{new}", lineterm="")
+        names = (
+            f"{name}\t" if " " in name else name for name in (f"a/{old}", f"b/{new}")
+        )  # as git writes it for patch
+        lines = difflib.unified_diff(_ended(before), _ended(after), *names, lineterm="")
         yield from lines
 
 
