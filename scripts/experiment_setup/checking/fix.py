@@ -319,10 +319,9 @@ def diff(project: Project, fixed: Fixed) -> Iterator[str]:
         if old != new:
             yield from (f"rename from {old}", f"rename to {new}")
         before, after = (text.split("\n") for text in (rewrite.before, rewrite.after))
-        names = (
-            f"{name}\t" if " " in name else name for name in (f"a/{old}", f"b/{new}")
-        )  # as git writes it for patch
-        lines = difflib.unified_diff(_ended(before), _ended(after), *names, lineterm="")
+        # As git writes a name with a space for patch.
+        source, target = (f"{name}\t" if " " in name else name for name in (f"a/{old}", f"b/{new}"))
+        lines = difflib.unified_diff(_ended(before), _ended(after), source, target, lineterm="")
         yield from lines
 
 
