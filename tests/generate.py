@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import generate_pools as pools
 from generate_code import Code, Fields, code
@@ -57,17 +58,19 @@ def generate(seed: int) -> Generated:
     models = draw.sample(("small", "big"), draw.randint(1, 2)) if made.model else []
     prefix = f"{made.config_dir}/" if made.config_dir else ""
     files = {name: text.encode() for name, text in made.files.items()}
-    files[f"{prefix}{made.config_name}.yaml"] = config = _config(draw, made, sets, models)
+    extras, extra_files = _extras(draw, made, sets, environments, models)
+    files |= {f"{prefix}{name}": text for name, text in extra_files.items()}
+    files[f"{prefix}{made.config_name}.yaml"] = config = _config(draw, made, sets, models, extras)
     from_root = rarely(draw, 14)  # the style of `# @package _global_`
     for group, names, fields in (
         ("exp", sets, made.exp),
         ("env", environments, made.env),
-        ("model", models, made.model),
+        (made.model_group, models, made.model),
     ):
         for number, name in enumerate(names):
             extension = "yaml" if not rarely(draw, 120) else pick(draw, "yml ¦ YAML")
             if from_root and group == "exp":
-                text = _text(draw, _from_root(draw, made, models))
+                text = _text(draw, _from_root(draw, made, models, []))
             elif chain and group == "exp" and number:
                 text = _text(draw, ["defaults:", f'  - "{names[number - 1]}@_here_"', *_body(draw, fields)])
             else:
@@ -85,7 +88,12 @@ def generate(seed: int) -> Generated:
             name = draw.choice(names)
             files[f"shared/{group}/{name}.yaml"] = _text(draw, [*_defaults(draw, names, name), *_body(draw, fields)])
             sets = [*sets, name] if group == "exp" else sets
-    return Generated(files, tuple(_runs(draw, sets, environments, models, made)))
+    runs = _runs(draw, sets, environments, models, made)
+    for entry in extras:
+        group = entry.partition(":")[0]
+        options = [Path(name).stem for name in extra_files if name.startswith(f"{group}/")]
+        runs += [Run({"exp": sets[0], group: option}) for option in options[:1]]
+    return Generated(files, tuple(runs))
 
 
 def _runs(draw: Draw, sets: Sequence[str], environments: Sequence[str], models: Sequence[str], code: Code) -> list[Run]:
@@ -96,8 +104,8 @@ def _runs(draw: Draw, sets: Sequence[str], environments: Sequence[str], models: 
     if environments and rarely(draw, 3):
         runs.append(Run({"exp": sets[0], "env": environments[-1]}))
     if models and rarely(draw, 2):
-        runs.append(Run({"model": models[0]}))
-        runs.append(Run({"exp": sets[0], "model": models[-1]}))
+        runs.append(Run({code.model_choice: models[0]}))
+        runs.append(Run({"exp": sets[0], code.model_choice: models[-1]}))
     if rarely(draw, 24):
         option = pick(draw, "nothing ¦ sub/001 ¦ Base ¦ default ¦ 001.yaml ¦ ??? ¦ _self_")
         runs.append(Run({pick(draw, "exp ¦ exp ¦ exp ¦ env ¦ model"): option}))
@@ -175,11 +183,14 @@ def _defaults(draw: Draw, names: Sequence[str], own: str) -> list[str]:
     return ["defaults:", *(f"{indent}- {entry}" for entry in entries)]
 
 
-def _from_root(draw: Draw, code: Code, models: Sequence[str]) -> list[str]:
-    """A parameter set that is written from the root of the config, and may choose other groups."""
-    entries = [pick(draw, "_self_ ¦ _self_ ¦ /exp/default@exp ¦ override /env: local ¦ default@exp ¦ ∅")]
+def _from_root(draw: Draw, code: Code, models: Sequence[str], sets: Sequence[str]) -> list[str]:
+    """An option that is written from the root of the config, and may choose other groups."""
+    first = "_self_ ¦ _self_ ¦ override /env: local" + ("" if sets else "¦ /exp/default@exp ¦ default@exp ¦ ∅")
+    entries = [pick(draw, first)]
+    if sets and not rarely(draw, 3):
+        entries.insert(draw.randint(0, 1), f'override /exp: "{draw.choice(sets)}"')
     if models:
-        entries.insert(draw.randint(0, 1), f"override /model: {draw.choice(models)}")
+        entries.insert(draw.randint(0, 1), f"override /{code.model_choice}: {draw.choice(models)}")
     lines = ["# @package _global_", "", "defaults:", *(f"  - {entry}" for entry in entries if entry), ""]
     if lines[-2] == "defaults:":
         del lines[-2]
@@ -191,10 +202,38 @@ def _from_root(draw: Draw, code: Code, models: Sequence[str]) -> list[str]:
     return lines
 
 
-def _config(draw: Draw, code: Code, sets: Sequence[str], models: Sequence[str]) -> bytes:
+def _extras(
+    draw: Draw, code: Code, sets: Sequence[str], environments: Sequence[str], models: Sequence[str]
+) -> tuple[list[str], dict[str, bytes]]:
+    """What else config.yaml may list, and the files of that."""
+    entries, files = [], {}
+    block = ["exp:", *(_body(draw, code.exp, "  ", 2) or ["  seed: 4"])]
+    if rarely(draw, 14):  # nothing is chosen from it by default, and its options choose the others
+        entries.append("experiment: null")
+        name = draw.choice(("a", "b-2"))
+        files[f"experiment/{name}.yaml"] = _text(draw, _from_root(draw, code, models, [*sets, "default"]))
+    if rarely(draw, 30):
+        entries.append("base")
+        files["base.yaml"] = _text(draw, block if rarely(draw, 2) else ["extra: 1", "defaults:", "  - _self_"])
+    if rarely(draw, 30):
+        entries.append(pick(draw, "callbacks: [one, two] ¦ callbacks: [two] ¦ callbacks:⏎      - one⏎      - two"))
+        for name in ("one", "two"):
+            value = pick(draw, "{x: 1} ¦ 3 ¦ ${exp.seed} ¦ ${..other} ¦ ${callbacks.one} ¦ [a")
+            files[f"callbacks/{name}.yaml"] = _text(draw, [f"{name}: {value}"])
+    if rarely(draw, 30):
+        entries.append(pick(draw, "optional both: ${exp}-${env} ¦ optional both: ${exp} ¦ both: ${env}"))
+        names = [*sets, *environments, f"{sets[0]}-default", f"{sets[0]}-local", "default"]
+        files[f"both/{draw.choice(names)}.yaml"] = _text(draw, ["x: 1"] if rarely(draw, 2) else _body(draw, code.exp))
+    return entries, files
+
+
+def _config(draw: Draw, code: Code, sets: Sequence[str], models: Sequence[str], extras: Sequence[str]) -> bytes:
     entries = ["exp: default", "env: default"] if not rarely(draw, 3) else ["env: default", "exp: default"]
     if models:
-        entries.insert(draw.randint(0, 2), f"model: {draw.choice([*models, 'default', 'default'])}")
+        entries.insert(draw.randint(0, 2), f"{code.model_key}: {draw.choice([*models, 'default', 'default'])}")
+    if rarely(draw, 30):
+        place = draw.randint(0, len(entries) - 1)
+        entries[place] = draw.choice(("optional ", "optional ", "/")) + entries[place]
     if rarely(draw, 24):
         place = draw.randint(0, 1)
         option = draw.choice(pools.ODD_CHOICES).replace("SET", sets[0])
@@ -203,6 +242,9 @@ def _config(draw: Draw, code: Code, sets: Sequence[str], models: Sequence[str]) 
         entries.insert(draw.randint(0, len(entries)), draw.choice(pools.ODD_PRIMARY_ENTRIES))
     if rarely(draw, 80):
         entries.pop()
+    for entry in extras:
+        place = 0 if entry == "base" else len(entries)
+        entries.insert(place if not rarely(draw, 5) else draw.randint(0, len(entries)), entry)
     position = 0 if not rarely(draw, 4) else draw.randint(0, len(entries))
     if not rarely(draw, 24):
         entries.insert(position, "_self_")

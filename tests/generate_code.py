@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import generate_pools as pools
+import generate_python as python
 from generate_pools import KINDS, Draw, Kind, pick, rarely
 
 Fields = list[tuple[str, Kind]]
@@ -19,13 +20,25 @@ class Code:
     exp: Fields
     env: Fields
     model: Fields  # of a third group; [] for none
+    model_key: str = "model"  # how config.yaml names that group: `model@exp.part` and `db/engine` have other places
     files: dict[str, str] = field(default_factory=dict)
     config_dir: str = ""
     config_name: str = "config"
     has_schema: bool = False
 
+    @property
+    def model_group(self) -> str:
+        """The folder of the third group."""
+        return self.model_key.split()[-1].partition("@")[0].lstrip("/")
 
-_IMPORTS = """\
+    @property
+    def model_choice(self) -> str:
+        """What is typed to choose from it."""
+        return self.model_key.split()[-1].lstrip("/")
+
+
+_IMPORTS = f"""\
+{python.IMPORTS}
 from dataclasses import InitVar, dataclass, field
 from enum import Enum, IntEnum, auto
 from pathlib import Path
@@ -94,23 +107,52 @@ def code(draw: Draw) -> Code:
     names = draw.sample(pools.NAMES, len(pools.NAMES))
     others = [n for n in names if n not in ("name", "seed")]
     exp = _fields(draw, ["name", "seed", *others[: draw.randint(1, 6)]])
+    before = []
+    for number in range(draw.randint(1, 3) if rarely(draw, 4) else 0):
+        lines, kind, default = python.computed(draw)
+        before.append(lines)
+        exp.append((f"computed{number}", kind, default))
     env = _fields(draw, ["output_dir", *[n for n in names if n != "output_dir"][: draw.randint(0, 3)]])
-    model = _fields(draw, others[: draw.randint(1, 3)]) if rarely(draw, 7) else []
-    result = Code(*([(n, k) for n, k, _ in fields] for fields in (exp, env, model)))
-    base = _class(draw, "Config", _root_fields(draw, bool(model)))
+    model = _fields(draw, others[: draw.randint(1, 3)]) if rarely(draw, 6) else []
+    key = "model" if not rarely(draw, 3) else pick(draw, _MODEL_KEYS)
+    if model and "part" in key and not rarely(draw, 12):
+        exp.append(("part", *_part(draw)))
+    result = Code(*([(n, k) for n, k, _ in fields] for fields in (exp, env, model)), key)
+    base = _class(draw, "Config", _root_fields(draw, result))
     classes = [*_exp_classes(draw, exp), *_class(draw, "EnvConfig", env)]
     if model:
-        classes += _class(draw, "ModelConfig", model)
+        classes = [*_class(draw, "ModelConfig", model), *classes]
     stores = _stores(draw, result)
-    _arrange(draw, result, [_COMMON, *classes, *base], stores, _main(draw, result))
+    common = "\n\n".join([_COMMON, *before, ""]) if before else _COMMON
+    _arrange(draw, result, [common, *classes, *base], stores, _main(draw, result))
     return result
 
 
-def _root_fields(draw: Draw, has_model: bool) -> list[tuple[str, Kind, str]]:
+_MODEL_KEYS = """
+model@exp.part ¦ model@exp.part ¦ model@exp.part ¦ model@second ¦ model@second ¦ db/engine ¦ db/engine ¦ db/engine ¦
+db/engine@engine ¦ model@_global_ ¦ model@model ¦ db/engine@exp.part ¦ /model ¦ optional model ¦ optional model@exp.part
+"""
+
+
+def _part(draw: Draw) -> tuple[Kind, str]:
+    """A field that an option of the third group goes into."""
+    part = pick(
+        draw,
+        "Any = None ¦ Any = MISSING ¦ ModelConfig = field(default_factory=ModelConfig) ¦ dict = MISSING ¦"
+        "Optional[ModelConfig] = None ¦ ModelConfig = MISSING ¦ dict[str, Any] = field(default_factory=dict)",
+    )
+    annotation, default = part.split(" = ")
+    return Kind(annotation, (), ("{}", "null", "{x: 3}")), default
+
+
+def _root_fields(draw: Draw, code: Code) -> list[tuple[str, Kind, str]]:
     config = [("exp", _plain("ExpConfig"), pick(draw, f"{'field(default_factory=ExpConfig) ¦' * 6} MISSING"))]
     config.append(("env", _plain("EnvConfig"), pick(draw, "field(default_factory=EnvConfig) ¦ MISSING")))
-    if has_model:
-        config.append(("model", _plain(pick(draw, "ModelConfig ¦ ModelConfig ¦ Any")), "MISSING"))
+    if code.model:
+        place = (code.model_choice.partition("@")[2] or code.model_group).replace("/", ".").split(".")
+        types = "ModelConfig ¦ ModelConfig ¦ Any" if len(place) == 1 else "Any ¦ Any ¦ dict"
+        if place[0].isalpha() and place[0] not in ("exp", "env"):
+            config.append((place[0], _plain(pick(draw, types)), "MISSING"))
     if rarely(draw, 6):
         config.append(("top", draw.choice(KINDS), "MISSING"))
     return config
@@ -132,7 +174,7 @@ def _arrange(draw: Draw, code: Code, classes: list[str], stores: list[str], main
         code.files[entry] = "\n".join([*future, _IMPORTS, "", *classes, *stores, *main])
         return
     wanted = "Config, EnvConfig, ExpConfig" + (", ModelConfig" if code.model else "") + ", Child, Color, Opt"
-    body, rest = [*future, _IMPORTS, "", *classes], ["import hydra", *_IMPORTS.splitlines()[-2:], ""]
+    body, rest = [*future, _IMPORTS, "", *classes], [_IMPORTS, ""]
     path, line = "configs.py", f"from configs import {wanted}"
     if shape == "star":
         line = "from configs import *"
@@ -144,8 +186,8 @@ def _arrange(draw: Draw, code: Code, classes: list[str], stores: list[str], main
         code.files["proj/__init__.py"] = f"from .parts.configs import {wanted}\n"
     elif shape == "src":
         path, line = "../../src/proj/configs.py", f"from proj.configs import {wanted}"
-        rest[0] = 'import sys\nfrom pathlib import Path\n\nsys.path.insert(0, str(Path(__file__).parents[2] / "src"))\n'
-        rest[0] += "import hydra"
+        way = 'sys.path.insert(0, str(Path(__file__).parents[2] / "src"))\n'
+        rest.insert(0, f"import sys\nfrom pathlib import Path\n\n{way}")
     elif shape == "module":
         line = "import configs"
         stores, main = ([re.sub(_WANTED, r"\g<0>configs.", text) for text in lines] for lines in (stores, main))
@@ -252,7 +294,7 @@ def _stores(draw: Draw, code: Code) -> list[str]:
     """The registrations, in one of the shapes that people write."""
     wanted = [("exp", "default", "ExpConfig"), ("env", "default", "EnvConfig")]
     if code.model:
-        wanted.append(("model", "default", "ModelConfig"))
+        wanted.append((code.model_group, "default", "ModelConfig"))
     if rarely(draw, 2):
         wanted.insert(0, ("", "config_schema", "Config"))
         code.has_schema = True
@@ -263,6 +305,8 @@ def _stores(draw: Draw, code: Code) -> list[str]:
     if rarely(draw, 50):
         wanted = [(g, n, {"ExpConfig": "EnvConfig", "EnvConfig": "ExpConfig"}.get(c, c)) for g, n, c in wanted]
     shape = "plain"
+    if rarely(draw, 5):
+        return [*python.registrations(draw, wanted), "", ""]
     if rarely(draw, 2):
         shape = pick(
             draw,

@@ -200,7 +200,8 @@ hydra:⏎  job:⏎    env_set: {A: b} ¦ hydra:⏎  launcher:⏎    n_jobs: 2 ¦
 hydra:⏎  verbose: true ¦ hydra:⏎  job_logging: null ¦ hydra:⏎  job:⏎    config: {override_dirname: {kv_sep: x}}
 """)
 ODD_CHOICES = pool("""
-null ¦ ??? ¦ nothing ¦ 001 ¦ "001" ¦ "SET" ¦ base ¦ ~ ¦ 1 ¦ [default] ¦ default.yaml ¦ ${exp} ¦ Default ¦ ∅ ¦ [] ¦
+null ¦ ??? ¦ nothing ¦ 001 ¦ "001" ¦ "SET" ¦ [default, "SET"] ¦ ["SET"] ¦ "SET.yaml" ¦
+base ¦ ~ ¦ 1 ¦ [default] ¦ default.yaml ¦ ${exp} ¦ Default ¦ ∅ ¦ [] ¦
 default@exp
 """)
 ODD_KEYS = pool("""
