@@ -214,7 +214,14 @@ def _extras(
         files[f"experiment/{name}.yaml"] = _text(draw, _from_root(draw, code, models, [*sets, "default"]))
     if rarely(draw, 30):
         entries.append("base")
-        files["base.yaml"] = _text(draw, block if rarely(draw, 2) else ["extra: 1", "defaults:", "  - _self_"])
+        files["base.yaml"] = _text(
+            draw,
+            block
+            if rarely(draw, 2)
+            else ["exp:", "  seed: 1"]
+            if rarely(draw, 2)
+            else ["extra: 1", "defaults:", "  - _self_"],
+        )
     if rarely(draw, 30):
         entries.append(pick(draw, "callbacks: [one, two] ¦ callbacks: [two] ¦ callbacks:⏎      - one⏎      - two"))
         for name in ("one", "two"):

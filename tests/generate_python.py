@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from generate_pools import Draw, Kind, pick, pool
+from generate_pools import BOOLS, FLOATS, INTS, STRINGS, Draw, Kind, pick, pool
 
 # Lines before the classes ⇒ the annotation and the default of a field that uses them.
 _COMPUTED = r"""
@@ -104,15 +104,20 @@ COMPUTED = [
     (before.strip().replace("⏎", "\n").replace("∅", ""), *after.strip().split(" = ", 1))
     for before, after in (line.split(" ⇒ ") for line in _COMPUTED.strip().replace(" ⇒\n    ", " ⇒ ").splitlines())
 ]
-_FITS = pool(
-    "3 ¦ abc ¦ [1] ¦ {x: 3} ¦ null ¦ {a: 1} ¦ B ¦ [a, b] ¦ {inner: {x: 2}} ¦ {next: {x: 2}} ¦ 0.5 ¦ true ¦ ???"
-)
+_FITS = pool("{x: 3} ¦ {} ¦ {x: 4} ¦ null ¦ {a: 1} ¦ {z: 1} ¦ 3")
+
+_FITTING = {"int": INTS, "str": STRINGS, "float": FLOATS, "bool": BOOLS, "Optional[str]": STRINGS,
+            "list[int]": ("[1]", "[]", "[1, 2]"), "list[str]": ("[a]", "[]", "[1]"),
+            "dict": ("{a: 1}", "{}", "{a: 2, b: 3}"), "Outer": ("{}", "{inner: {x: 3}}", "{inner: 1}"),
+            "Node": ("{x: 3}", "{next: {x: 3}}", "{next: null}"), "Shape": ("A", "B", "C"), "Size": ("3", "4", "abc"),
+            "Count": INTS, "Words": ("[a]", "[]", "a")}  # fmt: skip
 
 
 def computed(draw: Draw) -> tuple[str, Kind, str]:
     """Lines of Python, and a field whose type or default comes of them."""
     before, annotation, default = draw.choice(COMPUTED)
-    return before, Kind(annotation, (default,), _FITS), default
+    fits = next((values for start, values in _FITTING.items() if annotation.startswith(start)), _FITS)
+    return before, Kind(annotation, (default,), fits), default
 
 
 Wanted = Sequence[tuple[str, str, str]]  # group, name, node
