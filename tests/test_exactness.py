@@ -127,6 +127,9 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
     "a key called defaults in a block of the primary config": {
         "config.yaml": [("hydra:\n", "exp:\n  defaults: x\n\nhydra:\n")],
     },
+    "a list of options beside an option": {
+        "config.yaml": [("  - env: default\n", "  - env: default\n  - exp: [default]\n")],
+    },
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

@@ -382,6 +382,12 @@ def _hydra_chosen(context: ExperimentContext, option: Option, entry: Entry) -> F
     )
 
 
+def _severity(entry: Entry, *, in_silence: bool) -> Severity | None:
+    if entry.is_plain:
+        return Severity.INFO
+    return Severity.WARNING if in_silence else None
+
+
 @rule(
     "ES116",
     "entry-twice",
@@ -392,13 +398,17 @@ def _hydra_chosen(context: ExperimentContext, option: Option, entry: Entry) -> F
     hydra="fails",
 )
 def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
-    """Hydra refuses a second `_self_` and a group that is chosen twice; a parent named twice is merged twice (info)."""
+    """Hydra refuses a second `_self_` and a group that is chosen twice; a parent named twice is merged twice (info).
+
+    A list of options beside another entry of its group is taken in silence, whichever of the two was meant (warning).
+    """
     documents = [(option.document, found) for option, found in entries.each(context)]
     if context.experiment.config_file.is_file():
         documents.append((context.primary, entries.entries(context.primary)))
     for document, found in documents:
-        seen: set[object] = set()
+        seen: dict[object, bool] = {}  # whether an entry that is no list has been seen
         for entry in found:
+            is_list = isinstance(entry.value, dict) and any(isinstance(one, list) for one in entry.value.values())
             what = entry.value if isinstance(entry.value, str) else (entry.group, entry.package)
             if what == (None, None) or "override" in entry.keywords:
                 continue
@@ -410,6 +420,6 @@ def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
                     "keep one of the two",
                     edits=entries.remove_item(document, entry.index),
                     safe=isinstance(entry.value, str),
-                    severity=Severity.INFO if entry.is_plain else None,
+                    severity=_severity(entry, in_silence=is_list or not seen[what]),
                 )
-            seen.add(what)
+            seen[what] = seen.get(what, False) or not is_list
