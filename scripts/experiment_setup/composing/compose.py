@@ -33,6 +33,8 @@ Choices = Mapping[str, "str | None"]  # config group -> option
 class Composer:
     """Composes one experiment for any choice of options."""
 
+    runs_the_code = False  # whether what is stored in the ConfigStore is what the entry point really stores
+
     def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, always_hydra: bool = False) -> None:
         self.experiment = experiment
         self.schema = schema

@@ -27,6 +27,8 @@ _SECONDS = 600  # an import of a deep-learning stack on a cold network disk take
 class InterpreterComposer(Composer):
     """Composes through the project's interpreter: all combinations in one process, on first use."""
 
+    runs_the_code = True
+
     def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, python: Path) -> None:
         super().__init__(experiment, schema, root)
         self._python = python

@@ -28,7 +28,7 @@ from experiment_setup.python.source import SourceFile, UnreadableSource, read_so
 from experiment_setup.reading import suppression
 from experiment_setup.reading.source import Document, Steps
 from experiment_setup.reading.suppression import Suppression
-from experiment_setup.schema import ConfigClass, Registration, Schema
+from experiment_setup.schema import ConfigClass, Problem, Registration, Schema
 
 # An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
 # replacements (old, new) in the base's text.
@@ -249,6 +249,12 @@ class ExperimentContext:
                     seen.add(name)
                     yield known[name].path
                     waiting += known[name].document.parents
+
+    @property
+    def unread_registrations(self) -> list[Problem]:
+        """What is stored in the ConfigStore without our knowing it, so that what is not found may well be there."""
+        problems = [problem for problem in self.schema.problems if problem.code == "unread-registration"]
+        return [] if self.composer.runs_the_code else problems
 
     def registration(self, group: str) -> Registration | None:
         """The dataclass that is the group's default, if there is one."""

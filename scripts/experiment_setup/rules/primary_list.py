@@ -272,7 +272,7 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group."""
     failure = context.composition().failure
-    if failure is None or "Could not " not in failure.message:
+    if failure is None or "Could not " not in failure.message or context.unread_registrations:
         return
     for entry in entries.of_primary(context):
         key = next(iter(entry.value)) if isinstance(entry.value, dict) and len(entry.value) == 1 else None

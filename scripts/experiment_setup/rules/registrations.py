@@ -31,6 +31,9 @@ def root_class(context: ExperimentContext) -> ConfigClass | None:
     return None
 
 
+_UNKNOWN = ("opaque-registration", "unread-registration")  # problems of the schema
+
+
 @rule(
     "ES301",
     "missing-registration",
@@ -47,7 +50,7 @@ def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
     It has to be stored before main() is called: inside main() Hydra has composed the config already.
     """
     problems = context.schema.problems
-    if context.schema.main is None or any(p.fatal or p.code == "opaque-registration" for p in problems):
+    if context.schema.main is None or any(p.fatal or p.code in _UNKNOWN for p in problems):
         return
     late = [problem for problem in problems if problem.code == "registered-too-late"]
     for problem in late:
@@ -332,4 +335,30 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
             registration.location,
             f"{group}/{registration.name} is stored with package={package!r}: its fields are not in cfg.{group}",
             "leave out package=",
+        )
+
+
+@rule(
+    "ES307",
+    "unread-registration",
+    Severity.WARNING,
+    "only running the code tells what it stores in the ConfigStore",
+    bad={"train.py": [(_STORE_EXP, f'import socket\nif socket.gethostname() != "none":\n    {_STORE_EXP}')]},
+    good={},
+    hydra="accepts",
+)
+def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
+    """The code is read and not run, so what is stored behind a condition on the machine or in a `match` is unknown.
+
+    What is not found in such an experiment may be stored there, and is not reported. (An info where all is found.)
+    """
+    problems = context.unread_registrations
+    outcomes = [context.composition(), *map(context.composed, context.all_options())] if problems else []
+    found = not any("Could not " in outcome.failure.message for outcome in outcomes if outcome.failure)
+    for problem in problems[:1]:
+        yield unread_registration.finding(
+            problem.location,
+            problem.message,
+            "have the code run: validate.py --python .venv/bin/python",
+            severity=Severity.INFO if found else None,
         )

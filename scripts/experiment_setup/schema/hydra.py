@@ -367,7 +367,7 @@ class HydraCalls(Classes):
     def _unknown_store(self, node: ast.AST, scope: Scope, reason: str) -> None:
         location = self.error(TypeError(), node, scope).location
         message = f"what is stored here is not known without running the code: {reason}"
-        self.problem("opaque-registration", message, None, location, fatal=False)
+        self.problem("unread-registration", message, None, location, fatal=False)
 
     def _structured_error(self, error: Exception, node: Any, call: Call) -> PyError:
         """OmegaConf's refusal, at the field that it is about."""
