@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,8 @@ def fix(
     shared = {path.resolve() for path in touched}
     for e in project.experiments:
         if e not in contexts:
+            if shared.isdisjoint(path.resolve() for path in _config_files(e)) and not _has_code(touched):
+                continue  # reading all the code of all the others would take longer than the fix
             contexts[e] = context_of(project, e, make_composer)
         if e not in concerned and shared & {path.resolve() for path in contexts[e].files}:
             concerned.append(e)
@@ -94,6 +96,16 @@ def fix(
     with mirrored(project, concerned, copies) as mirror:
         mended = [copy for copy, e in zip(mirror.experiments, concerned, strict=True) if e in experiments]
         return _Fixer(mirror, mended, unsafe, codes, make_composer).run()
+
+
+def _has_code(paths: Iterable[Path]) -> bool:
+    return any(path.suffix == ".py" for path in paths)
+
+
+def _config_files(experiment: Experiment) -> Iterator[Path]:
+    """The YAML files that may be the experiment's, behind links as well."""
+    for pattern in ("*", "*/*", "*/*/*"):  # config.yaml, exp/001.yaml, db/engine/big.yaml
+        yield from (path for path in experiment.config_dir.glob(pattern) if path.suffix in (".yaml", ".yml"))
 
 
 def _neighbours(experiment: Experiment) -> Iterator[Path]:
