@@ -63,6 +63,10 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "train.py": [*_FROZEN, *_STORE_CONFIG],
         "config.yaml": [("  - env: default\n", "  - env: default\n  - config_schema\n")],
     },
+    "a frozen dataclass as the root, before hydra's settings": {
+        "train.py": [*_FROZEN, *_STORE_CONFIG],
+        "config.yaml": [("  - _self_\n", ""), ("  - env: default\n", "  - env: default\n  - config_schema\n")],
+    },
     "a value that refers to hydra's own config, and is merged upon": {
         "train.py": [("notes: str | None", "notes: Any"), ("import hydra\n", "import hydra\nfrom typing import Any\n")],
         "exp/001.yaml": [('name: "001-lr"', "notes: ${hydra.run}")],

@@ -319,6 +319,8 @@ class FastPath:
         layer = self._stored(None, name)
         if "hydra" in layer.content.keys():  # noqa: SIM118 (a missing one is not `in` it)
             raise Declined("a stored config that touches hydra's own")
+        if layer.content._get_flag("readonly"):
+            raise Declined("a frozen root, which refuses hydra's settings too")
         return layer
 
     def _stored(self, group: str | None, name: str) -> Layer:
