@@ -163,6 +163,16 @@ def _is_true(
 
 
 def _mention(experiment: Experiment, options: Iterable[tuple[str, str]], path: Path) -> bool:
-    """Whether one of the options may inherit from the file, since its name stands in theirs."""
-    files = [experiment.options(group).get(name) for group, name in options]
-    return any(path.stem.encode() in file.read_bytes() for file in files if file)
+    """Whether one of the options may inherit from the file, since its name stands in theirs, or in a parent's."""
+    waiting, seen = list(options), set[tuple[str, str]]()
+    while waiting:
+        group, name = waiting.pop()
+        known = experiment.options(group)
+        if name not in known or (group, name) in seen:
+            continue
+        seen.add((group, name))
+        text = known[name].read_bytes()
+        if path.stem.encode() in text:
+            return True
+        waiting += [(group, other) for other in known if other.encode() in text]
+    return False

@@ -17,7 +17,7 @@ import yaml
 try:
     from omegaconf._yaml import get_yaml_loader  # type: ignore[import-not-found, unused-ignore]  # OmegaConf 2.4
 except ImportError:
-    from omegaconf._utils import get_yaml_loader
+    from omegaconf._utils import get_yaml_loader  # type: ignore[attr-defined, no-redef, unused-ignore]
 try:
     from yaml.cyaml import CParser  # type: ignore[attr-defined]
 except ImportError:  # PyYAML was built without libyaml
