@@ -134,6 +134,7 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
     "a list of options beside an option": {
         "config.yaml": [("  - env: default\n", "  - env: default\n  - exp: [default]\n")],
     },
+    "a reference to nothing for a list": {"exp/001.yaml": [('name: "001-lr"', "fold: ${exp.notes}")]},
     "a tag that does not fit": {"exp/001.yaml": [("5.0e-5", "!!bool maybe")]},
 }  # fmt: skip
 

@@ -68,9 +68,9 @@ def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):
             OmegaConf.to_container(value, resolve=True)
-        elif value is not None:
+        else:
             node = _node(config, key)
-            if isinstance(node, ListConfig) and not isinstance(value, (list, tuple)):
+            if isinstance(node, ListConfig) and value is not None and not isinstance(value, (list, tuple)):
                 return UnusableValue(key, written, f"{value!r} is no list")
             if isinstance(node, (DictConfig, ListConfig)):  # handed out in silence, but not to be resolved in place
                 copy.deepcopy(node)._set_value(value)
