@@ -93,7 +93,9 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
     answers = {one: answer for one, answer in answers.items() if _is_chosen(one, answer)}
     groups = {group for one in tried for group, _ in one.options}
     failing = {one: answer["error"] for one, answer in answers.items() if _fails(answer)}
-    errors = [f for f in check(Project(root), [experiment]).findings if f.severity is Severity.ERROR]
+    findings = check(Project(root), [experiment]).findings
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    unset = any(finding.code == "ES337" for finding in findings)
     counts["validated"] += 1
     counts["combinations"] += len(tried)
     counts["combinations that fail"] += len(failing)
@@ -102,6 +104,8 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
     for one, error in failing.items():
         if one.options in right and not all(group in (SETS, ENVIRONMENTS) for group, _ in one.options):
             continue  # it is meant for another place of its group
+        if unset and error.strip() == "AssertionError:":
+            continue  # 1.4's --resolve stops at what refers to a value not given
         if not any(_explains(experiment, finding, one, failing, answers) for finding in errors):
             yield f"validate says nothing of {' '.join(one.words) or 'the bare run'}, which fails: {error}"
     told = [one for one, answer in answers.items() if one in failing or "error" not in answer]
