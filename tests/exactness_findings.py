@@ -5,6 +5,7 @@ What fails there must be an error; and an error of a rule that says "Hydra fails
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -18,9 +19,8 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.rules import ALL
 
-# What Hydra takes in silence though the rule is about what fails: `defaults: ???`, a block in a file without a schema,
-# a file that Hydra does not see where the group is optional or another folder has the option.
-ALSO_SILENT = {"ES113": "is the text ???", "ES114": "does not read", "ES214": ""}  # where the message says so
+# What Hydra takes in silence though the rule is about what fails: `defaults: ???`, a block in a file without a schema.
+ALSO_SILENT = {"ES113": "is the text ???", "ES214": ""}  # where the message says so
 
 Ask = Callable[[list[list[str]]], list[dict[str, str]]]
 
@@ -111,9 +111,20 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
     told = [one for one, answer in answers.items() if one in failing or "error" not in answer]
     for finding in errors:
         silent = finding.code in ALSO_SILENT and ALSO_SILENT[finding.code] in finding.message
+        silent |= _is_done_without(finding, root, experiment)
         fails = ALL[finding.code].hydra == "fails" and not silent
         if fails and not _is_true(finding, experiment, groups, failing, told):
             yield f"validate claims that Hydra fails, but it does not: {finding}"
+
+
+def _is_done_without(finding: Finding, root: Path, experiment: Experiment) -> bool:
+    """Whether Hydra does without a file that it does not see: an optional group, or another folder has the option."""
+    if finding.code != "ES114":
+        return False
+    group, name = finding.location.path.parent.name, finding.location.path.stem
+    text = experiment.config_file.read_text("utf-8", "replace") if experiment.config_file.is_file() else ""
+    optional = re.search(rf"optional\s+/?{re.escape(group)}[@:]", text) is not None
+    return optional or any(root.rglob(f"{group}/{name}.yaml"))
 
 
 def _fails(answer: Mapping[str, str]) -> bool:

@@ -111,7 +111,7 @@ def test_ctrl_c_ends_all_without_a_word(many: Path) -> None:
             time.sleep(0.01)
         (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
-        assert process.returncode == 130
+        assert process.returncode == 130, err
         assert (out, err.count("\n")) == ("", 1), err
         assert err.startswith("interrupted")
         assert not [helper for helper in helpers if _works(helper)]

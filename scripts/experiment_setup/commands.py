@@ -14,7 +14,7 @@ from experiment_setup import naming
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
-_TRACKERS = ("wandb", "mlflow")  # packages that runs of the template need besides hydra-core
+TRACKERS = ("wandb", "mlflow")  # those that there are; each is the name of the package that its runs need as well
 _SECONDS = 10  # for a Python to start; a slower one is not asked
 
 
@@ -61,7 +61,7 @@ def python(root: Path, folder: Path) -> str:
         if found and (Path(found).samefile(sys.executable) or _has_hydra(found)):
             return name
     code = b"\n".join(path.read_bytes() for path in folder.glob("*.py"))
-    needed = [name for name in _TRACKERS if re.search(rb"^\s*import " + name.encode() + rb"\b", code, re.MULTILINE)]
+    needed = [name for name in TRACKERS if re.search(rb"^\s*import " + name.encode() + rb"\b", code, re.MULTILINE)]
     return " ".join(["uv run", *(f"--with {name}" for name in ("hydra-core", *needed)), "python"])
 
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -82,24 +82,21 @@ def fix(
     touched = {finding.location.path for finding in wanted}
     if not touched:
         return Fixed()
-    contexts = {e: context_of(project, e, make_composer) for e in experiments}
-    concerned = [e for e, context in contexts.items() if touched & {*context.files, *_neighbours(e)}]
     shared = {path.resolve() for path in touched}
-    for e in project.experiments:
-        if e not in contexts:
-            if shared.isdisjoint(path.resolve() for path in _config_files(e)) and not _has_code(touched):
-                continue  # reading all the code of all the others would take longer than the fix
-            contexts[e] = context_of(project, e, make_composer)
-        if e not in concerned and shared & {path.resolve() for path in contexts[e].files}:
+    of_code = any(path.suffix == ".py" for path in touched)
+    concerned: list[Experiment] = []
+    copies = set(touched)
+    for e in dict.fromkeys((*experiments, *project.experiments)):
+        if e not in experiments and not of_code and shared.isdisjoint(path.resolve() for path in _config_files(e)):
+            continue  # reading all the code of all the others would take longer than the fix
+        used, beside = context_of(project, e, make_composer).files, list(_neighbours(e))
+        of_its_own = [*used, *beside] if e in experiments else used
+        if not shared.isdisjoint(path.resolve() for path in of_its_own):
             concerned.append(e)
-    copies = {path for e in concerned for path in (*contexts[e].files, *_neighbours(e))} | touched
+            copies |= {*used, *beside}
     with mirrored(project, concerned, copies) as mirror:
         mended = [copy for copy, e in zip(mirror.experiments, concerned, strict=True) if e in experiments]
         return _Fixer(mirror, mended, unsafe, codes, make_composer).run()
-
-
-def _has_code(paths: Iterable[Path]) -> bool:
-    return any(path.suffix == ".py" for path in paths)
 
 
 def _config_files(experiment: Experiment) -> Iterator[Path]:

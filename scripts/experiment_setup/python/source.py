@@ -139,8 +139,10 @@ _kept: dict[tuple[Path, bytes], SourceFile | UnreadableSource] = {}
 def _parsed(path: Path, data: bytes) -> SourceFile | UnreadableSource:
     """Experiments share modules; the content is the key, since times are too coarse. The last one used goes last."""
     key = (path, data)
-    result = _kept.pop(key, None) or _parse(path, data)
-    _kept[key] = result
+    known = _kept.pop(key, None)
+    _kept[key] = result = known or _parse(path, data)
+    if known:
+        return result
     size = sum(len(text) for _, text in _kept)
     while size > _KEPT_BYTES and len(_kept) > 1:
         oldest = next(iter(_kept))

@@ -210,7 +210,7 @@ def _is_referred_to(context: ExperimentContext, key: str) -> bool:
     if reference.search(context.primary.text_or_empty):
         return True
     files = (file for group in context.groups for file in context.experiment.group_dir(group).rglob("*.yaml"))
-    return any(reference.search(file.read_text(encoding="utf-8", errors="replace")) for file in files)
+    return any(reference.search(context.composer.document(file).text_or_empty) for file in files)
 
 
 def _fields_of(context: ExperimentContext, group: str) -> list[str]:

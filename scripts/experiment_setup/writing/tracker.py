@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiment_setup import files
+from experiment_setup.commands import TRACKERS
 from experiment_setup.errors import CommandError
 
 FILE = "run_tracker.py"
 NONE = "none"  # what the template has
 _ASSETS = Path(__file__).resolve().parents[3] / "assets"
 _FILES = {
-    "wandb": _ASSETS / "trackers" / "wandb" / FILE,
-    "mlflow": _ASSETS / "trackers" / "mlflow" / FILE,
+    **{name: _ASSETS / "trackers" / name / FILE for name in TRACKERS},
     NONE: _ASSETS / "000-template" / FILE,
 }
 CHOICES = tuple(_FILES)
