@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -329,6 +330,18 @@ def test_the_next_commands_bring_what_the_tracker_needs(
     ran = run("new_experiment.py", "--root", project, "first", "--tracker", tracker, cwd=elsewhere, env=path)
     start = f"uv run --with hydra-core{packages} python experiments/001-first/train.py"
     assert [line.strip() for line in ran.out.splitlines()[-2:]] == [f"{start} --cfg job exp=001", f"{start} exp=001"]
+
+
+def test_a_python_of_another_environment_is_not_taken_for_this_one(
+    tmp_path: Path, project: Path, elsewhere: Path
+) -> None:
+    """Its file is a link to the same binary, but it has no hydra-core."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "other"], check=True)
+    path = {"PATH": str(tmp_path / "other/bin")}
+    assert (tmp_path / "other/bin/python").samefile(sys.executable)
+    ran = run("new_experiment.py", "--root", project, "first", cwd=elsewhere, env=path)
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[-1].strip().startswith("uv run --with hydra-core python ")
 
 
 def test_a_copy_keeps_its_tracker_or_gets_another(project: Path, elsewhere: Path) -> None:

@@ -42,8 +42,7 @@ def _validate(project: Project, experiment: Experiment) -> str:
         start = "uv run"
     else:
         found = next(filter(None, map(shutil.which, ("python", "python3"))), None)
-        same = found is not None and Path(found).samefile(sys.executable)
-        start = Path(found).name if found and same else quoted(sys.executable)
+        start = Path(found).name if found and _is_this(found) else quoted(sys.executable)
     return f"{start} {quoted(project.relative(script))} {quoted(experiment.name)}"
 
 
@@ -58,11 +57,16 @@ def python(root: Path, folder: Path) -> str:
     path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if own is None or Path(p) != own)
     for name in ("python", "python3"):
         found = shutil.which(name, path=path)
-        if found and (Path(found).samefile(sys.executable) or _has_hydra(found)):
+        if found and (_is_this(found) or _has_hydra(found)):
             return name
     code = b"\n".join(path.read_bytes() for path in folder.glob("*.py"))
     needed = [name for name in TRACKERS if re.search(rb"^\s*import " + name.encode() + rb"\b", code, re.MULTILINE)]
     return " ".join(["uv run", *(f"--with {name}" for name in ("hydra-core", *needed)), "python"])
+
+
+def _is_this(executable: str) -> bool:
+    """Whether it is the Python of this process: environments have their own, and links to one binary."""
+    return Path(executable).parent.samefile(Path(sys.executable).parent)
 
 
 def _has_hydra(executable: str) -> bool:
