@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import hydra, run, tree, write
+
+from running import hydra, run, tree, write
 
 WORDS = ("base_model=Qwen/Qwen3-4B-Instruct-2507", "model_output_dir=output/001-baseline")
 

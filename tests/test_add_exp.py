@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SCRIPTS, hydra, run, tree, write
+
+from running import SCRIPTS, hydra, run, tree, write
 
 
 def add(project: Path, elsewhere: Path, *words: str, **options):

@@ -14,7 +14,6 @@ from typing import Any
 
 import hydra
 import pytest
-from conftest import run, write
 from omegaconf import OmegaConf
 
 from experiment_setup import schema
@@ -22,6 +21,7 @@ from experiment_setup.checking.check import Result, check
 from experiment_setup.composing import compose
 from experiment_setup.findings import Severity
 from experiment_setup.project import Project
+from running import run, write
 
 CASES = {
     case["case"]: case

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PLAIN_EXPERIMENT, ROOT, SCRIPTS, git, write
+
+from running import PLAIN_EXPERIMENT, ROOT, SCRIPTS, git, write
 
 PAGE = (ROOT / "references" / "ci.md").read_text("utf-8")
 TYPO = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nlearning_rte: 1e-4\n'}

@@ -13,7 +13,8 @@ except ImportError:  # Python 3.10
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SCRIPTS, run, write
+
+from running import ROOT, SCRIPTS, run, write
 
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 
@@ -90,7 +91,7 @@ def test_no_permission_is_said_in_one_line(project: Path, experiment: Path, else
 
 
 def test_a_c_locale_prints_japanese_names(tmp_path: Path, elsewhere: Path) -> None:
-    from conftest import PLAIN_EXPERIMENT
+    from running import PLAIN_EXPERIMENT
 
     root = write(tmp_path / "実験", {f"experiments/001-x/{name}": text for name, text in PLAIN_EXPERIMENT.items()})
     ran = run("add_exp.py", "--root", root, 'notes="二つ目"', cwd=elsewhere, env={"LC_ALL": "C", "PYTHONUTF8": "0"})

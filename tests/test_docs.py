@@ -16,11 +16,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, SCRIPTS, run, write
-from guides import ENGLISH, GUIDE, JAPANESE, Section, batch, commands, make_project, sections, shell
 from hydra._internal.utils import get_args_parser
 from omegaconf import OmegaConf
 from tokenizers import Tokenizer
+
+from guides import ENGLISH, GUIDE, JAPANESE, Section, batch, commands, make_project, sections, shell
+from running import ROOT, SCRIPTS, run, write
 
 try:
     import tomllib

@@ -14,10 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from conftest import PLAIN_EXPERIMENT, ROOT, write
-from guides import HERE, batch, fields, make_project, shell, table
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from guides import HERE, batch, fields, make_project, shell, table
+from running import PLAIN_EXPERIMENT, ROOT, write
 
 NEW = version("omegaconf") >= "2.4"  # comes with Hydra 1.4
 Edit = Callable[[Path], object]

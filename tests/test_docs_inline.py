@@ -23,12 +23,13 @@ import hydra
 import omegaconf
 import pytest
 import yaml
-from conftest import PLAIN_EXPERIMENT, ROOT, SCRIPTS, run, write
-from guides import ENGLISH, HERE, Section, batch, install_commands, make_project, sections, table
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+
+from guides import ENGLISH, HERE, Section, batch, install_commands, make_project, sections, table
+from running import PLAIN_EXPERIMENT, ROOT, SCRIPTS, run, write
 from test_docs_hydra import ELSEWHERE, NEW, PROVOKED
 
 DOCS = [*ENGLISH, ROOT / "CONTRIBUTING.md"]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from evals import setting, triggers
 from evals.right import RIGHT
 from evals.steps import Step

@@ -12,11 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import conftest
 import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+import running
 from exactness import Comparison
 from generate import Generated, Run, experiments
-from hypothesis import HealthCheck, given, seed, settings
 
 EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "250"))
 SEED = int(os.environ.get("EXACTNESS_SEED", "1"))
@@ -141,7 +142,7 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_what_differed_once(comparison: Comparison, tmp_path: Path, name: str) -> None:
-    files = dict(conftest.PLAIN_EXPERIMENT)
+    files = dict(running.PLAIN_EXPERIMENT)
     for path, replacements in KNOWN[name].items():
         for old, new in replacements:
             assert old in files.get(path, "")

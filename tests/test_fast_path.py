@@ -8,11 +8,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import conftest
 import pytest
-from generate import generate
 from omegaconf import DictConfig, OmegaConf
 
+import running
 from experiment_setup import schema
 from experiment_setup.composing.compose import Composer, Composition, unusable_values
 from experiment_setup.composing.fast_path import FastPath
@@ -21,13 +20,14 @@ from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.overlay import OverlayComposition
 from experiment_setup.composing.parts import PartsComposition
 from experiment_setup.project import experiment_at
+from generate import generate
 
 EXAMPLES = 400
 _HEAD = "defaults:\n  - default@_here_\n\n"
 
 
 def _compose(experiment: Path, exp: str, **choices: str) -> object:
-    conftest.write(experiment, {"exp/002.yaml": exp})
+    running.write(experiment, {"exp/002.yaml": exp})
     found = experiment_at(experiment)
     assert found is not None
     assert found.entry is not None
@@ -36,7 +36,7 @@ def _compose(experiment: Path, exp: str, **choices: str) -> object:
 
 
 def test_validate_does_not_import_hydra(project: Path) -> None:
-    command = [sys.executable, "-X", "importtime", str(conftest.SCRIPTS / "validate.py"), "--root", str(project)]
+    command = [sys.executable, "-X", "importtime", str(running.SCRIPTS / "validate.py"), "--root", str(project)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     modules = {line.split("|")[-1].strip() for line in ran.stderr.splitlines()}
     assert "omegaconf" in modules, ran.stderr
@@ -62,7 +62,7 @@ def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
     for seed in range(EXAMPLES):
         folder = tmp_path / str(seed)
         example = generate(seed)
-        found = experiment_at(conftest.write(folder, example.files))
+        found = experiment_at(running.write(folder, example.files))
         if found is None or found.entry is None:
             continue
         read = schema.read(found.entry, tmp_path)
@@ -114,11 +114,11 @@ _SCHEMA = (
     ids=["plain", "onto an interpolation", "an interpolation onto values", "in lists", "no field for a group"],
 )
 def test_groups_merged_by_themselves_are_what_hydra_merges(tmp_path: Path, files: dict[str, str]) -> None:
-    folder = conftest.write(tmp_path / "001-x", _UNTYPED | files)
+    folder = running.write(tmp_path / "001-x", _UNTYPED | files)
     found = experiment_at(folder)
     assert found is not None
     ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "001"})
-    ran = conftest.run_entry(folder / "train.py", "--cfg", "job", "exp=001")
+    ran = running.run_entry(folder / "train.py", "--cfg", "job", "exp=001")
     assert (ours.failure is None) == (ran.code == 0), ran.err
     assert not ours.asked_hydra
     if ours.config is not None:
@@ -132,7 +132,7 @@ def test_what_an_interpolation_gives_depends_on_the_values_it_names(experiment: 
         train.read_text(encoding="utf-8").replace("    notes: str | None = None\n", field), encoding="utf-8"
     )
     words = {"002": "'12'", "003": "many", "004": "'34'", "005": "few"}
-    conftest.write(experiment, {f"exp/{name}.yaml": f"{_HEAD}notes: {notes}\n" for name, notes in words.items()})
+    running.write(experiment, {f"exp/{name}.yaml": f"{_HEAD}notes: {notes}\n" for name, notes in words.items()})
     found = experiment_at(experiment)
     assert found is not None
     path = FastPath(found, schema.read(train, experiment), experiment)
@@ -198,9 +198,9 @@ def test_asking_hydra_leaves_it_as_it_was(tmp_path: Path) -> None:
     """In a process that never set a version_base, Hydra's is an object that its own setter refuses."""
     folders = []
     for number, version in enumerate(("version_base=None, ", 'version_base="1.3", ', "")):
-        text = conftest.PLAIN_EXPERIMENT["train.py"].replace("version_base=None, ", version)
-        files = {**conftest.PLAIN_EXPERIMENT, "train.py": text, "exp/001.yaml": _HEAD}
-        folders.append(str(conftest.write(tmp_path / f"{number}", files)))
-    command = [sys.executable, "-W", "ignore", "-c", _ASK_HYDRA, str(conftest.SCRIPTS), *folders]
+        text = running.PLAIN_EXPERIMENT["train.py"].replace("version_base=None, ", version)
+        files = {**running.PLAIN_EXPERIMENT, "train.py": text, "exp/001.yaml": _HEAD}
+        folders.append(str(running.write(tmp_path / f"{number}", files)))
+    command = [sys.executable, "-W", "ignore", "-c", _ASK_HYDRA, str(running.SCRIPTS), *folders]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PLAIN_EXPERIMENT, hydra, run, tree, write
 
 from experiment_setup.checking import fix
 from experiment_setup.checking.check import check
@@ -19,6 +18,7 @@ from experiment_setup.location import Location
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL
 from experiment_setup.rules.base import ExperimentContext, Rule
+from running import PLAIN_EXPERIMENT, hydra, run, tree, write
 
 SET = "defaults:\n  - default@_here_\n\n# なぜ: 論文の値\nlearning_rate: 5.0e-5  # from the paper\n\nseed:   1\n"
 

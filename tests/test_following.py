@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PLAIN_EXPERIMENT, ROOT, Ran, run, write
+
+from running import HARNESS, PLAIN_EXPERIMENT, Ran, run, write
 
 CODES = ("ES331", "ES332", "ES334", "ES339", "ES340")
 PRINTS = '    print(f"001-baseline: {cfg.exp.name}")\n'
@@ -232,7 +233,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tried]:
         write(root / folder, {file: text.replace("§", "") for file, text in texts.items()})
         jobs[name] = [str(root / folder / "train.py"), "exp=001"]
     batch = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "hydra_batch.py")],
+        [sys.executable, str(HARNESS / "hydra_batch.py")],
         input=json.dumps(list(jobs.values())),
         env={"PYTHONDONTWRITEBYTECODE": "1", "HYDRA_FULL_ERROR": "1"},
         capture_output=True,

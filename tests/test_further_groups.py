@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ran, run, run_entry, write
+
+from running import Ran, run, run_entry, write
 
 MAIN = """\
 import os

@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Ran, hydra, tree, write
+from omegaconf import OmegaConf
+
 from environments import LAUNCHERS, RAY, python_with
 from guides import make_project, sections, shell, table
-from omegaconf import OmegaConf
+from running import ROOT, Ran, hydra, tree, write
 from sweeping import (
     ENV,
     QUICK,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ran, run, run_entry, tree
+
+from running import Ran, run, run_entry, tree
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import PLAIN_EXPERIMENT, run, write
+
 from guides import batch
+from running import PLAIN_EXPERIMENT, run, write
 
 FIELDS = """\
 @dataclass

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SCRIPTS, hydra, run, run_entry, tree, write
+
+from running import ROOT, SCRIPTS, hydra, run, run_entry, tree, write
 
 LITTER = {
     "output/model.bin": "x",
@@ -117,7 +118,7 @@ def test_bytes_of_bom_crlf_and_japanese_survive(project: Path, experiment: Path,
     ],
 )
 def test_numbers_follow_the_projects_habit(tmp_path: Path, elsewhere: Path, folders, name, expected) -> None:
-    from conftest import PLAIN_EXPERIMENT
+    from running import PLAIN_EXPERIMENT
 
     project = tmp_path / "p"
     for folder in folders:

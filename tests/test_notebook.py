@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, hydra, run, tree, write
 from omegaconf import OmegaConf
+
+from running import ROOT, hydra, run, tree, write
 
 ASSETS = ROOT / "assets" / "notebook"
 needs_kernel = pytest.mark.skipif(

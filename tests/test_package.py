@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, git, tree, write
+
 from guides import install_commands
+from running import ROOT, git, tree, write
 
 try:
     import tomllib

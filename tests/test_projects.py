@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, PLAIN_EXPERIMENT, hydra, run, run_entry, write
 
 from experiment_setup.writing.node_values import plain_data
+from running import CONFIG, PLAIN_EXPERIMENT, hydra, run, run_entry, write
 
 MAIN = """
 @hydra.main(version_base=None, config_path=".", config_name="config")

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import hydra
 import pytest
-from conftest import ROOT, Ran, run, tree
 
 from experiment_setup.checking import fix, rules_page
 from experiment_setup.checking.check import Result, check
@@ -25,6 +24,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL
 from experiment_setup.rules.base import Rule
+from running import HARNESS, ROOT, Ran, run, tree
 
 RULES = list(ALL.values())
 EXPERIMENT = Path("experiments") / "001-baseline"
@@ -98,7 +98,7 @@ class Examples:
                 for kind in ("bad", "good", *(["fixed"] if self[other].fixed.rewrites else [])):
                     jobs[other.code, kind] = self._job(other, kind)
             process = subprocess.run(
-                [sys.executable, Path(__file__).with_name("hydra_batch.py")],
+                [sys.executable, HARNESS / "hydra_batch.py"],
                 input=json.dumps(list(jobs.values())),
                 capture_output=True,
                 text=True,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write
 from omegaconf import OmegaConf
-from schema_oracle import describe
-from schema_samples import FAILS, HEAD, MAIN, SAME, TAIL, VERSIONED, fields, stores
 
 from experiment_setup import schema
 from experiment_setup.python.statements import Statements
+from running import HARNESS, write
+from schema_oracle import describe
+from schema_samples import FAILS, HEAD, MAIN, SAME, TAIL, VERSIONED, fields, stores
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path
     base = tmp_path_factory.mktemp("samples")
     entries = {name: entry_of(base / name / "project", files) for name, files in all_samples().items()}
     jobs = json.dumps([{"entry": str(entry), "env": ENVIRONMENT} for entry in entries.values()])
-    oracle = [sys.executable, str(Path(__file__).with_name("schema_oracle.py"))]
+    oracle = [sys.executable, str(HARNESS / "schema_oracle.py")]
     process = subprocess.run(oracle, input=jobs, capture_output=True, text=True, encoding="utf-8", timeout=300)
     answers = json.loads(process.stdout)
     return {n: (base / n / "project", e, a) for (n, e), a in zip(entries.items(), answers, strict=True)}

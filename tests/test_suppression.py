@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import run, write
 
 from experiment_setup.reading import suppression
+from running import run, write
 
 TYPO = "learning_rte: 1e-4"
 HEAD = "defaults:\n  - default@_here_\n\nname: 001-lr\n"

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import hydra, run, tree, write
 from omegaconf import OmegaConf
+
+from running import hydra, run, tree, write
 from sweeping import (
     ENV,
     QUICK,

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Ran, hydra, run, run_entry, tree, write
 from omegaconf import OmegaConf
+
+from running import ROOT, Ran, hydra, run, run_entry, tree, write
 
 TEMPLATE = ROOT / "assets" / "000-template"
 OUTPUT = "output/001-baseline"

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Ran, hydra, run, run_entry, tree, write
+
 from environments import python_with
 from guides import sections
+from running import ROOT, Ran, hydra, run, run_entry, tree, write
 
 PACKAGES = ("wandb>=0.31,<1", "mlflow>=3.10,<4", "hydra-joblib-launcher>=1.2,<1.5")
 KEY = "a" * 40

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PLAIN_EXPERIMENT, SCRIPTS, run, write
 
 from experiment_setup.checking import progress, report
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import Project
+from running import PLAIN_EXPERIMENT, SCRIPTS, run, write
 
 TYPO = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nlearning_rte: 1e-4\n'}
 BIG = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nbatch_size: 16.0\n'}

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import PLAIN_EXPERIMENT, SCRIPTS, write
 
 from experiment_setup.checking import workers
 from experiment_setup.checking.check import check
 from experiment_setup.project import Project
+from running import PLAIN_EXPERIMENT, SCRIPTS, write
 
 pytestmark = pytest.mark.skipif(workers._cores() < 2, reason="this machine has one core, or is no Linux")
 

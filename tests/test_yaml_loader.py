@@ -7,12 +7,12 @@ import sys
 from random import Random
 from typing import Any
 
-import conftest  # (puts scripts/ on the path)
-import generate_pools as pools
 import pytest
 import yaml
 
+import generate_pools as pools
 from experiment_setup.reading import yaml_loader
+from running import PLAIN_EXPERIMENT, SCRIPTS
 
 TEXTS = 12_000
 
@@ -85,7 +85,7 @@ def test_places_after_a_byte_order_mark() -> None:
 
 @pytest.mark.parametrize("name", ["exp/001.yaml", "env/local.yaml", "config.yaml"])
 def test_a_file_as_people_write_it_takes_the_fast_parser(name: str) -> None:
-    assert yaml_loader._is_plain(conftest.PLAIN_EXPERIMENT[name])
+    assert yaml_loader._is_plain(PLAIN_EXPERIMENT[name])
 
 
 def _outcome(work: Any) -> Any:
@@ -113,6 +113,6 @@ def test_an_odd_line_does_not_make_a_long_file_take_for_ever() -> None:
     written = "key: some words  # and a comment\n" * 60 + "odd: {a: 1}\n"
     code = f"from experiment_setup.reading import yaml_loader; print(yaml_loader._is_plain({written!r}))"
     ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=conftest.SCRIPTS, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, timeout=60, check=True
     )
     assert ran.stdout.strip() == "False"

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import PLAIN_EXPERIMENT, write
-from guides import batch
 
 from experiment_setup.checking import fix
 from experiment_setup.checking.check import Result, check
 from experiment_setup.project import Project
+from guides import batch
+from running import PLAIN_EXPERIMENT, write
 
 MARK = "▸"
 HERE = "defaults:\n  - default@_here_\n\n"

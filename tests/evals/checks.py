@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 import yaml
+
 from evals.work import Failed, Work, same
 
 Check = Callable[[Work], str]

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "harness"))
 sys.path.append(str(HERE / "stubs"))  # last: what is installed goes first
 
-import hydra_batch  # noqa: E402
 from hydra import compose, initialize_config_dir  # noqa: E402
 from hydra.core.global_hydra import GlobalHydra  # noqa: E402
+
+import hydra_batch  # noqa: E402
 
 # What every run of Hydra does first, and does alike, so that a fork need not repeat it.
 with initialize_config_dir(str(HERE), version_base=None):

@@ -65,7 +65,7 @@ def train(*commands: str) -> Step:
 
     def step(root: Path) -> None:
         jobs = json.dumps([[str(root / BASE / "train.py"), *command.split()] for command in commands])
-        batch = [sys.executable, str(ROOT / "tests" / "hydra_batch.py")]
+        batch = [sys.executable, str(ROOT / "tests" / "harness" / "hydra_batch.py")]
         ran = subprocess.run(batch, input=jobs, text=True, capture_output=True, check=True)
         assert all(job["code"] == 0 for job in json.loads(ran.stdout)), ran.stdout
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from evals.setting import ROOT
 from evals.trials import run_agent
 

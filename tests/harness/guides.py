@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import ROOT, SCRIPTS, write
 from omegaconf import OmegaConf
+
+from running import HARNESS, ROOT, SCRIPTS, write
 
 HERE = "defaults:\n  - default@_here_\n"
 
@@ -176,7 +177,7 @@ def shell(
 
 def batch(jobs: list[list[str]]) -> list[tuple[int, str]]:
     """Exit code and output of each entry point, run by the real Hydra."""
-    command = [sys.executable, str(ROOT / "tests" / "hydra_batch.py")]
+    command = [sys.executable, str(HARNESS / "hydra_batch.py")]
     ran = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, encoding="utf-8", check=True)
     return [(answer["code"], answer["err"] + answer["out"]) for answer in json.loads(ran.stdout)]
 

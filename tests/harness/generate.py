@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hypothesis import strategies as st
+
 import generate_pools as pools
 from generate_code import Code, Fields, code
 from generate_pools import Draw, Kind, pick, rarely
-from hypothesis import strategies as st
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from conftest import ROOT, Ran, run, run_entry, write
+from running import ROOT, Ran, run, run_entry, write
 
 T = TypeVar("T")
 ENV = {"WANDB_PROJECT": "", "OMP_NUM_THREADS": "1"}

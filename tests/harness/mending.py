@@ -3,7 +3,7 @@
 The bad examples of a few rules are put into one experiment, and its files are written in odd ways: comments everywhere,
 CRLF, a byte order mark, anchors, flow style, block scalars. As a command, for long runs:
 
-    python tests/mending.py --seed 7 --examples 500
+    python tests/harness/mending.py --seed 7 --examples 500
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import generate
-from conftest import PLAIN_EXPERIMENT, Ran, tree, write
-from exactness import Oracle
 from omegaconf import OmegaConf
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # pytest has it already
+
+import generate
+from exactness import Oracle
 from experiment_setup import cli, naming
 from experiment_setup.project import ENVIRONMENTS, SETS, experiment_at
 from experiment_setup.rules import ALL
+from running import PLAIN_EXPERIMENT, Ran, tree, write
 
 FOLDER = "experiments/001-baseline"
 MARK = re.compile(r"<\d+>")  # in every remark that is put in: none may be lost

@@ -2,7 +2,7 @@
 
 As a command, for long runs; unlike the test it goes on after a disagreement and lists them all:
 
-    python tests/exactness.py --seed 7 --examples 10000 [--stop-after 20]
+    python tests/harness/exactness.py --seed 7 --examples 10000 [--stop-after 20]
 
 Each disagreement is printed with the seed that makes it, `--only SEED…` looks at those again, and the last line counts.
 """
@@ -26,16 +26,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import conftest
+from omegaconf import DictConfig, OmegaConf
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # pytest has it already
+
 import exactness_findings
 import generate
 import hydra_memo
-from generate import Generated, Run
-from omegaconf import DictConfig, OmegaConf
-
+import running
 from experiment_setup import naming, schema
 from experiment_setup.composing.compose import Composer, Composition, Failure, unusable_values
 from experiment_setup.project import Experiment, experiment_at
+from generate import Generated, Run
 
 
 class Oracle:
@@ -85,7 +87,7 @@ class Comparison:
         `bridge`: Hydra in our own process is asked as well where the fast path has an answer, of the first run.
         `validate`: what validate finds is held against every set in every environment.
         """
-        conftest.write(folder, example.files)
+        running.write(folder, example.files)
         experiment = experiment_at(folder)
         if experiment is None or experiment.entry is None:
             self.counts["not an experiment"] += 1
