@@ -9,9 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from experiment_setup import cli
 
@@ -22,7 +20,8 @@ EXAMPLES = """
   validate.py --format json                      the same facts for a program
   validate.py --diff                             what --fix would do
   validate.py --fix                              mend what is safe to mend
-  validate.py --explain ES010                    all about one rule (`all`: about every rule)
+  validate.py --verbose                          the findings of style one by one, not one line a rule
+  validate.py --explain ES010 ES101              all about these rules (`all`: about every rule)
   validate.py --select ES1,ES010 --ignore wrong-type   some rules only
   validate.py --python .venv/bin/python          ask Hydra through the project's own interpreter and entry point
 """
@@ -31,52 +30,21 @@ EXAMPLES = """
 def main(argv: Sequence[str]) -> int:
     """Check the experiments; 1 if there are findings that count."""
     parser = _parser()
-    arguments = cli.parse(parser, argv)
-    if arguments.unsafe and not (arguments.fix or arguments.diff):
+    arguments = vars(cli.parse(parser, argv))
+    as_json, explain, list_rules = (arguments.pop(name) for name in ("json", "explain", "list_rules"))
+    if arguments["unsafe"] and not (arguments["fix"] or arguments["diff"]):
         parser.error("--unsafe goes with --fix or --diff")
-    as_json = arguments.json or arguments.format == "json"
-    if arguments.explain or arguments.list_rules:
-        return _about_rules(arguments.explain, as_json)
-
-    from experiment_setup.checking import fix, progress, report, scope, selection
-    from experiment_setup.checking.check import check
-    from experiment_setup.composing.compose import Composer
-    from experiment_setup.composing.interpreter import InterpreterComposer
-    from experiment_setup.project import Project
-
-    codes = selection.codes(arguments.select, arguments.ignore)
-    project = Project.locate(arguments.root)
-    experiments = (scope.concerned if arguments.changed else scope.named)(project, arguments.paths)
-    make_composer: fix.MakeComposer = partial(Composer, always_hydra=arguments.hydra)
-    if arguments.python:
-        make_composer = InterpreterComposer.using(arguments.python)
-    ask: dict[str, Any] = {"codes": codes, "make_composer": make_composer}
-    with progress.shown(len(experiments)) as shown:
-        result = check(project, experiments, started=shown.experiment, **ask)
-    fixed = fix.Fixed()
-    if arguments.fix or arguments.diff:
-        fixed = fix.fix(project, experiments, result, unsafe=arguments.unsafe, **ask)
-    if arguments.fix and not arguments.diff:
-        fix.write(fixed)
-        project = Project(project.root)
-        result = check(project, experiments, **ask)
-
-    extra = fix.data(project, fixed, written=not arguments.diff) if arguments.fix or arguments.diff else {}
     if as_json:
-        cli.print_json(report.data(project, result) | extra)
-    elif arguments.format == "sarif":
-        from experiment_setup.checking import sarif
+        arguments["format"] = "json"
+    as_json = arguments["format"] in ("json", "sarif")
+    if explain or list_rules:
+        from experiment_setup.checking import rules_page
 
-        cli.print_json(sarif.log(result, report.checkout(project)))
-    elif arguments.format == "github":
-        report.print_lines(report.github(project, result))
-    elif arguments.diff:
-        report.print_lines(fix.diff(project, fixed))
-    else:
-        report.print_lines(report.text(project, result, report.Style.of(sys.stdout)))
-    for line in fix.summary(project, fixed, written=not arguments.diff):
-        cli.note(line)
-    return 1 if result.fails(strict=arguments.strict) or (arguments.diff and fixed.rewrites) else 0
+        return cli.show(rules_page.About(explain), as_json=as_json)
+
+    from experiment_setup.checking import validation
+
+    return cli.show(validation.run(validation.Request(**arguments)), as_json=as_json)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -99,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="PATHs are changed files: check the experiments that they concern, pass over the rest",
     )
-    parser.add_argument("--explain", metavar="CODE", help="say all about a rule and exit (`all`: as one page)")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="text: list the findings of style (infos) one by one as well"
+    )
+    parser.add_argument(
+        "--explain", nargs="+", metavar="CODE", help="say all about these rules and exit (`all`: as one page)"
+    )
     parser.add_argument("--list-rules", action="store_true", help="list the rules and exit")
     asking = parser.add_mutually_exclusive_group()
     asking.add_argument("--hydra", action="store_true", help="let the real Hydra compose everything (slower)")
@@ -110,22 +83,6 @@ def _parser() -> argparse.ArgumentParser:
         help="ask the project's own interpreter; this runs the imports of train.py",
     )
     return parser
-
-
-def _about_rules(word: str | None, as_json: bool) -> int:
-    from experiment_setup.checking import report, rules_page, selection
-    from experiment_setup.rules import ALL
-
-    chosen = list(ALL.values()) if word in (None, "all") else selection.rules_of(word)
-    if as_json:
-        cli.print_json({"version": 1, "rules": [rules_page.data(rule) for rule in chosen]})
-    elif word is None:
-        report.print_lines(rules_page.listing())
-    elif word == "all":
-        report.print_lines(rules_page.page())
-    else:
-        report.print_lines(line for rule in chosen for line in (*rules_page.explain(rule), ""))
-    return 0
 
 
 def command() -> None:

@@ -235,24 +235,10 @@ def test_codes_and_names_are_unique_and_in_a_family() -> None:
     assert sum(len(rules) for _, rules in rules_page.families()) == len(RULES)
 
 
-@pytest.mark.skipif(not hydra.__version__.startswith("1.3"), reason="the page has Hydra's own words of 1.3")
 def test_reference_page_is_current() -> None:
-    page = "".join(f"{line}\n" for line in rules_page.page())
+    page = "".join(f"{line}\n" for line in rules_page.listing())
     written = (ROOT / "references" / "rules.md").read_text(encoding="utf-8")
-    assert written == page, "python scripts/validate.py --explain all > references/rules.md"
-
-
-def links(page: str) -> list[str]:
-    return re.findall(r"\]\(#([^)]+)\)", page)
-
-
-def test_links_of_the_reference_page_lead_somewhere() -> None:
-    page = "\n".join(rules_page.page())
-    headings = {
-        re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^## (.*)$", page, re.MULTILINE)
-    }
-    assert len(links(page)) == len(RULES)
-    assert set(links(page)) <= headings
+    assert written == page, "python scripts/validate.py --list-rules > references/rules.md"
 
 
 def test_bases_of_the_examples_are_clean(project: Path, elsewhere: Path) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from experiment_setup.checking import progress, report
-from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import Project
@@ -195,12 +194,52 @@ class TestText:
         assert "\x1b" not in "".join(self.lines(project, experiment, "learning_rte: 1"))
 
 
+class TestStyle:
+    """Findings of style are one line a rule, until they are asked for."""
+
+    @pytest.fixture
+    def many(self, project: Path, experiment: Path) -> Path:
+        text = 'defaults:\n  - default@_here_\n\nname: "{0:03}-x"\nseed: 42\nlearning_rate: {0}e-6\n'
+        write(experiment, {f"exp/{number:03}.yaml": text.format(number) for number in range(2, 9)} | TYPO)
+        return project
+
+    def infos(self, out: str) -> list[str]:
+        return [line for line in out.splitlines() if ": info ES213 " in line]
+
+    def test_one_line_a_rule(self, many: Path) -> None:
+        ran = run("validate.py", cwd=many)
+        [line] = self.infos(ran.out)
+        assert line.startswith("experiments/001-baseline/exp/003.yaml:5:1: info ES213 ")
+        assert line.endswith(", and 5 more like it")
+        assert "--verbose" in ran.out
+        assert ran.out.index("error ES010") < ran.out.index(line), "what matters comes first"
+        assert "6 infos" in ran.out
+
+    @pytest.mark.parametrize("words", [["--verbose"], ["-v"], ["--select", "ES213"], ["--select", "all"]])
+    def test_each_of_them_where_asked_for(self, many: Path, words: list[str]) -> None:
+        ran = run("validate.py", *words, cwd=many)
+        assert len(self.infos(ran.out)) == 6
+        assert ran.out.count("help: remove the line") == 6
+        assert "more like it" not in ran.out
+        assert "--verbose" not in ran.out
+
+    def test_formats_for_programs_have_them_all(self, many: Path) -> None:
+        data = run("validate.py", "--json", cwd=many).json
+        assert len([f for f in data["findings"] if f["severity"] == "info"]) == data["summary"]["infos"] == 6
+        assert run("validate.py", "--format", "github", cwd=many).out.count("::notice") == 6
+
+    def test_files_that_are_not_checked_are_counted(self, many: Path, experiment: Path) -> None:
+        assert ", 8 parameter sets, " in run("validate.py", cwd=many).out
+        write(experiment, {"exp/more/009.yaml": "seed: 1\n", "exp/010.yml": "seed: 1\n", "exp/notes.txt": "\n"})
+        assert ", 8 parameter sets (2 more YAML files not checked), " in run("validate.py", cwd=many).out
+
+
 def block(tmp_path: Path, source: str, column: int, width: int = 60) -> tuple[str, int]:
     """The source line as it is shown, and the column of the caret under it."""
     path = tmp_path / "a.yaml"
     path.write_text(f"{source}\n", "utf-8")
     found = Finding("ES010", "unknown-key", Severity.ERROR, Location(path, 1, column), "wrong")
-    _, line, caret, *_ = report.blocks(Project(tmp_path), Result(findings=[found]), report.Style(width=width))
+    _, line, caret, *_ = report.blocks(Project(tmp_path), [found], report.Style(width=width))
     return line, caret.index("^")
 
 
@@ -374,7 +413,8 @@ class TestAboutRules:
         ran = run("validate.py", "--list-rules", cwd=elsewhere)
         assert ran.code == 0
         listed = run("validate.py", "--list-rules", "--json", cwd=elsewhere).json["rules"]
-        assert [line.split()[0] for line in ran.out.splitlines()] == [rule["code"] for rule in listed]
+        rows = re.findall(r"^\| (ES\d+) \| (\S+) \| (\w+) \| .", ran.out, re.MULTILINE)
+        assert rows == [(rule["code"], rule["name"], rule["severity"]) for rule in listed]
         assert len(listed) > 10
 
     @pytest.mark.parametrize("word", ["ES010", "es010", "unknown-key"])
@@ -390,6 +430,17 @@ class TestAboutRules:
         assert rule["explanation"]
         assert "learning_rte" in rule["bad"]["exp/001.yaml"]
         assert "learning_rate" in rule["good"]["exp/001.yaml"]
+
+    def test_explain_several(self, elsewhere: Path) -> None:
+        for words in (["ES101", "es010", "unknown-key"], ["ES010,ES101"]):
+            out = run("validate.py", "--explain", *words, cwd=elsewhere).out
+            assert re.findall(r"^## (\S+)", out, re.MULTILINE) == ["ES010", "ES101"]
+        assert run("validate.py", "--explain", "ES010", "ES999", cwd=elsewhere).code == 2
+
+    def test_explain_all(self, elsewhere: Path) -> None:
+        out = run("validate.py", "--explain", "all", cwd=elsewhere).out
+        listed = run("validate.py", "--list-rules", "--json", cwd=elsewhere).json["rules"]
+        assert re.findall(r"^## (\S+)", out, re.MULTILINE) == [rule["code"] for rule in listed]
 
     def test_explain_a_family(self, elsewhere: Path) -> None:
         out = run("validate.py", "--explain", "ES6", cwd=elsewhere).out

@@ -12,9 +12,9 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from experiment_setup import __version__, installed
 from experiment_setup.errors import CommandError, EnvironmentLacks
@@ -119,6 +119,35 @@ def _fail(error: CommandError, as_json: bool) -> int:
     if error.help:
         print(f"  help: {error.help}", file=sys.stderr)
     return error.exit_code
+
+
+class Answer(Protocol):
+    """What a verb gives back to its command: the same facts for a program and for a person."""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 if something was found."""
+
+    def data(self) -> dict[str, Any]:
+        """One JSON object."""
+
+    def text(self) -> Iterable[str]:
+        """Lines for stdout."""
+
+    def notes(self) -> Iterable[str]:
+        """Lines for stderr."""
+
+
+def show(answer: Answer, *, as_json: bool) -> int:
+    """Print an answer and return its exit code."""
+    if as_json:
+        print_json(answer.data())
+    else:
+        for line in answer.text():  # one by one, so that a reader that goes away (`| head`) is noticed
+            print(line)
+    for line in answer.notes():
+        note(line)
+    return answer.exit_code
 
 
 def print_json(data: Any) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.project import Project
+from experiment_setup.project import SETS, Experiment, Project
 
 _COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.INFO: "36;1"}
 
@@ -43,25 +43,41 @@ class Style:
         return f"\033[{code}m{words}\033[0m" if self.colour else words
 
 
-def text(project: Project, result: Result, style: Style) -> Iterator[str]:
-    """The findings, each with its source line and a caret under the character that is wrong, and a summary."""
-    yield from blocks(project, result, style)
+def text(project: Project, result: Result, style: Style, *, in_full: bool = False) -> Iterator[str]:
+    """The findings, each with its source line and a caret under the character that is wrong, and a summary.
+
+    Findings of style (infos) are one line a rule, so that they do not bury the others; with `in_full` they are not.
+    """
+    by_kind: dict[bool, list[Finding]] = {False: [], True: []}
+    for finding in result.findings:
+        by_kind[finding.severity is Severity.INFO and not in_full].append(finding)
+    yield from blocks(project, by_kind[False], style)
+    yield from _counted(project, by_kind[True], style)
     yield summary(result)
 
 
-def blocks(project: Project, result: Result, style: Style) -> Iterator[str]:
+def blocks(project: Project, findings: Iterable[Finding], style: Style) -> Iterator[str]:
     """The findings alone."""
     lines: dict[Path, list[str]] = {}
-    for finding in result.findings:
+    for finding in findings:
         yield from _block(project, finding, lines, style)
+
+
+def _counted(project: Project, findings: Iterable[Finding], style: Style) -> Iterator[str]:
+    """A line a rule: its first finding, and how many more there are."""
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_rule.setdefault(finding.code, []).append(finding)
+    for _, (first, *others) in sorted(by_rule.items()):
+        yield _head(project, first, style) + (f", and {len(others)} more like it" if others else "")
+    if by_rule:
+        yield f"  {style.paint('help', '36;1')}: --verbose lists every finding of style in full"
+        yield ""
 
 
 def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], style: Style) -> Iterator[str]:
     place, colour = finding.location, _COLOURS[finding.severity]
-    where = style.paint(f"{style.path(project, place.path)}:{place.line}:{place.column}", "1")
-    mark = " [*]" if finding.fixable else ""
-    severity = style.paint(finding.severity.value, colour)
-    yield f"{where}: {severity} {finding.code}{mark} {_visible(finding.message)}  [{finding.name}]"
+    yield _head(project, finding, style)
     source = _line(place.path, place.line, lines)
     if source.strip():
         number = str(place.line)
@@ -72,6 +88,14 @@ def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], sty
     if finding.help:
         yield f"  {style.paint('help', '36;1')}: {_visible(finding.help)}"
     yield ""
+
+
+def _head(project: Project, finding: Finding, style: Style) -> str:
+    place = finding.location
+    where = style.paint(f"{style.path(project, place.path)}:{place.line}:{place.column}", "1")
+    mark = " [*]" if finding.fixable else ""
+    severity = style.paint(finding.severity.value, _COLOURS[finding.severity])
+    return f"{where}: {severity} {finding.code}{mark} {_visible(finding.message)}  [{finding.name}]"
 
 
 def _window(source: str, index: int, width: int) -> tuple[str, int]:
@@ -131,9 +155,11 @@ def summary(result: Result) -> str:
     experiments = len(result.checked)
     composed = sum(checked.composed for checked in result.checked)
     sets = sum(checked.parameter_sets for checked in result.checked)
+    passed_over = sum(max(_yaml_files(checked.experiment) - checked.parameter_sets, 0) for checked in result.checked)
+    beside = f" ({passed_over} more YAML {'file' if passed_over == 1 else 'files'} not checked)" if passed_over else ""
     counts = [_plural(result.count(s), s.value) for s in Severity if result.count(s)]
     first = (
-        f"{_plural(experiments, 'experiment')}, {_plural(sets, 'parameter set')}, "
+        f"{_plural(experiments, 'experiment')}, {_plural(sets, 'parameter set')}{beside}, "
         f"{_plural(composed, 'combination')} composed: {', '.join(counts) or 'nothing found'}"
     )
     fixable = [finding for finding in result.findings if finding.fixable]
@@ -142,6 +168,12 @@ def summary(result: Result) -> str:
         safe < len(fixable)
     )
     return first + (f"\n[*] can be fixed: {', '.join(offers)}" if offers else "")
+
+
+def _yaml_files(experiment: Experiment) -> int:
+    """How many files a person counts in the folder of the parameter sets, whether or not Hydra sees them."""
+    files = (path for path in experiment.group_dir(SETS).rglob("*") if path.suffix.lower() in (".yaml", ".yml"))
+    return sum(not path.name.startswith(".") for path in files)
 
 
 def _plural(count: int, noun: str) -> str:
@@ -217,9 +249,3 @@ def _escaped(text: str, also: str = "") -> str:
     for character in "%\r\n" + also:
         text = text.replace(character, f"%{ord(character):02X}")
     return text
-
-
-def print_lines(lines: Iterator[str]) -> None:
-    """Print lines one by one, so that a reader that goes away (`| head`) is noticed."""
-    for line in lines:
-        print(line)

@@ -1,4 +1,4 @@
-"""What is said about rules: `--explain`, `--list-rules`, and the page references/rules.md, all from the rules."""
+"""What is said about rules, all from the rules: `--explain`, and `--list-rules`, which is references/rules.md."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import difflib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from experiment_setup.checking import report
+from experiment_setup.checking import report, selection
 from experiment_setup.checking.check import check
 from experiment_setup.findings import Finding
 from experiment_setup.project import Project
@@ -60,32 +61,54 @@ def write_example(files: Files, root: Path) -> Project:
     return Project(root)
 
 
-def page() -> Iterator[str]:
-    """The lines of references/rules.md."""
+@dataclass(frozen=True)
+class About:
+    """The answer to `--explain CODE…`, and to `--list-rules` where no rule is named."""
+
+    words: Sequence[str] | None
+    exit_code: ClassVar[int] = 0
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules that the words mean. Raises CommandError for a word that means none."""
+        named = [part for word in self.words or ["all"] for part in re.split(r"[,\s]+", word) if part]
+        chosen = {rule.code for word in named for rule in selection.rules_of(word)}
+        return [rule for rule in ALL.values() if rule.code in chosen]
+
+    def data(self) -> dict[str, Any]:
+        """The JSON object: everything about each rule."""
+        return {"version": 1, "rules": [data(rule) for rule in self.rules]}
+
+    def text(self) -> Iterator[str]:
+        """A list of all rules, or everything about those that were named, as Markdown."""
+        if not self.words:
+            yield from listing()
+            return
+        for number, rule in enumerate(self.rules):
+            yield from [""] * bool(number)
+            yield from explain(rule)
+
+    def notes(self) -> Iterator[str]:
+        """Nothing."""
+        return iter(())
+
+
+def listing() -> Iterator[str]:
+    """The lines of references/rules.md: one a rule, few enough to be read as a whole."""
     yield "# The rules of validate.py"
     yield ""
-    yield "Made by `python scripts/validate.py --explain all > references/rules.md`; a test keeps it current."
+    yield "Read this to find a rule's code or name. All about some of them, each with a bad and a good example:"
+    yield "`scripts/validate.py --explain ES010 ES101`, about all: `--explain all`. Made by"
+    yield "`python scripts/validate.py --list-rules > references/rules.md`; a test keeps it current."
     yield ""
     yield "`error`: Hydra fails, or what runs is not what the file says. `warning`: it runs as written, but will bite."
     yield "`info`: style. A finding is silenced by `# noqa: CODE` at the end of its line, or by `# noqa-file: CODE` in"
     yield "the first ten lines of its file (the only way where a file as a whole is meant). `ES5` means all of ES5xx."
-    yield ""
-    yield "## Contents"
     for family, rules in families():
+        yield from ("", f"## {family}", "", "| code | name | severity | what |", "|---|---|---|---|")
         yield from (
-            "",
-            f"**{family}**",
-            "",
-            "| code | name | severity | `--fix` | what |",
-            "| --- | --- | --- | --- | --- |",
+            f"| {rule.code} | {rule.name} | {rule.severity.value} | {_cell(_prose(rule.summary))} |" for rule in rules
         )
-        for rule in rules:
-            link = f"[{rule.code}](#{rule.code.lower()}-{rule.name})"
-            what = _cell(_prose(rule.summary))
-            yield f"| {link} | {rule.name} | {rule.severity.value} | {fix_safety(rule)[0]} | {what} |"
-    for rule in ALL.values():
-        yield ""
-        yield from explain(rule)
 
 
 def families() -> list[tuple[str, list[Rule]]]:
@@ -128,13 +151,6 @@ def data(rule: Rule) -> dict[str, Any]:
     }
 
 
-def listing() -> Iterator[str]:
-    """One line a rule."""
-    width = max(len(rule.name) for rule in ALL.values())
-    for rule in ALL.values():
-        yield f"{rule.code}  {rule.severity.value:<7}  {rule.name:<{width}}  {rule.summary}"
-
-
 def fix_safety(rule: Rule) -> tuple[str, str]:
     """Whether `--fix` mends the rule's bad example: a word for a table, and a sentence."""
     findings, _ = _checked(rule.code)
@@ -155,7 +171,7 @@ def _checked(code: str) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="experiment-setup-") as folder:
         project = write_example(ALL[code].bad, Path(folder).resolve())
         result = check(project, project.experiments, codes={code})
-        text = "\n".join(report.blocks(project, result, report.Style()))
+        text = "\n".join(report.blocks(project, result.findings, report.Style()))
         return tuple(result.findings), tuple(text.rstrip().splitlines())
 
 

@@ -1,4 +1,4 @@
-"""Which rules a word means: a code (`ES201`), the beginning of one (`ES2`), or a rule's name."""
+"""Which rules a word means: a code (`ES201`), the beginning of one (`ES2`), a rule's name, or `all`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from experiment_setup.rules.base import Rule, similar
 
 def rules_of(word: str) -> list[Rule]:
     """The rules that `word` means, in the order of their codes. Raises CommandError if there is none."""
-    named = [rule for rule in ALL.values() if rule.name == word.lower()]
+    named = [rule for rule in ALL.values() if word.lower() in (rule.name, "all")]
     if named:
         return named
     if suppression.OURS.fullmatch(word):

@@ -1,0 +1,111 @@
+"""The verb behind validate.py: check what was named, mend what was asked for, and say it in each form there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from experiment_setup.checking import fix, progress, report, sarif, scope, selection
+from experiment_setup.checking.check import Result, check
+from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.interpreter import InterpreterComposer
+from experiment_setup.project import Project
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for; the fields are the options of validate.py."""
+
+    root: Path | None = None
+    paths: Sequence[str] = ()
+    changed: bool = False
+    select: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    fix: bool = False
+    diff: bool = False
+    unsafe: bool = False
+    strict: bool = False
+    hydra: bool = False
+    python: Path | None = None
+    verbose: bool = False
+    format: str = "text"
+
+    @property
+    def mends(self) -> bool:
+        """Whether fixes are worked out, to write or to show them."""
+        return self.fix or self.diff
+
+    @property
+    def writes(self) -> bool:
+        """Whether they are written; `--diff` alone decides, so that `--fix --diff` writes nothing."""
+        return self.fix and not self.diff
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What was found, and what was mended."""
+
+    request: Request
+    project: Project
+    result: Result
+    fixed: fix.Fixed
+
+    @property
+    def exit_code(self) -> int:
+        """1 if there are findings that count, or changes that are shown but not made."""
+        shown_only = self.request.diff and bool(self.fixed.rewrites)
+        return int(self.result.fails(strict=self.request.strict) or shown_only)
+
+    def data(self) -> dict[str, Any]:
+        """The JSON object of `--format json`, or the log of `--format sarif`."""
+        if self.request.format == "sarif":
+            return sarif.log(self.result, report.checkout(self.project))
+        data = report.data(self.project, self.result)
+        if self.request.mends:
+            data |= fix.data(self.project, self.fixed, written=not self.request.diff)
+        return data
+
+    def text(self) -> Iterator[str]:
+        """The lines of `--format text` or `github`, or of `--diff`."""
+        if self.request.format == "github":
+            return report.github(self.project, self.result)
+        if self.request.diff:
+            return fix.diff(self.project, self.fixed)
+        # Rules that were selected by hand were asked for, whatever their severity.
+        in_full = self.request.verbose or bool(self.request.select)
+        return report.text(self.project, self.result, report.Style.of(sys.stdout), in_full=in_full)
+
+    def notes(self) -> Iterator[str]:
+        """What was mended, for stderr."""
+        return fix.summary(self.project, self.fixed, written=not self.request.diff)
+
+
+def run(request: Request) -> Validation:
+    """Check the experiments that the request names, and mend them where it says so.
+
+    Raises CommandError for words that name no rule or no experiment, and EnvironmentLacks for a Python without hydra.
+    """
+    codes = selection.codes(request.select, request.ignore)
+    project = Project.locate(request.root)
+    experiments = (scope.concerned if request.changed else scope.named)(project, request.paths)
+    ask: dict[str, Any] = {"codes": codes, "make_composer": _composers(request)}
+    with progress.shown(len(experiments)) as shown:
+        result = check(project, experiments, started=shown.experiment, **ask)
+    fixed = fix.Fixed()
+    if request.mends:
+        fixed = fix.fix(project, experiments, result, unsafe=request.unsafe, **ask)
+    if request.writes:
+        fix.write(fixed)
+        project = Project(project.root)  # names may have changed
+        result = check(project, experiments, **ask)
+    return Validation(request, project, result, fixed)
+
+
+def _composers(request: Request) -> fix.MakeComposer:
+    if request.python:
+        return InterpreterComposer.using(request.python)
+    return partial(Composer, always_hydra=request.hydra)
