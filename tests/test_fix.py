@@ -13,11 +13,12 @@ import pytest
 from experiment_setup.checking import fix
 from experiment_setup.checking.check import check
 from experiment_setup.errors import CommandError
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL
-from experiment_setup.rules.base import ExperimentContext, Rule
+from experiment_setup.rules.base import Rule
 from running import PLAIN_EXPERIMENT, hydra, run, tree, write
 
 SET = "defaults:\n  - default@_here_\n\n# なぜ: 論文の値\nlearning_rate: 5.0e-5  # from the paper\n\nseed:   1\n"
@@ -357,13 +358,14 @@ class TestCommand:
         assert done["summary"]["errors"] == 0
 
     def test_an_anchor_stays_and_what_an_alias_stands_for(self, project: Path, experiment: Path) -> None:
-        """`notes: &it "32"` is no mistake; what is one is `batch_size: *it`, which has no quotes to take away."""
-        lines = "defaults:\n  - &list default@_hear_\n\nbatch_size: &size '32'\nnotes: &it \"8\"\nepochs: *it\n"
+        """`name` is quoted behind its anchor; `notes` is left alone, since `epochs: *it` would change with it."""
+        lines = "defaults:\n  - &list default@_hear_\n\nname: &name 010\nnotes: &it 012\nepochs: *it\n"
         write(experiment, {"exp/003.yaml": lines})
         run("validate.py", "--fix", cwd=project)
-        mended = lines.replace("_hear_", "_here_").replace("'32'", "32")
+        mended = lines.replace("_hear_", "_here_").replace("010", '"010"')
         assert (experiment / "exp/003.yaml").read_text("utf-8") == mended
-        assert hydra(experiment / "train.py", "exp=003")["exp"]["notes"] == "8"
+        composed = hydra(experiment / "train.py", "exp=003")["exp"]
+        assert (composed["name"], composed["epochs"]) == ("010", 10)
 
     def test_the_key_is_mended_and_not_a_remark_that_names_it(self, project: Path, experiment: Path) -> None:
         write(experiment, {"exp/003.yaml": "# no defaults: here\ndefaults:  # 無\n\nseed: 3\n"})

@@ -19,7 +19,7 @@ import pytest
 
 from running import HARNESS, PLAIN_EXPERIMENT, Ran, run, write
 
-CODES = ("ES331", "ES332", "ES334", "ES339", "ES340")
+CODES = ("ES331", "ES332", "ES341", "ES344", "ES340")
 PRINTS = '    print(f"001-baseline: {cfg.exp.name}")\n'
 OMEGACONF = "from omegaconf import DictConfig, OmegaConf"
 METHODS = "    notes: str | None = None\n\n    def total(self) -> int:\n        return self.seed * 2\n"
@@ -132,12 +132,12 @@ FAILS: dict[str, tuple[str, Mapping[str, str]]] = {
             .replace("{cfg.exp.name}", "{cfg.exp.§lr}")
         },
     ),
-    "asdict": ("ES339", code("from dataclasses import asdict\nprint(asdict(§cfg.exp))")),
-    "replace": ("ES339", code("import dataclasses\ndataclasses.replace(§cfg.exp, seed=1)")),
-    "json of a list": ("ES334", code("import json\njson.dumps({'layers': §cfg.exp.layers})")),
-    "json under another name": ("ES334", code("from json import dumps as write\nwrite(§cfg.exp)")),
-    "json of dict()": ("ES334", code("import json\njson.dumps(§dict(cfg.exp))")),
-    "yaml": ("ES334", code("import yaml\nyaml.safe_dump(§cfg.exp)")),
+    "asdict": ("ES344", code("from dataclasses import asdict\nprint(asdict(§cfg.exp))")),
+    "replace": ("ES344", code("import dataclasses\ndataclasses.replace(§cfg.exp, seed=1)")),
+    "json of a list": ("ES341", code("import json\njson.dumps({'layers': §cfg.exp.layers})")),
+    "json under another name": ("ES341", code("from json import dumps as write\nwrite(§cfg.exp)")),
+    "json of dict()": ("ES341", code("import json\njson.dumps(§dict(cfg.exp))")),
+    "yaml": ("ES341", code("import yaml\nyaml.safe_dump(§cfg.exp)")),
     "pop": ("ES340", code('cfg.exp.§pop("notes")')),
     "pop of a copy": ("ES340", code('exp = cfg.exp.copy()\nexp.§pop("notes")')),
     "del": ("ES340", code('del §cfg["env"]')),
@@ -149,8 +149,8 @@ RUNS_BUT: dict[str, tuple[str, Mapping[str, str]]] = {
     "select": ("ES332", code('print(OmegaConf.select(cfg, §"exp.lr", default=1))')),
     "get, then read": ("ES332", code('if cfg.exp.get(§"lr"):\n    print(cfg.exp.lr)')),
     "get of a plain dict": ("ES332", code('print(OmegaConf.to_container(cfg.exp).get(§"lr"))')),
-    "isinstance": ("ES339", code("print(isinstance(§cfg.exp.layers, list))")),
-    "vars": ("ES339", code("print(vars(§cfg.exp))")),
+    "isinstance": ("ES344", code("print(isinstance(§cfg.exp.layers, list))")),
+    "vars": ("ES344", code("print(vars(§cfg.exp))")),
     "by annotation": ("ES331", code("print(1)", "def unused(exp: ExpConfig) -> None:\n    print(exp.§lr)")),
 }
 

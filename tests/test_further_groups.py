@@ -78,7 +78,7 @@ def test_a_header_that_an_option_needs_is_no_mistake(tmp_path: Path) -> None:
     assert "kind: file" in works(run_entry(entry, "model=small", "logger=file"))
     assert "loss/nobody" in run_entry(entry, "model=small", "recipe=x").err
     found = check(tmp_path)
-    assert "ES105" not in {f["code"] for f in found}, found
+    assert "ES119" not in {f["code"] for f in found}, found
     assert {f["path"] for f in found if f["severity"] == "error"} == {"conf/recipe/x.yaml"}
 
 
@@ -89,7 +89,7 @@ def test_group_in_a_header_means_what_version_base_says(tmp_path: Path, given: s
     composed = run_entry(entry)
     found = [f["code"] for f in check(tmp_path) if f["severity"] == "error"]
     if composed.code == 0:  # Hydra 1.4 knows no older behaviour
-        assert ("ES105" in found) == ("_group_:" in composed.out)
+        assert ("ES119" in found) == ("_group_:" in composed.out)
 
 
 def test_a_group_may_have_a_part_of_its_own_name(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_group_may_have_a_part_of_its_own_name(tmp_path: Path) -> None:
     assert re.search(r"saver:\n  _target_: a.Saver\n  saver:\n    every: 1", works(run_entry(entry)))
     assert said(check(tmp_path)) == []
     write(tmp_path, {"conf/saver/c.yaml": block})
-    assert said(check(tmp_path)) == [("ES214", "conf/saver/c.yaml", 1)]
+    assert said(check(tmp_path)) == [("ES224", "conf/saver/c.yaml", 1)]
 
 
 GOES = {
@@ -150,7 +150,7 @@ def test_what_a_group_refers_to_at_the_top_is_read(tmp_path: Path) -> None:
     entry = project(tmp_path, "  - data: a", files, values=top)
     assert "  batch_size: 9" in works(run_entry(entry, "batch_size=9"))
     assert "  seed: 1" in works(run_entry(entry, "seed=9"))
-    assert said(check(tmp_path)) == [("ES129", "conf/config.yaml", 6)]
+    assert said(check(tmp_path)) == [("ES143", "conf/config.yaml", 6)]
 
 
 def test_a_remark_is_told_from_a_text_that_is_cut(tmp_path: Path) -> None:
@@ -236,4 +236,4 @@ def test_the_projects_python_says_whether_the_plugin_is_there(tmp_path: Path) ->
     entry = project(tmp_path, "  - model: none\n  - override hydra/launcher: our_cluster", GOES)
     assert "hydra/launcher/our_cluster" in run_entry(entry).err
     found = check(tmp_path, "--python", sys.executable)
-    assert {f["code"] for f in found if f["severity"] != "info"} == {"ES005"}
+    assert {f["code"] for f in found if f["severity"] != "info"} == {"ES014"}

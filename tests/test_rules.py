@@ -33,7 +33,7 @@ EXPERIMENT = Path("experiments") / "001-baseline"
 REMARK = "# 残す: this remark stays"
 IN_TWO_PLACES = {"ES302": 2, "ES505": 2}  # both registrations are swapped; both output folders are shared
 # What is wrong as well where this is: a copy of a set writes to the same folder.
-FOLLOWING = {"ES112": {"ES501"}, "ES218": {"ES501", "ES507"}, "ES502": {"ES503"}}
+FOLLOWING = {"ES220": {"ES501"}, "ES225": {"ES501", "ES512"}, "ES502": {"ES503"}}
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def test_bases_of_the_examples_are_clean(project: Path, elsewhere: Path) -> None
 def test_names_of_hydra_are_those_that_hydra_has() -> None:
     from hydra.conf import JobConf, RuntimeConf
 
-    from experiment_setup.rules import sweeps
+    from experiment_setup.rules import es42_sweeps as sweeps
 
     assert {*sweeps.JOB} == {field.name for field in dataclasses.fields(JobConf)}
     assert {*sweeps.RUNTIME} == {field.name for field in dataclasses.fields(RuntimeConf)}
@@ -272,8 +272,8 @@ MORE = {
         "did you mean 'output_subdir'?",
     ),
     "a setting that is no setting": ("ES011", [("run:\n    dir: .", "run: .")], "RunDir"),
-    "a value of Hydra": ("ES415", [("dir: .", "dir: x/${hydra.job.nme}")], "did you mean 'name'?"),
-    "no group of that name": ("ES415", [("dir: .", "dir: x/${hydra:runtime.choices.exq}")], "did you mean 'exp'?"),
+    "a value of Hydra": ("ES422", [("dir: .", "dir: x/${hydra.job.nme}")], "did you mean 'name'?"),
+    "no group of that name": ("ES422", [("dir: .", "dir: x/${hydra:runtime.choices.exq}")], "did you mean 'exp'?"),
     "a group of Hydra": ("ES414", [("hydra/job_logging", "hydra/joblogging")], "no group hydra/joblogging"),
 }
 

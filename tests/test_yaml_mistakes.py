@@ -87,8 +87,8 @@ MISTAKES = {
     "an open brace": Mistake("ES003", set_(f"{HERE}{NAME}notes: a ▸${{exp.seed\n")),
     "deeper than the line above": Mistake("ES003", set_(f"{HERE}{NAME}seed: 1\n ▸epochs: 2\n")),
     "a word that is a truth value": Mistake("ES010", set_(f"{HERE}{NAME}▸on: 2\n")),
-    "a full-width comment": Mistake("ES205", set_(f"{HERE}{NAME}seed: 1▸　# コメント\n")),
-    "typographic quotes around a number": Mistake("ES205", set_(f"{HERE}{NAME}seed: ▸“2”\n")),
+    "a full-width comment": Mistake("ES230", set_(f"{HERE}{NAME}seed: 1▸　# コメント\n")),
+    "typographic quotes around a number": Mistake("ES230", set_(f"{HERE}{NAME}seed: ▸“2”\n")),
     "missing in a nested mapping": Mistake("ES211", set_(f"{HERE}{NAME}seed: ▸???\n")),
     "an interpolation in a text": Mistake("ES012", set_(f"{HERE}{NAME}notes: a/▸${{env.outptu_dir}}/b\n")),
     "a mapping for a key": Mistake("ES003", set_(f"{HERE}{NAME}? ▸seed: “x”\n")),
@@ -111,9 +111,9 @@ MISTAKES = {
     "only comments": Mistake("ES121", {"config.yaml": "# later\n"}, "exp=001", where="config.yaml"),
     "an empty file": Mistake("ES101", set_(""), where="exp/002.yaml"),
     "no base": Mistake("ES117", set_(f"{NAME}lr: 1.0\n"), base=KAGGLE, where="exp/002.yaml"),
-    "a dot in a key": Mistake("ES214", set_(f"defaults:\n  - base@_here_\n\n{NAME}▸model.leaves: 63\n"), base=KAGGLE),
+    "a dot in a key": Mistake("ES224", set_(f"defaults:\n  - base@_here_\n\n{NAME}▸model.leaves: 63\n"), base=KAGGLE),
     "a block that files set again": Mistake(
-        "ES126", {"config.yaml": KAGGLE["config.yaml"].replace("hydra:\n", "exp:\n  ▸lr: 0.5\n\nhydra:\n")}, "", KAGGLE
+        "ES141", {"config.yaml": KAGGLE["config.yaml"].replace("hydra:\n", "exp:\n  ▸lr: 0.5\n\nhydra:\n")}, "", KAGGLE
     ),
 }
 

@@ -20,7 +20,7 @@ from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.rules import ALL
 
 # What Hydra takes in silence though the rule is about what fails: `defaults: ???`, a block in a file without a schema.
-ALSO_SILENT = {"ES113": "is the text ???", "ES214": ""}  # where the message says so
+ALSO_SILENT = {"ES113": "is the text ???", "ES224": ""}  # where the message says so
 
 Ask = Callable[[list[list[str]]], list[dict[str, str]]]
 
@@ -119,7 +119,7 @@ def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, i
 
 def _is_done_without(finding: Finding, root: Path, experiment: Experiment) -> bool:
     """Whether Hydra does without a file that it does not see: an optional group, or another folder has the option."""
-    if finding.code != "ES114":
+    if finding.code != "ES221":
         return False
     group, name = finding.location.path.parent.name, finding.location.path.stem
     text = experiment.config_file.read_text("utf-8", "replace") if experiment.config_file.is_file() else ""

@@ -9,14 +9,14 @@ from pathlib import Path
 from experiment_setup import schema
 from experiment_setup.checking import workers
 from experiment_setup.composing.compose import Composer
+from experiment_setup.facts.defaults_lists import lineage
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import Experiment, Project
 from experiment_setup.reading import suppression
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.rules import ALL
-from experiment_setup.rules.base import ExperimentContext
-from experiment_setup.rules.entries import lineage
-from experiment_setup.rules.suppressions import unused
+from experiment_setup.rules.es60_suppressions import unused
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ def context_of(
 
 
 # What is said about a file as it composes: pointless where its defaults list is broken.
-_OF_THE_COMPOSED = ("ES005", "ES010", "ES011", "ES128", "ES213", "ES405", "ES506", "ES507", "ES508", "ES509")
-_REFUSED = ("ES005", "ES010", "ES011")  # Hydra's own words
+_OF_THE_COMPOSED = ("ES014", "ES010", "ES011", "ES142", "ES223", "ES511", "ES512", "ES513", "ES514")
+_REFUSED = ("ES014", "ES010", "ES011")  # Hydra's own words
 _NOT_FOUND = ("ES110", "ES124")  # what an entry names is not there
 
 
@@ -147,18 +147,18 @@ def _without_cascades(context: ExperimentContext, findings: list[Finding]) -> li
     """Drop repeated findings, and what Hydra says about a mistake that a rule has explained.
 
     A broken defaults list (ES1xx) explains every failure to compose its file. What is wrong with config.yaml's list, or
-    with a parent, explains Hydra's own words (ES005) about the files that need it. What a rule `hides` follows from it
+    with a parent, explains Hydra's own words (ES014) about the files that need it. What a rule `hides` follows from it
     wherever it stands: registrations that are swapped make every parameter set look wrong. A finding may say itself
     which places it `explains`, and from which broken lists it `follows_from`.
     """
     findings = _explaining(findings)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    explained = {finding.location.path for finding in errors if finding.code != "ES005"}
-    lists = {f.location.path for f in errors if f.code.startswith("ES1") or f.code == "ES214"}
+    explained = {finding.location.path for finding in errors if finding.code != "ES014"}
+    lists = {f.location.path for f in errors if f.code.startswith("ES1") or f.code == "ES224"}
     places = {finding.location for finding in errors if finding.code != "ES010"}
     entries = {_line(f) for f in errors if f.code.startswith("ES1") and f.code not in _NOT_FOUND}
     hidden = {(code, path) for code in _OF_THE_COMPOSED for path in lists}
-    hidden |= {("ES005", path) for path in explained | _dependents(context, explained, lists)}
+    hidden |= {("ES014", path) for path in explained | _dependents(context, explained, lists)}
     follows = {code for finding in errors for code in ALL[finding.code].hides}
     return _unique(
         finding

@@ -20,9 +20,9 @@ from experiment_setup.checking.fix_proof import Change, Composed
 from experiment_setup.checking.mirror import Mirror, mirrored
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding
 from experiment_setup.project import Experiment, Project
-from experiment_setup.rules.base import ExperimentContext
 from experiment_setup.schema import Schema
 
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH

@@ -16,10 +16,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from experiment_setup.composing.compose import Composition
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document, SourceError
-from experiment_setup.rules.base import ExperimentContext
 
 Key = tuple[str, ...]
 Leaves = Mapping[Key, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from experiment_setup.errors import CommandError
 from experiment_setup.reading import suppression
 from experiment_setup.rules import ALL
-from experiment_setup.rules.base import Rule, similar
+from experiment_setup.rules.base import Rule, moved, similar
 
 
 def rules_of(word: str) -> list[Rule]:
@@ -19,6 +19,8 @@ def rules_of(word: str) -> list[Rule]:
         begun = [rule for rule in ALL.values() if rule.code.startswith(word.upper())]
         if begun:
             return begun
+    if (news := moved(word.upper())) is not None:
+        raise CommandError(news, "--list-rules shows the numbers that count")
     guess = similar(word)
     raise CommandError(
         f"no rule {word!r}" + (f" (did you mean {guess}?)" if guess else ""),

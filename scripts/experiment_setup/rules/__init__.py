@@ -1,55 +1,14 @@
-"""The rules, by family. A new rule goes into the module of its family; importing it here registers it."""
+"""The rules: a file for every ten numbers, `es21_….py` for ES210 to ES219. Whatever is in this folder counts."""
 
 from __future__ import annotations
 
-from experiment_setup.rules import (
-    attributes,
-    composition,
-    config_classes,
-    conversions,
-    entry_point,
-    hydra_settings,
-    inheritance,
-    odd_characters,
-    option_files,
-    outputs,
-    parameter_sets,
-    plugins,
-    primary_list,
-    primary_overrides,
-    primary_values,
-    refused_values,
-    registrations,
-    suppressions,
-    sweeps,
-    values,
-    yaml_syntax,
-)
+import os
+from importlib import import_module
+
 from experiment_setup.rules.base import Rule, registered
 
-FAMILIES = (
-    composition,
-    yaml_syntax,
-    refused_values,
-    suppressions,
-    inheritance,
-    primary_list,
-    primary_overrides,
-    primary_values,
-    registrations,
-    config_classes,
-    conversions,
-    entry_point,
-    attributes,
-    conversions,
-    values,
-    odd_characters,
-    option_files,
-    hydra_settings,
-    plugins,
-    sweeps,
-    outputs,
-    parameter_sets,
-)
+for _name in sorted(os.listdir(os.path.dirname(__file__))):  # noqa: PTH120, PTH208 (pathlib costs start-up time)
+    if _name.startswith("es") and _name.endswith(".py"):
+        import_module(f"{__name__}.{_name[:-3]}")
 
 ALL: dict[str, Rule] = registered()

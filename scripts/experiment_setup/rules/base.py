@@ -1,4 +1,4 @@
-"""What a rule is, and what it is given to look at.
+"""What a rule is.
 
 A rule is a generator function with the decorator `rule`; its code, severity, reason and examples stand there and
 nowhere else. Explanations, the reference page and the tests are made from them.
@@ -6,29 +6,16 @@ nowhere else. Explanations, the reference page and the tests are made from them.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from omegaconf import DictConfig
-
-from experiment_setup.composing.compose import Composer, Composition
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Claim, Edit, Finding, Severity
-from experiment_setup.following import statements
-from experiment_setup.following.code import Module
-from experiment_setup.following.records import ConfigPath, Reading
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
-from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
-from experiment_setup.reading import suppression
-from experiment_setup.reading.source import Document, Steps
-from experiment_setup.reading.suppression import Suppression
-from experiment_setup.schema import ConfigClass, Problem, Registration, Schema
 
 # An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
 # replacements (old, new) in the base's text.
@@ -50,6 +37,7 @@ class Rule:
     hydra: Literal["fails", "accepts", "differs"]
     run: str = "exp=001"  # the choices with which Hydra is asked about the examples
     hides: tuple[str, ...] = ()  # codes whose findings in the same experiment follow from an error of this rule
+    was: str | None = None  # the number that it had in the first drafts of the package
 
     @property
     def explanation(self) -> str:
@@ -90,11 +78,12 @@ def rule(
     hydra: Literal["fails", "accepts", "differs"],
     run: str = "exp=001",
     hides: tuple[str, ...] = (),
+    was: str | None = None,
 ) -> Callable[[Callable[[ExperimentContext], Iterator[Finding]]], Rule]:
     """Make a rule of a generator function over an experiment."""
 
     def register(check: Callable[[ExperimentContext], Iterator[Finding]]) -> Rule:
-        made = Rule(code, name, severity, summary, check, bad, good, hydra, run, hides)
+        made = Rule(code, name, severity, summary, check, bad, good, hydra, run, hides, was)
         assert code not in _registry, f"{code} is taken"
         _registry[code] = made
         return made
@@ -105,6 +94,24 @@ def rule(
 def registered() -> dict[str, Rule]:
     """All rules by code, in order."""
     return dict(sorted(_registry.items()))
+
+
+# Rules that are gone, each with the reason: no project was found that was better off with it.
+RETIRED = {
+    "ES207": "a number in quotes is the same number",
+    "ES216": "what changes per machine is for the project to say",
+    "ES338": "a flag of the project's own is no mistake",
+    "ES405": "a log file is no mistake",
+    "ES413": "Hydra's own folder for sweeps keeps results apart",
+}
+
+
+def moved(code: str) -> str | None:
+    """What became of an old number: the new one, or why the rule is gone; None for a number that never was."""
+    new = next((known.code for known in _registry.values() if known.was == code), None)
+    if new is not None:
+        return f"{code} is {new} now"
+    return f"{code} is gone: {RETIRED[code]}" if code in RETIRED else None
 
 
 def similar(word: str) -> str | None:
@@ -118,324 +125,10 @@ def similar(word: str) -> str | None:
     return did_you_mean(word, by_name)
 
 
-@dataclass(frozen=True)
-class Option:
-    """An option of a config group that is a file."""
-
-    group: str
-    name: str
-    document: Document
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.document.path
-
-    @property
-    def config_path(self) -> str:
-        """As Hydra names it, such as `exp/001`."""
-        return f"{self.group}/{self.name}"
+# Rules whose findings say why a file does not inherit the schema.
+_OF_LISTS = ("ES102", "ES103", "ES118", "ES119", "ES108", "ES109", "ES110", "ES111", "ES113", "ES115")
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A group of config.yaml that has a place of its own in the config: `model@exp.model`, or `db/engine`."""
-
-    key: str  # as a choice names it on the command line
-    group: str
-    package: tuple[str, ...]
-    option: str | None  # what config.yaml names
-
-
-_SAYS = frozenset("print pprint debug info warning error exception critical log".split())
-
-
-@dataclass
-class ExperimentContext:
-    """An experiment with everything the rules ask about it, computed once and only if asked for."""
-
-    project: Project
-    experiment: Experiment
-    schema: Schema
-    composer: Composer
-    _compositions: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
-
-    @cached_property
-    def primary(self) -> Document:
-        """config.yaml (it may not exist)."""
-        return Document(self.experiment.config_file)
-
-    @cached_property
-    def groups(self) -> dict[str, str | None]:
-        """The groups of the primary defaults list, each with the option it names."""
-        return self.composer.groups()
-
-    @cached_property
-    def options(self) -> dict[str, dict[str, Option]]:
-        """Every file of every group folder, by group and name."""
-        found = {*self.groups, SETS, ENVIRONMENTS}
-        return {
-            group: {
-                name: Option(group, name, self.composer.document(path))
-                for name, path in self.experiment.options(group).items()
-            }
-            for group in sorted(found)
-        }
-
-    @property
-    def sets(self) -> dict[str, Option]:
-        """The parameter sets."""
-        return self.options[SETS]
-
-    @property
-    def environments(self) -> dict[str, Option]:
-        """The environments that are files."""
-        return self.options[ENVIRONMENTS]
-
-    @cached_property
-    def further_groups(self) -> list[str]:
-        """The groups besides exp and env that config.yaml chooses from and that have a place of their own."""
-        moved = {placed.group for placed in self.placed_groups}
-        return [g for g in self.groups if g not in (SETS, ENVIRONMENTS) and g not in moved]
-
-    @cached_property
-    def placed_groups(self) -> list[Placed]:
-        """The groups besides exp and env that config.yaml puts elsewhere than below their own name."""
-        moved = {placed.group for placed in self._choices if placed.key != placed.group or "/" in placed.key}
-        return [placed for placed in self._choices if placed.group in moved - {SETS, ENVIRONMENTS}]
-
-    @cached_property
-    def _choices(self) -> list[Placed]:
-        """The groups that config.yaml chooses from, with their places."""
-        entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
-        chosen = [item for entry in entries or () if isinstance(entry, dict) for item in entry.items()]
-        return [_placed(str(key), option) for key, option in chosen if "override" not in str(key).split()]
-
-    def all_options(self) -> Iterator[Option]:
-        """The parameter sets, the environments, and the options of further groups."""
-        for group in (SETS, ENVIRONMENTS, *self.further_groups):
-            yield from self.options[group].values()
-
-    def documents(self) -> Iterator[Document]:
-        """The primary config, where there is one, and the file of every option."""
-        if self.experiment.config_file.is_file():
-            yield self.primary
-        yield from (option.document for options in self.options.values() for option in options.values())
-
-    @cached_property
-    def files(self) -> list[Path]:
-        """What this experiment is made of: its primary config, its options and the modules it is read from."""
-        options = [option.path for options in self.options.values() for option in options.values()]
-        return [self.experiment.config_file, *options, *self.schema.modules]
-
-    @cached_property
-    def suppressions(self) -> dict[Path, list[Suppression]]:
-        """The `# noqa` comments of `files`, with an entry for every file."""
-        known = {option.path: option.document for options in self.options.values() for option in options.values()}
-        texts = {path: known[path].text_or_empty if path in known else suppression.read(path) for path in self.files}
-        return {path: list(suppression.parse(path, text)) for path, text in texts.items()}
-
-    def files_of(self, choices: Mapping[str, str | None]) -> Iterator[Path]:
-        """config.yaml, and the files of these options (None: the group's default) with all that they inherit from."""
-        yield self.experiment.config_file
-        places = {placed.key: placed for placed in self.placed_groups}
-        for group, chosen in choices.items():
-            placed = places.get(group)
-            known, seen = self.options.get(placed.group if placed else group, {}), set[str]()
-            waiting = [chosen or (placed.option if placed else self.groups.get(group)) or ""]
-            while waiting:
-                name = waiting.pop()
-                if name in known and name not in seen:
-                    seen.add(name)
-                    yield known[name].path
-                    waiting += known[name].document.parents
-
-    @property
-    def unread_registrations(self) -> list[Problem]:
-        """What is stored in the ConfigStore without our knowing it, so that what is not found may well be there."""
-        problems = [problem for problem in self.schema.problems if problem.code == "unread-registration"]
-        return [] if self.composer.runs_the_code else problems
-
-    def registration(self, group: str) -> Registration | None:
-        """The dataclass that is the group's default, if there is one."""
-        default = self.groups.get(group)
-        found = self.schema.registration(group, default) if default else None
-        return found or self.schema.registration(group, "default")
-
-    def config_class(self, group: str) -> ConfigClass | None:
-        """The dataclass behind `registration`."""
-        registration = self.registration(group)
-        return registration.config_class if registration else None
-
-    def composition(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
-        """What Hydra composes for `exp=… env=…`; None leaves the group at its default."""
-        return self.composed_with({SETS: parameter_set, ENVIRONMENTS: environment})
-
-    def composed_with(self, chosen: Mapping[str, str | None]) -> Composition:
-        """What Hydra composes with these options; None leaves a group at its default."""
-        return self._composition({group: name for group, name in chosen.items() if name is not None})
-
-    def choosing(self, group: str, option: str) -> Composition:
-        """What Hydra composes for `GROUP=OPTION`, the other groups at their defaults."""
-        return self._composition({group: option})
-
-    def _composition(self, chosen: dict[str, str]) -> Composition:
-        """With choices, a group that must be chosen for every run (`- env: ???`) gets its first option."""
-        if chosen:
-            open_groups = [group for group, default in self.groups.items() if default == "???" and group not in chosen]
-            chosen = {**{g: next(iter(self.options[g])) for g in open_groups if self.options[g]}, **chosen}
-        key = tuple(sorted(chosen.items()))
-        if key not in self._compositions:
-            self._compositions[key] = self.composer.compose(chosen)
-        return self._compositions[key]
-
-    @cached_property
-    def some_config(self) -> DictConfig | None:
-        """A config that composes: the default one, or that of the first option that does."""
-        default = self.composition().config
-        if default is not None:
-            return default
-        others = (self.composed(option).config for option in self.all_options())
-        return next((config for config in others if config is not None), None)
-
-    def composed(self, option: Option) -> Composition:
-        """What Hydra composes with this option, the other groups at their defaults."""
-        return self.choosing(option.group, option.name)
-
-    @cached_property
-    def crosses(self) -> bool:
-        """Whether a parameter set can break in one environment only: an interpolation stands somewhere."""
-        texts = [option.document.text_or_empty for option in self.all_options()]
-        if self.experiment.config_file.is_file():
-            texts.append(self.primary.text_or_empty)
-        if any("${" in text for text in texts):
-            return True
-        config = self.composition().config
-        return config is not None and "${" in str(config)
-
-    @cached_property
-    def combinations(self) -> list[tuple[str | None, str | None]]:
-        """Every (parameter set, environment) to look at; None is the group's default.
-
-        All of them where an interpolation can cross, else each set and each environment once.
-        """
-        sets: list[str | None] = [None, *self.sets]
-        environments: list[str | None] = [None, *self.environments]
-        if self.crosses:
-            return [(s, e) for s in sets for e in environments]
-        return [(s, None) for s in sets] + [(None, e) for e in self.environments]
-
-    @cached_property
-    def code(self) -> str:
-        """The text of the entry point and of the project's modules that it imports."""
-        return "\n".join(suppression.read(module) for module in self.schema.modules)
-
-    @cached_property
-    def source(self) -> SourceFile | None:
-        """The entry point's text and syntax tree, or None where it does not compile."""
-        if self.experiment.entry is None:
-            return None
-        try:
-            return read_source(self.experiment.entry)
-        except UnreadableSource:
-            return None
-
-    @cached_property
-    def acting_code(self) -> str:
-        """The code without what the entry point only prints or logs."""
-        source, text = self.source, self.code
-        for node in source.nodes(ast.Expr) if source else ():
-            if isinstance(node.value, ast.Call) and source:
-                function = node.value.func
-                name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-                if name in _SAYS:
-                    text = text.replace(source.segment(node), "pass")
-        return text
-
-    @cached_property
-    def reading(self) -> Reading:
-        """What the code reads of the config."""
-        classes: dict[tuple[Path, str], ConfigPath] = {}
-        waiting: list[tuple[ConfigClass | None, ConfigPath]] = [(self.config_class(g), (g,)) for g in self.groups]
-        while waiting:
-            found, path = waiting.pop(0)
-            if found is None or (found.location.path, found.name) in classes:
-                continue
-            classes[found.location.path, found.name] = path
-            waiting += [(self.schema.classes.get(f.annotation), (*path, f.name)) for f in found.fields]
-        return statements.read(self.schema, self.project.root, classes)
-
-    @cached_property
-    def modules(self) -> Sequence[Module]:
-        """The entry point and the project's modules that its code comes to."""
-        return self.reading.modules
-
-    @cached_property
-    def custom_resolvers(self) -> frozenset[str]:
-        """Names of the resolvers that the entry point or its modules register: they exist only when it runs."""
-        names: set[str] = set()
-        for module in self.schema.modules:
-            text = module.read_text(encoding="utf-8", errors="replace")
-            names.update(re.findall(r"register_(?:new_)?resolver\(\s*(?:name\s*=\s*)?[\"']([\w.]+)[\"']", text))
-        return frozenset(names)
-
-    def written_at(self, key: str, parameter_set: str | None, environment: str | None) -> Location:
-        """Where the value of a dotted key comes from: the file that sets it, its parent, or the dataclass."""
-        return self.written_with(key, {SETS: parameter_set, ENVIRONMENTS: environment})
-
-    def written_with(self, key: str, choices: Mapping[str, str | None]) -> Location:
-        """The same with these options."""
-        steps: Steps = tuple(int(s[1:-1]) if s.startswith("[") else s for s in key.replace("[", ".[").split("."))
-        group, inner = str(steps[0]), steps[1:]
-        for placed in self._choices:
-            below = len(placed.package)
-            if steps[:below] == placed.package:
-                found_at = self._written_in(placed.group, choices.get(placed.key) or placed.option, steps[below:])
-                if found_at:
-                    return found_at
-        if self.experiment.config_file.is_file() and self.primary.has([group, *inner]):
-            return self.primary.value([group, *inner])
-        found = self.config_class(group)
-        declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
-        return (declared.value_location or declared.location) if declared else Location(self.experiment.config_file)
-
-    def _written_in(self, group: str, name: str | None, inner: Steps) -> Location | None:
-        """Where an option, or one that it inherits from, has a value; None where they have none."""
-        seen: set[str] = set()
-        waiting = [name] if name else []
-        while waiting:
-            name = waiting.pop()
-            option = self.options.get(group, {}).get(name)
-            if option is None or name in seen:
-                continue
-            seen.add(name)
-            if option.document.has(inner):
-                return option.document.value(inner)
-            waiting += option.document.parents
-        return None
-
-    def composed_parents(self, option: Option) -> dict[str, Any]:
-        """The composed values of the first option that this one inherits from; {} where there is none."""
-        named = option.document.parents
-        above = self.choosing(option.group, named[0]).container.get(option.group) if named else None
-        return above if isinstance(above, dict) else {}
-
-    def composed_group(self, option: Option) -> DictConfig | None:
-        """The composed values of one option, or None where it does not compose."""
-        config = self.composed(option).config
-        node = config._get_node(option.group) if config is not None and option.group in config else None
-        return node if isinstance(node, DictConfig) and not node._is_none() else None
-
-    def relative(self, path: Path) -> str:
-        """A path as messages show it."""
-        return self.project.relative(path)
-
-
-def _placed(key: str, option: Any) -> Placed:
-    """An entry of the defaults list as Hydra's overrides name it (defaults_tree.py: get_override_key)."""
-    group, _, package = key.split()[-1].lstrip("/").partition("@")
-    own = group.replace("/", ".")
-    package = {"": own, "_group_": own, "_here_": "_global_"}.get(package, package)
-    steps = () if package == "_global_" else tuple(package.split("."))
-    chosen = None if option is None else str(option)
-    return Placed(group if package == own else f"{group}@{package}", group, steps, chosen)
+def explained_lists(context: ExperimentContext) -> set[Path]:
+    """The files whose defaults list another rule speaks of."""
+    return {finding.location.path for code in _OF_LISTS for finding in _registry[code].check(context)}

@@ -65,3 +65,8 @@ BASE: dict[str, str] = {
     "env/local.yaml": "defaults:\n  - default@_here_\n\nbase_model: Qwen/Qwen3-4B\n"
     "model_output_dir: output/001-baseline\n",
 }
+
+# Lines of its config.yaml that examples change.
+SUBDIR = "  output_subdir: null\n"
+CHDIR = "    chdir: false\n"
+RUN = "  run:\n    dir: .\n"

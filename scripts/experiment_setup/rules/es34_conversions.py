@@ -1,4 +1,4 @@
-"""Rules about where the code takes the config for what it is not: a dict, a list, or the dataclass itself."""
+"""The config handed on by the code: to JSON, W&B, plain dicts, and as another object."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.following.code import Module
 from experiment_setup.following.expressions import shown_path
 from experiment_setup.following.records import CallSite, ConfigPath, Given
-from experiment_setup.rules.base import ExperimentContext, rule
-from experiment_setup.rules.config_classes import config_classes, offset
+from experiment_setup.rules.base import rule
+from experiment_setup.rules.es31_dataclasses import config_classes, offset
 
 _PRINT = "    print(f"
 
@@ -49,12 +50,13 @@ _WRITERS = {
 
 
 @rule(
-    "ES334",
+    "ES341",
     "json-of-config",
     Severity.WARNING,
     "json and yaml cannot write a list or dict of the config",
     bad={"train.py": [(_PRINT, f"    import json\n    print(json.dumps(cfg.exp.fold))\n{_PRINT}")]},
     good={"train.py": [(_PRINT, f"    import json\n    print(json.dumps(list(cfg.exp.fold)))\n{_PRINT}")]},
+    was="ES334",
     hydra="accepts",
 )
 def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
@@ -77,7 +79,7 @@ def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES335",
+    "ES342",
     "wandb-config",
     Severity.WARNING,
     "W&B is given a config object instead of a dict",
@@ -91,6 +93,7 @@ def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
             )
         ]
     },
+    was="ES335",
     hydra="accepts",
 )
 def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
@@ -110,7 +113,7 @@ def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES336",
+    "ES343",
     "wandb-online",
     Severity.WARNING,
     'mode="online" beats WANDB_MODE',
@@ -127,6 +130,7 @@ def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
             (_PRINT, f'    import wandb\n    wandb.init(mode="disabled" if cfg.exp.debug else None)\n{_PRINT}')
         ]
     },
+    was="ES336",
     hydra="accepts",
 )
 def wandb_online(context: ExperimentContext) -> Iterator[Finding]:
@@ -188,7 +192,7 @@ _FOR_DATACLASSES = frozenset(f"dataclasses.{name}" for name in ("asdict", "astup
 
 
 @rule(
-    "ES339",
+    "ES344",
     "config-is-no-dataclass",
     Severity.ERROR,
     "the code takes the config for the dataclass, a dict or a list",
@@ -202,6 +206,7 @@ _FOR_DATACLASSES = frozenset(f"dataclasses.{name}" for name in ("asdict", "astup
             )
         ]
     },
+    was="ES339",
     hydra="accepts",
 )
 def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:

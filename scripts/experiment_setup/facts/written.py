@@ -18,10 +18,10 @@ from omegaconf import (
 )
 from omegaconf.errors import OmegaConfBaseException
 
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.location import Location
 from experiment_setup.reading.source import Document
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, Option
 
 Steps = tuple[str | int, ...]
 

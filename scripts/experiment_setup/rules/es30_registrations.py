@@ -1,4 +1,4 @@
-"""Rules about what the entry point stores in Hydra's ConfigStore, held against the defaults list of config.yaml."""
+"""What the entry point stores in the ConfigStore, held against the defaults list."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.following import syntax
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.base import rule
 from experiment_setup.schema import ConfigClass, Opaque, Registration
 
 _STORE_EXP = 'cs.store(group="exp", name="default", node=ExpConfig)\n'
+
+
 _STORE_ENV = 'cs.store(group="env", name="default", node=EnvConfig)\n'
 
 
@@ -42,7 +45,7 @@ _UNKNOWN = ("opaque-registration", "unread-registration")  # problems of the sch
     bad={"train.py": [(_STORE_EXP, "")]},
     good={},
     hydra="fails",
-    hides=("ES005", "ES124"),
+    hides=("ES014", "ES124"),
 )
 def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
     """`- exp: default` and `default@_here_` mean the dataclass stored with group="exp" and name="default".
@@ -111,7 +114,7 @@ def _astray(context: ExperimentContext, group: str) -> Registration | None:
     good={},
     hydra="accepts",
     run="",
-    hides=("ES005", "ES010", "ES011", "ES301", "ES303", "ES331"),
+    hides=("ES014", "ES010", "ES011", "ES301", "ES303", "ES331"),
 )
 def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
     """ExpConfig stored with group="env" gives an experiment without its parameters, and Hydra does not mind.
@@ -178,7 +181,7 @@ def _own(context: ExperimentContext) -> Iterator[Registration]:
     good={"train.py": [(_STORE_EXP, _STORE_EXP + 'cs.store(group="exp", name="small", node=ExpConfig(epochs=1))\n')]},
     hydra="accepts",
     run="",
-    hides=("ES005", "ES010", "ES011", "ES305", "ES331"),
+    hides=("ES014", "ES010", "ES011", "ES305", "ES331"),
 )
 def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
     """Of two `store` calls with the same group and name the last one wins, without a word."""
@@ -321,7 +324,7 @@ def untyped_registration(context: ExperimentContext) -> Iterator[Finding]:
         ]
     },
     hydra="accepts",
-    hides=("ES005", "ES010", "ES011", "ES103", "ES331"),
+    hides=("ES014", "ES010", "ES011", "ES103", "ES331"),
 )
 def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
     """`store(…, package="_global_")` puts the fields at the root of the config, or wherever the package says: `cfg.exp`

@@ -1,4 +1,4 @@
-"""Rules about `override` in config.yaml's defaults list."""
+"""`override` entries of the primary defaults list."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.defaults_lists import Entry
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, rule
-from experiment_setup.rules.entries import Entry
+from experiment_setup.rules.base import rule
 
 _KEYWORDS = ("override", "optional")
+
+
 _LOGGING = "  - override hydra/job_logging: none\n"
 
 
@@ -24,7 +27,7 @@ _LOGGING = "  - override hydra/job_logging: none\n"
     bad={"config.yaml": [(_LOGGING, ""), ("  - exp: default\n", f"{_LOGGING}  - exp: default\n")]},
     good={},
     hydra="fails",
-    hides=("ES005",),
+    hides=("ES014",),
 )
 def override_before_group(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra reads the list once, from top to bottom, and takes overrides only at its end."""
@@ -68,7 +71,7 @@ def _to_the_end(context: ExperimentContext, entry: Entry, last: Entry) -> tuple[
     bad={"config.yaml": [("override hydra/job_logging", "hydra/job_logging")]},
     good={},
     hydra="fails",
-    hides=("ES005",),
+    hides=("ES014",),
 )
 def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra lists its own groups (hydra/job_logging, hydra/launcher, …) first; another choice has to say `override`.

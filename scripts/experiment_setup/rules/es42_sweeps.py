@@ -1,4 +1,4 @@
-"""Rules about sweeps: what the `hydra:` block says of `-m`, and what it names that does not exist."""
+"""Settings of sweeps: folders, launchers' parameters, what is swept over."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.settings import at, is_fixed, is_here, setting
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.rules.attributes import exists_somewhere, missing_step
-from experiment_setup.rules.base import ExperimentContext, rule
-from experiment_setup.rules.hydra_settings import RUN, UNGIVEN, at, is_fixed, is_here, setting
+from experiment_setup.rules.base import rule
+from experiment_setup.rules.es33_config_in_code import exists_somewhere, missing_step
+from experiment_setup.rules.example import RUN
 
 
 @rule(
-    "ES409",
+    "ES420",
     "sweep-folders",
     Severity.WARNING,
     "the folders of a sweep's jobs lie beside the code, or are one and the same",
@@ -26,6 +28,7 @@ from experiment_setup.rules.hydra_settings import RUN, UNGIVEN, at, is_fixed, is
             (RUN, f"{RUN}  sweep:\n    dir: output/multirun/${{now:%Y%m%d-%H%M%S}}\n    subdir: ${{hydra.job.num}}\n")
         ]
     },
+    was="ES409",
     hydra="accepts",
 )
 def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
@@ -45,12 +48,13 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES410",
+    "ES421",
     "sweep-of-a-number",
     Severity.ERROR,
     "the sweeper takes the option for a number",
     bad={"config.yaml": [(RUN, f"{RUN}  sweeper:\n    params:\n      exp: 001\n")]},
     good={"config.yaml": [(RUN, f'{RUN}  sweeper:\n    params:\n      exp: "001"\n')]},
+    was="ES410",
     hydra="accepts",
 )
 def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
@@ -79,37 +83,6 @@ def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
             )
 
 
-@rule(
-    "ES413",
-    "sweep-without-folder",
-    Severity.INFO,
-    "sweeps are configured, but where their jobs write is not",
-    bad={"config.yaml": [(RUN, f'{RUN}  sweeper:\n    params:\n      exp: "001"\n')]},
-    good={
-        "config.yaml": [
-            (
-                RUN,
-                f'{RUN}  sweep:\n    dir: multirun/${{now:%H%M%S}}\n  sweeper:\n    params:\n      exp: "001"\n',
-            )
-        ]
-    },
-    hydra="accepts",
-)
-def sweep_without_folder(context: ExperimentContext) -> Iterator[Finding]:
-    """Without `hydra.sweep.dir` each job leaves a folder multirun/DATE/TIME/N where the sweep is started."""
-    mode = setting(context, "mode")
-    if setting(context, "sweep", "dir") is not UNGIVEN:
-        return
-    for path in (["sweeper", "params"], ["mode"]):
-        if setting(context, *path) is not UNGIVEN and (path != ["mode"] or str(mode).upper() == "MULTIRUN"):
-            yield sweep_without_folder.finding(
-                context.primary.key(["hydra", path[0]]),
-                "the jobs of a sweep leave folders multirun/DATE/TIME/N",
-                "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'} under hydra:",
-            )
-            return
-
-
 def _is_no_list(context: ExperimentContext, key: str) -> bool:
     node: Any = context.some_config
     for step in key.split("."):
@@ -121,18 +94,25 @@ def _is_no_list(context: ExperimentContext, key: str) -> bool:
 
 # What hydra.job and hydra.runtime have (hydra/conf/__init__.py); a test holds them against Hydra.
 JOB = ("name", "chdir", "override_dirname", "id", "num", "config_name", "env_set", "env_copy", "config")
+
+
 RUNTIME = ("version", "version_base", "cwd", "config_sources", "output_dir", "choices")
+
+
 _INTERPOLATION = re.compile(r"\$\{([\w.:@/]+)\}")
+
+
 _FOLDERS = (("run", "dir"), ("sweep", "dir"), ("sweep", "subdir"))
 
 
 @rule(
-    "ES415",
+    "ES422",
     "unknown-value-in-folder",
     Severity.ERROR,
     "the folder of a run or a job is made of a value that does not exist",
     bad={"config.yaml": [(RUN, "  run:\n    dir: output/${exp.nmae}\n")]},
     good={"config.yaml": [(RUN, "  run:\n    dir: output/${exp.name}\n")]},
+    was="ES415",
     hydra="accepts",
 )
 def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
@@ -189,7 +169,7 @@ def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[s
 
 
 @rule(
-    "ES416",
+    "ES423",
     "sweep-of-nothing",
     Severity.ERROR,
     "the sweeper's parameters name an option or a field that does not exist",
@@ -199,6 +179,7 @@ def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[s
     good={
         "config.yaml": [(RUN, f"{RUN}  sweep:\n    dir: x/${{now:%H}}\n  sweeper:\n    params:\n      exp.seed: 1,2\n")]
     },
+    was="ES416",
     hydra="accepts",
 )
 def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:

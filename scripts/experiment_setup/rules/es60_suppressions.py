@@ -1,12 +1,13 @@
-"""Rules about the comments that silence rules."""
+"""Comments that silence findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.reading.suppression import Code, Suppression
-from experiment_setup.rules.base import ExperimentContext, registered, rule, similar
+from experiment_setup.rules.base import moved, registered, rule, similar
 
 
 @rule(
@@ -35,10 +36,10 @@ def unknown_suppression(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             if comment.location.path.suffix == ".py" and not code.is_ours:
                 continue
-            guess = similar(code.word)
+            guess, news = similar(code.word), moved(code.word.upper())
             yield unknown_suppression.finding(
                 code.location,
-                f"no rule has the code {code.word}" + (f" (did you mean {guess}?)" if guess else ""),
+                news or f"no rule has the code {code.word}" + (f" (did you mean {guess}?)" if guess else ""),
                 "validate.py --list-rules shows the codes",
             )
 

@@ -1,4 +1,4 @@
-"""Rules about what stands in a parameter set or environment, where it belongs, and how its file is called."""
+"""The files of the options: their names, and keys and values that are out of place in them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.rules.yaml_text import at_offset, declared, dotted, leaves, schema, values
+from experiment_setup.rules.base import rule
 
 _LIST = "defaults:\n  - default@_here_\n\n"
+
+
 _DICT_FIELD = [
     ("    notes: str", "    opt: dict[str, float] = field(default_factory=lambda: {'lr': 0.1})\n    notes: str")
 ]
 
 
 @rule(
-    "ES212",
+    "ES222",
     "near-miss-key",
     Severity.WARNING,
     "a new key in a dict that is one letter away from an inherited one",
     bad={"train.py": _DICT_FIELD, "exp/001.yaml": f"{_LIST}opt:\n  lrr: 0.5\n"},
     good={"train.py": _DICT_FIELD, "exp/001.yaml": f"{_LIST}opt:\n  lr: 0.5\n"},
+    was="ES212",
     hydra="accepts",
 )
 def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
@@ -72,12 +76,13 @@ def _near_misses(
 
 
 @rule(
-    "ES213",
+    "ES223",
     "value-is-inherited",
     Severity.INFO,
     "the value is the one that the file inherits anyway",
     bad={"exp/001.yaml": f"{_LIST}seed: 42\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}seed: 7\nlearning_rate: 1e-5\n"},
+    was="ES213",
     hydra="accepts",
 )
 def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
@@ -131,12 +136,13 @@ def _without_line(option: Option, key: str) -> tuple[Edit, ...]:
 
 
 @rule(
-    "ES214",
+    "ES224",
     "misplaced-block",
     Severity.ERROR,
     "a block or a dotted key that has no place in this file",
     bad={"exp/001.yaml": f"{_LIST}hydra:\n  run:\n    dir: out\n"},
     good={},
+    was="ES214",
     hydra="fails",
 )
 def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
@@ -211,12 +217,13 @@ _MACHINE_PATH = re.compile(
 
 
 @rule(
-    "ES215",
+    "ES227",
     "machine-path-in-set",
     Severity.WARNING,
     "a parameter set has a path that only one machine has",
     bad={"exp/001.yaml": f"{_LIST}notes: /home/me/models/base\n"},
     good={"exp/001.yaml": f"{_LIST}notes: ${{env.base_model}}\n"},
+    was="ES215",
     hydra="accepts",
 )
 def machine_path_in_set(context: ExperimentContext) -> Iterator[Finding]:
@@ -235,33 +242,6 @@ def machine_path_in_set(context: ExperimentContext) -> Iterator[Finding]:
                 )
 
 
-_PARAMETERS = frozenset("learning_rate lr epochs n_epochs num_epochs seed weight_decay dropout fold folds".split())
-
-
-@rule(
-    "ES216",
-    "parameter-in-environment",
-    Severity.INFO,
-    "an environment sets a hyper-parameter",
-    bad={
-        "train.py": [("    base_model: str", "    seed: int = 1\n    base_model: str")],
-        "env/local.yaml": f"{_LIST}seed: 2\n",
-    },
-    good={},
-    hydra="accepts",
-    run="env=local",
-)
-def parameter_in_environment(context: ExperimentContext) -> Iterator[Finding]:
-    """The same parameter set then gives other results on another machine."""
-    found = context.config_class(ENVIRONMENTS)
-    for option in context.environments.values():
-        for key in entries.own_keys(option.document):
-            if key in _PARAMETERS and (found is None or found.field(key)):
-                yield parameter_in_environment.finding(
-                    option.document.key([key]), f"{key} depends on the machine here", "declare it in exp"
-                )
-
-
 _SECRET = re.compile(
     r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_\-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}"
     r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_\-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -270,12 +250,13 @@ _SECRET = re.compile(
 
 
 @rule(
-    "ES217",
+    "ES228",
     "secret-in-file",
     Severity.WARNING,
     "an API key or token",
     bad={"env/local.yaml": f"{_LIST}base_model: hf_{'a1B2' * 8}\n"},
     good={"env/local.yaml": f"{_LIST}base_model: ${{oc.env:HF_TOKEN,none}}\n"},
+    was="ES217",
     hydra="accepts",
     run="env=local",
 )
@@ -303,12 +284,13 @@ _COPY = re.compile(
 
 
 @rule(
-    "ES218",
+    "ES225",
     "twin-file",
     Severity.WARNING,
     "a copy of an option, or two names that differ in case only",
     bad={"exp/001_copy.yaml": f"{_LIST}learning_rate: 1e-5\n"},
     good={},
+    was="ES218",
     hydra="accepts",
 )
 def twin_file(context: ExperimentContext) -> Iterator[Finding]:
@@ -330,12 +312,13 @@ def twin_file(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES219",
+    "ES226",
     "nested-options",
     Severity.INFO,
     "a folder below exp/ or env/ holds options that are not checked",
     bad={"exp/sub/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
     good={},
+    was="ES219",
     hydra="accepts",
 )
 def nested_options(context: ExperimentContext) -> Iterator[Finding]:
@@ -356,12 +339,13 @@ def nested_options(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES112",
+    "ES220",
     "file-beside-stored-config",
     Severity.WARNING,
     "a file has the name of a config that the code stores",
     bad={"exp/default.yaml": "learning_rate: 9e-5\n"},
     good={"exp/default.yaml": None},
+    was="ES112",
     hydra="differs",
 )
 def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
@@ -382,12 +366,13 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES114",
+    "ES221",
     "not-a-yaml-name",
     Severity.ERROR,
     "the file's name does not end in .yaml, so that Hydra does not see it",
     bad={"exp/002.yml": f"{_LIST}batch_size: 8\n"},
     good={"exp/002.yaml": f"{_LIST}batch_size: 8\n"},
+    was="ES114",
     hydra="fails",
     run="exp=002",
 )

@@ -1,4 +1,4 @@
-"""Rules about how the entry point uses `@hydra.main`: the call, its arguments, and what stands around it."""
+"""How the entry point uses `@hydra.main`: the call, its arguments, and what stands around it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 
 from experiment_setup import installed
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.following import syntax
 from experiment_setup.location import Location
 from experiment_setup.python import tree
 from experiment_setup.python.source import SourceFile
-from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.base import rule
 from experiment_setup.schema import UNSET, Opaque
 
 _MAIN = "def main(cfg: Config) -> None:\n"
@@ -141,7 +142,7 @@ def _parses(location: Location, what: str) -> Finding:
     bad={"train.py": [("version_base=None, ", "")]},
     good={},
     hydra="differs",
-    hides=("ES005",),
+    hides=("ES014",),
 )
 def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.

@@ -1,4 +1,4 @@
-"""Rules about what the code does with the config: the fields it reads, and where it hands the config to."""
+"""What the code reads of the config, held against what the config has."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiment_setup.composing.compose import unusable_values
+from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.following.expressions import DICT_METHODS, ELEMENT, shown_path
 from experiment_setup.following.records import ConfigPath, Use
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.rules.config_classes import config_classes
-from experiment_setup.rules.registrations import root_class
+from experiment_setup.rules.base import rule
+from experiment_setup.rules.es30_registrations import root_class
+from experiment_setup.rules.es31_dataclasses import config_classes
 from experiment_setup.schema import Field
 
 _PRINT = "cfg.exp.name"
@@ -331,29 +332,3 @@ def _missing(context: ExperimentContext, option: Option) -> Iterator[str]:
     for bad in context.composed(option).unusable_values(context.custom_resolvers):
         if bad.missing and bad.key.startswith(f"{option.group}."):
             yield bad.key
-
-
-_SHOW_CONFIG = re.compile(r"(show|print|dump|display)_(cfg|conf|config)", re.IGNORECASE)
-
-
-@rule(
-    "ES338",
-    "show-config-flag",
-    Severity.INFO,
-    "a field that repeats what --cfg job does",
-    bad={"train.py": [("    debug: bool = False\n", "    debug: bool = False\n    show_config: bool = False\n")]},
-    good={},
-    hydra="accepts",
-)
-def show_config_flag(context: ExperimentContext) -> Iterator[Finding]:
-    """`python train.py exp=001 --cfg job` prints the composed config without running; a flag for it is one more field
-    in every saved config.
-    """
-    for config_class, _ in config_classes(context):
-        for known in config_class.fields:
-            if _SHOW_CONFIG.fullmatch(known.name):
-                yield show_config_flag.finding(
-                    known.location,
-                    f"{known.name} repeats what Hydra has: --cfg job",
-                    "remove the field; use --cfg job --resolve",
-                )

@@ -1,4 +1,4 @@
-"""Rules about the folders that runs write to."""
+"""Where the code writes: folders that two runs share."""
 
 from __future__ import annotations
 
@@ -12,31 +12,49 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import naming
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.settings import at, setting
 from experiment_setup.findings import Claim, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.rules import entries
-from experiment_setup.rules.attributes import unread_fields
-from experiment_setup.rules.base import ExperimentContext, rule
-from experiment_setup.rules.entry_point import entry_source
+from experiment_setup.rules.base import rule
+from experiment_setup.rules.es32_entry_point import entry_source
+from experiment_setup.rules.es33_config_in_code import unread_fields
 from experiment_setup.rules.example import CONFIG, TRAIN
-from experiment_setup.rules.hydra_settings import at, setting
 
 _SET = "defaults:\n  - default@_here_\n\n"
+
+
 _PRINT = "    print(f"
+
+
 _WRITES = "    import os\n    os.makedirs(cfg.env.output_dir, exist_ok=True)\n"
+
+
 _OTHER = {"../000-first/config.yaml": CONFIG, "../000-first/train.py": TRAIN.replace("001-baseline", "000-first")}
+
 
 _OUTPUT = re.compile(
     r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
 )
+
+
 _INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
+
+
 # What a folder is made of in code that keeps runs apart: the time, a hash, Hydra's own folder; and sets apart: choices.
 _EACH_RUN_APART = re.compile(
     r"strftime|\buuid|mkdtemp|hashlib|output_dir\b.*HydraConfig|HydraConfig.*output_dir|hydra:runtime|runtime\.output_dir"
 )
+
+
 _APART = re.compile(rf"{_EACH_RUN_APART.pattern}|\bchoices\b|override_dirname|\bjob\.(?:num|id)\b")
+
+
 _MAKES_PATHS = frozenset("Path join joinpath makedirs mkdir open".split())
+
+
 _OWN_FOLDER = re.compile(r"__file__|sys\.argv|\bchdir\(|job\.name|inspect\.")
 
 

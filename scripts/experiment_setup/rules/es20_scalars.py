@@ -1,4 +1,4 @@
-"""Rules about values: what YAML or OmegaConf makes of them is not what was typed, or not what is wanted."""
+"""Values that YAML reads as something else than what was typed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from typing import Any
 import yaml
 from omegaconf import ListConfig
 
-from experiment_setup.composing.interpolation import child
-from experiment_setup.findings import Finding, Severity
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.rules.yaml_text import (
-    Steps,
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.written import (
     at_offset,
     declared,
     dotted,
@@ -29,6 +26,8 @@ from experiment_setup.rules.yaml_text import (
     typed,
     values,
 )
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.rules.base import rule
 
 _LIST = "defaults:\n  - default@_here_\n\n"
 
@@ -68,7 +67,11 @@ def text_read_as_number(context: ExperimentContext) -> Iterator[Finding]:
 
 
 _ODD_NUMBER = re.compile(r"(?<![\w.:/\-])[-+]?(?:0[0-9_]+|\d[\d_]*(?::[0-5]?\d)+(?:\.\d*)?)(?![\w.:/\-])")
+
+
 _OCTAL = re.compile(r"[-+]?0[0-7_]+")
+
+
 _LEADING_ZERO = re.compile(r"[-+]?0\d+")
 
 
@@ -127,6 +130,8 @@ def _odd_number(option: Option, name: str, node: yaml.ScalarNode, text: str) -> 
 
 
 _HASH = re.compile(r"\S[ \t]+#[A-Za-z0-9_]+[ \t]*\r?$", re.MULTILINE)
+
+
 _REMARKS = ("TODO", "FIXME", "XXX", "HACK", "NOTE", "BUG")
 
 
@@ -224,37 +229,6 @@ def number_for_bool(context: ExperimentContext) -> Iterator[Finding]:
             )
 
 
-_NOTHING = re.compile(r"(?!)")
-_PLAIN_NUMBER = {
-    int: re.compile(r"-?(?:0|[1-9]\d*)"),
-    float: re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"),
-}
-
-
-@rule(
-    "ES207",
-    "quoted-number",
-    Severity.INFO,
-    "a number in quotes for a field that is a number",
-    bad={"exp/001.yaml": f'{_LIST}batch_size: "32"\n'},
-    good={"exp/001.yaml": f"{_LIST}batch_size: 32\n"},
-    hydra="accepts",
-)
-def quoted_number(context: ExperimentContext) -> Iterator[Finding]:
-    """OmegaConf converts it; without the quotes the file says what it means."""
-    for option, path, value, wanted in typed(context):
-        if not isinstance(value, str) or not _PLAIN_NUMBER.get(wanted, _NOTHING).fullmatch(value):
-            continue
-        node = scalar_at(option.document, path)
-        if node is not None and not _is_plain(node):
-            yield quoted_number.finding(
-                start(option.document, node),
-                f"{dotted(path)} is a number in quotes",
-                f"write {value}",
-                edits=entries.replace(option.document, node, value),
-            )
-
-
 @rule(
     "ES208",
     "nested-list",
@@ -320,67 +294,3 @@ def not_a_finite_number(context: ExperimentContext) -> Iterator[Finding]:
                 yield not_a_finite_number.finding(
                     option.document.value(path), f"{dotted(path)} is {value}", "write a finite number"
                 )
-
-
-_UNEXPANDED = re.compile(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
-
-
-@rule(
-    "ES210",
-    "path-not-expanded",
-    Severity.WARNING,
-    "`~` and `$NAME` are not expanded",
-    bad={"env/local.yaml": f"{_LIST}output_dir: ~/data\n"},
-    good={"env/local.yaml": f"{_LIST}output_dir: ${{oc.env:HOME}}/data\n"},
-    hydra="accepts",
-    run="env=local",
-)
-def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
-    """The shell does that, not YAML: a folder named `~` appears in the working directory."""
-    for option in context.all_options():
-        text = option.document.text_or_empty
-        if "~" not in text and "$" not in text:
-            continue
-        for path, value in leaves(values(option.document)):
-            if isinstance(value, str) and _UNEXPANDED.match(value):
-                better = value.replace("~", "${oc.env:HOME}", 1) if value.startswith("~/") else value
-                better = re.sub(r"\$([A-Z_][A-Z0-9_]*)", r"${oc.env:\1}", better)
-                yield path_not_expanded.finding(
-                    option.document.value(path),
-                    f"{dotted(path)}: {value} is taken literally",
-                    f"write {better}" if better != value else "write the path itself",
-                )
-
-
-@rule(
-    "ES211",
-    "missing-without-effect",
-    Severity.ERROR,
-    "`???` does not take back a value that is inherited",
-    bad={"exp/001.yaml": f"{_LIST}learning_rate: ???\n"},
-    good={"exp/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
-    hydra="accepts",
-)
-def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
-    """OmegaConf's merge passes over `???` (omegaconf#771): the inherited value stays, and nobody is asked for one.
-
-    A field that every set must give is MISSING in the dataclass.
-    """
-    for option in context.all_options():
-        if "???" not in option.document.text_or_empty:
-            continue
-        group = context.composed_group(option)
-        for path, value in leaves(values(option.document)):
-            node = _below(group, path)
-            if value == "???" and node is not None and not node._is_missing():
-                yield missing_without_effect.finding(
-                    option.document.value(path),
-                    f"{dotted(path)}: ??? has no effect, the inherited {node._value()!r} stays",
-                    "write a value, or remove the line",
-                )
-
-
-def _below(node: Any, path: Steps) -> Any:
-    for step in path:
-        node = child(node, step)
-    return node

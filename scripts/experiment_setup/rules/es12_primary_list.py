@@ -1,4 +1,4 @@
-"""Rules about config.yaml's defaults list and values, as far as they decide what a run inherits."""
+"""The defaults list of the primary config: which groups and options it names, and in what order."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.defaults_lists import Entry
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, rule
-from experiment_setup.rules.entries import Entry
-from experiment_setup.rules.inheritance import misspelled_defaults
-from experiment_setup.rules.registrations import root_class
+from experiment_setup.rules.base import registered, rule
+from experiment_setup.rules.es30_registrations import root_class
 
 _SCHEMA = [
     (
@@ -33,7 +33,7 @@ _SCHEMA = [
     bad={"train.py": _SCHEMA, "config.yaml": [("  - env: default\n", "  - env: default\n  - config_schema\n")]},
     good={"train.py": _SCHEMA, "config.yaml": [("  - _self_\n", "  - config_schema\n  - _self_\n")]},
     hydra="accepts",
-    hides=("ES213", "ES501", "ES506"),  # which see sets that are all alike
+    hides=("ES223", "ES501", "ES511"),  # which see sets that are all alike
 )
 def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
     """The defaults list is merged from top to bottom; the stored Config carries every field's default value.
@@ -82,7 +82,7 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     Hydra then advises `+env=local`. That works for this one run, and `+` also accepts every misspelled key.
     """
     file = context.experiment.config_file
-    if not file.is_file() or context.primary.error is not None or any(misspelled_defaults.check(context)):
+    if not file.is_file() or context.primary.error is not None or any(registered()["ES118"].check(context)):
         return
     config = entries.content(context.primary) or {}
     if not isinstance(config, dict) or ("defaults" in config and not isinstance(config["defaults"], list)):

@@ -1,4 +1,4 @@
-"""The rule about characters that look like others, or like nothing at all."""
+"""Characters that look like others, or like nothing at all."""
 
 from __future__ import annotations
 
@@ -9,25 +9,30 @@ from dataclasses import dataclass
 
 import yaml
 
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.written import at_offset, dotted, scalars, start
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.rules.yaml_text import at_offset, dotted, scalars, start
+from experiment_setup.rules.base import rule
 
 _LIST = "defaults:\n  - default@_here_\n\n"
 
+
 _INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
+
+
 _ODD_CHARACTER = re.compile(f"[{_INVISIBLE}\u00a0\u3000０-９＃“”‘’]")
 
 
 @rule(
-    "ES205",
+    "ES230",
     "odd-character",
     Severity.WARNING,
     "an invisible or full-width character, or a typographic quote",
     bad={"exp/001.yaml": f"{_LIST}name: “x”\n"},
     good={"exp/001.yaml": f'{_LIST}name: "x"\n'},
+    was="ES205",
     hydra="accepts",
 )
 def odd_character(context: ExperimentContext) -> Iterator[Finding]:
@@ -59,6 +64,8 @@ def odd_character(context: ExperimentContext) -> Iterator[Finding]:
 
 
 _INDENTING = "\u3000\u00a0"
+
+
 _NO_KEY = _INVISIBLE + _INDENTING
 
 

@@ -1,21 +1,205 @@
-"""Rules about the entries of a defaults list: each names one parent, and puts it into the file's own place."""
+"""The entries of an option's defaults list: each names one parent, and puts it into the file's own place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import yaml
 
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.defaults_lists import HERE, Entry
+from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.written import at_offset, values
 from experiment_setup.findings import Edit, Finding, Severity
-from experiment_setup.location import Location
-from experiment_setup.project import ENVIRONMENTS
-from experiment_setup.reading.source import Document
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.rules.entries import HERE, Entry
-from experiment_setup.rules.yaml_text import at_offset
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules.base import explained_lists, rule
 
 _LIST = "defaults:\n  - default@_here_\n"
+
+
+@rule(
+    "ES101",
+    "schema-not-inherited",
+    Severity.ERROR,
+    "the file does not inherit the dataclass, so that fields and type checks vanish",
+    bad={"exp/001.yaml": "learning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def schema_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
+    """`exp=001` takes the place of `exp: default`: without `default@_here_` the dataclass is not part of the config.
+
+    Hydra says nothing: the fields that the file does not set are gone, keys with typos are accepted, and types are
+    not checked. The same goes for an empty file, one with only comments, `defaults: []`, and a list at the top. It is
+    a warning where the file repeats every field, so that only the checks are lost. Where config.yaml lists the whole
+    schema first (`- config_schema`), the dataclass is there anyway and nothing is reported.
+    """
+    lost = [option for option in context.all_options() if entries.fields_lost(context, option) is not None]
+    if not lost:
+        return
+    explained = explained_lists(context)
+    paths = {option.config_path for option in lost}
+    for option in lost:
+        above = entries.lineage(context.options[option.group], option.name)[1:]
+        own = values(option.document)
+        if list(own) == [option.group] and isinstance(own[option.group], dict):
+            continue  # all of it stands in a block of its own: misplaced-block
+        if option.path in explained or any(f"{option.group}/{name}" in paths for name in above):
+            continue
+        yield _not_inherited(context, option, entries.fields_lost(context, option) or [])
+
+
+def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence[str]) -> Finding:
+    found, registration = context.config_class(option.group), context.registration(option.group)
+    assert found is not None
+    assert registration is not None
+    default = f"{registration.name}@{HERE}"
+    fields = [field.name for field in found.fields]
+    keys = entries.own_keys(option.document)
+    unknown = [key for key in keys if key not in fields and key not in ("hydra", *context.groups)]
+    if missing:
+        shown = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
+        effect = f"{len(missing)} of {len(fields)} fields vanish ({shown})"
+    else:
+        effect = "types and unknown keys are not checked"
+    help_ = f"begin the file with `defaults:` and `- {default}`"
+    if isinstance(entries.content(option.document), list):
+        help_ = f"the file holds a list: write `defaults:` above `- {default}`, and `key: value` lines below it"
+    if unknown:
+        guesses = {key: did_you_mean(key, fields) for key in unknown}
+        said = [f"{key} (did you mean {guess}?)" if guess else key for key, guess in guesses.items()]
+        help_ += f"; no field of {found.name}: {', '.join(said)}"
+    where = option.document.key(["defaults"]) if option.document.has(["defaults"]) else Location(option.path)
+    return schema_not_inherited.finding(
+        where,
+        f"{option.config_path} does not inherit {default}: {effect}",
+        help_,
+        edits=insert_default(option, default),
+        safe=set(keys) <= set(fields),
+        severity=None if missing else Severity.WARNING,
+    )
+
+
+def insert_default(option: Option, default: str) -> tuple[Edit, ...]:
+    """A defaults list with this entry put in front of the file."""
+    document = option.document
+    text, root = document.text_or_empty, document.root
+    end = entries.newline(text)
+    block = f"defaults:{end}  - {default}{end}"
+    if root is None:
+        gap = end if text and not text.endswith(("\n", "\r", "\ufeff")) else ""
+        return (Edit(len(text), len(text), gap + block),)
+    if isinstance(root, yaml.ScalarNode) and entries.own_keys(document) == [] and not root.value.strip("~nul"):
+        return (Edit(root.start_mark.index, root.end_mark.index, block.rstrip()),)
+    if not isinstance(root, yaml.MappingNode) or root.flow_style or not root.value:
+        return ()
+    listed = next((value for key, value in root.value if key.value == "defaults"), None)
+    if listed is None:
+        first = root.value[0][0].start_mark
+        start = entries.line_start(text, first.index)
+        return (Edit(start, start, block + end),) if first.index == start else ()
+    if isinstance(listed, yaml.SequenceNode) and not listed.value:
+        start = len(text[: listed.start_mark.index].rstrip(" "))
+        return (Edit(start, listed.end_mark.index, f"{end}  - {default}"),)
+    if isinstance(listed, yaml.SequenceNode) and not listed.flow_style:
+        start = entries.line_start(text, listed.start_mark.index)
+        return (Edit(start, start, f"{' ' * listed.start_mark.column}- {default}{end}"),)
+    return ()
+
+
+@rule(
+    "ES106",
+    "self-before-parent",
+    Severity.ERROR,
+    "`_self_` stands before a parent that overwrites the file's own values",
+    bad={"exp/001.yaml": "defaults:\n  - _self_\n  - default@_here_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def self_before_parent(context: ExperimentContext) -> Iterator[Finding]:
+    """A defaults list is merged from top to bottom and `_self_` is the file itself: what follows it wins."""
+    for option, found in entries.each(context):
+        at = next((entry for entry in found if entry.is_self), None)
+        after = [name for entry, name in entries.parents(option) if at and entry.index > at.index]
+        if at is None or not after or sum(entry.is_self for entry in found) > 1:
+            continue
+        given = {key for name in after for key in _keys(context, option.group, name)}
+        beaten = [
+            key for key in entries.own_keys(option.document) if key in given and entries.changed(context, option, key)
+        ]
+        if beaten:
+            yield self_before_parent.finding(
+                entries.place(option, at),
+                f"{', '.join(after)} overwrites what {option.config_path} sets: {', '.join(beaten)}",
+                "move _self_ to the end of the list, or leave it out",
+                edits=entries.remove_item(option.document, at.index),
+            )
+
+
+def _keys(context: ExperimentContext, group: str, name: str) -> set[str]:
+    """The keys that `group/name` and its parents set."""
+    options = context.options[group]
+    keys: set[str] = set()
+    for known in entries.lineage(options, name):
+        stored = context.schema.registration(group, known)
+        if stored and stored.config_class:
+            keys.update(field.name for field in stored.config_class.fields)
+        if known in options:
+            keys.update(entries.own_keys(options[known].document))
+    return keys
+
+
+@rule(
+    "ES107",
+    "parent-reset",
+    Severity.ERROR,
+    "a later parent resets what an earlier one sets",
+    bad={"exp/002.yaml": "defaults:\n  - 001@_here_\n  - default@_here_\n\nbatch_size: 8\n"},
+    good={"exp/002.yaml": "defaults:\n  - 001@_here_\n\nbatch_size: 8\n"},
+    hydra="accepts",
+    run="exp=002",
+)
+def parent_reset(context: ExperimentContext) -> Iterator[Finding]:
+    """Parents are merged in order, each with all that it inherits itself.
+
+    After `001@_here_`, the entry `default@_here_` (or another set that inherits it) sets every field back to its
+    default, and 001 might as well not be there.
+    """
+    for option, _ in entries.each(context):
+        named = entries.parents(option)
+        for position, (entry, name) in enumerate(named):
+            for earlier in dict.fromkeys(above for _, above in named[:position]):
+                reset = _reset_keys(context, option.group, earlier, name)
+                if not reset:
+                    continue
+                redundant = name in entries.lineage(context.options[option.group], earlier)
+                shown = ", ".join(sorted(reset))
+                yield parent_reset.finding(
+                    entries.place(option, entry),
+                    f"{name} comes after {earlier} and resets what {earlier} sets: {shown}",
+                    f"remove this entry: {earlier} inherits {name} already"
+                    if redundant
+                    else f"inherit from one of {earlier} and {name}, and write the other's values into this file",
+                    edits=entries.remove_item(option.document, entry.index) if redundant else (),
+                )
+                break
+
+
+def _reset_keys(context: ExperimentContext, group: str, earlier: str, later: str) -> set[str]:
+    """What `earlier` sets by itself and a shared ancestor, merged again by `later`, sets back."""
+    options = context.options[group]
+    first, second = entries.lineage(options, earlier), entries.lineage(options, later)
+    shared = [name for name in second if name in first]
+    if not shared or earlier in second:
+        return set()
+    own = {key for name in first if name not in second and name in options for key in _own(options[name])}
+    restored = {key for name in shared for key in _keys(context, group, name)}
+    meant = {key for name in second if name not in first and name in options for key in _own(options[name])}
+    return (own & restored) - meant
+
+
+def _own(option: Option) -> list[str]:
+    return entries.own_keys(option.document)
 
 
 @rule(
@@ -129,59 +313,6 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         return None  # another part of the config put into a key of this one, which is what packages are for
     place = "at the root of the config" if entry.package == "_global_" else f"in {group}.{entry.package}"
     return f"lands {place}, not {group}"
-
-
-@rule(
-    "ES115",
-    "stray-colon",
-    Severity.ERROR,
-    "an entry ends in a colon, which chooses nothing",
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_:\n\nlearning_rate: 1e-5\n"},
-    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
-    hydra="accepts",
-)
-def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
-    """`- default@_here_:` is a group called `default` without an option, so that nothing is inherited.
-
-    `- default: _here_` looks for a group `default` too, and `- _self_:` is no `_self_` (a warning, since the file is
-    merged in any case).
-    """
-    listed = [(option.document, option.group, found) for option, found in entries.each(context)]
-    if context.experiment.config_file.is_file():
-        listed.append((context.primary, "", entries.entries(context.primary)))
-    for document, group, found in listed:
-        for entry in found:
-            if entry.group is None or not isinstance(entry.value, dict) or entry.keywords:
-                continue
-            here = (entry.option or "").lstrip("@")
-            instead_of_at = entry.option is not None and (here == HERE or entries.is_like_here(here))
-            if entry.option is not None and not instead_of_at:
-                continue
-            name = entry.group.removeprefix(f"/{group}/")
-            is_self = entry.group == entries.SELF
-            if not is_self and (not group or name not in entries.names(context, group)):
-                continue
-            yield _stray(document, entry, name, is_self)
-
-
-def _stray(document: Document, entry: Entry, name: str, is_self: bool) -> Finding:
-    written = str(next(iter(entry.value)))
-    better = entries.SELF if is_self else written if entry.option is None else f"{name}@{HERE}"
-    node = entries.item_node(document, entry.index)
-    key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
-    place = document.value(["defaults", entry.index])
-    if key is not None:
-        place = Location(document.path, key.end_mark.line + 1, key.end_mark.column + 1)
-    what = "is not `_self_`" if is_self else f"is a group without an option: {name} is not inherited"
-    if entry.option is not None:
-        what = f"is an option of a group {name}: a colon stands where the @ belongs"
-    return stray_colon.finding(
-        place,
-        f"`- {entries.shown(entry) if entry.option else f'{written}:'}` {what}",
-        f"write - {better}",
-        edits=entries.rewrite(document, entry, better),
-        severity=Severity.WARNING if is_self else None,
-    )
 
 
 @rule(
@@ -321,105 +452,3 @@ def _cycle(above: dict[str, list[tuple[Entry, str]]], start: str) -> list[str] |
                 seen.add(name)
                 waiting.append([*path, name])
     return None
-
-
-@rule(
-    "ES111",
-    "group-chosen-in-option",
-    Severity.ERROR,
-    "a parameter set chooses another group",
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - override /env: local\n\nlearning_rate: 1e-5\n"},
-    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
-    hydra="fails",
-)
-def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
-    """The environment is chosen where the run is started, `train.py exp=001 env=local`, or in config.yaml.
-
-    Inside exp/001.yaml `/env: local` means `exp.env`, and `override /env: local` fails, because exp is composed before
-    env. (Hydra's "experiment" pattern needs other headers and another order of the groups.)
-    """
-    for option, found in entries.each(context):
-        for entry in found:
-            target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
-            if target is None or (entry.group is None and not target.startswith("/")):
-                continue
-            group = target.strip("/").split("/")[0]
-            override = "override" in entry.keywords
-            if override and group == "hydra":
-                # An option that is written from the root may choose it, as `hparams_search` of many templates does.
-                if "_global_" not in (option.document.header or "") and context.composed(option).failure is not None:
-                    yield _hydra_chosen(context, option, entry)
-                continue
-            elsewhere = group != option.group and not (context.experiment.group_dir(option.group) / group).is_dir()
-            if group not in context.groups or not (override or elsewhere):
-                continue
-            if "_global_" in (option.document.header or ""):
-                continue  # Hydra's "experiment" pattern: package-header, if it does not work here
-            broken = (
-                context.composed(option).failure is not None if override else entries.breaks(context, option)
-            )  # an option that is written from the root may choose a group that stands before its own
-            if not broken and (group != ENVIRONMENTS or override or entry.package is not None):
-                continue
-            chosen = entry.option if entry.group is not None else (entry.option or "").rpartition("/")[2]
-            yield group_chosen_in_option.finding(
-                entries.place(option, entry),
-                f"{option.config_path} cannot choose {group}"
-                + ("" if broken else f": `{entries.shown(entry)}` lands in {option.group}.{group}"),
-                f"remove the entry and choose it for the run: {option.group}={option.name} {group}={chosen}",
-                edits=entries.remove_item(option.document, entry.index),
-                safe=False,
-                severity=None if broken else Severity.WARNING,
-            )
-
-
-def _hydra_chosen(context: ExperimentContext, option: Option, entry: Entry) -> Finding:
-    return group_chosen_in_option.finding(
-        entries.place(option, entry),
-        f"{option.config_path} cannot choose {(entry.group or '').lstrip('/')}: it is a setting of the whole run",
-        f"move the entry to the end of the defaults list of {context.experiment.config_file.name}",
-        edits=entries.remove_item(option.document, entry.index),
-        safe=False,
-    )
-
-
-def _severity(entry: Entry, *, in_silence: bool) -> Severity | None:
-    if entry.is_plain:
-        return Severity.INFO
-    return Severity.WARNING if in_silence else None
-
-
-@rule(
-    "ES116",
-    "entry-twice",
-    Severity.ERROR,
-    "a defaults list has the same entry twice",
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n  - _self_\n\nlearning_rate: 1e-5\n"},
-    good={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n\nlearning_rate: 1e-5\n"},
-    hydra="fails",
-)
-def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
-    """Hydra refuses a second `_self_` and a group that is chosen twice; a parent named twice is merged twice (info).
-
-    A list of options beside another entry of its group is taken in silence, whichever of the two was meant (warning).
-    """
-    documents = [(option.document, found) for option, found in entries.each(context)]
-    if context.experiment.config_file.is_file():
-        documents.append((context.primary, entries.entries(context.primary)))
-    for document, found in documents:
-        seen: dict[object, bool] = {}  # whether an entry that is no list has been seen
-        for entry in found:
-            is_list = isinstance(entry.value, dict) and any(isinstance(one, list) for one in entry.value.values())
-            what = entry.value if isinstance(entry.value, str) else (entry.group, entry.package)
-            if what == (None, None) or "override" in entry.keywords:
-                continue
-            if what in seen:
-                name = entry.value if isinstance(entry.value, str) else entry.group
-                yield entry_twice.finding(
-                    document.value(["defaults", entry.index]),
-                    f"{name} stands in the defaults list twice",
-                    "keep one of the two",
-                    edits=entries.remove_item(document, entry.index),
-                    safe=isinstance(entry.value, str),
-                    severity=_severity(entry, in_silence=is_list or not seen[what]),
-                )
-            seen[what] = seen.get(what, False) or not is_list

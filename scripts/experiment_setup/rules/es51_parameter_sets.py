@@ -1,4 +1,4 @@
-"""Rules about what tells parameter sets apart: their values, their names, and whether git sees their files."""
+"""Parameter sets beside each other: twins, names, and what git ignores."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiment_setup import git, naming
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import SETS
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, Option, rule
-from experiment_setup.rules.outputs import resolved
+from experiment_setup.rules.base import rule
+from experiment_setup.rules.es50_output_folders import resolved
 
 _SET = "defaults:\n  - default@_here_\n\n"
 
@@ -21,12 +22,13 @@ _LABELS = ("name", "notes", "note", "description")
 
 
 @rule(
-    "ES506",
+    "ES511",
     "twin-sets",
     Severity.WARNING,
     "two parameter sets are the same experiment",
     bad={"exp/002.yaml": f'{_SET}name: "002-lr"\nlearning_rate: 5e-5\n'},
     good={"exp/002.yaml": f'{_SET}name: "002-lr"\nlearning_rate: 6e-5\n'},
+    was="ES506",
     hydra="accepts",
 )
 def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
@@ -57,7 +59,7 @@ def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
     """(parameter set, its exp.name, whether its own file gives it)."""
     for option in context.sets.values():
         own = entries.content(option.document)
-        stored = context.schema.registration(SETS, option.name)  # a file beside it: ES112
+        stored = context.schema.registration(SETS, option.name)  # a file beside it: ES220
         if stored or (isinstance(own, dict) and not isinstance(own.get("name", ""), str)):
             continue  # a number, which is text to the field: text-read-as-number
         if isinstance(own, dict) and isinstance(own.get("name"), str):
@@ -71,12 +73,13 @@ def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
 
 
 @rule(
-    "ES507",
+    "ES512",
     "set-without-name",
     Severity.WARNING,
     "the parameter set goes by the name of another",
     bad={"exp/001.yaml": f"{_SET}learning_rate: 5.0e-5\n"},
     good={},
+    was="ES507",
     hydra="accepts",
 )
 def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
@@ -103,12 +106,13 @@ def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES508",
+    "ES513",
     "repeated-name",
     Severity.WARNING,
     "two parameter sets have the same name",
     bad={"exp/001.yaml": f"{_SET}name: small\nseed: 1\n", "exp/002.yaml": f"{_SET}name: small\nseed: 2\n"},
     good={"exp/001.yaml": f"{_SET}name: small\nseed: 1\n", "exp/002.yaml": f"{_SET}name: small-2\nseed: 2\n"},
+    was="ES508",
     hydra="accepts",
 )
 def repeated_name(context: ExperimentContext) -> Iterator[Finding]:
@@ -127,12 +131,13 @@ def repeated_name(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES509",
+    "ES514",
     "name-of-another-number",
     Severity.WARNING,
     "the name says another number than the file",
     bad={"exp/001.yaml": f'{_SET}name: "007-lr"\nlearning_rate: 5.0e-5\n'},
     good={"exp/001.yaml": f'{_SET}name: "001-lr"\nlearning_rate: 5.0e-5\n'},
+    was="ES509",
     hydra="accepts",
 )
 def name_of_another_number(context: ExperimentContext) -> Iterator[Finding]:

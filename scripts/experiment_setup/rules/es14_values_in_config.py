@@ -1,4 +1,4 @@
-"""Rules about the values that stand in config.yaml itself: they lose against the groups, or beat them."""
+"""Values that stand in the primary config beside its defaults list."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.base import rule
 
 
 @rule(
-    "ES125",
+    "ES140",
     "config-beats-sets",
     Severity.ERROR,
     "values in config.yaml win over every parameter set",
@@ -24,6 +25,7 @@ from experiment_setup.rules.base import ExperimentContext, rule
         ]
     },
     good={},
+    was="ES125",
     hydra="accepts",
 )
 def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
@@ -60,12 +62,13 @@ def _self_is_first(context: ExperimentContext, group: str) -> bool:
 
 
 @rule(
-    "ES126",
+    "ES141",
     "config-value-unused",
     Severity.ERROR,
     "values in config.yaml that have no effect",
     bad={"config.yaml": [("hydra:\n", "exp:\n  learning_rate: 0.5\n\nhydra:\n")]},
     good={"train.py": [("learning_rate: float = 2e-5", "learning_rate: float = 0.5")]},
+    was="ES126",
     hydra="accepts",
 )
 def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
@@ -117,12 +120,13 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
 
 
 @rule(
-    "ES128",
+    "ES142",
     "self-not-listed",
     Severity.WARNING,
     "config.yaml has values, but its defaults list has no `_self_`",
     bad={"config.yaml": [("  - _self_\n", ""), ("hydra:\n", "project: demo\n\nhydra:\n")]},
     good={"config.yaml": [("hydra:\n", "project: demo\n\nhydra:\n")]},
+    was="ES128",
     hydra="differs",
 )
 def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
@@ -159,12 +163,13 @@ def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES129",
+    "ES143",
     "parameter-at-the-top",
     Severity.WARNING,
     "config.yaml has a field of a group at the top level, where nothing reads it",
     bad={"config.yaml": [("hydra:\n", "learning_rate: 0.5\n\nhydra:\n")]},
     good={},
+    was="ES129",
     hydra="accepts",
 )
 def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:

@@ -9,9 +9,9 @@ from omegaconf import DictConfig
 
 from experiment_setup.composing.compose import UnusableValue
 from experiment_setup.composing.interpolation import child
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.rules import entries
-from experiment_setup.rules.base import ExperimentContext
 
 _MISSING_KEY = re.compile(r"Interpolation key '([^']+)' not found")
 

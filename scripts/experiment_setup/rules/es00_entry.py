@@ -1,4 +1,4 @@
-"""The rule about files that are no YAML: what the parser noticed, said as what was typed."""
+"""What an experiment needs before anything can be composed: an entry point, a config, readable files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,82 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.reading.source import SourceError
-from experiment_setup.rules.base import ExperimentContext, rule
+from experiment_setup.rules.base import rule
+
+
+@rule(
+    "ES001",
+    "no-entry-point",
+    Severity.ERROR,
+    "no file with @hydra.main composes this config",
+    bad={"train.py": None},
+    good={},
+    hydra="fails",
+    hides=("ES124",),
+)
+def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
+    """An experiment is run through a Python file whose main function is decorated with `@hydra.main`.
+
+    Without one, config.yaml and its parameter sets are dead text.
+    """
+    if context.experiment.entry is None:
+        yield no_entry_point.finding(
+            Location(context.experiment.config_file),
+            f"{context.experiment.name} has a config but no Python file with @hydra.main",
+            "add train.py (new_experiment.py --template shows one), or delete the folder",
+        )
+
+
+@rule(
+    "ES002",
+    "config-not-found",
+    Severity.ERROR,
+    "the config that @hydra.main names does not exist",
+    bad={"config.yaml": None},
+    good={},
+    hydra="fails",
+    hides=("ES014",),
+)
+def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
+    """`config_path` is relative to the entry point's file and `config_name` needs no extension; it must be `.yaml`."""
+    main = context.schema.main
+    file = context.experiment.config_file
+    if main is None or file.is_file():
+        return
+    twin = file.with_suffix(".yml")
+    advice = (
+        f"rename {twin.name} to {file.name}" if twin.exists() else f"make {file.name}, or mend config_path/config_name"
+    )
+    yield config_not_found.finding(
+        Location(twin) if twin.exists() else main.location,
+        f"@hydra.main looks for {context.relative(file)}, which does not exist",
+        advice,
+    )
+
+
+@rule(
+    "ES004",
+    "broken-dataclass",
+    Severity.ERROR,
+    "the entry point fails before Hydra composes anything",
+    bad={"train.py": [("field(default_factory=lambda: [0])", "[0]")]},
+    good={},
+    hydra="fails",
+)
+def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
+    """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults."""
+    unknown: set[str] = set()
+    for problem in context.schema.problems:
+        if problem.message.startswith("NameError"):  # one import is missing, however often the name is used
+            if problem.message in unknown:
+                continue
+            unknown.add(problem.message)
+        if problem.fatal:
+            yield broken_dataclass.finding(problem.location, problem.message, problem.help)
 
 
 @rule(
@@ -38,6 +110,8 @@ class _Said:
 
 
 _WORD = r"[^\s:#'\"\[\]{},=]+"
+
+
 _IN_THE_WAY = {  # characters that look like those that YAML needs
     "\t": ("a tab", "replace the tab by spaces"),
     "：": ("the colon is full-width", "type an ASCII colon and a space"),

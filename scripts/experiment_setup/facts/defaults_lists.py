@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Edit
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.reading.source import Document, SourceError
-from experiment_setup.rules.base import ExperimentContext, Option
 
 HERE = "_here_"
 SELF = "_self_"

@@ -1,0 +1,1 @@
+"""What the rules ask about an experiment, each fact computed once."""

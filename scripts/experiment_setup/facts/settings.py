@@ -1,0 +1,113 @@
+"""The `hydra:` block of the primary config, as rules ask for it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.findings import Edit
+from experiment_setup.location import Location
+
+
+def hydra_block(context: ExperimentContext) -> dict[str, Any]:
+    """The `hydra:` block as plain dicts; {} where there is none or the file does not parse."""
+    block = primary_content(context).get("hydra")
+    return {str(key): value for key, value in block.items()} if isinstance(block, dict) else {}
+
+
+def primary_content(context: ExperimentContext) -> dict[Any, Any]:
+    """What config.yaml holds, as plain values; {} where there is none or it does not parse."""
+    found = entries.content(context.primary) if context.experiment.config_file.is_file() else None
+    return found if isinstance(found, dict) else {}
+
+
+UNGIVEN = object()
+
+
+def setting(context: ExperimentContext, *path: str) -> Any:
+    """The value of a Hydra setting in the primary config, or `UNGIVEN`."""
+    value: Any = hydra_block(context)
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return UNGIVEN
+        value = value[step]
+    return value
+
+
+def at(context: ExperimentContext, *path: str) -> Location:
+    """Where the value of a Hydra setting stands."""
+    return context.primary.value(["hydra", *path])
+
+
+def written_node(context: ExperimentContext, *path: str) -> yaml.Node | None:
+    """The syntax of a setting\'s value, or None where it is not written."""
+    node: yaml.Node | None = context.primary.root
+    for step in ("hydra", *path):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+        node = next((value for key, value in pairs if key.value == step), None)
+    return node
+
+
+def rewrite(context: ExperimentContext, path: Sequence[str], text: str) -> tuple[Edit, ...]:
+    """The scalar of a setting replaced by `text`; () where it is no scalar or empty."""
+    node = written_node(context, *path)
+    return entries.replace(context.primary, node, text) if isinstance(node, yaml.ScalarNode) and node.value else ()
+
+
+def is_here(value: Any) -> bool:
+    """Whether a folder is the working directory itself."""
+    return isinstance(value, str) and value != "" and os.path.normpath(value) == "."
+
+
+def is_refused(context: ExperimentContext) -> bool:
+    """Whether Hydra refuses the block, so that what it lacks may be what is misspelled in it."""
+    failure = context.composition().failure
+    named = (failure.full_key or "").partition(".")[0] if failure is not None else ""
+    own = named in ONLY_HYDRA and named not in context.groups
+    return (
+        named == "hydra"
+        or own
+        or (failure is not None and re.search(r"\b(Run|Sweep|Job)(Dir|Conf)\b", failure.message) is not None)
+    )
+
+
+_STARTED_IN = re.compile(r"\$\{(?:hydra[:.]runtime\.cwd|oc\.env:PWD)\}")
+
+
+def saved_in(context: ExperimentContext) -> Path | None:
+    """The folder that Hydra saves its files in, if it is the same in every run that is started as usual.
+
+    That is from the experiment's own folder, or from the project's; of the two folders the one that has configs counts.
+    """
+    subdir, run = setting(context, "output_subdir"), setting(context, "run", "dir")
+    if not isinstance(subdir, str) or not isinstance(run, str) or "${" in subdir:
+        return None
+    run = _STARTED_IN.sub(".", run)
+    if "${" in run:
+        return None
+    experiment = context.experiment
+    for start in (experiment.folder, context.project.root):
+        folder = Path(os.path.normpath(start / run / subdir))
+        if folder == experiment.config_dir or folder in map(experiment.group_dir, context.groups):
+            return folder
+    return None
+
+
+def is_fixed(value: Any) -> bool:
+    """Whether a folder is the same in every run."""
+    return isinstance(value, str) and "${" not in value
+
+
+def from_elsewhere(context: ExperimentContext) -> bool:
+    """Whether Hydra's settings may come from a config that the defaults list names (`- hydra: default`)."""
+    return re.search(r"^\s*-\s*(?:override\s+)?/?hydra\s*:", context.primary.text_or_empty, re.MULTILINE) is not None
+
+
+ONLY_HYDRA = frozenset("run job sweep sweeper launcher output_subdir searchpath job_logging hydra_logging".split())

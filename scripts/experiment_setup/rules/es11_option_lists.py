@@ -1,0 +1,544 @@
+"""How the defaults list of an option is written: its key, its header, its entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiment_setup import installed
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
+from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.project import ENVIRONMENTS
+from experiment_setup.reading.source import Document
+from experiment_setup.rules.base import Files, explained_lists, rule
+from experiment_setup.rules.es10_parents import insert_default
+from experiment_setup.schema import UNSET
+
+_LIST = "defaults:\n  - default@_here_\n"
+
+
+_FILES: Files = {
+    "config.yaml": [("exp: default", "exp: base")],
+    "train.py": [('cs.store(group="exp", name="default", node=ExpConfig)\n', "")],
+    "exp/base.yaml": "name: base\nseed: 42\nlearning_rate: 2.0e-5\n",
+    "exp/001.yaml": 'defaults:\n  - base@_here_\n\nname: "001-lr"\nlearning_rate: 5.0e-5\n',
+}
+
+
+@rule(
+    "ES117",
+    "base-not-inherited",
+    Severity.WARNING,
+    "the file does not inherit the base file that the others start from",
+    bad={**_FILES, "exp/002.yaml": "name: 002-seed\nseed: 7\n"},
+    good={**_FILES, "exp/002.yaml": "defaults:\n  - base@_here_\n\nname: 002-seed\nseed: 7\n"},
+    hydra="accepts",
+    run="exp=002",
+)
+def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
+    """Where exp/base.yaml takes the place of a dataclass, a set that does not begin with `base@_here_` lacks every key
+    that it does not give itself: `exp=002` takes the place of `exp: base`.
+
+    Reported where config.yaml chooses the base and other files inherit from it; an error for a file without any key.
+    """
+    explained: set[Path] | None = None
+    for group, base in context.groups.items():
+        options = context.options.get(group, {})
+        if base not in options or context.config_class(group) is not None:
+            continue
+        heirs = {name for name in options if base in entries.lineage(options, name)[1:]}
+        whole = _keys_of(context, options[base])
+        for name, option in options.items() if heirs else ():
+            own = _keys_of(context, option)
+            lost = [key for key in whole if key not in own]
+            if name == base or name in heirs or entries.parents(option) or option.document.header or not lost:
+                continue
+            if context.composed(option).failure is not None:
+                continue
+            if explained is None:
+                explained = explained_lists(context)
+            if option.path not in explained:
+                yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
+
+
+def _keys_of(context: ExperimentContext, option: Option) -> list[str]:
+    found = context.composed(option).container.get(option.group)
+    return list(map(str, found)) if isinstance(found, dict) else []
+
+
+def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: Sequence[str], count: int) -> Finding:
+    shown = ", ".join(lost[:4]) + (", …" if len(lost) > 4 else "")
+    return base_not_inherited.finding(
+        option.document.key(["defaults"]) if option.document.has(["defaults"]) else Location(option.path),
+        f"{option.config_path} does not inherit {base} as others do: {len(lost)} of {count} keys are gone ({shown})",
+        f"begin the file with `defaults:` and `- {base}`",
+        edits=insert_default(option, base),
+        safe=False,
+        severity=None if entries.own_keys(option.document) else Severity.ERROR,
+    )
+
+
+@rule(
+    "ES118",
+    "misspelled-defaults",
+    Severity.ERROR,
+    "a key that was meant to be `defaults`",
+    bad={"exp/001.yaml": "default:\n  - default@_here_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    was="ES104",
+    hydra="accepts",
+)
+def misspelled_defaults(context: ExperimentContext) -> Iterator[Finding]:
+    """Only the key `defaults` is a defaults list; `default:` or `Defaults:` is a parameter like any other."""
+    documents = [(option.document, option.group) for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.append((context.primary, ""))
+    for document, group in documents:
+        keys = entries.own_keys(document)
+        config = entries.content(document)
+        if not isinstance(config, dict) or "defaults" in config:
+            continue
+        found = context.config_class(group) if group else None
+        for key in keys:
+            near = key.lower() in ("default", "defaults") or did_you_mean(key, ["defaults"]) is not None
+            if not near or (found and found.field(key)) or not _is_defaults_list(config.get(key)):
+                continue
+            written = next((k for k, _ in document.root.value if k.value == key), None) if document.root else None
+            yield misspelled_defaults.finding(
+                document.key([key]),
+                f"`{key}:` is not `defaults:`, so nothing is inherited",
+                "write defaults:",
+                edits=_renamed(document, written, config.get(key)) if written is not None else (),
+            )
+
+
+def _renamed(document: Document, key: yaml.Node, value: Any) -> tuple[Edit, ...]:
+    """The key mended, and a list made of a text behind it."""
+    start = key.end_mark.index + 1
+    text = document.text[start : start + 1] == " " and isinstance(value, str)
+    if isinstance(value, str) and not text:
+        return ()
+    dash = (Edit(start, start + 1, f"{entries.newline(document.text)}  - "),) if text else ()
+    return (*entries.replace(document, key, "defaults"), *dash)
+
+
+def _is_defaults_list(value: Any) -> bool:
+    if isinstance(value, str):
+        return HERE in value
+    return (
+        isinstance(value, list)
+        and all(isinstance(item, (str, dict)) for item in value)
+        and any(item == SELF or isinstance(item, dict) or "@" in item for item in value)
+    )
+
+
+@rule(
+    "ES119",
+    "package-header",
+    Severity.ERROR,
+    "a `# @package` header moves the file's content away from its group",
+    bad={"exp/001.yaml": f"# @package _group_\n{_LIST}\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    was="ES105",
+    hydra="accepts",
+)
+def package_header(context: ExperimentContext) -> Iterator[Finding]:
+    """The content of exp/001.yaml belongs at `exp`, and that is where Hydra puts it without a header.
+
+    In a header `_here_` and `_group_` are no keywords but names of a key (`_group_` is one as long as Hydra 1.3 behaves
+    as 1.1); `_global_` puts the keys beside `exp`, which is reported where the file composes without it only.
+    """
+    for option in context.all_options():
+        package = _header_package(option.document)
+        if package in (None, option.group):
+            continue
+        if package == "_group_" and _is_keyword(context):
+            continue
+        if package in (HERE, "_group_", "_name_") or _header_breaks(context, option):
+            place = f"puts {option.config_path} at `{package}`, not at `{option.group}`"
+            block = package == "_global_" and option.group in entries.own_keys(option.document)
+            yield _header_finding(option.document, place, option.group if block else None)
+    if context.experiment.config_file.is_file():
+        package = _header_package(context.primary)
+        if package not in (None, "_global_") and context.composition().failure:
+            yield _header_finding(context.primary, f"puts the whole config at `{package}`")
+
+
+def _header_package(document: Document) -> str | None:
+    header = document.header if "@package" in document.text_or_empty[:512] else None
+    return header.split()[-1] if header else None
+
+
+def _is_keyword(context: ExperimentContext) -> bool:
+    """Whether `_group_` in a header is one: in Hydra 1.3 behaving as 1.1 (default_element.py: set_package_header)."""
+    main = context.schema.main
+    old = main is not None and (main.version_base is UNSET or main.version_base == "1.1")
+    return old and (installed.hydra_version() or "").startswith("1.3.")
+
+
+def _header_breaks(context: ExperimentContext, option: Option) -> bool:
+    """Whether the option does not compose, or loses its fields, and does both right without the header."""
+    if not entries.breaks(context, option):
+        return False
+    start, end = _header_span(option.document)
+    text = option.document.text
+    without = Document(option.path, text[:start] + text[end:])
+    outcome = context.composer.compose_with({option.path: without}, dict(context.composed(option).choices))
+    return outcome.failure is None
+
+
+def _header_span(document: Document) -> tuple[int, int]:
+    """The line of the header, with its end."""
+    text, header = document.text, document.header or ""
+    start = text.index(header)
+    rest = text[start + len(header) :]
+    end = start + len(header) + (2 if rest.startswith("\r\n") else 1 if rest else 0)
+    return entries.line_start(text, start), end
+
+
+def _header_finding(document: Document, effect: str, block: str | None = None) -> Finding:
+    """`block`: the group for which the file has a block, as files with this header have."""
+    start, end = _header_span(document)
+    return package_header.finding(
+        Location(document.path, document.text.count("\n", 0, start) + 1),
+        f"`{document.header}` {effect}",
+        f"delete the line, and `{block}:` with the indentation below it" if block else "delete the line",
+        edits=(Edit(start, end, ""),) if block is None else (),
+    )
+
+
+@rule(
+    "ES113",
+    "defaults-not-a-list",
+    Severity.ERROR,
+    "`defaults` is not a list",
+    bad={"exp/001.yaml": "defaults: default@_here_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="fails",
+)
+def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
+    """Each entry needs a line with `- ` in front; Hydra ends with a traceback."""
+    documents = [(option.document, _parent_entry(context, option)) for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.append((context.primary, "- exp: default"))
+    for document, entry in documents:
+        config = entries.content(document)
+        if not isinstance(config, dict) or "defaults" not in config or isinstance(config["defaults"], list):
+            continue
+        value = config["defaults"]
+        kind = "empty" if value is None else "a mapping" if isinstance(value, dict) else f"the text {value!s}"
+        empty = f"write {entry} below it" if entry else "remove the line"
+        at_key = value is None and document.value(["defaults"]).line != document.key(["defaults"]).line
+        yield defaults_not_a_list.finding(
+            document.key(["defaults"]) if at_key or not _is_written(document) else document.value(["defaults"]),
+            f"`defaults` is {kind}, not a list",
+            empty if value is None else f"put `- ` before each entry, as in `{entry or '- exp: default'}`",
+            edits=_as_list(document, value, entry),
+        )
+
+
+def _parent_entry(context: ExperimentContext, option: Option) -> str | None:
+    """The entry that the option's list should begin with, or None where nothing is there to inherit from."""
+    registration = context.registration(option.group)
+    default = registration.name if registration else context.groups.get(option.group)
+    return f"- {default}@{HERE}" if default and default not in ("???", option.name) else None
+
+
+def _list_value(document: Document) -> yaml.Node | None:
+    root = document.root
+    return next((v for k, v in root.value if k.value == "defaults"), None) if root is not None else None
+
+
+def _is_written(document: Document) -> bool:
+    node = _list_value(document)
+    return node is not None and node.end_mark.index > node.start_mark.index
+
+
+_LIKE_DASH = re.compile(r"[-\u2010-\u2015\u2212\uff0d\u30fc*\u2022\u30fb]+[\s\u3000]*")  # what was meant as `- `
+
+
+def _as_list(document: Document, value: Any, entry: str | None) -> tuple[Edit, ...]:
+    node, text = _list_value(document), document.text
+    end = entries.newline(text)
+    if isinstance(node, yaml.ScalarNode) and value is None and entry is not None:
+        key = next(key for key, value in document.root.value if value is node) if document.root is not None else node
+        start = key.end_mark.index + 1
+        stop = max(start, node.end_mark.index) if _is_written(document) else start
+        return (Edit(start, stop, f"{end}  {entry}"),) if text[start - 1 : start] == ":" else ()
+    if isinstance(node, yaml.ScalarNode) and isinstance(value, str) and node.start_mark.line == node.end_mark.line:
+        dash = _LIKE_DASH.match(text, node.start_mark.index)
+        stop = dash.end() if dash else node.start_mark.index
+        key_line = document.key(["defaults"]).line - 1
+        if node.start_mark.line > key_line:
+            return (Edit(node.start_mark.index, stop, "- "),)
+        start = len(text[: node.start_mark.index].rstrip(" "))
+        return (Edit(start, stop, f"{end}  - "),)
+    if not isinstance(node, yaml.MappingNode) or node.flow_style or node.start_mark.column == 0:
+        return ()
+    if any(child.start_mark.line != key.start_mark.line for key, child in node.value):
+        return ()
+    return tuple(Edit(key.start_mark.index, key.start_mark.index, "- ") for key, _ in node.value)
+
+
+@rule(
+    "ES115",
+    "stray-colon",
+    Severity.ERROR,
+    "an entry ends in a colon, which chooses nothing",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_:\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="accepts",
+)
+def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
+    """`- default@_here_:` is a group called `default` without an option, so that nothing is inherited.
+
+    `- default: _here_` looks for a group `default` too, and `- _self_:` is no `_self_` (a warning, since the file is
+    merged in any case).
+    """
+    listed = [(option.document, option.group, found) for option, found in entries.each(context)]
+    if context.experiment.config_file.is_file():
+        listed.append((context.primary, "", entries.entries(context.primary)))
+    for document, group, found in listed:
+        for entry in found:
+            if entry.group is None or not isinstance(entry.value, dict) or entry.keywords:
+                continue
+            here = (entry.option or "").lstrip("@")
+            instead_of_at = entry.option is not None and (here == HERE or entries.is_like_here(here))
+            if entry.option is not None and not instead_of_at:
+                continue
+            name = entry.group.removeprefix(f"/{group}/")
+            is_self = entry.group == entries.SELF
+            if not is_self and (not group or name not in entries.names(context, group)):
+                continue
+            yield _stray(document, entry, name, is_self)
+
+
+def _stray(document: Document, entry: Entry, name: str, is_self: bool) -> Finding:
+    written = str(next(iter(entry.value)))
+    better = entries.SELF if is_self else written if entry.option is None else f"{name}@{HERE}"
+    node = entries.item_node(document, entry.index)
+    key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
+    place = document.value(["defaults", entry.index])
+    if key is not None:
+        place = Location(document.path, key.end_mark.line + 1, key.end_mark.column + 1)
+    what = "is not `_self_`" if is_self else f"is a group without an option: {name} is not inherited"
+    if entry.option is not None:
+        what = f"is an option of a group {name}: a colon stands where the @ belongs"
+    return stray_colon.finding(
+        place,
+        f"`- {entries.shown(entry) if entry.option else f'{written}:'}` {what}",
+        f"write - {better}",
+        edits=entries.rewrite(document, entry, better),
+        severity=Severity.WARNING if is_self else None,
+    )
+
+
+@rule(
+    "ES111",
+    "group-chosen-in-option",
+    Severity.ERROR,
+    "a parameter set chooses another group",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - override /env: local\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="fails",
+)
+def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
+    """The environment is chosen where the run is started, `train.py exp=001 env=local`, or in config.yaml.
+
+    Inside exp/001.yaml `/env: local` means `exp.env`, and `override /env: local` fails, because exp is composed before
+    env. (Hydra's "experiment" pattern needs other headers and another order of the groups.)
+    """
+    for option, found in entries.each(context):
+        for entry in found:
+            target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
+            if target is None or (entry.group is None and not target.startswith("/")):
+                continue
+            group = target.strip("/").split("/")[0]
+            override = "override" in entry.keywords
+            if override and group == "hydra":
+                # An option that is written from the root may choose it, as `hparams_search` of many templates does.
+                if "_global_" not in (option.document.header or "") and context.composed(option).failure is not None:
+                    yield _hydra_chosen(context, option, entry)
+                continue
+            elsewhere = group != option.group and not (context.experiment.group_dir(option.group) / group).is_dir()
+            if group not in context.groups or not (override or elsewhere):
+                continue
+            if "_global_" in (option.document.header or ""):
+                continue  # Hydra's "experiment" pattern: package-header, if it does not work here
+            broken = (
+                context.composed(option).failure is not None if override else entries.breaks(context, option)
+            )  # an option that is written from the root may choose a group that stands before its own
+            if not broken and (group != ENVIRONMENTS or override or entry.package is not None):
+                continue
+            chosen = entry.option if entry.group is not None else (entry.option or "").rpartition("/")[2]
+            yield group_chosen_in_option.finding(
+                entries.place(option, entry),
+                f"{option.config_path} cannot choose {group}"
+                + ("" if broken else f": `{entries.shown(entry)}` lands in {option.group}.{group}"),
+                f"remove the entry and choose it for the run: {option.group}={option.name} {group}={chosen}",
+                edits=entries.remove_item(option.document, entry.index),
+                safe=False,
+                severity=None if broken else Severity.WARNING,
+            )
+
+
+def _hydra_chosen(context: ExperimentContext, option: Option, entry: Entry) -> Finding:
+    return group_chosen_in_option.finding(
+        entries.place(option, entry),
+        f"{option.config_path} cannot choose {(entry.group or '').lstrip('/')}: it is a setting of the whole run",
+        f"move the entry to the end of the defaults list of {context.experiment.config_file.name}",
+        edits=entries.remove_item(option.document, entry.index),
+        safe=False,
+    )
+
+
+def _severity(entry: Entry, *, in_silence: bool) -> Severity | None:
+    if entry.is_plain:
+        return Severity.INFO
+    return Severity.WARNING if in_silence else None
+
+
+@rule(
+    "ES116",
+    "entry-twice",
+    Severity.ERROR,
+    "a defaults list has the same entry twice",
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n  - _self_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n\nlearning_rate: 1e-5\n"},
+    hydra="fails",
+)
+def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra refuses a second `_self_` and a group that is chosen twice; a parent named twice is merged twice (info).
+
+    A list of options beside another entry of its group is taken in silence, whichever of the two was meant (warning).
+    """
+    documents = [(option.document, found) for option, found in entries.each(context)]
+    if context.experiment.config_file.is_file():
+        documents.append((context.primary, entries.entries(context.primary)))
+    for document, found in documents:
+        seen: dict[object, bool] = {}  # whether an entry that is no list has been seen
+        for entry in found:
+            is_list = isinstance(entry.value, dict) and any(isinstance(one, list) for one in entry.value.values())
+            what = entry.value if isinstance(entry.value, str) else (entry.group, entry.package)
+            if what == (None, None) or "override" in entry.keywords:
+                continue
+            if what in seen:
+                name = entry.value if isinstance(entry.value, str) else entry.group
+                yield entry_twice.finding(
+                    document.value(["defaults", entry.index]),
+                    f"{name} stands in the defaults list twice",
+                    "keep one of the two",
+                    edits=entries.remove_item(document, entry.index),
+                    safe=isinstance(entry.value, str),
+                    severity=_severity(entry, in_silence=is_list or not seen[what]),
+                )
+            seen[what] = seen.get(what, False) or not is_list
+
+
+@rule(
+    "ES110",
+    "parent-not-found",
+    Severity.ERROR,
+    "an entry names a parent that does not exist",
+    bad={"exp/001.yaml": "defaults:\n  - defualt@_here_\n\nlearning_rate: 1e-5\n"},
+    good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
+    hydra="fails",
+)
+def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
+    """A plain entry is the name of a file or stored config beside this file, then `@_here_`, without a space between.
+
+    The keyword `optional` works only for `group: option`, and a group that is named in exp/001.yaml is looked for below
+    exp/.
+    """
+    for option, found in entries.each(context) if not context.unread_registrations else ():
+        failure = context.composed(option).failure if any(entry.value != entries.SELF for entry in found) else None
+        if failure is None or not _NOT_FOUND.search(failure.message):
+            continue
+        known = entries.names(context, option.group)
+        for entry in found:
+            if entry.is_plain and _is_missing(context, option, entry, failure.message, known):
+                yield _no_parent(context, option, entry, known)
+            elif entry.group and f"'{option.group}/{entry.group.lstrip('/')}/{entry.option}'" in failure.message:
+                yield _no_group(context, option, entry)
+
+
+_NOT_FOUND = re.compile(r"Could not (?:load|find) '([^']+)'")
+
+
+def _is_missing(context: ExperimentContext, option: Option, entry: Entry, message: str, known: Sequence[str]) -> bool:
+    """Whether the entry is what Hydra does not find, or what it would not find next."""
+    wanted = entry.option or ""
+    if wanted == context.groups.get(option.group):
+        return False  # config.yaml names it too: one finding there
+    path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
+    named = _NOT_FOUND.search(message)
+    assert named is not None
+    if path == named[1]:
+        return True
+    bare = re.fullmatch(r"[\w.\-]+", wanted) is not None
+    return bare and named[1].startswith(f"{option.group}/") and _owns(option, named[1]) and _name(wanted) not in known
+
+
+def _owns(option: Option, path: str) -> bool:
+    """Whether the missing config is named by this option's own list."""
+    return any(path == f"{option.group}/{entry.option}" for entry in entries.entries(option.document))
+
+
+def _name(wanted: str) -> str:
+    return wanted.removesuffix(".yaml")
+
+
+def _no_parent(context: ExperimentContext, option: Option, entry: Entry, known: Sequence[str]) -> Finding:
+    wanted = entry.option or ""
+    path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
+    better, why = _better(option.group, wanted, known)
+    package = f"@{HERE}" if entry.package is None or entries.is_like_here(entry.package) else f"@{entry.package}"
+    others = [name for name in known if name != option.name]
+    return parent_not_found.finding(
+        entries.place(option, entry),
+        f"there is no {path!r}: {why}" if why else f"there is no {path!r}; {option.group} has {', '.join(others)}",
+        f"write - {better}{package}" if better else "name one of these",
+        edits=entries.rewrite(option.document, entry, f"{better}{package}") if better else (),
+        safe=bool(why) and better in known,
+        follows_from=[context.experiment.group_dir(option.group) / f"{wanted}.yml"],
+    )
+
+
+def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Finding:
+    """`- optimizer: adam` in a parameter set."""
+    group = (entry.group or "").lstrip("/")
+    there = (context.experiment.config_dir / group).is_dir()
+    advice = (
+        f"write - /{group}@{group}: {entry.option}"
+        if there
+        else f"make the folder {option.group}/{group}/, or remove it"
+    )
+    return parent_not_found.finding(
+        entries.place(option, entry),
+        f"there is no {option.group}/{group}/{entry.option}: a group named here is looked for below {option.group}/",
+        advice,
+    )
+
+
+def _better(group: str, wanted: str, known: Sequence[str]) -> tuple[str | None, str | None]:
+    """What was meant instead of a parent that is not there, and why the entry is wrong where that is certain."""
+    bare, *rest = wanted.replace("＠", "@").strip().split()
+    if rest and bare == "optional":
+        return rest[0], "`optional` works only for `group: option`"
+    if wanted != wanted.strip():
+        return bare, "a space stands before the @"
+    for prefix in (f"{group}/", "./"):
+        if wanted.startswith(prefix):
+            return wanted.removeprefix(prefix), f"names are relative to {group}/"
+    if "＠" in wanted:
+        return bare.split("@")[0], "the @ is full-width"
+    if ":" in wanted:
+        return wanted.split(":")[0], "a colon stands where the @ belongs"
+    return did_you_mean(wanted, known), None

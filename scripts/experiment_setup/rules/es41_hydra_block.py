@@ -1,0 +1,167 @@
+"""The `hydra:` block as it is written: its indentation, its groups, its plugins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from experiment_setup.composing import plugins
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.settings import ONLY_HYDRA, primary_content
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules.base import rule
+from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
+
+
+@rule(
+    "ES411",
+    "lost-indentation",
+    Severity.ERROR,
+    "settings of Hydra that do not stand under hydra:",
+    bad={
+        "config.yaml": [
+            (SUBDIR + "  job:\n" + CHDIR + RUN, "output_subdir: null\njob:\n  chdir: false\nrun:\n  dir: .\n")
+        ]
+    },
+    good={},
+    hydra="fails",
+    hides=("ES143", "ES404"),
+)
+def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
+    """`hydra:` with nothing under it ends in a traceback; with some of its settings at the margin, Hydra takes those
+    for values of the config and runs with its own; so it does with a block called hyrda: or Hydra:.
+    """
+    config = primary_content(context)
+    misspelled = next(
+        (str(k) for k, v in config.items() if k not in context.groups and _is_hydra_block(str(k), v)), None
+    )
+    if misspelled:
+        yield lost_indentation.finding(
+            context.primary.key([misspelled]),
+            f"Hydra does not know {misspelled!r} and runs with its own settings (did you mean 'hydra'?)",
+            "write hydra:",
+        )
+        return
+    astray = [str(key) for key in config if key in ONLY_HYDRA and not context.reading.reads((str(key),))]
+    empty = "hydra" in config and config["hydra"] is None
+    if not empty and ("hydra" not in config or not astray or any(key in context.groups for key in astray)):
+        return
+    yield lost_indentation.finding(
+        context.primary.key([astray[0]] if astray else ["hydra"]),
+        f"{', '.join(astray)} {'stands' if len(astray) == 1 else 'stand'} beside hydra:, not under it"
+        if astray
+        else "hydra: has no settings, which Hydra does not survive",
+        "indent the lines by two spaces" if astray else "remove the line, or give it settings",
+    )
+
+
+def _is_hydra_block(key: str, value: Any) -> bool:
+    settings = value.keys() & ONLY_HYDRA if isinstance(value, dict) else ()
+    return key != "hydra" and bool(settings) and did_you_mean(key, ["hydra"]) is not None
+
+
+@rule(
+    "ES412",
+    "environment-variable-in-defaults",
+    Severity.WARNING,
+    "Hydra 1.4 does not resolve environment variables in a defaults list",
+    bad={"config.yaml": [("  - env: default\n", "  - env: ${oc.env:MACHINE,default}\n")]},
+    good={},
+    hydra="differs",
+)
+def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Finding]:
+    """`- env: ${oc.env:MACHINE,default}` works up to Hydra 1.3 and fails in 1.4. `env=local` on the command line works
+    in both.
+    """
+    if "${oc." not in context.primary.text_or_empty:
+        return
+    for entry in entries.entries(context.primary):
+        found = re.search(r"\$\{oc\.[^}]*\}", str(entry.option or ""))
+        if found:
+            steps = [next(iter(entry.value))] if isinstance(entry.value, dict) else []
+            yield environment_variable_in_defaults.finding(
+                context.primary.value(["defaults", entry.index, *steps]),
+                f"{found[0]} in a defaults list does not work with Hydra 1.4",
+                f"name an option, and pass {entry.group or 'GROUP'}=… on the command line",
+            )
+
+
+@rule(
+    "ES414",
+    "unknown-hydra-group",
+    Severity.ERROR,
+    "Hydra has no such group or option of its own",
+    bad={"config.yaml": [("hydra/job_logging: none", "hydra/joblogging: none")]},
+    good={},
+    hydra="fails",
+)
+def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
+    """`override hydra/GROUP: OPTION` chooses among Hydra's own configs, such as hydra/job_logging: none."""
+    if context.composition().failure is None:
+        return
+    for entry in entries.entries(context.primary):
+        home, _, group = (entry.group or "").lstrip("/").partition("/")
+        if home != "hydra" or not group or not isinstance(entry.value, dict):
+            continue
+        key = next(iter(entry.value))
+        known = plugins.known(group)
+        own = context.experiment.group_dir(f"hydra/{group}")
+        if not known and "/" not in group and group != "callbacks" and not own.is_dir():
+            place = context.primary.key(["defaults", entry.index, key])
+            yield unknown_hydra_group.finding(
+                replace(place, column=place.column + max(str(key).find("hydra/"), 0)),
+                f"Hydra has no group hydra/{group}",
+                _write("hydra/", did_you_mean(group, plugins.OWN), plugins.OWN),
+            )
+        elif known and entry.option and entry.option not in known and not (own / f"{entry.option}.yaml").exists():
+            if plugins.of_others(group, entry.option):
+                continue
+            yield unknown_hydra_group.finding(
+                context.primary.value(["defaults", entry.index, key]),
+                f"hydra/{group} has no option {entry.option!r}",
+                _write("", did_you_mean(entry.option, known), known),
+            )
+
+
+def _write(prefix: str, guess: str | None, known: Iterable[str]) -> str:
+    return f"write {prefix}{guess}" if guess else f"there is: {', '.join(sorted(known))}"
+
+
+_NONE = "  - override hydra/job_logging: none\n"
+
+
+@rule(
+    "ES417",
+    "plugin-not-installed",
+    Severity.WARNING,
+    "a launcher or sweeper of a plugin that is not installed where the check runs",
+    bad={"config.yaml": [(_NONE, f"{_NONE}  - override hydra/launcher: our_cluster\n")]},
+    good={"config.yaml": [(_NONE, f"{_NONE}  - override hydra/launcher: basic\n")]},
+    hydra="differs",
+)
+def plugin_not_installed(context: ExperimentContext) -> Iterator[Finding]:
+    """Where the plugin is installed, Hydra composes this; elsewhere it fails. Here everything else is checked, and the
+    plugin's own settings are taken as they are.
+
+    Nothing is said of the plugins on PyPI (joblib, submitit, ray, rq, optuna, ax, nevergrad, colorlog): their options
+    are known, whether they are installed or not.
+    """
+    context.composition()
+    for group, option in sorted(context.composer.stand_ins):
+        yield plugin_not_installed.finding(
+            _chosen_at(context, group, option),
+            f"hydra/{group}: {option} is of no plugin that is installed here: its settings are not checked",
+            "have it checked where it is installed: validate.py --python .venv/bin/python",
+        )
+
+
+def _chosen_at(context: ExperimentContext, group: str, option: str) -> Location:
+    for document in context.documents():
+        for entry in entries.entries(document):
+            if (entry.group or "").lstrip("/") == f"hydra/{group}" and entry.option == option:
+                return document.value(["defaults", entry.index])
+    return Location(context.experiment.config_file)
