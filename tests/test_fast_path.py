@@ -15,10 +15,10 @@ import running
 from experiment_setup import schema
 from experiment_setup.composing.compose import Composer, Composition, unusable_values
 from experiment_setup.composing.fast_path import FastPath
-from experiment_setup.composing.interpolation import nodes
 from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.overlay import OverlayComposition
 from experiment_setup.composing.parts import PartsComposition
+from experiment_setup.nodes import leaves
 from experiment_setup.project import experiment_at
 from generate import generate
 
@@ -136,7 +136,7 @@ def test_what_an_interpolation_gives_depends_on_the_values_it_names(experiment: 
     found = experiment_at(experiment)
     assert found is not None
     path = FastPath(found, schema.read(train, experiment), experiment)
-    unusable = {name: [bad.reason for bad in path.compose({"exp": name}).unusable_values()] for name in words}
+    unusable = {name: [bad.refusal.words for bad in path.compose({"exp": name}).unusable_values()] for name in words}
     assert unusable["002"] == unusable["004"] == []
     assert "many" in unusable["003"][0]
     assert "few" in unusable["005"][0]
@@ -154,7 +154,7 @@ def _facts(composition: Composition) -> list[object]:
         repr(composition.container),
         [type(group) for group in groups],
         [OmegaConf.get_type(group) for group in groups if isinstance(group, DictConfig)],
-        [str(key) for key, node in nodes(config, "") if node._get_full_key(None) != key],
+        [str(key) for key, node in leaves(config) if node._get_full_key(None) != key],
     ]
 
 

@@ -36,6 +36,7 @@ import hydra_memo
 import running
 from experiment_setup import naming, schema
 from experiment_setup.composing.compose import Composer, Composition, Failure, unusable_values
+from experiment_setup.composing.refusals import Other
 from experiment_setup.project import Experiment, experiment_at
 from generate import Generated, Run
 
@@ -139,10 +140,10 @@ def _difference(real: dict[str, str], composition: Composition) -> Iterator[str]
         try:
             text = OmegaConf.to_yaml(composition.config)
         except Exception as error:  # a value that YAML has no form for: `--cfg job` fails as well
-            failure = Failure(repr(error))
+            failure = Failure(Other(repr(error)))
     if text is None:
         if "yaml" in real:
-            yield f"fails with {failure and failure.message!r}, but Hydra composes\n{real['yaml']}"
+            yield f"fails with {failure and failure.refusal!r}, but Hydra composes\n{real['yaml']}"
     elif "error" in real:
         yield f"composes, but Hydra fails: {real['error']}\n{text}"
     elif _plain(text) != _plain(real["yaml"]):

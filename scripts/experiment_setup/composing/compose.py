@@ -6,18 +6,22 @@ to the real Hydra (`hydra_bridge`). Types, coercions and their errors are OmegaC
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import naming
-from experiment_setup.composing import mistakes
-from experiment_setup.composing.composed import Composition, Failure
+from experiment_setup import naming, nodes
+from experiment_setup.composing import changes, mistakes, resolving
+from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
 from experiment_setup.composing.layers import Declined
+from experiment_setup.composing.origins import Places, Trace
+from experiment_setup.composing.refusals import Failure, Other
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import Schema
@@ -44,21 +48,53 @@ class Composer:
         self._session: HydraSession | None = None
         self._fatal = next((problem for problem in schema.problems if problem.fatal), None)
 
-    def compose(self, choices: Choices | None = None, overrides: Sequence[str] = ()) -> Composition:
-        """What `train.py --cfg job GROUP=OPTION… OVERRIDES…` composes.
+    def compose(
+        self, choices: Choices | None = None, overrides: Sequence[str] = (), *, origins: bool = False
+    ) -> Composition:
+        """What `train.py --cfg job GROUP=OPTION… OVERRIDES…` composes, on demand with the `origins` of its values.
 
         `choices` name options as files are named; `overrides` are in Hydra's grammar. Failures are values: nothing is
         raised for a mistake in the project.
         """
         wanted = dict(choices or {})
         if self._fatal:
-            return Composition(wanted, None, Failure(f"{self._fatal.message}"))
-        if not overrides and not self._always_hydra:
+            return Composition(wanted, None, Failure(Other(f"{self._fatal.message}")))
+        trace = Trace(Places(self.experiment, self.schema, self.document)) if origins else None
+        if not self._always_hydra:
             try:
-                return self._fast.compose(wanted)
+                return self._fast.compose(wanted, [changes.parse(word) for word in overrides], trace)
             except Declined:
                 pass
-        return self._ask_hydra(wanted, overrides)
+        if trace is None:
+            return self._ask_hydra(wanted, overrides)
+        return self._traced_by_hydra(wanted, overrides)
+
+    def _traced_by_hydra(self, choices: dict[str, str | None], overrides: Sequence[str]) -> Composition:
+        """What Hydra composes; its merges are done once more for their origins, which are known where both agree."""
+        from experiment_setup.composing import recording
+
+        with recording.of_hydra() as record:
+            outcome = self._ask_hydra(choices, overrides)
+        if outcome.config is not None:
+            places = Places(self.experiment, self.schema, self.document)
+            outcome.origins = record.origins(outcome.config, places, self.schema)
+        return outcome
+
+    def resolved(self, outcome: Composition, overrides: Sequence[str] = (), package: str = "") -> Composition:
+        """The same with the values of interpolations at `package` ("" is everywhere), as with `--cfg job --resolve`."""
+        if outcome.config is None:
+            return outcome
+        if not outcome.asked_hydra and not resolving.needs_hydra(outcome.config):
+            config = copy.deepcopy(outcome.config)
+            try:
+                resolving.resolve(config, package)
+            except OmegaConfBaseException as error:
+                failure = Failure.parse(f"{type(error).__name__}: {error}")
+                return Composition(outcome.choices, None, failure)
+            return Composition(outcome.choices, config, origins=outcome.origins)
+        result = self._ask_hydra(outcome.choices, overrides, resolved=package)
+        result.origins = outcome.origins
+        return result
 
     def failures(self, outcome: Composition) -> Iterator[Failure]:
         """Every mistake that keeps the choices of `outcome` from composing, though Hydra names one; none if it did."""
@@ -97,9 +133,9 @@ class Composer:
             config = Document(self.experiment.config_file).config
         except (SourceError, OSError):
             return {}
-        defaults = config._get_node("defaults") if isinstance(config, DictConfig) else None
+        defaults = nodes.child(config, "defaults")
         result: dict[str, str | None] = {}
-        for item in defaults._iter_ex(resolve=False) if isinstance(defaults, ListConfig) else ():
+        for item in nodes.items(defaults) if nodes.is_list(defaults) else ():
             if isinstance(item, DictConfig) and len(item) == 1:
                 key, option = next(iter(OmegaConf.to_container(item, resolve=False).items()))  # type: ignore[union-attr]
                 words = str(key).split()
@@ -112,6 +148,7 @@ class Composer:
         choices: dict[str, str | None],
         overrides: Sequence[str],
         documents: Mapping[Path, Document] | None = None,
+        resolved: str | None = None,
     ) -> Composition:
         # Importing hydra takes as long as checking a hundred parameter sets, so it waits until it is needed.
         from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
@@ -121,7 +158,7 @@ class Composer:
         chosen = [naming.override(group, option) for group, option in choices.items() if option is not None]
         try:
             with self._session as session:
-                config = session.compose([*chosen, *overrides], documents or {})
+                config = session.compose([*chosen, *overrides], documents or {}, resolved=resolved)
         except HydraFailed as error:
             return Composition(choices, None, Failure.parse(error.message), asked_hydra=True)
         if not documents:

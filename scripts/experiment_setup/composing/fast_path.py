@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,19 +18,20 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from experiment_setup import installed
-from experiment_setup.composing import interpolation, search_path
-from experiment_setup.composing.composed import Composition, Failure
+from experiment_setup import installed, nodes
+from experiment_setup.composing import search_path
+from experiment_setup.composing.changes import Change
+from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.layers import (
     Declined,
     Layer,
     MergeError,
     crossed,
-    is_mapping,
     merge,
     part,
     part_of_files,
 )
+from experiment_setup.composing.origins import Source, Trace
 from experiment_setup.composing.overlay import Base, Overlay, OverlayComposition
 from experiment_setup.composing.parts import Part, PartsComposition
 from experiment_setup.project import Experiment
@@ -74,13 +75,13 @@ _PLAIN_HYDRA_OVERRIDES = {
     "override hydra/hydra_logging": {"none", "disabled", "default"},
 }
 # Settings below `hydra:` whose type is known here; anything else is shown to Hydra once (hydra/conf/__init__.py).
-_PLAIN_HYDRA_SETTINGS: dict[tuple[str, ...], tuple[type, ...]] = {
-    ("output_subdir",): (str, type(None)),
-    ("job", "chdir"): (bool,),
-    ("job", "name"): (str,),
-    ("run", "dir"): (str,),
-    ("sweep", "dir"): (str,),
-    ("sweep", "subdir"): (str,),
+_PLAIN_HYDRA_SETTINGS: dict[str, tuple[type, ...]] = {
+    "output_subdir": (str, type(None)),
+    "job.chdir": (bool,),
+    "job.name": (str,),
+    "run.dir": (str,),
+    "sweep.dir": (str,),
+    "sweep.subdir": (str,),
 }
 
 
@@ -116,8 +117,10 @@ class FastPath:
         """
         self._hydra_checked = True
 
-    def compose(self, choices: dict[str, str | None]) -> Composition:
-        """The composition, or Declined."""
+    def compose(
+        self, choices: dict[str, str | None], changes: Sequence[Change] = (), trace: Trace | None = None
+    ) -> Composition:
+        """The composition, or Declined. For `changes` and for a `trace`, everything is merged."""
         plan = self._plan
         if isinstance(plan, Declined):
             raise plan
@@ -131,11 +134,13 @@ class FastPath:
             if option is not None:
                 options[group] = self._option(group, option)
         overlays = {group: option.overlay for group, option in options.items() if option.overlay is not None}
+        layers = (*plan.before, *(layer for option in options.values() for layer in option.layers), *plan.after)
+        if changes or trace is not None:
+            return self._changed(choices, layers, changes, trace)
         if not plan.after and len(overlays) == len(options):
             base = self._base((*plan.before, *(layer for option in options.values() for layer in option.prefix)))
             if base is not None:
                 return OverlayComposition(choices, base, overlays)
-        layers = (*plan.before, *(layer for option in options.values() for layer in option.layers), *plan.after)
         try:
             if self._overlays and not plan.after:
                 base = self._base(tuple(plan.before))
@@ -145,7 +150,25 @@ class FastPath:
                     return PartsComposition(choices, base, known)
             return Composition(choices, self._config(layers))
         except MergeError as error:
-            return Composition(choices, None, Failure.parse(str(error)))
+            return Composition(choices, None, error.failure)
+
+    def _changed(
+        self,
+        choices: dict[str, str | None],
+        layers: Sequence[Layer],
+        changes: Sequence[Change],
+        trace: Trace | None,
+    ) -> Composition:
+        for change in changes:
+            if self._group_exists(change.key) or change.steps[0] == "hydra":
+                raise Declined("an override that is not of a value of the experiment")
+        try:
+            config = merge(layers, trace)
+        except MergeError as error:
+            return Composition(choices, None, error.failure)
+        for change in changes:
+            change.apply(config, trace)
+        return Composition(choices, config, origins=trace.origins(config) if trace is not None else None)
 
     def _config(self, layers: tuple[Layer, ...]) -> DictConfig:
         found = self._configs.pop(layers, None)
@@ -204,12 +227,7 @@ class FastPath:
         config = document.config
         if document.header is not None:
             raise Declined("a package header")
-        if (
-            not isinstance(config, DictConfig)
-            or config._is_none()
-            or config._is_missing()
-            or config._is_interpolation()
-        ):
+        if not nodes.is_mapping(config):
             raise Declined("no mapping")
         return config
 
@@ -222,16 +240,16 @@ class FastPath:
         if not self._experiment.config_file.is_file():
             raise Declined("no primary config")
         config = copy.deepcopy(self._primary)
-        defaults, hydra = _take(config, "defaults"), _take(config, "hydra")
+        defaults, hydra = nodes.take(config, "defaults"), nodes.take(config, "hydra")
         if not isinstance(defaults, ListConfig):
             raise Declined("no defaults list")
-        if any(interpolation.child(interpolation.child(config, key), "defaults") is not None for key in config):
+        if any(nodes.at(config, (key, "defaults")) is not None for key in config):
             raise Declined("a block with a key called defaults")  # Hydra takes it away where it has merged files
         plan = _Plan(plain_hydra_settings=self._hydra_settings_are_plain(hydra))
-        own = self._layer("", self._experiment.config_name, config)
+        own = self._layer("", Source(self._experiment.config_name, self._experiment.config_file), config)
         seen_self = seen_override = False
         seen: set[str] = set()
-        for item in defaults._iter_ex(resolve=False):
+        for item in nodes.items(defaults):
             if item == "_self_":
                 if seen_self or seen_override:
                     raise Declined("_self_ twice or after an override")
@@ -250,7 +268,7 @@ class FastPath:
 
     @staticmethod
     def _add(plan: _Plan, layer: Layer, at_end: bool = False) -> None:
-        if not layer.content and not layer.content._is_typed():
+        if not layer.content and not nodes.is_structured(layer.content):
             return
         if plan.groups or at_end:
             plan.after.append(layer)
@@ -264,8 +282,7 @@ class FastPath:
         if not isinstance(item, DictConfig) or len(item) != 1:
             raise Declined("entry that is no group")
         key = next(iter(item.keys()))
-        node = item._get_node(key)
-        option = node._value() if node is not None else None
+        option = nodes.value(nodes.child(item, key))
         if isinstance(key, str) and _HYDRA_OVERRIDE.fullmatch(key):
             plan.plain_hydra_settings &= option in _PLAIN_HYDRA_OVERRIDES.get(key, ())
             return True
@@ -283,13 +300,13 @@ class FastPath:
     def _hydra_settings_are_plain(self, hydra: Any) -> bool:
         if hydra is None:
             return True
-        if not isinstance(hydra, DictConfig) or not is_mapping(hydra):
+        if not nodes.is_mapping(hydra):
             raise Declined("hydra settings that are no mapping")
-        for path, value in _leaves(hydra):
-            if path[0] == "searchpath":
+        for key, node in nodes.leaves(hydra):
+            if nodes.split(key)[0] == "searchpath":
                 continue
-            allowed = _PLAIN_HYDRA_SETTINGS.get(path)
-            if allowed is None or not isinstance(value, allowed):
+            allowed = _PLAIN_HYDRA_SETTINGS.get(key)
+            if allowed is None or not isinstance(nodes.value(node), allowed):
                 return False
         return True
 
@@ -302,7 +319,7 @@ class FastPath:
         if not isinstance(searchpath, ListConfig):
             raise Declined("hydra.searchpath")
         folders = [self._experiment.config_dir]
-        for entry in searchpath._iter_ex(resolve=False):
+        for entry in nodes.items(searchpath):
             scheme, separator, path = str(entry).rpartition("://")
             if not isinstance(entry, str) or (separator and scheme != "file") or "${" in path:
                 raise Declined("hydra.searchpath")
@@ -319,7 +336,7 @@ class FastPath:
         layer = self._stored(None, name)
         if "hydra" in layer.content.keys():  # noqa: SIM118 (a missing one is not `in` it)
             raise Declined("a stored config that touches hydra's own")
-        if layer.content._get_flag("readonly"):
+        if nodes.is_frozen(layer.content):
             raise Declined("a frozen root, which refuses hydra's settings too")
         return layer
 
@@ -331,16 +348,17 @@ class FastPath:
             content = self._schema.structured(registration)
         except Exception as error:
             raise Declined(f"cannot be stored: {error!r}") from error
-        if not isinstance(content, DictConfig) or not is_mapping(content) or "defaults" in content:
+        if not nodes.is_mapping(content) or "defaults" in content:
             raise Declined("no mapping, or a stored config with a defaults list")
-        return self._layer(group or "", f"{group}/{name}" if group else name, content)
+        source = Source(f"{group}/{name}" if group else name, registration=registration)
+        return self._layer(group or "", source, content)
 
     @staticmethod
-    def _layer(package: str, config_path: str, content: DictConfig) -> Layer:
-        written = [node for _, node in interpolation.nodes(content, "") if node._is_interpolation()]
-        if any(_READS_HYDRA.search(str(node._value())) for node in written):
+    def _layer(package: str, source: Source, content: DictConfig) -> Layer:
+        written = [node for _, node in nodes.leaves(content) if nodes.is_interpolation(node)]
+        if any(_READS_HYDRA.search(str(nodes.value(node))) for node in written):
             raise Declined("reads hydra's own config")
-        return Layer(package, config_path, content, reads_others=not all(map(interpolation.is_typed_value, written)))
+        return Layer(package, source, content, reads_others=not all(map(nodes.has_one_type, written)))
 
     # -- the options -------------------------------------------------------------------------------------------------
 
@@ -378,7 +396,8 @@ class FastPath:
         defaults = content.data.pop("defaults", [])
         if not isinstance(defaults, list):
             raise Declined("defaults that are no list")
-        own = Layer(group, f"{group}/{name}", None, content.data, content.text, interpolated=content.interpolated)
+        source = Source(f"{group}/{name}", file)
+        own = Layer(group, source, None, content.data, content.text, interpolated=content.interpolated)
         seen_self = False
         for item in defaults:
             if item == "_self_" and not seen_self:
@@ -440,20 +459,3 @@ def _interpolates(value: Any) -> bool:
     if isinstance(value, (dict, list)):
         return any(map(_interpolates, value.values() if isinstance(value, dict) else value))
     return isinstance(value, str) and "${" in value
-
-
-def _take(config: DictConfig, key: str) -> Any:
-    """Remove `key` and return its node, unresolved; None if it is not there (a null is a node)."""
-    node = config._get_node(key)
-    if node is not None:
-        del config.__dict__["_content"][key]
-    return node
-
-
-def _leaves(node: DictConfig, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key in node:
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not (child._is_none() or child._is_interpolation()):
-            yield from _leaves(child, (*path, str(key)))
-        else:
-            yield (*path, str(key)), child._value() if child is not None else None

@@ -20,6 +20,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
@@ -27,7 +28,9 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup.composing import plugins, search_path
+from experiment_setup import nodes
+from experiment_setup.composing import plugins, resolving, search_path
+from experiment_setup.composing.refusals import Failure
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import UNSET, Opaque, Schema
@@ -37,10 +40,8 @@ _clean_store: dict[str, Any] | None = None
 
 def settings(path: Sequence[str]) -> list[str]:
     """The settings that Hydra has below `hydra`, or below a path in it (hydra/conf/__init__.py); [] for none."""
-    node: Any = OmegaConf.structured(HydraConf)
-    for step in path:
-        node = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
-    return [str(key) for key in node] if isinstance(node, DictConfig) and not node._is_none() else []
+    node = nodes.at(OmegaConf.structured(HydraConf), tuple(path))
+    return [str(key) for key in node] if nodes.is_mapping(node) else []
 
 
 class HydraFailed(Exception):
@@ -100,21 +101,30 @@ class HydraSession:
         initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
         return _Globals.now()
 
-    def compose(self, overrides: Sequence[str], documents: Mapping[Path, Document]) -> DictConfig:
+    def compose(
+        self, overrides: Sequence[str], documents: Mapping[Path, Document], *, resolved: str | None = None
+    ) -> DictConfig:
         """What `train.py --cfg job OVERRIDES…` composes, with other contents for `documents` than their files have.
 
-        Raises HydraFailed with Hydra's words.
+        `resolved`: the package ("" is the whole) that is resolved as with `--resolve`. Raises HydraFailed with Hydra's
+        words.
         """
         try:
             with _reading(documents):
                 config = self._with_stand_ins(list(overrides))
+            if resolved is not None:
+                HydraConfig.instance().set_config(config)  # before `hydra` is taken out, as Hydra.show_cfg does
             with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
                 del config["hydra"]
+            if resolved is not None:
+                resolving.resolve(config, resolved)
             return config
         except RecursionError as error:
             raise HydraFailed("RecursionError: the defaults lists include each other in a circle") from error
         except Exception as error:
             raise HydraFailed(_words(error)) from error
+        finally:
+            HydraConfig.instance().cfg = None
 
     def _with_stand_ins(self, overrides: list[str]) -> DictConfig:
         """What Hydra composes, with an empty config for each option of a plugin that is not installed here."""
@@ -122,7 +132,7 @@ class HydraSession:
             try:
                 return hydra_compose(self._experiment.config_name, overrides, return_hydra_config=True)
             except HydraException as error:
-                missing = plugins.missing(str(error))
+                missing = plugins.missing(Failure.parse(str(error)).refusal)
                 if missing is None or missing in self.stand_ins:
                     raise
                 self.stand_ins.add(missing)
@@ -176,15 +186,14 @@ def _level(repo: dict[str, Any], group: str) -> dict[str, Any]:
 
 
 def _words(error: BaseException) -> str:
-    """Hydra's message; where an OmegaConf error is wrapped in an empty one, that one's words."""
+    """Hydra's message, and below it that of the OmegaConf error that Hydra wraps and does not quote."""
     text = str(error).strip()
-    if isinstance(error, HydraException) and not text and error.__cause__:
-        return f"{type(error.__cause__).__name__}: {error.__cause__}"
-    if isinstance(error, HydraException):
-        return text
-    if isinstance(error, OmegaConfBaseException):
+    if not isinstance(error, HydraException):
         return f"{type(error).__name__}: {text}"
-    return f"{type(error).__name__}: {text}"
+    cause = error.__cause__
+    if cause is None or (text and not isinstance(cause, OmegaConfBaseException)) or str(cause) in text:
+        return text
+    return f"{text}\n{type(cause).__name__}: {cause}".strip()
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from experiment_setup import naming
 from experiment_setup.composing import search_path
 from experiment_setup.composing.compose import Choices, Composer, Composition, Failure
+from experiment_setup.composing.refusals import Other
 from experiment_setup.errors import CommandError, EnvironmentLacks
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
 from experiment_setup.schema import Schema
@@ -53,8 +54,10 @@ class InterpreterComposer(Composer):
             )
         return lambda experiment, schema, root: cls(experiment, schema, root, python=python)
 
-    def compose(self, choices: Choices | None = None, overrides: Sequence[str] = ()) -> Composition:
-        """What the entry point composes for these choices."""
+    def compose(
+        self, choices: Choices | None = None, overrides: Sequence[str] = (), *, origins: bool = False
+    ) -> Composition:
+        """What the entry point composes for these choices; the origins of values are not known from there."""
         wanted = dict(choices or {})
         words = _words(wanted, overrides)
         if self._answers is None:
@@ -81,7 +84,7 @@ class InterpreterComposer(Composer):
     ) -> dict[tuple[str, ...], Composition]:
         words = [_words(choices, overrides) for choices in wanted]
         if self.experiment.entry is None:
-            missing = Failure("there is no entry point with @hydra.main")
+            missing = Failure(Other("there is no entry point with @hydra.main"))
             return {
                 tuple(line): Composition(choices, None, missing) for line, choices in zip(words, wanted, strict=True)
             }

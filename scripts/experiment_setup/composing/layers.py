@@ -11,7 +11,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
+from experiment_setup import nodes
+from experiment_setup.composing.origins import Source, Trace
 from experiment_setup.composing.parts import Part
+from experiment_setup.composing.refusals import Failure
 
 
 class Declined(Exception):
@@ -23,12 +26,13 @@ class Layer:
     """One merge: `content` goes into `package` ("" is the root)."""
 
     package: str
-    config_path: str  # as Hydra names it in messages, such as `exp/001`
+    source: Source
     stored: DictConfig | None = None  # shared: to be copied
     data: dict[Any, Any] | None = None  # what an option's file says, without its defaults list
     text: str | None = None  # of that file
     reads_others: bool = False  # an interpolation in `stored` may stand for a part of the config while that is merged
     interpolated: frozenset[Any] = frozenset()  # the keys of `data` with an interpolation in their values
+    embedded: bool = False  # whether `stored` begins at the root already
 
     @property
     def keys(self) -> Iterable[Any]:
@@ -43,9 +47,8 @@ class Layer:
 
 def part(group: str, layers: Sequence[Layer]) -> Part | None:
     """One group of the config of the layers; None where that is no mapping. Raises MergeError or Declined."""
-    node = merge(layers)._get_node(group)
-    plain = isinstance(node, DictConfig) and is_mapping(node)
-    return Part(group, node) if plain else None  # type: ignore[arg-type]
+    node = nodes.child(merge(layers), group)
+    return Part(group, node) if nodes.is_mapping(node) else None
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class _SameText:
     text: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.layer.config_path)
+        object.__setattr__(self, "name", self.layer.source.config_path)
         object.__setattr__(self, "text", self.layer.text)
 
 
@@ -72,27 +75,37 @@ def part_of_files(group: str, layers: Sequence[Layer]) -> Part | None:
 
 
 class MergeError(Exception):
-    """Hydra's message for a merge that OmegaConf refuses."""
+    """A merge that OmegaConf refuses."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.refusal.words)
+        self.failure = failure
 
 
-def merge(layers: Sequence[Layer]) -> DictConfig:
-    """The config of the layers, as `_compose_config_from_defaults_list` makes it. Raises MergeError or Declined."""
+def merge(layers: Sequence[Layer], trace: Trace | None = None) -> DictConfig:
+    """The config of the layers, as `_compose_config_from_defaults_list` makes it; `trace` is told of each.
+
+    Raises MergeError or Declined.
+    """
     config: DictConfig = OmegaConf.create()
     for layer in layers:
-        if layer.package:
+        if layer.package and not layer.embedded:
             content = OmegaConf.create({layer.package: layer.data or {}} if layer.stored is None else {})
             if layer.stored is not None:
                 OmegaConf.update(content, layer.package, layer.stored, merge=False)
         else:
             content = copy.deepcopy(layer.content)
+        written = copy.deepcopy(content) if trace is not None else None  # merging moves nodes out of the content
         try:
             with flag_override(config, "no_deepcopy_set_nodes", True):  # as Hydra does: nodes are moved
                 config.merge_with(content)
         except OmegaConfBaseException as error:
-            kind = type(error).__name__
-            raise MergeError(f"In '{layer.config_path}': {kind} raised while composing config:\n{error}") from error
+            failure = Failure.of_merging(str(error), type(error).__name__, layer.source.config_path)
+            raise MergeError(failure) from error
         except Exception as error:  # Hydra lets these through, as a traceback
             raise Declined(f"merging raised {error!r}") from error
+        if trace is not None:
+            trace.merged(layer.source, nodes.split(layer.package), written, config)
     OmegaConf.set_struct(config, True)
     return config
 
@@ -105,8 +118,3 @@ def crossed(layers: Sequence[Layer]) -> bool:
             return True
         waiting.setdefault(layer.package, set()).update(layer.interpolated)
     return False
-
-
-def is_mapping(config: DictConfig) -> bool:
-    """Whether this is a mapping that is there."""
-    return not (config._is_none() or config._is_missing() or config._is_interpolation())

@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiment_setup.composing.composed import Failure
-from experiment_setup.reading.source import Document, Steps
+from experiment_setup.composing.refusals import Failure
+from experiment_setup.nodes import Steps
+from experiment_setup.reading.source import Document
 
 _MOST = 100  # mistakes of one composition; a file with more of them is of another schema
 
@@ -30,8 +31,7 @@ def follow(failure: Failure, document_of: Callable[[str], Document | None], atte
     seen: set[tuple[Path, Steps]] = set()
     following: Failure | None = failure
     while following is not None:
-        merging = following.config is not None and following.kind is not None
-        document = document_of(following.config or "") if merging else None
+        document = document_of(following.config or "") if following.merging else None
         if document is not None:
             document = left_out.get(document.path, document)
         found = _blame(following, document, lambda text: attempt({**left_out, text.path: text})) if document else None
@@ -52,7 +52,7 @@ def _blame(
     named = _named(failure, document)
     if named is not None:
         after = attempt(document.without(named))
-        if after is None or after.message != failure.message:
+        if after is None or after != failure:
             return named, after
 
     def fails(text: Document) -> bool:

@@ -20,6 +20,7 @@ from omegaconf._utils import _resolve_optional
 from omegaconf.errors import OmegaConfBaseException
 from omegaconf.omegaconf import _node_wrap
 
+from experiment_setup import nodes
 from experiment_setup.composing import interpolation
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.interpolation import UnusableValue
@@ -58,8 +59,7 @@ class Base:
     @cached_property
     def special(self) -> dict[str, str]:
         """The values that are interpolations or `???`, by dotted key."""
-        found = interpolation.nodes(self.config, "")
-        return {key: str(node._value()) for key, node in found if node._is_interpolation() or node._is_missing()}
+        return special_values(self.config, "")
 
     def overlay(self, group: str, data: Mapping[Any, Any]) -> Overlay | None:
         """What `data` changes in `group`; None where only merging it tells."""
@@ -101,14 +101,14 @@ class Base:
         node: Any = self.config
         for step in path:
             node = node._get_node(step, validate_access=False) if isinstance(node, DictConfig) else None
-        return isinstance(node, AnyNode) or interpolation.is_text(node)
+        return isinstance(node, AnyNode) or nodes.is_text(node)
 
     def leaves_free(self, group: str) -> bool:
         """Whether nothing here has a say in what files make of the group."""
         return (
             OmegaConf.get_type(self.config) is dict
             and group not in self.config.__dict__["_content"]
-            and not self.config._get_flag("readonly")
+            and not nodes.is_frozen(self.config)
         )
 
     def _is_plain(self, group: str) -> bool:
@@ -116,10 +116,7 @@ class Base:
         if group not in self._plain:
             node = self.config._get_node(group, validate_access=False)
             self._plain[group] = (
-                isinstance(node, DictConfig)
-                and not (node._is_none() or node._is_missing() or node._is_interpolation())
-                and node._metadata.element_type is Any
-                and not node._get_flag("readonly")
+                nodes.is_mapping(node) and nodes.element_type(node) is Any and not nodes.is_frozen(node)
             )
         return self._plain[group]
 
@@ -187,14 +184,22 @@ class _List:
 def _field(node: Any) -> _Scalar | _List | None:
     if isinstance(node, AnyNode):
         return None if node._is_interpolation() else _Scalar(node)
-    if interpolation.is_typed_value(node):
+    if nodes.has_one_type(node):
         return _Scalar(node)
-    if type(node) is ListConfig and not (node._is_none() or node._is_missing() or node._is_interpolation()):
-        optional, element = _resolve_optional(node._metadata.element_type)
+    if type(node) is ListConfig and nodes.is_there(node):
+        optional, element = _resolve_optional(nodes.element_type(node))
         plain = element in (Any, int, float, bool, str, bytes, Path)
         if plain or (isinstance(element, type) and issubclass(element, Enum)):
             return _List(node, _node_wrap(ref_type=element, is_optional=optional, value="???", key=None, parent=None))
     return None
+
+
+def special_values(node: Any, path: str) -> dict[str, str]:
+    """The values that are interpolations or `???` in a node that stands at `path`, by dotted key."""
+    leaves = nodes.leaves(node, path)
+    return {
+        key: str(nodes.value(leaf)) for key, leaf in leaves if nodes.is_missing(leaf) or nodes.is_interpolation(leaf)
+    }
 
 
 def _twin(thing: Any) -> Any:
@@ -276,7 +281,7 @@ class OverlayComposition(Composition):
         container = self.container
         for key, written in special.items():
             if written == "???":
-                yield UnusableValue(key, written, "no value is given", missing=True)
+                yield interpolation.not_given(key)
             elif not interpolation.needs_a_run(written, custom_resolvers):
                 mark = _signature(container, self._base, tuple(key.split(".")), written, 0)
                 if mark is None:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup.composing import interpolation
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.interpolation import UnusableValue
-from experiment_setup.composing.overlay import Base, paths_of_interpolations, shallow, with_own_nodes
+from experiment_setup.composing.overlay import Base, paths_of_interpolations, shallow, special_values, with_own_nodes
 
 
 class Part:
@@ -33,8 +33,7 @@ class Part:
     @cached_property
     def special(self) -> dict[str, str]:
         """The values that are interpolations or `???`, by dotted key from the root."""
-        found = interpolation.nodes(self.node, self.group)
-        return {key: str(node._value()) for key, node in found if node._is_interpolation() or node._is_missing()}
+        return special_values(self.node, self.group)
 
     @cached_property
     def referring(self) -> list[tuple[str | int, ...]]:
@@ -73,7 +72,7 @@ class PartsComposition(Composition):
         config = self.config if special else None
         for key, written in special.items():
             if written == "???":
-                yield UnusableValue(key, written, "no value is given", missing=True)
+                yield interpolation.not_given(key)
             elif config is not None and not interpolation.needs_a_run(written, custom_resolvers):
                 found = interpolation.unusable(config, key, written)
                 if found:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from experiment_setup.composing.refusals import NotFound, Refusal
 from experiment_setup.location import did_you_mean
 
 _LOGGING = ("default", "disabled", "none", "stdout")
@@ -30,7 +31,6 @@ OF_PLUGINS: dict[str, tuple[str, ...]] = {
     "sweeper/sampler": ("tpe", "random", "grid", "cmaes", "motpe", "nsgaii", "qmc"),
 }
 _EXTENDED = ("launcher", "sweeper", "sweeper/sampler")  # by plugins of anybody
-_NOT_FOUND = re.compile(r"Could not (?:find|load) 'hydra/([\w/]+)/([\w.-]+)'")
 
 
 def known(group: str) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def of_others(group: str, option: str) -> bool:
     return group in _EXTENDED and did_you_mean(option, known(group)) is None
 
 
-def missing(message: str) -> tuple[str, str] | None:
-    """The group and the option that Hydra does not find, by its words, if a plugin may have it."""
-    found = _NOT_FOUND.search(message)
+def missing(refusal: Refusal) -> tuple[str, str] | None:
+    """The group below `hydra` and the option that Hydra does not find, if a plugin may have it."""
+    found = re.fullmatch(r"hydra/([\w/]+)/([\w.-]+)", refusal.config) if isinstance(refusal, NotFound) else None
     return (found[1], found[2]) if found and of_others(found[1], found[2]) else None

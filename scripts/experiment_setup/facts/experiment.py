@@ -17,10 +17,11 @@ from experiment_setup.following import statements
 from experiment_setup.following.code import Module
 from experiment_setup.following.records import ConfigPath, Reading
 from experiment_setup.location import Location
+from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.reading import suppression
-from experiment_setup.reading.source import Document, Steps
+from experiment_setup.reading.source import Document
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.schema import ConfigClass, Problem, Registration, Schema
 

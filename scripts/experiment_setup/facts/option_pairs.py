@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from omegaconf import DictConfig
 
 from experiment_setup.composing.compose import UnusableValue
-from experiment_setup.composing.interpolation import child
+from experiment_setup.composing.refusals import NoSuchTarget
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.nodes import child
 from experiment_setup.project import ENVIRONMENTS, SETS
-
-_MISSING_KEY = re.compile(r"Interpolation key '([^']+)' not found")
 
 
 def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> str | None:
@@ -22,10 +20,9 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     That is the group that the value belongs to, if it is another one, else the group that it refers to. A key that the
     chosen option has but for one letter was meant to be there.
     """
-    named = _MISSING_KEY.match(bad.reason)
-    if named is None or not chosen.keys().isdisjoint((SETS, ENVIRONMENTS)):
+    if not isinstance(bad.refusal, NoSuchTarget) or not chosen.keys().isdisjoint((SETS, ENVIRONMENTS)):
         return None
-    owner, (target, *inner) = bad.key.split(".")[0], named[1].split(".")
+    owner, (target, *inner) = bad.key.split(".")[0], bad.refusal.key.split(".")
     group = target if owner in chosen else owner
     if group in chosen or group not in context.further_groups:
         return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from experiment_setup.composing.refusals import NotTheFields
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit
@@ -69,13 +70,12 @@ def is_here(value: Any) -> bool:
 def is_refused(context: ExperimentContext) -> bool:
     """Whether Hydra refuses the block, so that what it lacks may be what is misspelled in it."""
     failure = context.composition().failure
-    named = (failure.full_key or "").partition(".")[0] if failure is not None else ""
+    if failure is None:
+        return False
+    named = (failure.key or "").partition(".")[0]
     own = named in ONLY_HYDRA and named not in context.groups
-    return (
-        named == "hydra"
-        or own
-        or (failure is not None and re.search(r"\b(Run|Sweep|Job)(Dir|Conf)\b", failure.message) is not None)
-    )
+    classes = {failure.owner, failure.refusal.expected if isinstance(failure.refusal, NotTheFields) else None}
+    return named == "hydra" or own or not classes.isdisjoint(("RunDir", "SweepDir", "JobConf"))
 
 
 _STARTED_IN = re.compile(r"\$\{(?:hydra[:.]runtime\.cwd|oc\.env:PWD)\}")

@@ -16,15 +16,13 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf._utils import get_value_kind
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import files
+from experiment_setup import files, nodes
 from experiment_setup.errors import CommandError
 from experiment_setup.location import Location
+from experiment_setup.nodes import Steps
 from experiment_setup.reading import yaml_loader
-
-Steps = tuple["str | int", ...]  # keys and list indexes, from the top of a file
 
 _HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package …` before the first other line
 # What the parser was about when it met the error on a later line: the mistake is where that began.
@@ -169,7 +167,7 @@ class Document:
     def _refused(self, error: OmegaConfBaseException) -> Location:
         """The value that OmegaConf names, or the key that no config has."""
         if error.full_key:
-            return self.value([int(s) if s.isdigit() else s for s in re.split(r"[.\[\]]+", error.full_key) if s])
+            return self.value(nodes.split(error.full_key))
         keys = list(_keys(self.root)) if self.root is not None else []
         odd = next((key for key in keys if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":null")), None)
         return self._at(odd.start_mark if odd is not None else None)
@@ -262,11 +260,7 @@ def _is_plain_value(value: Any) -> bool:
 
 def _is_plain_scalar(value: Any) -> bool:
     if type(value) is str and "${" in value:
-        try:
-            get_value_kind(value, strict_interpolation_validation=True)
-        except OmegaConfBaseException:
-            return False
-        return True
+        return nodes.is_well_written(value)
     return value is None or type(value) in (str, int, float, bool)
 
 

@@ -10,6 +10,25 @@ from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 
 from experiment_setup import naming
 from experiment_setup.composing.compose import Composition, Failure, UnusableValue
+from experiment_setup.composing.refusals import (
+    WRONG,
+    ListForMapping,
+    MappingForList,
+    NoSuchTarget,
+    NotAList,
+    NotChosen,
+    NotFound,
+    NotOverridable,
+    NotTheFields,
+    NullRefused,
+    RefersToItself,
+    Refusal,
+    UnknownKey,
+    UnknownResolver,
+    UnresolvedOption,
+    UnsetVariable,
+    WrongValue,
+)
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import option_pairs as combinations
 from experiment_setup.facts.experiment import ExperimentContext, Option
@@ -41,11 +60,11 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
     always = [failure for failure in context.composer.failures(default) if not _said_elsewhere(context, failure)]
     for failure in always:
         yield _failed(context, failure, default, None)
-    known = {failure.message for failure in always}
+    known = set(always)
     broken: set[tuple[str, str]] = set()
     for option, outcome in _choices(context):
         for failure in context.composer.failures(outcome):
-            if failure.message not in known and not _said_elsewhere(context, failure):
+            if failure not in known and not _said_elsewhere(context, failure):
                 broken.add((option.group, option.name))
                 yield _failed(context, failure, outcome, option)
     if always:
@@ -80,7 +99,7 @@ def _places(context: ExperimentContext) -> dict[str, list[str]]:
 
 def _needs_a_choice(failure: Failure) -> bool:
     """`- exp: ???` in the defaults list: every run has to say which; that is a habit, not a mistake."""
-    return "You must specify " in failure.message.splitlines()[0]  # Hydra 1.4 begins with the config's name
+    return isinstance(failure.refusal, NotChosen)
 
 
 def _said_elsewhere(context: ExperimentContext, failure: Failure) -> bool:
@@ -88,27 +107,27 @@ def _said_elsewhere(context: ExperimentContext, failure: Failure) -> bool:
 
     What is not found is no mistake for sure where configs are stored that only running the code tells (ES307).
     """
-    if "Could not " in failure.message and context.unread_registrations:
+    if isinstance(failure.refusal, (NotFound, NotOverridable)) and context.unread_registrations:
         return True
     steps = _steps(failure)
     found = context.config_class(steps[0]) if len(steps) == 2 else None
     untyped = found is not None and any(field.name == steps[1] for field in found.unannotated)
-    return _needs_a_choice(failure) or (untyped and failure.kind in ("ConfigKeyError", "ConfigAttributeError"))
+    return _needs_a_choice(failure) or (untyped and isinstance(failure.refusal, UnknownKey))
 
 
 def _failed(context: ExperimentContext, failure: Failure, outcome: Composition, option: Option | None) -> Finding:
     location = _place(context, failure, option)
     steps = _steps(failure)
-    if failure.kind in ("ConfigKeyError", "ConfigAttributeError") and steps:
-        return _unknown_key(context, failure, steps, location)
-    if failure.kind in REFUSED and steps:
+    if isinstance(failure.refusal, UnknownKey) and steps:
+        return _unknown_key(context, failure.refusal, steps, location)
+    if isinstance(failure.refusal, WRONG) and steps:
         return refused_value(context, failure, steps, location)
     choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
     return does_not_compose.finding(
         location,
-        f"Hydra fails {choice}: {failure.first_line.split(' value: ')[0]}",
+        f"Hydra fails {choice}: {failure.refusal.words}",
         _advice(context, failure, choice),
-        severity=Severity.WARNING if _UNSET in failure.message else None,
+        severity=Severity.WARNING if isinstance(failure.refusal, UnsetVariable) else None,
     )
 
 
@@ -116,29 +135,34 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
     """Where the mistake is written: at the key in the file that Hydra was merging, else at the option."""
     if failure.path is not None:
         file = context.composer.document(failure.path)
-        return file.value(failure.steps) if failure.kind == "ValidationError" else file.key(failure.steps)
+        return file.value(failure.steps) if isinstance(failure.refusal, WrongValue) else file.key(failure.steps)
     options = (option for known in context.options.values() for option in known.values())
     documents = {o.config_path: (o.group, o.document) for o in options}
     group, document = documents.get(failure.config or "", (None, None))
     if document is None and failure.config == context.experiment.config_name:
         group, document = "", context.primary
-    if document is not None and failure.full_key:
+    if document is not None and failure.key:
         path = failure.named_steps
         if group and path and path[0] == group:
             path = path[1:]
-        return document.key(path) if failure.kind != "ValidationError" else document.value(path)
+        return document.value(path) if isinstance(failure.refusal, WrongValue) else document.key(path)
     if option is not None:
         return _entry_at_fault(option, failure)
     document = document or context.primary
-    named = re.search(r"resolving interpolation '([^']+)'", failure.message)
-    at = document.text_or_empty.find(named[1]) if named else -1
+    written = failure.refusal.written if isinstance(failure.refusal, UnresolvedOption) else None
+    at = document.text_or_empty.find(written) if written else -1
     return at_offset(document, at) if at >= 0 else Location(document.path)
 
 
 def _entry_at_fault(option: Option, failure: Failure) -> Location:
     """The entry of the option's defaults list that Hydra was about, else the file."""
-    named = re.search(r"Could not (?:load|find|override) '([^'@]+)", failure.message)
-    wanted = named[1] if named else failure.config
+    match failure.refusal:
+        case NotFound(config=wanted):
+            pass
+        case NotOverridable(group=group):
+            wanted = group.partition("@")[0]
+        case _:
+            wanted = failure.config or ""
     for entry in entries.entries(option.document) if wanted and wanted != option.config_path else ():
         path = "/".join(part for part in (entry.group, entry.option) if part)
         if path and (path.lstrip("/") == wanted or f"{option.group}/{path}" == wanted or entry.group == wanted):
@@ -154,19 +178,16 @@ def _steps(failure: Failure) -> list[str]:
     return [str(step) for step in named]
 
 
-_UNSET = "Environment variable '"  # OmegaConf's words; a warning, as it may be set where the experiment runs
-
-
 _SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
 
 
 def _advice(context: ExperimentContext, failure: Failure, choice: str) -> str:
-    if "Could not override" in failure.message:
-        group = failure.message.split("'")[1].split("@")[0]
+    if isinstance(failure.refusal, NotOverridable):
+        group = failure.refusal.group.partition("@")[0]
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
             file = context.experiment.config_file.name
             return f"add `- {group}: default` to the defaults list of {file} (not +{group}=…)"
-    if _UNSET in failure.message:
+    if isinstance(failure.refusal, UnsetVariable):  # a warning, as it may be set where the experiment runs
         return _SET_IT
     entry = context.relative(context.experiment.entry) if context.experiment.entry else "train.py"
     return f"all of Hydra's words: python {entry} --cfg job{f' {choice}' if '=' in choice else ''}"
@@ -186,7 +207,7 @@ def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
     return iter(())  # found while composing, by does_not_compose
 
 
-def _unknown_key(context: ExperimentContext, failure: Failure, steps: Sequence[str], location: Location) -> Finding:
+def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequence[str], location: Location) -> Finding:
     group, key = steps[0], steps[-1]
     placed = any(p.package and tuple(steps[: len(p.package)]) == p.package for p in context.placed_groups)
     if group not in context.groups and group != "hydra" and not placed:
@@ -201,8 +222,8 @@ def _unknown_key(context: ExperimentContext, failure: Failure, steps: Sequence[s
                 f"move the line to a file in {other}/ (a new one: {command} {context.experiment.name} … {key}=…)",
             )
     guess = did_you_mean(key, fields)
-    inner = re.search(r"not in '(\w+)'", failure.message) if len(steps) > 2 else None
-    where = inner[1] if inner else _class_name(context, group)
+    inner = refusal.owner if len(steps) > 2 else None
+    where = inner or _class_name(context, group)
     if guess:
         return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
     if group == "hydra":
@@ -267,7 +288,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     some option of the other group is right, and what an option leaves open for another file is a warning.
     """
     seen: set[tuple[str, str]] = set()
-    places: set[tuple[Location, str]] = set()  # a file may be put at several keys
+    places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
     runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
     runs += [{group: name} for group in context.further_groups for name in context.options[group]]
     placed = {group: keys[0] for group, keys in _places(context).items() if len(keys) == 1}
@@ -283,40 +304,41 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             another = combinations.other_group(context, chosen, bad)
             if another is not None and combinations.fits(context, chosen, bad, another):
                 continue
-            if "Recursive" in bad.reason:
+            if isinstance(bad.refusal, RefersToItself):
                 seen.update(_circle(outcome, bad))
-            place = _at_reference(context, context.written_with(bad.key, chosen), bad.reason)
-            if (place, bad.reason) in places:
+            place = _at_reference(context, context.written_with(bad.key, chosen), bad.refusal)
+            if (place, bad.refusal) in places:
                 continue
-            places.add((place, bad.reason))
+            places.add((place, bad.refusal))
             owner = bad.key.split(".")[0]
             left_open = another is not None and another == owner
-            groups = {owner, *_GROUP_OF_REFERENCE.findall(f"{bad.written} {bad.reason}")}
+            groups = {owner, *_GROUP_OF_REFERENCE.findall(bad.written)}
+            if isinstance(bad.refusal, NoSuchTarget):
+                groups.add(bad.refusal.key.partition(".")[0])
             keys = [*groups, *(placed.key for placed in context.placed_groups if {*placed.package[:1]} <= groups)]
             needed = context.files_of({key: chosen.get(key) for key in keys})
             run = " ".join(f"{group}={option}" for group, option in chosen.items() if option)
             yield broken_interpolation.finding(
                 place,
-                f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.reason}",
+                f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.refusal.words}",
                 _interpolation_advice(context, bad),
                 severity=Severity.WARNING if left_open or _is_an_unset_variable(bad) else None,
                 follows_from=tuple(needed),
             )
 
 
-_GROUP_OF_REFERENCE = re.compile(r"(?:\$\{[\s.]*|Interpolation key ')(\w+)")
+_GROUP_OF_REFERENCE = re.compile(r"\$\{[\s.]*(\w+)")
 
 
 def _is_an_unset_variable(bad: UnusableValue) -> bool:
-    return "oc.env" in bad.written and "not found" in bad.reason
+    return "oc.env" in bad.written and isinstance(bad.refusal, (UnsetVariable, NoSuchTarget))
 
 
 def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
     """Whether the code sets the environment variable that is not there: itself, with rootutils, or from a .env file."""
-    named = re.search(r"Environment variable '(\w+)' not found", bad.reason)
-    if named is None:
+    if not isinstance(bad.refusal, UnsetVariable):
         return False
-    code, name = context.code, named[1]
+    code, name = context.code, re.escape(bad.refusal.name)
     if re.search(rf"environ(?:\.setdefault\(|\[)\s*[\"']{name}[\"']", code) or (
         name == "PROJECT_ROOT" and "setup_root(" in code
     ):
@@ -328,13 +350,13 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
 
 def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
     """Whether it refers to a group that config.yaml leaves open (`- exp: null`), and that is chosen for a run."""
-    group = re.match(r"Interpolation key '([^'.]+)", bad.reason)
+    group = bad.refusal.key.partition(".")[0] if isinstance(bad.refusal, NoSuchTarget) else None
     return (
         group is not None
-        and outcome.choices.get(group[1]) is None
-        and group[1] in context.groups
-        and context.groups[group[1]] is None
-        and context.registration(group[1]) is None
+        and outcome.choices.get(group) is None
+        and group in context.groups
+        and context.groups[group] is None
+        and context.registration(group) is None
     )
 
 
@@ -353,12 +375,11 @@ def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str
     yield from written.items()
 
 
-def _at_reference(context: ExperimentContext, place: Location, reason: str) -> Location:
+def _at_reference(context: ExperimentContext, place: Location, refusal: Refusal) -> Location:
     """The `${` that is meant, on the line of the value."""
     lines = context.composer.document(place.path).text_or_empty.splitlines()
     line = lines[place.line - 1] if place.line <= len(lines) else ""
-    named = re.match(r"Interpolation key '([^']+)'", reason)
-    wanted = re.escape(named[1]) if named else ""
+    wanted = re.escape(refusal.key) if isinstance(refusal, NoSuchTarget) else ""
     found = re.compile(rf"\$\{{[\s.]*{wanted}").search(line, place.column - 1)
     return Location(place.path, place.line, found.start() + 1) if found else place
 
@@ -368,17 +389,16 @@ _RESOLVERS = ("oc.env", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys
 
 
 def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str:
-    written, reason = bad.written, bad.reason
-    if "Recursive" in reason:
+    written, refusal = bad.written, bad.refusal
+    if isinstance(refusal, RefersToItself):
         return "they refer to each other: give one of them a value of its own"
-    resolver = re.match(r"Unsupported interpolation type (\S+)", reason)
-    if resolver:
-        guess = "oc.env" if resolver[1] == "env" else did_you_mean(resolver[1], _RESOLVERS)
+    if isinstance(refusal, UnknownResolver):
+        guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, _RESOLVERS)
         return f"write ${{{guess}:…}}" if guess else f"there is: {', '.join(_RESOLVERS)}, or register it in the code"
     if "oc.env" in written:
         return _SET_IT
-    named = re.match(r"Interpolation key '([^']+)'", reason)
-    target = (named[1] if named else written[written.find("${") + 2 :].split("}")[0]).strip()
+    named = refusal.key if isinstance(refusal, NoSuchTarget) else None
+    target = (named or written[written.find("${") + 2 :].split("}")[0]).strip()
     if target.startswith("hydra."):
         return f"Hydra's own values are read with a colon: ${{hydra:{target.removeprefix('hydra.')}}}"
     if re.fullmatch(r"[A-Z_][A-Z0-9_]*", target):
@@ -435,9 +455,6 @@ def unusable_option_name(context: ExperimentContext) -> Iterator[Finding]:
         )
 
 
-REFUSED = ("ValidationError", "KeyValidationError", "ConfigTypeError")
-
-
 @rule(
     "ES011",
     "wrong-type",
@@ -457,7 +474,7 @@ def refused_value(context: ExperimentContext, failure: Failure, steps: Sequence[
     found = context.config_class(steps[0]) if steps else None
     field = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
     value = _written(context, failure)
-    message = f"{'.'.join(steps[1:]) or failure.full_key}: {_words(failure, value)}"
+    message = f"{'.'.join(steps[1:]) or failure.key}: {_words(failure.refusal, value)}"
     if field is None:
         return wrong_type.finding(location, message, "write a value of the type that it has where it is inherited from")
     root = schema(context, steps[0])
@@ -481,21 +498,20 @@ def _written(context: ExperimentContext, failure: Failure) -> Any:
         return _UNKNOWN
 
 
-def _words(failure: Failure, value: Any) -> str:
+def _words(refusal: Refusal, value: Any) -> str:
     """OmegaConf's words, but for those that are about its own classes."""
-    words = failure.first_line
-    if "is not a ListConfig" in words and value is not _UNKNOWN:
-        return f"{value!r} is no list"
-    if "Cannot merge DictConfig with ListConfig" in words:
-        return "a mapping stands where a list belongs"
-    if "Cannot merge ListConfig with DictConfig" in words:
-        return "a list stands where a mapping belongs"
-    if "is not Optional" in words:
-        return "null, where a value is needed"
-    wanted = re.match(r"Merge error: \w+ is not a subclass of (\w+)\.", words)
-    if wanted and not isinstance(value, (dict, list)):
-        return f"{value!r} stands where the fields of {wanted[1]} belong"
-    return words
+    match refusal:
+        case NotAList() if value is not _UNKNOWN:
+            return f"{value!r} is no list"
+        case MappingForList():
+            return "a mapping stands where a list belongs"
+        case ListForMapping():
+            return "a list stands where a mapping belongs"
+        case NullRefused():
+            return "null, where a value is needed"
+        case NotTheFields(expected=name) if not isinstance(value, (dict, list)):
+            return f"{value!r} stands where the fields of {name} belong"
+    return refusal.words
 
 
 def _better(value: Any, node: Any, group: str, key: str) -> str | None:

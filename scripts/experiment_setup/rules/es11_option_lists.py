@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from experiment_setup import installed
+from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
 from experiment_setup.facts.experiment import ExperimentContext, Option
@@ -459,31 +460,27 @@ def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """
     for option, found in entries.each(context) if not context.unread_registrations else ():
         failure = context.composed(option).failure if any(entry.value != entries.SELF for entry in found) else None
-        if failure is None or not _NOT_FOUND.search(failure.message):
+        if failure is None or not isinstance(failure.refusal, NotFound):
             continue
+        missing = failure.refusal.config
         known = entries.names(context, option.group)
         for entry in found:
-            if entry.is_plain and _is_missing(context, option, entry, failure.message, known):
+            if entry.is_plain and _is_missing(context, option, entry, missing, known):
                 yield _no_parent(context, option, entry, known)
-            elif entry.group and f"'{option.group}/{entry.group.lstrip('/')}/{entry.option}'" in failure.message:
+            elif entry.group and f"{option.group}/{entry.group.lstrip('/')}/{entry.option}" == missing:
                 yield _no_group(context, option, entry)
 
 
-_NOT_FOUND = re.compile(r"Could not (?:load|find) '([^']+)'")
-
-
-def _is_missing(context: ExperimentContext, option: Option, entry: Entry, message: str, known: Sequence[str]) -> bool:
+def _is_missing(context: ExperimentContext, option: Option, entry: Entry, missing: str, known: Sequence[str]) -> bool:
     """Whether the entry is what Hydra does not find, or what it would not find next."""
     wanted = entry.option or ""
     if wanted == context.groups.get(option.group):
         return False  # config.yaml names it too: one finding there
     path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
-    named = _NOT_FOUND.search(message)
-    assert named is not None
-    if path == named[1]:
+    if path == missing:
         return True
     bare = re.fullmatch(r"[\w.\-]+", wanted) is not None
-    return bare and named[1].startswith(f"{option.group}/") and _owns(option, named[1]) and _name(wanted) not in known
+    return bare and missing.startswith(f"{option.group}/") and _owns(option, missing) and _name(wanted) not in known
 
 
 def _owns(option: Option, path: str) -> bool:

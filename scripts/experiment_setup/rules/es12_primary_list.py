@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
@@ -272,19 +273,16 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group."""
     failure = context.composition().failure
-    if failure is None or "Could not " not in failure.message or context.unread_registrations:
+    if failure is None or not isinstance(failure.refusal, NotFound) or context.unread_registrations:
         return
+    missing = failure.refusal.config
     for entry in entries.of_primary(context):
         key = next(iter(entry.value)) if isinstance(entry.value, dict) and len(entry.value) == 1 else None
-        if entry.is_plain and f"Could not load '{entry.option}'" in failure.message:
+        if entry.is_plain and entry.option == missing:
             yield _plain_not_found(context, entry)
             return
         group = (entry.group or "").lstrip("/")
-        if (
-            key is None
-            or "override" in entry.keywords
-            or f"Could not find '{group}/{entry.option}'" not in failure.message
-        ):
+        if key is None or "override" in entry.keywords or f"{group}/{entry.option}" != missing:
             continue
         known = entries.names(context, group)
         guess = did_you_mean(entry.option or "", known)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from experiment_setup.composing.refusals import ChosenTwice
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
@@ -79,11 +80,11 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     A misspelled keyword is none: `overide hydra/job_logging: none` is read as if it were not there.
     """
     failure = context.composition().failure
-    if failure is None or "Multiple values for" not in failure.message:
+    if failure is None or not isinstance(failure.refusal, ChosenTwice):
         return
     for entry in entries.of_primary(context):
         group = (entry.group or "").lstrip("/")
-        if not isinstance(entry.value, dict) or f"Multiple values for {group}." not in failure.message:
+        if not isinstance(entry.value, dict) or group != failure.refusal.group:
             continue
         if "override" in entry.keywords or not group.startswith("hydra/"):
             continue

@@ -204,7 +204,7 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
             context.primary.key([key]),
             f"{key} at the top of {context.primary.path.name} is not {what}, and does not set it",
             f"{advice} into a file of {group}/",
-            severity=Severity.ERROR if default.failure is not None and default.failure.full_key == key else None,
+            severity=Severity.ERROR if default.failure is not None and default.failure.key == key else None,
             explains=[context.primary.key([key])],
         )
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from experiment_setup.composing.interpolation import child
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.written import (
     Steps,
@@ -15,6 +14,7 @@ from experiment_setup.facts.written import (
     values,
 )
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.nodes import child
 from experiment_setup.rules.base import rule
 
 _LIST = "defaults:\n  - default@_here_\n\n"

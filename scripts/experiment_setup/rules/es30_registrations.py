@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.following import syntax
@@ -78,7 +79,7 @@ def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
 def _without_default(context: ExperimentContext) -> Iterator[str]:
     """The groups for which Hydra looks for an option `default` that exists nowhere."""
     lacking: list[str] = []
-    failures: list[str] = []
+    missing: set[str] = set()
     for group, option in context.groups.items():
         if context.schema.registration(group, "default") or "default" in context.options.get(group, {}):
             continue
@@ -88,9 +89,10 @@ def _without_default(context: ExperimentContext) -> Iterator[str]:
             outcomes.append(context.composed(first))
         if outcomes:
             lacking.append(group)
-            failures += [outcome.failure.message for outcome in outcomes if outcome.failure]
+            refusals = [outcome.failure.refusal for outcome in outcomes if outcome.failure]
+            missing |= {refusal.config for refusal in refusals if isinstance(refusal, NotFound)}
     # Hydra stops at the first one that it lacks.
-    if any(f"'{group}/default'" in message for group in lacking for message in failures):
+    if any(f"{group}/default" in missing for group in lacking):
         yield from lacking
 
 
@@ -357,7 +359,8 @@ def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
     """
     problems = context.unread_registrations
     outcomes = [context.composition(), *map(context.composed, context.all_options())] if problems else []
-    found = not any("Could not " in outcome.failure.message for outcome in outcomes if outcome.failure)
+    refusals = [outcome.failure.refusal for outcome in outcomes if outcome.failure]
+    found = not any(isinstance(refusal, (NotFound, NotOverridable)) for refusal in refusals)
     for problem in problems[:1]:
         yield unread_registration.finding(
             problem.location,

@@ -317,7 +317,7 @@ def _check(project: Project, made: Experiment, report: Report) -> None:
     config, failure = _compose(project, made, report)
     if failure:
         raise CommandError(
-            f"the copy does not compose, so nothing was written: {failure.first_line}",
+            f"the copy does not compose, so nothing was written: {failure.refusal.words}",
             "see what validate.py says of the original, mend that, and try again",
         )
     report.config = config
@@ -325,7 +325,7 @@ def _check(project: Project, made: Experiment, report: Report) -> None:
         _, failure = _compose(project, made, report, {ENVIRONMENTS: name})
         if failure:  # the other tracker has other fields
             report.notes.append(
-                f"{ENVIRONMENTS}/{name}.yaml does not fit {tracker.FILE}: {failure.first_line}; correct it"
+                f"{ENVIRONMENTS}/{name}.yaml does not fit {tracker.FILE}: {failure.refusal.words}; correct it"
             )
 
 

@@ -168,7 +168,7 @@ class OptionWriter:
         if composed.failure:
             what = f"{self._group}={option}" if option else "the experiment"
             raise CommandError(
-                f"{what} does not compose: {composed.failure.first_line}", "mend that first; validate.py says where"
+                f"{what} does not compose: {composed.failure.refusal.words}", "mend that first; validate.py says where"
             )
         assert composed.config is not None
         if self._group not in composed.config:

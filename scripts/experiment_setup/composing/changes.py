@@ -1,0 +1,67 @@
+"""Plain overrides of the command line: `exp.seed=3`, without importing Hydra's parser.
+
+What is not as plain as that, Hydra reads itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup import nodes
+from experiment_setup.composing.layers import Declined
+from experiment_setup.composing.origins import Trace
+from experiment_setup.nodes import Steps
+
+# A part of hydra/grammar: an ID.ID key; a number, a word or a path that stands for itself.
+_WORD = re.compile(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)=(?P<value>[\w./\-]+)", re.ASCII)
+_INT = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
+_FLOAT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE]-?\d+)?|[eE]-?\d+)", re.ASCII)
+_TEXT = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z/][\w./\-]*", re.ASCII | re.IGNORECASE)
+_CONSTANTS = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True)
+class Change:
+    """`key=value` for a key that is there."""
+
+    word: str
+    key: str
+    value: Any
+
+    @property
+    def steps(self) -> Steps:
+        """The steps of `key`."""
+        return nodes.split(self.key)
+
+    def apply(self, config: DictConfig, trace: Trace | None = None) -> None:
+        """Set it, as ConfigLoaderImpl._apply_overrides_to_config does. Raises Declined where that fails."""
+        before = OmegaConf.to_container(config, resolve=False) if trace is not None else None
+        try:
+            OmegaConf.update(config, self.key, self.value, merge=True)
+        except Exception as error:  # Hydra has the words for it
+            raise Declined(f"{self.word}: {error!r}") from error
+        if trace is not None:
+            trace.set_by(self.word, self.steps, before, config)
+
+
+def parse(word: str) -> Change:
+    """The change that a word of the command line means; Declined where that is not plain to see."""
+    found = _WORD.fullmatch(word)
+    if found is None:
+        raise Declined(f"override {word!r}")
+    written = found["value"]
+    if written in _CONSTANTS:
+        value: Any = _CONSTANTS[written]
+    elif _INT.fullmatch(written):
+        value = int(written)
+    elif _FLOAT.fullmatch(written):
+        value = float(written)
+    elif _TEXT.fullmatch(written):
+        value = written
+    else:
+        raise Declined(f"override {word!r}")
+    return Change(word, found["key"], value)

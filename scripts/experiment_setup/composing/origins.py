@@ -1,0 +1,229 @@
+"""Where each value of a composed config is set, and what it replaced there: written down by the merge itself.
+
+A `Trace` is handed to `layers.merge`; it looks at each layer as it is merged, and at what has become of the config.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup import nodes
+from experiment_setup.location import Location
+from experiment_setup.nodes import Steps
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
+from experiment_setup.reading.source import Document
+from experiment_setup.schema import ConfigClass, Registration, Schema
+
+DATACLASS, PRIMARY, SET, ENVIRONMENT = "dataclass", "config.yaml", "parameter set", "environment"
+OPTION, COMMAND_LINE = "option", "command line"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One place that sets a value. `value` is what stands there, an interpolation as it is written."""
+
+    kind: str
+    value: Any
+    location: Location | None = None
+    word: str | None = None  # on the command line
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the content of a layer is written: in a file, in what is stored, or (as Hydra matches them) in both."""
+
+    config_path: str  # such as `exp/001`
+    file: Path | None = None
+    registration: Registration | None = None
+
+
+@dataclass
+class _Entry:
+    """A key of the config while it is being merged."""
+
+    chain: list[Origin] = field(default_factory=list)  # the oldest first
+    inner: dict[Any, _Entry] | None = None  # the keys of a mapping
+
+
+class Trace:
+    """The origins of a config that is being merged."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._root = _Entry(inner={})
+
+    def merged(self, source: Source, package: Steps, content: Any, config: DictConfig) -> None:
+        """`content` has been merged into `config`, from its root; what is written in `source` stands in `package`."""
+
+        def origin(steps: Steps, node: Any) -> Origin:
+            return self._places.origin(source, steps[len(package) :], node)
+
+        _record(self._root, (), content, config, origin)
+
+    def set_by(self, word: str, key: Steps, before: Any, config: DictConfig) -> None:
+        """`word` of the command line has set `key`; `before` is what the config was, as plain data."""
+        after: Any = OmegaConf.to_container(config, resolve=False)
+        for steps in [*_changed(before, after, ()), key]:
+            self._set(word, steps, config)
+
+    def _set(self, word: str, steps: Steps, config: DictConfig) -> None:
+        entry = self._root
+        for index, step in enumerate(steps):
+            node = nodes.at(config, steps[: index + 1])
+            if node is None:
+                (entry.inner or {}).pop(step, None)
+                return
+            if entry.inner is None:
+                entry.inner = {}
+            entry = entry.inner.setdefault(step, _Entry())
+            if nodes.is_list(node):
+                break
+        if not nodes.is_mapping(node):
+            origin = Origin(COMMAND_LINE, plain(node), word=word)
+            if not entry.chain or entry.chain[-1] != origin:
+                entry.chain.append(origin)
+            entry.inner = None
+
+    def origins(self, config: DictConfig) -> dict[str, tuple[Origin, ...]]:
+        """For each value of `config`, by dotted key: where it is set, then what that replaced; () where not known.
+
+        A list is one value. So is an empty mapping.
+        """
+        return {dotted(steps): self._chain(steps) for steps, _ in values(config)}
+
+    def _chain(self, steps: Steps) -> tuple[Origin, ...]:
+        """The newest first."""
+        entry, chain = self._root, []
+        for step in steps:
+            if entry.inner is None:  # a mapping that an interpolation stands for has been merged into
+                break
+            if step not in entry.inner:
+                return ()
+            entry = entry.inner[step]
+            chain += [origin for origin in entry.chain if entry.inner is None or not isinstance(origin.value, dict)]
+        # A dataclass may be merged twice: as a part of the whole config, and as the default of its group.
+        places = itertools.groupby(reversed(chain), lambda origin: (origin.kind, origin.location, origin.word))
+        return tuple(next(origins) for _, origins in places)
+
+
+def values(node: Any, steps: Steps = ()) -> Iterator[tuple[Steps, Any]]:
+    """The values of a config that have an origin of their own: a list and an empty mapping are one."""
+    if nodes.is_mapping(node) and (len(node) or not steps):
+        for key, child in nodes.children(node):
+            yield from values(child, (*steps, key))
+    else:
+        yield steps, node
+
+
+def dotted(steps: Steps) -> str:
+    """The key of a value; a key that is a number or an enum stands as it would in YAML."""
+    return ".".join(str(getattr(step, "name", step)) for step in steps)
+
+
+def plain(node: Any) -> Any:
+    """What stands in a node, as plain data; interpolations as written."""
+    found = nodes.value(node)
+    return OmegaConf.to_container(found, resolve=False) if OmegaConf.is_config(found) else found
+
+
+def _record(entry: _Entry, steps: Steps, node: Any, after: Any, origin: Callable[[Steps, Any], Origin]) -> None:
+    if nodes.is_mapping(node) and nodes.is_mapping(after):
+        if steps and (entry.inner is None or not entry.inner):
+            entry.chain.append(origin(steps, node))
+        if entry.inner is None:
+            entry.inner = {}
+        for key, child in nodes.children(node):
+            _record(entry.inner.setdefault(key, _Entry()), (*steps, key), child, nodes.child(after, key), origin)
+    elif after is not None and not (nodes.is_missing(node) and entry.chain):  # `???` leaves a value as it is
+        entry.chain.append(origin(steps, node))
+        entry.inner = None
+
+
+def _changed(before: Any, after: Any, steps: Steps) -> Iterator[Steps]:
+    """Where two configs differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in {**before, **after}:
+            yield from _changed(before.get(key, _ABSENT), after.get(key, _ABSENT), (*steps, key))
+    elif isinstance(after, dict) and after:
+        for key in after:
+            yield from _changed(_ABSENT, after[key], (*steps, key))
+    elif (type(before), repr(before)) != (type(after), repr(after)):
+        yield steps
+
+
+_ABSENT = object()
+
+
+class Places:
+    """Finds where the values of layers are written."""
+
+    def __init__(self, experiment: Experiment, schema: Schema, document: Callable[[Path], Document]) -> None:
+        self._experiment = experiment
+        self._schema = schema
+        self._document = document
+
+    def origin(self, source: Source, steps: Steps, node: Any) -> Origin:
+        """The origin of what `source` says at `steps`."""
+        if source.file is not None:
+            document = self._document(source.file)
+            if document.has(steps) or source.registration is None:
+                return Origin(self._kind(source), plain(node), document.value(steps))
+        if source.registration is None:
+            return Origin(self._kind(source), plain(node))
+        stored = source.registration
+        kind = DATACLASS if stored.config_class is not None else self._kind(source)
+        return Origin(kind, plain(node), self._field(stored, steps) or stored.location)
+
+    def _kind(self, source: Source) -> str:
+        group, _, name = source.config_path.rpartition("/")
+        if not group and name == self._experiment.config_name:
+            return PRIMARY
+        return {SETS: SET, ENVIRONMENTS: ENVIRONMENT}.get(group, OPTION)
+
+    def _field(self, stored: Registration, steps: Steps) -> Location | None:
+        """The default of the field, in the class or in the field above it that sets it."""
+        config_class, node = stored.config_class, self._schema.structured(stored)
+        if config_class is None or not steps:
+            return config_class.location if config_class is not None else None
+        if not isinstance(stored.node, type) and not _is_default(config_class, steps[0], nodes.child(node, steps[0])):
+            return stored.location  # `node=ExpConfig(seed=1)`
+        location = None
+        for index, step in enumerate(steps):
+            known = config_class.field(str(step)) if config_class is not None else None
+            if known is None:
+                break
+            location = known.value_location or known.location
+            config_class = self._class_of(nodes.at(node, steps[: index + 1]))
+            if config_class is None or not _is_as_the_class_says(known.default, config_class):
+                break
+        return location
+
+    def _class_of(self, node: Any) -> ConfigClass | None:
+        kind = OmegaConf.get_type(node) if nodes.is_mapping(node) else None
+        return next((known for known in self._schema.classes.values() if known.cls is kind), None)
+
+
+def _is_as_the_class_says(default: str | None, config_class: ConfigClass) -> bool:
+    """Whether a field's default is an instance of the class with all its defaults: `Optimizer()`."""
+    try:
+        made = ast.parse(default or "", mode="eval").body
+    except SyntaxError:
+        return False
+    if not isinstance(made, ast.Call) or made.args or made.keywords:
+        return False
+    return ast.unparse(made.func).rpartition(".")[2] == config_class.name
+
+
+def _is_default(config_class: ConfigClass, name: Any, node: Any) -> bool:
+    try:
+        own = nodes.child(OmegaConf.structured(config_class.cls), name)
+    except Exception:  # a field without a default, or whatever the user's class has
+        return False
+    return repr(plain(own)) == repr(plain(node))

@@ -1,0 +1,189 @@
+"""OmegaConf's nodes as they are written, without resolving anything: the one place that knows its insides.
+
+OmegaConf's public calls resolve interpolations and raise for `???`; what tools ask is what stands there.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeGuard
+
+from omegaconf import (
+    AnyNode,
+    BooleanNode,
+    BytesNode,
+    DictConfig,
+    EnumNode,
+    FloatNode,
+    IntegerNode,
+    ListConfig,
+    OmegaConf,
+    PathNode,
+    StringNode,
+)
+from omegaconf._utils import get_value_kind
+from omegaconf.errors import OmegaConfBaseException
+
+Steps = tuple["str | int", ...]  # keys and list indexes, from the top
+
+_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+_ONE_TYPE = (IntegerNode, FloatNode, BooleanNode, StringNode, BytesNode, PathNode, EnumNode)
+
+
+def split(key: str) -> Steps:
+    """The steps of a dotted key, as OmegaConf's errors and `keys` write it: `exp.fold[0]` is ("exp", "fold", 0)."""
+    found = ((match[1], match[2]) for match in _STEP.finditer(key))
+    return tuple(int(inner) if inner and inner.isdigit() else inner or plain for inner, plain in found)
+
+
+def join(steps: Steps) -> str:
+    """The dotted key of these steps."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+
+
+def is_none(node: Any) -> bool:
+    """Whether null stands there."""
+    return node is None or bool(node._is_none())
+
+
+def is_missing(node: Any) -> bool:
+    """Whether `???` stands there."""
+    return node is not None and bool(node._is_missing())
+
+
+def is_interpolation(node: Any) -> bool:
+    """Whether an interpolation stands there, or text with one in it."""
+    return node is not None and bool(node._is_interpolation())
+
+
+def is_there(node: Any) -> bool:
+    """Whether it is a value of its own: neither null nor `???` nor an interpolation."""
+    return not (is_none(node) or is_missing(node) or is_interpolation(node))
+
+
+def is_mapping(node: Any) -> TypeGuard[DictConfig]:
+    """Whether it is a mapping, and one that is there."""
+    return isinstance(node, DictConfig) and is_there(node)
+
+
+def is_list(node: Any) -> TypeGuard[ListConfig]:
+    """Whether it is a list, and one that is there."""
+    return isinstance(node, ListConfig) and is_there(node)
+
+
+def child(node: Any, step: Any) -> Any:
+    """The node at a key or an index; None where there is none."""
+    if not (is_mapping(node) or is_list(node)):
+        return None
+    try:
+        return node._get_node(step)
+    except (OmegaConfBaseException, IndexError, TypeError):  # a key of another type than the dict's, or of no field
+        return None
+
+
+def at(node: Any, steps: Iterable[Any]) -> Any:
+    """The node below `node` at these steps; None where there is none."""
+    for step in steps:
+        node = child(node, step)
+    return node
+
+
+def children(node: Any) -> Iterator[tuple[Any, Any]]:
+    """The keys or indexes of a container that is there, each with its node."""
+    if is_mapping(node):
+        yield from ((key, node._get_node(key)) for key in node)
+    elif is_list(node):
+        yield from ((index, node._get_node(index)) for index in range(len(node)))
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The nodes below `node`, which stands at `path`, that hold no others: each with its dotted key."""
+    inner: Any = is_mapping(node) or is_list(node)
+    if inner:
+        for step, below in children(node):
+            dotted = f"[{step}]" if isinstance(node, ListConfig) else (f".{step}" if path else str(step))
+            yield from leaves(below, f"{path}{dotted}")
+    elif node is not None and path:
+        yield path, node
+
+
+def items(node: ListConfig) -> list[Any]:
+    """What a list holds: values, and configs for the mappings and lists in it."""
+    return list(node._iter_ex(resolve=False))
+
+
+def value(node: Any) -> Any:
+    """What stands there: a value of a field's type, null, `???`, or an interpolation as text. A container is itself."""
+    if isinstance(node, (DictConfig, ListConfig)) and is_there(node):
+        return node
+    while hasattr(node, "_value"):  # the value of a union is a node of its own
+        node = node._value()
+    return node
+
+
+def is_well_written(text: str) -> bool:
+    """Whether the interpolations in a text are ones to OmegaConf's grammar."""
+    try:
+        get_value_kind(text, strict_interpolation_validation=True)
+    except OmegaConfBaseException:
+        return False
+    return True
+
+
+def takes(node: Any, candidate: Any) -> bool:
+    """Whether the field would take the value."""
+    try:
+        copy.deepcopy(node)._set_value(candidate)
+    except OmegaConfBaseException:
+        return False
+    return True
+
+
+def declared(node: Any) -> Any:
+    """The type that the field is declared as; Any without one."""
+    return node._metadata.ref_type
+
+
+def element_type(node: Any) -> Any:
+    """The type that the members of a container are declared as; Any without one."""
+    return node._metadata.element_type
+
+
+def is_optional(node: Any) -> bool:
+    """Whether the field takes null."""
+    return bool(node._is_optional())
+
+
+def is_frozen(node: Any) -> bool:
+    """Whether the node takes no other value."""
+    return bool(node._get_flag("readonly"))
+
+
+def is_structured(node: Any) -> bool:
+    """Whether a dataclass stands behind the node."""
+    return isinstance(node, DictConfig) and OmegaConf.get_type(node) not in (dict, None)
+
+
+def has_one_type(node: Any) -> bool:
+    """Whether it is a field for one value of a type, which never stands for a part of the config."""
+    return isinstance(node, _ONE_TYPE)
+
+
+def is_text(node: Any) -> bool:
+    """Whether it is a field for text, which takes every scalar."""
+    return isinstance(node, StringNode)
+
+
+def is_untyped(node: Any) -> bool:
+    """Whether it is a field without a type."""
+    return isinstance(node, AnyNode)
+
+
+def take(config: DictConfig, key: str) -> Any:
+    """Remove `key` and return its node; None if it is not there (a null is a node)."""
+    node = config._get_node(key, validate_access=False)
+    if node is not None:
+        del config.__dict__["_content"][key]
+    return node
