@@ -68,11 +68,11 @@ def main(argv: Sequence[str]) -> int:
     outcome = OptionWriter(experiment, composer, ENVIRONMENTS).add_named(
         option_name(names[-1], ENVIRONMENTS), [values[0] for values in points], dry_run=arguments.dry_run
     )
-    commands = next_commands(project, experiment, [], environment=option_name(names[-1], ENVIRONMENTS))
+    following = next_commands(project, experiment, [], [option_name(names[-1], ENVIRONMENTS)])
     if arguments.json:
-        cli.print_json(outcomes.data(project, outcome, commands, dry_run=arguments.dry_run))
+        cli.print_json(outcomes.data(project, outcome, following, dry_run=arguments.dry_run))
     else:
-        outcomes.print_text(project, outcome, commands, ENVIRONMENTS, dry_run=arguments.dry_run)
+        outcomes.print_text(project, outcome, following, ENVIRONMENTS, dry_run=arguments.dry_run)
     return 0
 
 

@@ -58,11 +58,11 @@ def main(argv: Sequence[str]) -> int:
         dry_run=arguments.dry_run,
     )
     shown = [option.option for option in outcome.created] or [option for option, _ in outcome.existing]
-    commands = next_commands(project, experiment, shown)
+    following = next_commands(project, experiment, shown)
     if arguments.json:
-        cli.print_json(outcomes.data(project, outcome, commands, dry_run=arguments.dry_run))
+        cli.print_json(outcomes.data(project, outcome, following, dry_run=arguments.dry_run))
     else:
-        outcomes.print_text(project, outcome, commands, SETS, dry_run=arguments.dry_run)
+        outcomes.print_text(project, outcome, following, SETS, dry_run=arguments.dry_run)
     return 0
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from experiment_setup.cli import note
-from experiment_setup.commands import next_commands
-from experiment_setup.project import Project
+from experiment_setup.commands import Next, next_commands
+from experiment_setup.project import ENVIRONMENTS, Project
 from experiment_setup.reading import source
 from experiment_setup.writing import option_file
 from experiment_setup.writing.new_folder import Report
@@ -20,7 +20,7 @@ from experiment_setup.writing.node_values import Setting, plain_data
 _SHOWN = 20  # lines of a list; more would bury the rest
 
 
-def data(project: Project, outcome: Outcome, commands: Sequence[str], *, dry_run: bool) -> dict[str, Any]:
+def data(project: Project, outcome: Outcome, following: Next, *, dry_run: bool) -> dict[str, Any]:
     """The JSON object of add_exp.py and add_env.py."""
     return {
         "version": 1,
@@ -37,11 +37,11 @@ def data(project: Project, outcome: Outcome, commands: Sequence[str], *, dry_run
         "existing": [{"option": option, "differences": _plain(settings)} for option, settings in outcome.existing],
         "left_out": outcome.at_base,
         "notes": outcome.notes,
-        "next": list(commands),
+        **following.data(),
     }
 
 
-def print_text(project: Project, outcome: Outcome, commands: Sequence[str], group: str, *, dry_run: bool) -> None:
+def print_text(project: Project, outcome: Outcome, following: Next, group: str, *, dry_run: bool) -> None:
     """The same facts for people; notes go to stderr."""
     for option in outcome.created[:_SHOWN]:
         verb = "would make" if dry_run else "made"
@@ -57,7 +57,7 @@ def print_text(project: Project, outcome: Outcome, commands: Sequence[str], grou
         print(outcome.created[0].text.rstrip())
     for words in outcome.notes:
         note(f"note: {words}")
-    _print_next(project, commands)
+    _print_next(project, following)
 
 
 def experiment_data(project: Project, report: Report, *, dry_run: bool) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def experiment_data(project: Project, report: Report, *, dry_run: bool) -> dict[
         "left_out": report.option.at_base if report.option else {},
         "config": plain_data(report.config),
         "notes": report.notes,
-        "next": _next_of(project, report),
+        **_next_of(project, report).data(),
     }
 
 
@@ -116,20 +116,22 @@ def _first(report: Report) -> str | None:
     return created[0].option if created else None
 
 
-def _next_of(project: Project, report: Report) -> list[str]:
+def _next_of(project: Project, report: Report) -> Next:
     if report.experiment is None:
-        return []
-    option = _first(report)
-    return next_commands(project, report.experiment, [option] if option else [])
+        return Next()
+    option, environments = _first(report), report.experiment.options(ENVIRONMENTS)
+    return next_commands(project, report.experiment, [option] if option else [], [None, *environments])
 
 
-def _print_next(project: Project, commands: Sequence[str]) -> None:
-    if commands:
+def _print_next(project: Project, following: Next) -> None:
+    if following.commands:
         here, root = Path.cwd().resolve(), project.root.resolve()
         where = root.relative_to(here).as_posix() if root.is_relative_to(here) else str(root)
         print("\nnext:" if here == root else f"\nnext, in {where}:")
-        for command in commands:
+        for command in following.commands:
             print(f"  {command}")
+    for missing in following.missing:
+        note(f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}")
 
 
 def _plain(settings: Mapping[str, Setting]) -> dict[str, Any]:
