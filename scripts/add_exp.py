@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 
 from experiment_setup import cli
-from experiment_setup.errors import CommandError
 
 EXAMPLES = """
   add_exp.py 001 learning_rate=1e-5                     one file
@@ -31,39 +30,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     arguments = cli.parse(parser, argv)
 
-    from experiment_setup import naming, schema
-    from experiment_setup.commands import next_commands
-    from experiment_setup.composing.compose import Composer
-    from experiment_setup.project import SETS, Project, option_name, split_experiment
-    from experiment_setup.reading import overrides
-    from experiment_setup.writing import outcomes
-    from experiment_setup.writing.new_option import OptionWriter
+    from experiment_setup.writing.adding import SetsRequest, add_sets
 
-    name, assignments = split_experiment(arguments.words)
-    if not assignments:
-        raise CommandError("no key=value was given", f"say what differs: add_exp.py {name or '001'} learning_rate=1e-5")
-    if arguments.name is not None and not naming.slug(arguments.name):
-        raise CommandError(f"--name {arguments.name!r} has no letters or digits", "give words such as small-lr")
-    project = Project.locate(arguments.root)
-    experiment = project.experiment(name)
-    if experiment.entry is None:
-        raise CommandError(
-            f"{project.relative(experiment.folder)} has no entry point with @hydra.main", "add train.py first"
-        )
-    composer = Composer(experiment, schema.read(experiment.entry, project.root), project.root)
-    outcome = OptionWriter(experiment, composer, SETS).add_sets(
-        overrides.points(overrides.parse(assignments)),
-        slug=arguments.name,
-        base=option_name(arguments.base, SETS) if arguments.base else None,
-        dry_run=arguments.dry_run,
-    )
-    shown = [option.option for option in outcome.created] or [option for option, _ in outcome.existing]
-    following = next_commands(project, experiment, shown)
-    if arguments.json:
-        cli.print_json(outcomes.data(project, outcome, following, dry_run=arguments.dry_run))
-    else:
-        outcomes.print_text(project, outcome, following, SETS, dry_run=arguments.dry_run)
-    return 0
+    request = SetsRequest(arguments.words, arguments.root, arguments.name, arguments.base, arguments.dry_run)
+    return cli.show(add_sets(request), as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 
 from experiment_setup import cli
-from experiment_setup.errors import CommandError
 from experiment_setup.writing import tracker
 
 EXAMPLES = """
@@ -43,36 +42,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, make nothing")
     arguments = cli.parse(parser, argv)
 
-    from experiment_setup.project import Project
-    from experiment_setup.reading import overrides
-    from experiment_setup.writing import new_folder, outcomes
+    from experiment_setup.writing.new_folder import ExperimentRequest, start
 
-    names = [word for word in arguments.words if "=" not in word]
-    assignments = [word for word in arguments.words if "=" in word]
-    if len(names) != 1:
-        got = " ".join(names) or "none"
-        raise CommandError(f"expected one NAME, got {got}", "for example: new_experiment.py larger-model batch_size=8")
-    project = Project.locate(arguments.root)
-    source = None
-    if arguments.source:
-        source = project.experiment(arguments.source)
-    elif not arguments.template:
-        source = project.latest()
-    made = new_folder.make(
-        project,
-        names[0],
-        source=source,
-        assignments=overrides.parse(assignments),
+    request = ExperimentRequest(
+        words=arguments.words,
+        root=arguments.root,
+        source=arguments.source,
+        from_template=arguments.template,
         environments=arguments.env,
-        tracked_by=arguments.tracker,
-        with_notebook=arguments.notebook,
+        tracker=arguments.tracker,
+        notebook=arguments.notebook,
         dry_run=arguments.dry_run,
     )
-    if arguments.json:
-        cli.print_json(outcomes.experiment_data(project, made, dry_run=arguments.dry_run))
-    else:
-        outcomes.print_experiment(project, made, dry_run=arguments.dry_run)
-    return 0
+    return cli.show(start(request), as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_an_environment_that_is_there_is_never_overwritten(project: Path, elsewh
         (("001", "a b", "base_model=x"), "a-b"),
         (("001", "gpu", "base_model=a,b"), "base_model=[a,b]"),
         (("base_model=x",), "add_env.py 001 local"),
-        (("001", "base_model=x"), "add_env.py 001 local base_model=x"),
+        (("001", "base_model=x"), "001 local base_model=x"),
     ],
 )
 def test_mistakes_are_refused_with_what_to_type(project: Path, elsewhere: Path, words, expected: str) -> None:
@@ -83,3 +83,30 @@ def test_a_file_that_git_would_lose_is_pointed_out(project: Path, experiment: Pa
     assert ran.code == 0
     assert ".gitignore:1:env/" in ran.err
     assert "git add -f" in ran.err
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "false", "null", "[1,2]", "{a: 1}", "1e-3", "'0'", '"1e-3"', "cpu", "010", "1_000", "", "${x}"]
+)
+def test_without_types_a_value_is_what_hydras_command_line_makes_of_it(tmp_path, elsewhere, value: str) -> None:
+    project = write(
+        tmp_path / "p",
+        {
+            "experiments/001/config.yaml": "defaults:\n  - env: local\n  - exp: base\n  - _self_\nx: 5\n",
+            "experiments/001/exp/base.yaml": "lr: auto\n",
+            "experiments/001/env/local.yaml": "device: cpu\ndata: ./data\n",
+            "experiments/001/run.py": "import hydra\n\n"
+            "@hydra.main(version_base=None, config_path='.', config_name='config')\n"
+            "def main(cfg): ...\n\nif __name__ == '__main__':\n    main()\n",
+        },
+    )
+    entry = project / "experiments/001/run.py"
+    assert run("add_env.py", "--root", project, "001", "gpu", f"device={value}", cwd=elsewhere).code == 0
+    assert run("add_exp.py", "--root", project, "001", f"lr={value}", "--name", "x", cwd=elsewhere).code == 0
+    (option,) = [path.stem for path in (project / "experiments/001/exp").iterdir() if path.stem != "base"]
+    by_files, by_words = (
+        hydra(entry, "env=gpu", f"exp={option}"),
+        hydra(entry, f"env.device={value}", f"exp.lr={value}"),
+    )
+    assert repr(by_files["env"]["device"]) == repr(by_words["env"]["device"])
+    assert repr(by_files["exp"]["lr"]) == repr(by_words["exp"]["lr"])

@@ -31,7 +31,7 @@ def test_two_files_with_only_what_differs(project: Path, experiment: Path, elsew
         assert name.startswith(option)
         assert "learning_rate" in name
         assert "32" in name
-    assert "python -B experiments/001-baseline/train.py --cfg job exp=002" in ran.out
+    assert "python experiments/001-baseline/train.py --cfg job exp=002" in ran.out
 
 
 def test_running_twice_writes_nothing(project: Path, elsewhere: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_nested_key_is_found_by_its_last_part(tmp_path: Path, elsewhere: Path)
         ("lr=1e-5", "did you mean learning_rate=1e-5?"),
         ("learning_rte=1", "did you mean learning_rate=1?"),
         ("bs=8", "did you mean batch_size=8?"),
-        ("output_dir=x", "add_env.py 001-baseline ENVIRONMENT output_dir=x"),
+        ("output_dir=x", "add_env.py 001-baseline local-2 output_dir=x"),
         ("batch_size=a", "batch_size is declared as int at train.py:"),
         ("+batch_size=8", "write batch_size=8"),
         ("notes=a=b", "'notes=\"a=b\"'"),

@@ -57,7 +57,7 @@ def test_the_next_experiment_from_the_last_one(project: Path, experiment: Path, 
     assert "001-baseline" not in acted_on
     assert 'PROJECT = "kaggle-002-larger-model"' in acted_on
     assert "batch_size: 8" in ran.out
-    assert "python -B experiments/002-larger-model/train.py --cfg job exp=001" in ran.out
+    assert "python experiments/002-larger-model/train.py --cfg job exp=001" in ran.out
     assert run_entry(made / "train.py", "exp=001").out.startswith("002-larger-model: 001")
 
 
@@ -145,7 +145,7 @@ def test_a_number_that_is_taken_is_refused(project: Path, elsewhere: Path, name:
         (["next", "lr=1"], "did you mean learning_rate=1?"),
         (["next", "batch_size=x"], "declared as int"),
         (["next", "batch_size=1,2"], "add_exp.py"),
-        (["next", "output_dir=x"], "add_env.py"),
+        (["next", "output_dir=x"], "next --env local:output_dir=x"),
         (["a b"], "a-b"),
         (["../x"], "use letters"),
         (["next", "--from", "003"], "no experiment '003'"),
@@ -269,18 +269,18 @@ def test_an_end_at_any_moment_leaves_nothing_or_all(project: Path, experiment: P
     assert not list((project / "experiments").glob(".*.tmp"))
 
 
-def test_sets_with_a_package_of_their_own_are_left_to_the_user(tmp_path: Path, elsewhere: Path) -> None:
+def test_sets_with_a_package_of_their_own_get_another_of_their_kind(tmp_path: Path, elsewhere: Path) -> None:
     older = ROOT / "tests/evals/files/older/experiments/001-tabular"
     project = tmp_path / "p"
     shutil.copytree(older, project / "experiments/001-tabular")
-    before = tree(project)
-    for script, name in (("new_experiment.py", "002-x"), ("add_exp.py", "001")):
-        refused = run(script, "--root", project, name, "epochs=3", cwd=elsewhere)
-        assert refused.code == 2
-        assert "no value lies below 'exp'" in refused.err
-        assert "by hand" in refused.err
-        assert tree(project) == before
-    made = new(project, elsewhere, "002-x")
-    assert made.code == 0, made.err
-    assert "no parameter set was written" in made.err
-    assert hydra(project / "experiments/002-x/train.py") == hydra(older / "train.py")
+    made = project / "experiments/001-tabular"
+    added = run("add_exp.py", "--root", project, "001", "epochs=3", "--json", cwd=elsewhere)
+    assert added.code == 0, added.err
+    option = added.json["created"][0]["option"]
+    assert hydra(made / "train.py", f"exp={option}") == {**hydra(older / "train.py"), "epochs": 3}
+    assert new(project, elsewhere, "002-x", "lr=0.5").code == 0
+    made = project / "experiments/002-x"
+    (option,) = [path.stem for path in (made / "exp").iterdir() if path.stem != "base"]
+    assert hydra(made / "train.py", f"exp={option}") == {**hydra(older / "train.py"), "lr": 0.5}
+    assert new(project, elsewhere, "003-x").code == 0
+    assert hydra(project / "experiments/003-x/train.py") == hydra(older / "train.py")

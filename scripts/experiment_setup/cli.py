@@ -9,15 +9,17 @@ import argparse
 import gc
 import json
 import os
+import re
 import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-from experiment_setup import __version__, installed
+from experiment_setup import __version__, command_line, installed
 from experiment_setup.errors import CommandError, EnvironmentLacks
+from experiment_setup.location import did_you_mean
 
 EXIT_CODES = """\
 exit codes:
@@ -31,7 +33,7 @@ _OLDEST_HYDRA = (1, 3)
 
 def parser(description: str, examples: str) -> argparse.ArgumentParser:
     """An argument parser with what every command has: examples and exit codes in --help, --root, --json."""
-    result = argparse.ArgumentParser(
+    result = _Parser(
         description=description,
         epilog=f"examples:\n{examples.strip(chr(10))}\n\n{EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -48,8 +50,36 @@ def parser(description: str, examples: str) -> argparse.ArgumentParser:
     return result
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an option as every other error is said, with the command that would be right."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise CommandError for what argparse refuses."""
+        instead: dict[str, list[str]] = {}
+        known = [option for action in self._actions for option in action.option_strings]
+        choice = re.search(r"^argument (?P<option>--[\w-]+): invalid choice: '(?P<word>.*)' \(", message)
+        if choice:
+            allowed = next(a.choices for a in self._actions if choice["option"] in a.option_strings)
+            guess = did_you_mean(choice["word"], allowed or ())
+            if guess:
+                instead[choice["word"]] = [guess]
+        elif message.startswith("unrecognized arguments"):
+            for word in sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]:
+                option, equals, value = word.partition("=")
+                guess = did_you_mean(option, known) if option.startswith("--") and option not in known else None
+                if guess:
+                    instead[word] = [guess + equals + value]
+        meant = " ".join(new for words in instead.values() for new in words)
+        help_ = f"did you mean {meant}?" if meant else f"{Path(sys.argv[0]).name} --help names the options"
+        raise CommandError(message, help_, command_line.corrected(instead) if instead else None)
+
+
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
     """Like `parse_args`, but options may stand between positional arguments (`NAME --dry-run lr=1`)."""
+    for word in argv:
+        option, _, value = word.partition("=")
+        if option.startswith("--") and value == "--":  # argparse makes an empty list of it
+            parser.error(f"argument {option}: expected a value, got '--'")
     return parser.parse_intermixed_args(list(argv))
 
 
@@ -114,10 +144,12 @@ def _uv_run() -> str:
 
 def _fail(error: CommandError, as_json: bool) -> int:
     if as_json:
-        print_json({"version": 1, "error": {"message": error.message, "help": error.help}})
+        print_json({"version": 1, "error": {"message": error.message, "help": error.help, "command": error.command}})
     print(f"error: {error.message}", file=sys.stderr)
     if error.help:
         print(f"  help: {error.help}", file=sys.stderr)
+    if error.command:
+        print(f"  type: {error.command}", file=sys.stderr)
     return error.exit_code
 
 

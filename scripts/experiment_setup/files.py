@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -36,50 +37,86 @@ def read_text(path: Path) -> str:
         ) from None
 
 
+def refuse_outside(path: Path, root: Path) -> None:
+    """Raise CommandError if `path` is, or lies below, a link that leads out of the project at `root`."""
+    real, home = Path(os.path.realpath(path)), Path(os.path.realpath(root))
+    if not real.is_relative_to(home):
+        raise CommandError(
+            f"{path} leads out of the project, to {real}; nothing was written",
+            "put a folder of the project in the place of that link, or name the project that it leads to with --root",
+        )
+
+
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Hold `folder` against other commands of this kind, so that two at once get two numbers.
+def lock(folder: Path) -> Iterator[bool]:
+    """Hold `folder` against other commands of this kind, so that two at once get two numbers; whether it is held.
 
     The lock is on the folder itself (flock): it leaves no file behind and ends with the process, however that ends.
+    Where none is to be had (some network file systems, Windows) the names themselves are what is claimed.
     """
-    if sys.platform == "win32":  # no flock there; link() alone still refuses a name that is taken
-        yield
+    if sys.platform == "win32":
+        yield False
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    held = True
     try:
-        with contextlib.suppress(OSError):  # some network file systems know no locks
+        try:
             fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            held = False
+        yield held
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def folder_for_files(folder: Path) -> Iterator[None]:
+    """Make `folder` and those above it where they are missing; what nothing was put into is removed again."""
+    made: list[Path] = []
+    try:
+        for path in reversed([folder, *folder.parents]):
+            if not path.exists():
+                made.append(path)  # first: an interrupt may come between the two
+                path.mkdir(exist_ok=True)
         yield
     finally:
-        os.close(handle)
+        for path in reversed(made):
+            with contextlib.suppress(OSError):  # not empty: it is wanted
+                path.rmdir()
 
 
 def create_files(texts: Mapping[Path, str]) -> None:
-    """Write every file of `texts`, or none: all are prepared aside first and then linked into place.
+    """Write every file of `texts`, all in one folder, or none: they are prepared aside and then linked into place.
 
+    Several files are first gathered in a folder of their own. The name that this gets last says that they are all
+    there, so that what a kill leaves is either nothing, or completed by `remove_unfinished`.
     Raises FileExistsError, with nothing left behind, if one of the names is taken.
     """
-    prepared: list[tuple[Path, Path]] = []
+    parent = next(iter(texts)).parent
+    aside = parent / f".new-files.{secrets.token_hex(4)}.tmp"
+    complete = aside.with_name(aside.name.replace(".new-files.", ".all-of-new-files."))
     published: list[Path] = []
-    with interrupts_deferred():
+    with interrupts_deferred() as interrupts:
         try:
+            aside.mkdir()
             for path, text in texts.items():
-                aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-                prepared.append((aside, path))
-                with aside.open("x", encoding="utf-8", newline="") as stream:
+                with (aside / path.name).open("x", encoding="utf-8", newline="") as stream:
                     stream.write(text)
                     stream.flush()
                     os.fsync(stream.fileno())
-            for aside, path in prepared:
-                _link(aside, path)
+            aside.rename(complete)
+            for path in texts:
+                _link(complete / path.name, path)
                 published.append(path)
+            interrupts.forget()
         except BaseException:
             for path in published:
                 path.unlink(missing_ok=True)
             raise
         finally:
-            for aside, _ in prepared:
-                aside.unlink(missing_ok=True)
+            for folder in (aside, complete):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -94,9 +131,18 @@ def _link(source: Path, target: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed command left below `folder`; call it while holding the lock on it."""
+    """Remove what a killed command left in `folder`, and complete what it had begun to put into place.
+
+    To be called while the lock on the folder is held, and only then: else it may be another's, who is still at it.
+    """
     for path in folder.iterdir():
-        if _UNFINISHED.fullmatch(path.name):
+        if not _UNFINISHED.fullmatch(path.name):
+            continue
+        with contextlib.suppress(OSError):  # another's, or not to be removed: it is in nobody's way
+            if path.name.startswith(".all-of-new-files."):
+                for file in sorted(path.iterdir()):
+                    with contextlib.suppress(FileExistsError):
+                        _link(file, folder / file.name)
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
@@ -104,43 +150,55 @@ def remove_unfinished(folder: Path) -> None:
 def new_folder(target: Path, *, keep: bool = True) -> Iterator[Path]:
     """Yield an empty folder to fill; when the block ends well it becomes `target` in one rename, else it is removed.
 
-    With `keep` false (a dry run) it is removed in any case.
+    With `keep` false (a dry run) it is made where temporary files go, and removed in any case.
 
     The folder is built beside `target`, with a name that starts with a dot, so that no tool takes it for an experiment.
     Raises FileExistsError if `target` exists by then.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    aside.mkdir()
     try:
+        aside.mkdir()
         yield aside
         if not keep:
             return
-        with interrupts_deferred():
+        with interrupts_deferred() as interrupts:
             if target.exists() or target.is_symlink():  # rename() would replace an empty folder
-                raise FileExistsError(f"{target} exists already")
+                raise FileExistsError(errno.EEXIST, "exists already", str(target))
             aside.rename(target)
+            interrupts.forget()
     finally:
-        if aside.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+class Interrupts:
+    """Signals that came while they were deferred."""
+
+    def __init__(self) -> None:
+        self.arrived: list[int] = []
+        self.late = False
+
+    def forget(self) -> None:
+        """All is in place: an interrupt now would only call it a failure, so none counts until the process ends."""
+        self.late = True
 
 
 @contextlib.contextmanager
-def interrupts_deferred() -> Iterator[None]:
+def interrupts_deferred() -> Iterator[Interrupts]:
     """Let Ctrl-C and SIGTERM take effect after the block: in it, files get their names."""
-    arrived: list[int] = []
+    interrupts = Interrupts()
 
     def remember(number: int, _frame: FrameType | None) -> None:
-        arrived.append(number)
+        interrupts.arrived.append(number)
 
     previous = {}
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(ValueError):  # not in the main thread
             previous[number] = signal.signal(number, remember)
     try:
-        yield
+        yield interrupts
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        if arrived:
-            signal.raise_signal(arrived[0])
+        if not interrupts.late:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            if interrupts.arrived:
+                signal.raise_signal(interrupts.arrived[0])

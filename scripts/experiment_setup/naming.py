@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -117,6 +118,25 @@ def slug(text: str, limit: int = 60) -> str:
     """`text` as a part of a file name that needs no quotes in a shell or in Hydra: ASCII letters, digits, `_ . -`."""
     words = re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-._")
     return words[:limit].rstrip("-._")
+
+
+def importable(name: str, like: str) -> str:
+    """`name` as Python can import it, built as `like` is: `exp002_larger` for `002-larger`, like `exp001_base`."""
+    own, other = parse(name), parse(like)
+    if own and other and other.prefix:
+        name = str(Numbered(other.prefix, own.number, other.width, "_", own.slug))
+    words = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "experiment"
+    return words if words.isidentifier() and not keyword.iskeyword(words) else f"exp_{words}"
+
+
+def free(name: str, taken: Iterable[str]) -> str:
+    """`name`, or `name-2`, `name-3`, … where it is taken, whatever the case of its letters."""
+    used = {other.lower() for other in taken}
+    count, result = 1, name
+    while result.lower() in used:
+        count += 1
+        result = f"{name}-{count}"
+    return result
 
 
 class Names:

@@ -208,29 +208,33 @@ def _working_directory(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
-    """Let Hydra find these contents in these files."""
+    """Let Hydra find these contents in these files, whether or not there are such files."""
     if not documents:
         yield
         return
     contents = {os.path.realpath(path): document for path, document in documents.items()}
     of_files = SourcesRegistry.instance().resolve("file")  # plugins are imported in a way that makes classes twice
-    load = of_files.load_config
+    load, is_config = of_files.load_config, of_files.is_config
+
+    def document_of(source: ConfigSource, config_path: str) -> Document | None:
+        return contents.get(os.path.realpath(Path(source.path, source._normalize_file_name(config_path))))
 
     def load_other(source: ConfigSource, config_path: str) -> ConfigResult:
-        result = load(source, config_path)
-        file = Path(source.path, source._normalize_file_name(config_path))
-        document = contents.get(os.path.realpath(file))
-        if document is not None:
-            result.config = copy.deepcopy(document.config)
-            if document.header is None:
-                result.header["package"] = None
-        return result
+        document = document_of(source, config_path)
+        if document is None:
+            return load(source, config_path)
+        header = ConfigSource._get_header_dict(document.header or "")
+        return ConfigResult(source.provider, f"file://{source.path}", copy.deepcopy(document.config), header)
+
+    def is_there(source: ConfigSource, config_path: str) -> bool:
+        return document_of(source, config_path) is not None or is_config(source, config_path)
 
     of_files.load_config = load_other  # type: ignore[assignment, method-assign]
+    of_files.is_config = is_there  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
-        of_files.load_config = load  # type: ignore[method-assign]
+        of_files.load_config, of_files.is_config = load, is_config  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,7 @@
-"""Finding and rewriting the mentions of a folder's name in code and config, when it is copied under a new name."""
+"""Finding and rewriting the mentions of a folder's name in code and config, when it is copied under a new name.
+
+A mention is the name as a part of a path, of a module's name, or, where it has a number, anywhere.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+
+from experiment_setup.writing.module_mentions import PackageMentions
 
 # Files in which a mention is acted on wherever it stands; of the others, prose keeps its words (see _PROSE).
 _ACTED_ON = {
@@ -34,21 +39,30 @@ _PROSE = {".md", ".rst", ".txt"}
 
 @dataclass
 class Rewrite:
-    """The new text of a file, how many mentions were rewritten, and the lines of those that were left."""
+    """The new text of a file, how many mentions were rewritten, and the lines of those that were left.
+
+    `imported` says whether any of them is the name of a Python package, so that the new name has to be one too.
+    """
 
     text: str
     count: int = 0
     kept_lines: list[int] = field(default_factory=list)
+    imported: bool = False
 
 
 class Renamer:
-    """Rewrites mentions of the folder name `old` to `new`; names of other folders that contain it stay."""
+    """Rewrites mentions of the folder `old` of the project at `root` to `new`.
 
-    def __init__(self, old: str, new: str, others: Iterable[str]) -> None:
+    Names of other folders (`others`) that contain the old name stay.
+    """
+
+    def __init__(self, folder: Path, new: str, others: Iterable[str], root: Path) -> None:
+        old = folder.name
         pairs = {old: new, old.replace("-", "_"): new.replace("-", "_")}
         if old not in pairs or re.search(r"[^\w\-]", old):
             pairs = {old: new}
         self._pairs = pairs
+        self._modules = PackageMentions(folder, root)
         longer = [name for name in others if any(name != key and key in name for key in pairs)]
         names = "|".join(map(re.escape, sorted({*longer, *pairs}, key=len, reverse=True)))
         if re.search(r"\d", old) and re.search(r"[A-Za-z]", old):
@@ -63,22 +77,25 @@ class Renamer:
         return path.suffix in _ACTED_ON | _PROSE or path.name in _ACTED_ON_NAMES
 
     def rewrite(self, path: Path, text: str) -> Rewrite:
-        """Rewrite every mention that code or config acts on; in comments and prose only paths and commands."""
+        """Rewrite every mention that code or config acts on; in comments and prose only paths, modules and commands."""
         quiet = _quiet_spans(path, text)
-        result = Rewrite(text)
-        parts: list[str] = []
-        end = 0
+        modules = set(self._modules.find(path, text))
+        result = Rewrite(text, imported=bool(modules))
+        wanted = dict.fromkeys(modules)
         for match in self._pattern.finditer(text):
-            new = self._pairs.get(match[0])
-            if new is None:
+            if match[0] not in self._pairs or match.span() in modules:
                 continue
             if any(start <= match.start() < stop for start, stop in quiet) and not _in_a_path(text, match):
                 result.kept_lines.append(text.count("\n", 0, match.start()) + 1)
-                continue
-            parts += [text[end : match.start()], new]
-            end = match.end()
-            result.count += 1
+            else:
+                wanted[match.span()] = None
+        parts: list[str] = []
+        end = 0
+        for start, stop in sorted(wanted):
+            parts += [text[end:start], self._pairs[text[start:stop]]]
+            end = stop
         result.text = "".join([*parts, text[end:]])
+        result.count = len(wanted)
         return result
 
 

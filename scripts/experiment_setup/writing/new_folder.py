@@ -1,109 +1,377 @@
-"""A new experiment: code and config of the last one (or of the template) renamed, with a first parameter set."""
+"""The verb behind new_experiment.py: code and config of the last experiment (or of the template) under a new name."""
 
 from __future__ import annotations
 
 import contextlib
-import os
+import keyword
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from experiment_setup import files, git, naming, schema
+from experiment_setup import command_line, files, naming, schema
+from experiment_setup.checking.mirror import mirrored
+from experiment_setup.commands import next_commands
 from experiment_setup.composing.compose import Composer, Failure
 from experiment_setup.errors import CommandError
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, experiment_at
+from experiment_setup.project import (
+    ENVIRONMENTS,
+    EXPERIMENTS,
+    SETS,
+    Experiment,
+    Project,
+    experiment_at,
+    option_name,
+)
+from experiment_setup.reading import overrides
 from experiment_setup.reading.overrides import Assignment
-from experiment_setup.reading.source import Document
-from experiment_setup.writing import notebook, tracker
+from experiment_setup.writing import notebook, root_option, tracker
+from experiment_setup.writing.copying import Selection
+from experiment_setup.writing.keys import WrongKeys
 from experiment_setup.writing.mentions import Renamer
-from experiment_setup.writing.new_option import OptionWriter, Outcome
+from experiment_setup.writing.new_option import OptionWriter
+from experiment_setup.writing.option_folder import OptionFolder, Outcome
+from experiment_setup.writing.outcomes import Report, Started
+from experiment_setup.writing.root_option import RootWriter
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "assets" / "000-template"
+_TRIES = 100  # where there are no locks, others may take a name between looking and writing; each time one fewer
 
-# What a run or a tool leaves in an experiment's folder; it belongs to the old experiment.
-_LEFT_FOLDERS = frozenset(
-    """__pycache__ .ipynb_checkpoints .hydra .git .venv venv node_modules .mypy_cache .pytest_cache .ruff_cache
-    cache .cache output outputs result results multirun wandb mlruns runs log logs lightning_logs tensorboard tb_logs
-    checkpoint checkpoints ckpt ckpts weights artifacts submissions predictions""".split()
-)
-_LEFT_SUFFIXES = frozenset(
-    """.pyc .ckpt .pt .pth .bin .safetensors .onnx .h5 .hdf5 .keras .pb .tflite .gguf .pkl .pickle .joblib .cbm .lgb
-    .ubj .npy .npz .parquet .feather .arrow .log .out .err .tmp .bak .swp .orig""".split()
-)
-_LARGE = 20 * 1024 * 1024  # bytes; code and config are smaller, whatever is larger was made by a run
+
+@dataclass(frozen=True)
+class ExperimentRequest:
+    """What new_experiment.py is asked for; `words` are NAME and key=value."""
+
+    words: Sequence[str]
+    root: Path | None = None
+    source: str | None = None
+    from_template: bool = False
+    environments: Sequence[str] = ()
+    tracker: str | None = None
+    notebook: bool = False
+    dry_run: bool = False
+
+
+def start(request: ExperimentRequest) -> Started:
+    """Make the experiment that is asked for, or nothing. Raises CommandError with the command that would be right."""
+    names = [word for word in request.words if "=" not in word]
+    assignments = overrides.parse([word for word in request.words if "=" in word])
+    if len(names) != 1:
+        got = " ".join(names) or "none"
+        better = naming.slug("-".join(names)) if names else "larger-model"
+        instead = {name: [better] if name is names[0] else [] for name in names}
+        raise CommandError(
+            f"expected one NAME, got {got}",
+            "for example: new_experiment.py larger-model batch_size=8",
+            command_line.corrected(instead) if better and len(set(names)) == len(names) > 1 else None,
+        )
+    project = Project.locate(request.root)
+    source = None
+    if request.source:
+        source = project.experiment(request.source)
+    elif not request.from_template:
+        source = project.latest()
+    making = _Making(project, request, names[0], source, assignments)
+    return Started(project, making.tried() if request.dry_run else making.make(), request.dry_run)
+
+
+def _several_values(name: str, full_name: str, assignments: Sequence[Sequence[Assignment]]) -> CommandError:
+    """A new experiment starts with one set: the first values now, the rest with add_exp.py."""
+    words = {values[0].word: f"{values[0].word.split('=', 1)[0]}={values[0].written}" for values in assignments}
+    first = command_line.corrected({name: [full_name], **{old: [new] for old, new in words.items()}})
+    all_words = [values[0].word for values in assignments]
+    rest = command_line.command("add_exp.py", [full_name, *all_words, *command_line.options("--root")])
+    return CommandError(
+        "a new experiment starts with one parameter set, but several values were given for one key",
+        "start with the first values; add_exp.py makes the other sets",
+        f"{first} && {rest}",
+    )
 
 
 @dataclass
-class Report:
-    """What making an experiment came to; paths are relative to the project's root."""
+class _Making:
+    """One new experiment on its way."""
 
+    project: Project
+    request: ExperimentRequest
     name: str
-    path: Path
-    source: str  # the folder it was made from, or "template"
-    tracker: str | None = None  # the one that was asked for
-    files: list[str] = field(default_factory=list)
-    notebook_files: list[str] = field(default_factory=list)  # from the root: they lie beside the experiments
-    left_behind: list[str] = field(default_factory=list)
-    renamed: dict[str, int] = field(default_factory=dict)  # file -> mentions rewritten
-    kept_mentions: list[str] = field(default_factory=list)  # file:line of comments that still say the old name
-    notes: list[str] = field(default_factory=list)
-    option: Outcome | None = None
-    config: dict[str, Any] = field(default_factory=dict)
-    experiment: Experiment | None = None
+    source: Experiment | None  # None: the template
+    values: Sequence[Sequence[Assignment]]
+
+    @property
+    def point(self) -> list[Assignment]:
+        """What the first parameter set changes."""
+        return [values[0] for values in self.values]
+
+    def tried(self) -> Report:
+        """What making it would come to: it is made in a mirror of the project, of which nothing stays."""
+        container = self._container()
+        with mirrored(self.project, self.project.experiments, [container / "new"]) as mirror:
+            report = self._make(mirror.project.root / container.relative_to(self.project.root), mirror.project.root)
+            report.path = container / report.name
+        return report
+
+    def make(self) -> Report:
+        """Make it: the folder appears whole, by one rename, after it has composed. Then the notebook.
+
+        Raises CommandError for a name or number that is taken, unknown keys, wrong types, and a copy that does not
+        compose; then nothing has changed.
+        """
+        return self._make(self._container(), self.project.root)
+
+    def _make(self, container: Path, root: Path) -> Report:
+        """Make it in `container`, in the project at `root`, which is the project or its mirror."""
+        for attempt in range(_TRIES):
+            with files.folder_for_files(container), files.lock(container) as held:
+                if held:
+                    files.remove_unfinished(container)
+                target = container / _full_name(self.name, container)
+                source = self.project.relative(self.source.folder) if self.source else "template"
+                report = Report(target.name, target, source)
+                if any(len(values) > 1 for values in self.values):
+                    raise _several_values(self.name, target.name, self.values)
+                try:
+                    with files.new_folder(target) as aside:
+                        texts = self._fill(aside, root, report)
+                except FileExistsError:
+                    if attempt + 1 == _TRIES:
+                        raise
+                    continue
+                except CommandError as error:
+                    raise error.saying(f".{target.name}", target.name) from None
+                if texts and not self.request.dry_run:
+                    notebook.write(texts)
+                return report
+        raise AssertionError("unreachable")
+
+    def _container(self) -> Path:
+        """The folder that it goes into. Raises CommandError where that would not be a folder of experiments."""
+        root, source = self.project.root, self.source
+        container = self.project.container
+        if source and source.folder.is_relative_to(root):
+            if _is_whole_repository(source, root):
+                raise self._whole_repository(source)
+            container = source.folder.parent
+        if not container.is_relative_to(root) or container == root.parent:
+            container = root / EXPERIMENTS
+        if container.is_symlink() or not container.resolve().is_relative_to(root):
+            files.refuse_outside(container, root)
+        if container.exists() and not container.is_dir():
+            raise CommandError(f"{container} is a file, where a folder of experiments was expected", "move it away")
+        return container
+
+    def _whole_repository(self, source: Experiment) -> CommandError:
+        """Why no copy is made of an experiment that is the project itself."""
+        where = self.project.relative(source.folder)
+        assert source.entry is not None
+        entry = self.project.relative(source.entry)
+        root = command_line.options("--root")
+        words = [assignment.word for assignment in self.point]
+        if words:
+            command = command_line.command("add_exp.py", [where, *words, *root])
+            what = "for other values of this experiment, add a parameter set"
+        else:
+            command = command_line.command("new_experiment.py", [self.name, "--template", *root])
+            what = "the template makes an experiment in a folder of its own"
+        return CommandError(
+            f"the project itself is the experiment ({entry}, with its config in "
+            f"{self.project.relative(source.config_dir)}): a copy of it would be a copy of the whole repository, "
+            "so nothing was written",
+            f"{what}; to copy experiments, move this one into {EXPERIMENTS}/001-NAME/ first",
+            command,
+        )
+
+    # -- the folder ----------------------------------------------------------------------------------------------
+
+    def _fill(self, aside: Path, root: Path, report: Report) -> dict[Path, str]:
+        """Put everything into `aside`, and all that is to be said into the report; the texts of the notebook."""
+        origin = self.source or _template()
+        composer = _composer(origin, self.project.root)
+        group = root_option.group_of_sets(origin, composer.groups(), SETS)
+        made = self._copy(origin, composer, group or SETS, aside, report)
+        if self.request.tracker:
+            tracker.put(self.request.tracker, aside, report.source)
+            report.tracker = self.request.tracker
+        self._environments(made, root, report)
+        self._first_set(made, origin, group, root, report)
+        self._check(made, root, report)
+        report.commands = self._next(made, report)
+        if self.source is None:
+            report.left_behind.clear()  # the template's own parameter set is no loss to anyone
+        if not self.request.notebook:
+            return {}
+        texts = notebook.texts(self.project, report.path, report.parameter_set, report.config)
+        report.notebook_files = [self.project.relative(path) for path in texts]
+        return texts
+
+    def _copy(self, origin: Experiment, composer: Composer, sets: str, aside: Path, report: Report) -> Experiment:
+        """Copy the code and config of `origin` into `aside`, with its name rewritten; the experiment at `aside`."""
+        siblings = [path.name for path in report.path.parent.iterdir()]
+        renamer = Renamer(origin.folder, report.name, siblings, self.project.root if self.source else origin.folder)
+        copy = Selection(origin, composer.schema, sets).read()
+        report.left_behind = copy.left
+        for path in copy.files:
+            relative = path.relative_to(origin.folder)
+            target = aside / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._copy_file(path, target, renamer, report, relative)
+            report.files.append(relative.as_posix())
+        made = experiment_at(aside)
+        if made is None:
+            raise CommandError(
+                f"{self.project.relative(origin.folder)} has no entry point with @hydra.main to copy",
+                "name another with --from, or use --template",
+            )
+        if not origin.config_dir.is_relative_to(origin.folder):
+            report.notes.append(
+                f"config folder {self.project.relative(origin.config_dir)} is shared with {origin.name}; "
+                "it was not copied"
+            )
+        if self.source:
+            self._shared_mentions(origin, composer, renamer, report)
+        return made
+
+    def _copy_file(self, path: Path, target: Path, renamer: Renamer, report: Report, relative: Path) -> None:
+        if path.is_symlink():
+            target.symlink_to(path.readlink())
+            return
+        text = ""
+        if renamer.understands(path):
+            with contextlib.suppress(UnicodeDecodeError):
+                text = path.read_bytes().decode("utf-8")
+        if not text:
+            shutil.copy(path, target)
+            return
+        result = renamer.rewrite(path, text)
+        if result.imported and not (report.name.isidentifier() and not keyword.iskeyword(report.name)):
+            raise self._no_package(report, relative)
+        target.write_bytes(result.text.encode("utf-8"))
+        shutil.copymode(path, target)
+        if result.count:
+            report.renamed[relative.as_posix()] = result.count
+        report.kept_mentions += [f"{relative.as_posix()}:{line}" for line in result.kept_lines]
+
+    def _no_package(self, report: Report, relative: Path) -> CommandError:
+        better = naming.importable(report.name, report.source.rpartition("/")[2])
+        return CommandError(
+            f"{report.source} is imported as a package ({relative.as_posix()}), but Python can import nothing called "
+            f"{report.name!r}; nothing was written",
+            f"give a name of letters, digits and _ that begins with a letter: {better}",
+            command_line.corrected({self.name: [better]}),
+        )
+
+    def _shared_mentions(self, origin: Experiment, composer: Composer, renamer: Renamer, report: Report) -> None:
+        """Name the shared modules (`utils/env.py`) that still say the old name: they are not ours to change."""
+        for module in composer.schema.modules:
+            if origin.folder in module.parents:
+                continue
+            with contextlib.suppress(CommandError):
+                if renamer.rewrite(module, files.read_text(module)).count:
+                    report.notes.append(
+                        f"{self.project.relative(module)} is shared and still says {origin.name}; "
+                        "where that is an output folder, both experiments write to it"
+                    )
+
+    # -- parameter set, environments, check ----------------------------------------------------------------------
+
+    def _environments(self, made: Experiment, root: Path, report: Report) -> None:
+        for word in self.request.environments:
+            name = option_name(word, ENVIRONMENTS)
+            if name not in made.options(ENVIRONMENTS):
+                writer = OptionWriter(made, _composer(made, root), ENVIRONMENTS)
+                self._publish(made, writer.folder, writer.named(name, []), report)
+
+    def _first_set(self, made: Experiment, origin: Experiment, at_root: str | None, root: Path, report: Report) -> None:
+        composer = _composer(made, root)
+        if at_root is None and SETS not in composer.groups():
+            if self.point:
+                raise CommandError(
+                    f"{origin.config_file.name} has no group {SETS!r}, so {report.name} cannot hold values",
+                    "leave out the key=value words, or make the experiment with --template",
+                    command_line.corrected({assignment.word: [] for assignment in self.point}),
+                )
+            return
+        if not origin.config_dir.is_relative_to(origin.folder):
+            if self.point:
+                raise self._shared_sets(origin)
+            return
+        writer = RootWriter(made, composer, at_root) if at_root else OptionWriter(made, composer, SETS)
+        writer.folder.path.mkdir(exist_ok=True)  # Hydra knows no group without a folder
+        try:
+            report.option = writer.first_set(self.point, like=origin.options(at_root or SETS))
+        except WrongKeys as wrong:
+            raise self._elsewhere(wrong) from None
+        self._publish(made, writer.folder, report.option, report)
+        with contextlib.suppress(OSError):
+            writer.folder.path.rmdir()  # where no set was written
+
+    def _publish(self, made: Experiment, folder: OptionFolder, outcome: Outcome, report: Report) -> None:
+        """Write the options of the new experiment, which is still aside."""
+        with files.folder_for_files(folder.path):
+            folder.publish(outcome.created, outcome.notes, dry_run=False)
+        report.notes += outcome.notes
+        report.files += [option.path.relative_to(made.folder).as_posix() for option in outcome.created]
+
+    def _shared_sets(self, origin: Experiment) -> CommandError:
+        words = [self.project.relative(origin.folder), *(assignment.word for assignment in self.point)]
+        return CommandError(
+            f"the parameter sets lie in {self.project.relative(origin.config_dir)}, which the new experiment would "
+            f"share with {origin.name}; nothing was written",
+            "leave out the key=value words, or add a set for both",
+            command_line.command("add_exp.py", [*words, *command_line.options("--root")]),
+        )
+
+    def _elsewhere(self, wrong: WrongKeys) -> CommandError:
+        """The error for keys of the environment: with the command that makes one with them."""
+        words = wrong.words_for(ENVIRONMENTS)
+        if not words or not wrong.known or any(key.group not in (None, ENVIRONMENTS) for key in wrong.wrong):
+            return wrong
+        command = command_line.corrected(wrong.instead, more=["--env", f"local:{','.join(words)}"])
+        return WrongKeys(wrong.wrong, command, "values of a machine are set with --env NAME:KEY=VALUE")
+
+    def _check(self, made: Experiment, root: Path, report: Report) -> None:
+        composer = _composer(made, root)
+        outcome = composer.compose(report.choices)
+        if outcome.failure:
+            raise self._does_not_compose(outcome.failure, report)
+        report.config = outcome.container
+        for name in made.options(ENVIRONMENTS) if report.tracker else ():
+            failure = composer.compose({**report.choices, ENVIRONMENTS: name}).failure
+            if failure:  # the other tracker has other fields
+                report.notes.append(
+                    f"{ENVIRONMENTS}/{name}.yaml does not fit {tracker.FILE}: {failure.refusal.words}; correct it"
+                )
+
+    def _does_not_compose(self, failure: Failure, report: Report) -> CommandError:
+        source = [report.source, *command_line.options("--root")]
+        return CommandError(
+            f"the copy does not compose, so nothing was written: {failure.refusal.words}",
+            "see what validate.py says of the original, mend that, and try again",
+            command_line.command("validate.py", source) if self.source else None,
+        )
+
+    def _next(self, made: Experiment, report: Report) -> list[str]:
+        """The next commands, which speak of the folder as it will be called."""
+        target = replace(made, folder=report.path, entry=report.path / made.entry.name if made.entry else None)
+        sets = {group: [str(option)] for group, option in report.choices.items()}
+        return next_commands(self.project, target, sets, code=made.folder)
 
 
-def make(
-    project: Project,
-    name: str,
-    *,
-    source: Experiment | None,
-    assignments: Sequence[Sequence[Assignment]],
-    environments: Sequence[str],
-    tracked_by: str | None = None,
-    with_notebook: bool = False,
-    dry_run: bool,
-) -> Report:
-    """Make the experiment `name` from `source` (None: the template), with a first parameter set of `assignments`.
+def _composer(experiment: Experiment, root: Path) -> Composer:
+    """For `experiment` as it is now: what is known of it is read anew."""
+    if experiment.entry is None:
+        raise CommandError(
+            f"{experiment.folder.name} has no entry point with @hydra.main to copy",
+            "name another with --from, or use --template",
+        )
+    return Composer(experiment, schema.read(experiment.entry, root), root)
 
-    `tracked_by` is one of tracker.CHOICES; None leaves the tracker of `source`.
-    The folder appears whole, by one rename, after it has composed. Raises CommandError for a name or number that is
-    taken, unknown keys, wrong types, and a copy that does not compose; then nothing has changed.
-    """
-    container = source.folder.parent if source else project.container
-    origin = source or _template()
-    existing_container = container.exists()
-    container.mkdir(parents=True, exist_ok=True)
-    try:
-        with files.lock(container):
-            files.remove_unfinished(container)
-            full_name = _full_name(name, container)
-            target = container / full_name
-            report = Report(full_name, target, project.relative(origin.folder) if source else "template")
-            with files.new_folder(target, keep=not dry_run) as aside:
-                made = _fill(project, origin, aside, report)
-                if tracked_by:
-                    tracker.put(tracked_by, aside, report.source)
-                    report.tracker = tracked_by
-                _environments(project, made, origin, environments, report)
-                _first_set(project, made, origin, assignments, report)
-                _check(project, made, report)
-                if with_notebook:
-                    created = report.option.created if report.option else []
-                    option = created[0].option if created else None
-                    report.notebook_files = notebook.make(project, target, option, report.config, dry_run=dry_run)
-            if source is None:
-                report.left_behind.clear()  # the template's own parameter set is no loss to anyone
-    finally:
-        if not existing_container and dry_run:
-            with contextlib.suppress(OSError):
-                container.rmdir()
-    if not dry_run:
-        report.experiment = experiment_at(target)
-        if report.experiment:
-            report.config = _compose(project, report.experiment, report)[0]
-    return report
+
+def _is_whole_repository(source: Experiment, root: Path) -> bool:
+    """Whether the experiment is the project: its folder is the root, or one beside its config in the root."""
+    return source.folder == root or (
+        source.folder.parent == root and not source.config_dir.is_relative_to(source.folder)
+    )
 
 
 def _template() -> Experiment:
@@ -115,225 +383,35 @@ def _template() -> Experiment:
 
 def _full_name(name: str, container: Path) -> str:
     """`name` with a number: its own, or the next in the habit of the container's folders."""
-    if not name or name in (".", "..") or naming.slug(name, limit=200) != name:
-        better = naming.slug(name) or "baseline"
-        raise CommandError(f"{name!r} is no good name for an experiment", f"use letters, digits, - and _ : {better}")
+    better = naming.slug(name, limit=200)
+    if not name or better != name:
+        better = better or "baseline"
+        raise CommandError(
+            f"{name!r} is no good name for an experiment",
+            f"use letters, digits, - and _ : {better}",
+            command_line.corrected({name: [better]}),
+        )
     siblings = [path.name for path in container.iterdir() if not path.name.startswith(".")]
     numbered = naming.parse(name)
+    habit = naming.habit_of(siblings)
     if numbered is None:
-        habit = naming.habit_of(siblings)
         plain_words = habit is None and bool(siblings)
         full = name if plain_words else (habit or naming.Habit()).name((habit or naming.Habit()).next_number, name)
-        if full in siblings:
-            raise CommandError(f"{container / full} exists already; nothing was written", "give another name")
+        if full.lower() in map(str.lower, siblings):
+            raise CommandError(
+                f"{container / full} exists already; nothing was written",
+                "give another name",
+                command_line.corrected({name: [naming.free(name, siblings)]}),
+            )
         return full
     taken = [sibling for sibling in siblings if (other := naming.parse(sibling)) and other.number == numbered.number]
-    if name in siblings:
-        taken = [name]
+    taken = [sibling for sibling in siblings if sibling.lower() == name.lower()] or taken
     if taken:
-        habit = naming.habit_of(siblings)
         free = f"{(habit or naming.Habit()).next_number:0{numbered.width}d}"
         proposal = str(replace(numbered, number=int(free), width=len(free)))
         raise CommandError(
             f"number {numbered.number:0{numbered.width}d} is taken by {', '.join(sorted(taken))}; nothing was written",
             f"the next free one: {proposal}",
+            command_line.corrected({name: [proposal]}),
         )
     return name
-
-
-# -- copying ---------------------------------------------------------------------------------------------------------
-
-
-def _fill(project: Project, origin: Experiment, aside: Path, report: Report) -> Experiment:
-    """Copy the code and config of `origin` into `aside`, with its name rewritten; the experiment at `aside`."""
-    siblings = [path.name for path in report.path.parent.iterdir()]
-    renamer = Renamer(origin.name, report.name, siblings)
-    kept_options = _options_that_config_needs(project, origin)
-    wanted = list(_walk(project, origin, kept_options, report))
-    for path in wanted:
-        relative = path.relative_to(origin.folder)
-        copy = aside / relative
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        _copy(path, copy, renamer, report, relative)
-        report.files.append(relative.as_posix())
-    made = experiment_at(aside)
-    if made is None:
-        raise CommandError(
-            f"{project.relative(origin.folder)} has no entry point with @hydra.main to copy",
-            "name another with --from, or use --template",
-        )
-    shared = Path(os.path.relpath(origin.config_dir, origin.folder))
-    if shared.parts[:1] == ("..",):
-        report.notes.append(
-            f"config folder {project.relative(origin.config_dir)} is shared with {origin.name}; it was not copied"
-        )
-    _shared_mentions(project, origin, renamer, report)
-    return made
-
-
-def _copy(path: Path, copy: Path, renamer: Renamer, report: Report, relative: Path) -> None:
-    if path.is_symlink():
-        copy.symlink_to(path.readlink())
-        return
-    if renamer.understands(path):
-        try:
-            text = path.read_bytes().decode("utf-8")
-        except UnicodeDecodeError:
-            text = ""
-        if text:
-            result = renamer.rewrite(path, text)
-            copy.write_bytes(result.text.encode("utf-8"))
-            shutil.copymode(path, copy)
-            if result.count:
-                report.renamed[relative.as_posix()] = result.count
-            report.kept_mentions += [f"{relative.as_posix()}:{line}" for line in result.kept_lines]
-            return
-    shutil.copy(path, copy)
-
-
-def _walk(project: Project, origin: Experiment, kept_options: set[str], report: Report) -> Iterator[Path]:
-    """The files of `origin` that are code or config; what is left behind goes into the report."""
-    found: list[Path] = []
-    for folder, folders, names in os.walk(origin.folder):
-        here = Path(folder)
-        for name in sorted(folders):
-            path = here / name
-            nested = path != origin.folder and (here == origin.folder) and _is_other_experiment(path, origin)
-            if name in _LEFT_FOLDERS or nested or (path / "pyvenv.cfg").exists():
-                folders.remove(name)
-                _leave(report, origin, path)
-            elif path.is_symlink():
-                folders.remove(name)
-                found.append(path)
-        folders.sort()
-        found += [here / name for name in sorted(names)]
-    ignored = git.ignored(origin.folder, found)
-    sets = origin.group_dir(SETS)
-    for path in found:
-        if path.parent == sets and path.suffix in (".yaml", ".yml"):
-            if path.stem not in kept_options or path.suffix == ".yml":
-                _leave(report, origin, path)
-                continue
-        elif path.suffix in _LEFT_SUFFIXES or path.name == ".DS_Store":
-            _leave(report, origin, path)
-            continue
-        elif path in ignored and path.suffix not in (".py", ".yaml") and path.name != ".env":
-            _leave(report, origin, path)  # what git ignores was made by a run
-            continue
-        elif not path.is_symlink() and path.stat().st_size > _LARGE:
-            _leave(report, origin, path)
-            continue
-        yield path
-
-
-def _leave(report: Report, origin: Experiment, path: Path) -> None:
-    suffix = "/" if path.is_dir() and not path.is_symlink() else ""
-    report.left_behind.append(path.relative_to(origin.folder).as_posix() + suffix)
-
-
-def _is_other_experiment(path: Path, origin: Experiment) -> bool:
-    other = experiment_at(path)
-    return other is not None and other.folder != origin.folder and other.config_dir != origin.config_dir
-
-
-def _options_that_config_needs(project: Project, origin: Experiment) -> set[str]:
-    """The parameter sets that config.yaml names, and their parents: without them nothing composes."""
-    composer = Composer(origin, schema.read(origin.entry, project.root), project.root) if origin.entry else None
-    first = composer.groups().get(SETS) if composer else None
-    files_ = origin.options(SETS)
-    needed: set[str] = set()
-    waiting = [first] if first else []
-    while waiting:
-        option = waiting.pop()
-        if option in needed or option not in files_:
-            continue
-        needed.add(option)
-        waiting += Document(files_[option]).parents
-    return needed
-
-
-def _shared_mentions(project: Project, origin: Experiment, renamer: Renamer, report: Report) -> None:
-    """Name the shared modules (`utils/env.py`) whose defaults still say the old name: they are not ours to change."""
-    if origin.entry is None or project.relative(origin.folder) != report.source:
-        return
-    for module in schema.read(origin.entry, project.root).modules:
-        if origin.folder in module.parents:
-            continue
-        with contextlib.suppress(CommandError):
-            if renamer.rewrite(module, files.read_text(module)).count:
-                report.notes.append(
-                    f"{project.relative(module)} is shared and still says {origin.name}; "
-                    "where that is an output folder, both experiments write to it"
-                )
-
-
-# -- parameter set, environments, check ------------------------------------------------------------------------------
-
-
-def _writer(project: Project, made: Experiment, group: str) -> OptionWriter:
-    assert made.entry is not None
-    return OptionWriter(made, Composer(made, schema.read(made.entry, project.root), project.root), group)
-
-
-def _environments(
-    project: Project, made: Experiment, origin: Experiment, environments: Sequence[str], report: Report
-) -> None:
-    for name in environments:
-        if name not in origin.options(ENVIRONMENTS):
-            outcome = _writer(project, made, ENVIRONMENTS).add_named(name, [], dry_run=False)
-            report.files += [f"{ENVIRONMENTS}/{option.path.name}" for option in outcome.created]
-            report.notes += outcome.notes
-
-
-def _first_set(
-    project: Project, made: Experiment, origin: Experiment, assignments: Sequence[Sequence[Assignment]], report: Report
-) -> None:
-    writer = _writer(project, made, SETS)
-    if SETS not in writer.groups():
-        if assignments:
-            raise CommandError(
-                f"{origin.config_file.name} has no group {SETS!r}, so {report.name} cannot hold values",
-                "leave out the key=value words, or make the experiment with --template",
-            )
-        return
-    if not assignments and not writer.holds_values():
-        report.notes.append(
-            f"no parameter set was written: those of {origin.name} lie at the root (# @package …); "
-            "references/migration.md says how they move below exp"
-        )
-        return
-    if len(assignments) and any(len(values) > 1 for values in assignments):
-        raise CommandError(
-            "a new experiment starts with one parameter set, but several values were given for one key",
-            f"make it with one value, then: add_exp.py {report.name} key=value1,value2",
-        )
-    outcome = writer.add_first([values[0] for values in assignments], like=origin.options(SETS))
-    report.option = outcome
-    report.notes += outcome.notes
-    report.files += [f"{SETS}/{option.path.name}" for option in outcome.created]
-
-
-def _check(project: Project, made: Experiment, report: Report) -> None:
-    config, failure = _compose(project, made, report)
-    if failure:
-        raise CommandError(
-            f"the copy does not compose, so nothing was written: {failure.refusal.words}",
-            "see what validate.py says of the original, mend that, and try again",
-        )
-    report.config = config
-    for name in made.options(ENVIRONMENTS) if report.tracker else ():
-        _, failure = _compose(project, made, report, {ENVIRONMENTS: name})
-        if failure:  # the other tracker has other fields
-            report.notes.append(
-                f"{ENVIRONMENTS}/{name}.yaml does not fit {tracker.FILE}: {failure.refusal.words}; correct it"
-            )
-
-
-def _compose(
-    project: Project, experiment: Experiment, report: Report, choices: Mapping[str, str] | None = None
-) -> tuple[dict[str, Any], Failure | None]:
-    assert experiment.entry is not None
-    composer = Composer(experiment, schema.read(experiment.entry, project.root), project.root)
-    created = report.option.created if report.option else []
-    outcome = composer.compose({**({SETS: created[0].option} if created else {}), **(choices or {})})
-    return outcome.container, outcome.failure

@@ -6,47 +6,26 @@ by setting the values on the composed base, so that OmegaConf itself judges them
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import files, git, naming
+from experiment_setup import command_line, naming, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
-from experiment_setup.location import did_you_mean
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
+from experiment_setup.project import SETS, Experiment
 from experiment_setup.reading import source
 from experiment_setup.reading.overrides import Assignment
-from experiment_setup.writing import node_values, option_file
+from experiment_setup.writing import node_values, option_file, references
+from experiment_setup.writing.keys import Keys
 from experiment_setup.writing.node_values import Setting
+from experiment_setup.writing.option_folder import NewOption, OptionFolder, Outcome
 
-_MOST_NAMES = 20  # keys that a message lists
 _SCHEMA_OPTION = "default"  # the name under which the dataclass is registered in the ConfigStore
-
-
-@dataclass(frozen=True)
-class NewOption:
-    """A file to write; `settings` are the values in it that differ from what it inherits, by dotted key."""
-
-    option: str
-    path: Path
-    text: str
-    settings: dict[str, Setting]
-
-
-@dataclass
-class Outcome:
-    """What adding options came to."""
-
-    created: list[NewOption] = field(default_factory=list)
-    existing: list[tuple[str, dict[str, Setting]]] = field(default_factory=list)  # options that are this already
-    at_base: dict[str, Any] = field(default_factory=dict)  # values left out since they are inherited
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -55,8 +34,12 @@ class _Base:
 
     option: str | None
     inherited: bool
-    config: DictConfig
-    others: dict[str, Any]  # the other top-level nodes, for "this key belongs to env"
+    whole: DictConfig
+    keys: Keys
+
+    @property
+    def config(self) -> DictConfig:
+        return self.keys.config
 
     @property
     def entry(self) -> str | None:
@@ -64,13 +47,13 @@ class _Base:
 
 
 class OptionWriter:
-    """Adds options to one group of one experiment."""
+    """Adds options to one group of one experiment, whose values lie below the group's name."""
 
     def __init__(self, experiment: Experiment, composer: Composer, group: str) -> None:
         self._experiment = experiment
         self._composer = composer
         self._group = group
-        self._folder = experiment.group_dir(group)
+        self.folder = OptionFolder(experiment.group_dir(group), composer.root)
 
     def groups(self) -> dict[str, str | None]:
         """The config groups of the experiment's defaults list."""
@@ -81,75 +64,75 @@ class OptionWriter:
         config = self._composer.compose().config
         return config is None or self._group in config
 
-    def add_sets(
-        self, points: Sequence[Sequence[Assignment]], *, slug: str | None, base: str | None, dry_run: bool
-    ) -> Outcome:
-        """Write a numbered file for each point; points that a file already has are only named.
+    def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None, base: str | None) -> Outcome:
+        """A numbered file for each point; points that a file already has are only named. To be called while claimed.
 
         Raises CommandError for unknown keys, wrong types and a base that does not compose.
         """
         start = self._base(base)
-        outcome = Outcome()
+        outcome = Outcome(self._group)
         wanted = [self._settings(start, point, outcome) for point in points]
-        with self._claimed(dry_run):
-            taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
-            names = naming.Names(self._existing_names())
-            # Words that were given have no other place where sets have no name of their own.
-            spelled = slug is not None and not self._names_its_sets(start, self._sets())
-            for settings in wanted:
-                values = node_values.comparable(node_values.with_settings(start.config, settings))
-                same = next((option for option, known in taken.items() if known == values), None)
-                if "name" in settings:  # asked for by name, it is wanted even where nothing else differs
-                    same = None if self._name_of(same) != settings["name"].value else same
-                if same is not None:
-                    outcome.existing.append((same, settings))
-                    continue
-                words = option_file.words(settings) if len(points) > 1 or slug is None else ""
-                label = naming.slug("-".join(filter(None, (slug, words))))
-                option = names.take(label, always=spelled)
-                outcome.created.append(self._new(option, start, settings, label))
-                taken[option] = values
-            self._publish(outcome, dry_run)
+        taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
+        names = naming.Names(self.folder.names())
+        # Words that were given have no other place where sets have no name of their own.
+        spelled = slug is not None and not self._names_its_sets(start, self._sets())
+        for settings in wanted:
+            values = node_values.comparable(node_values.with_settings(start.config, settings))
+            same = next((option for option, known in taken.items() if known == values), None)
+            if "name" in settings:  # asked for by name, it is wanted even where nothing else differs
+                same = None if self._name_of(same) != settings["name"].value else same
+            if same is not None:
+                outcome.existing.append((same, settings))
+                continue
+            words = option_file.words(settings) if len(points) > 1 or slug is None else ""
+            label = naming.slug("-".join(filter(None, (slug, words))))
+            option = names.take(label, always=spelled)
+            outcome.created.append(self._new(option, start, settings, label))
+            taken[option] = values
         return outcome
 
-    def add_first(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
-        """Write the first parameter set of a new experiment, even without differences, so that it has a name to run.
+    def first_set(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
+        """The first parameter set of a new experiment, even without differences, so that it has a name to run.
 
         `like` are the sets of the experiment that it was copied from: their habits are followed.
         """
         start = self._base(None)
-        outcome = Outcome()
+        outcome = Outcome(self._group)
         settings = self._settings(start, point, outcome)
-        names = naming.Names(self._existing_names(), like=like)
+        names = naming.Names(self.folder.names(), like=like)
         if names.are_words and not settings:
             return outcome  # sets are named by words here, and there is nothing to put into words
         label = naming.slug(option_file.words(settings)) or "baseline"
         outcome.created.append(self._new(names.take(label), start, settings, label, neighbours=like))
-        with self._claimed(dry_run=False):
-            self._publish(outcome, dry_run=False)
         return outcome
 
-    def add_named(self, option: str, assignments: Sequence[Assignment], *, dry_run: bool) -> Outcome:
-        """Write the file `option`.yaml. One that is there with the same values is only named.
+    def named(self, option: str, assignments: Sequence[Assignment]) -> Outcome:
+        """The file `option`.yaml. One that is there with the same values is only named. To be called while claimed.
 
         Raises CommandError for unknown keys, wrong types, an unusable name, and a file with other values.
         """
         self._check_name(option)
         start = self._base(None)
-        outcome = Outcome()
+        outcome = Outcome(self._group)
         settings = self._settings(start, assignments, outcome)
-        with self._claimed(dry_run):
-            if option in self._experiment.options(self._group):
-                values = self._existing_values(only=option).get(option)
-                if values == node_values.comparable(node_values.with_settings(start.config, settings)):
-                    outcome.existing.append((option, settings))
-                    return outcome
-                raise CommandError(
-                    f"{self._folder / option}.yaml exists already, with other values; nothing was written",
-                    "edit that file, or give another name",
-                )
-            outcome.created.append(self._new(option, start, settings, ""))
-            self._publish(outcome, dry_run)
+        if option in self._experiment.options(self._group):
+            values = self._existing_values(only=option).get(option)
+            if values == node_values.comparable(node_values.with_settings(start.config, settings)):
+                outcome.existing.append((option, settings))
+                return outcome
+            raise CommandError(
+                f"{self.folder.path / option}.yaml exists already, with other values; nothing was written",
+                "edit that file, or give another name",
+                command_line.corrected({option: [naming.free(option, self.folder.names())]}),
+            )
+        same = next((name for name in self.folder.names() if name.lower() == option.lower()), None)
+        if same:
+            raise CommandError(
+                f"{option} and {same} differ in case only, and are one file on some machines; nothing was written",
+                "give another name",
+                command_line.corrected({option: [naming.free(option.lower(), self.folder.names())]}),
+            )
+        outcome.created.append(self._new(option, start, settings, ""))
         return outcome
 
     # -- base and differences ------------------------------------------------------------------------------------
@@ -177,24 +160,18 @@ class OptionWriter:
                 f"write {self._group}/NAME.yaml by hand, as its neighbours are written; references/migration.md leads "
                 "to a layout in which keys and types are checked",
             )
-        config = composed.config._get_node(self._group)
-        if not isinstance(config, DictConfig) or config._is_none():
+        config = nodes.child(composed.config, self._group)
+        if not nodes.is_mapping(config):
             config = OmegaConf.create({})
-        others = {str(key): composed.config._get_node(key) for key in composed.config if key != self._group}
-        return _Base(option, bool(option) and self._inherits(str(option)), config, others)
+        others = {str(key): node for key, node in nodes.children(composed.config) if key != self._group}
+        registration = self._composer.schema.registration(self._group, _SCHEMA_OPTION)
+        declared = registration.config_class if registration else None
+        keys = Keys(config, self._group, f"{self._group}={option}", others, declared)
+        return _Base(option, bool(option) and self._inherits(str(option)), composed.config, keys)
 
     def _base_option(self, given: str | None, default: str | None) -> str | None:
         if given is not None:
-            known = self._experiment.options(self._group)
-            stored = self._stored_options()
-            if given in known or given in stored:
-                return given
-            guess = did_you_mean(given, [*known, *stored])
-            listed = ", ".join([*known, *stored]) or "none"
-            raise CommandError(
-                f"no parameter set {given!r} to start from (there is: {listed})",
-                f"did you mean {guess}?" if guess else None,
-            )
+            return option_file.known_option(given, [*self._experiment.options(self._group), *self._stored_options()])
         habit = self._usual_base(default)
         if habit is not None:
             return habit
@@ -223,131 +200,53 @@ class OptionWriter:
 
     def _settings(self, base: _Base, point: Sequence[Assignment], outcome: Outcome) -> dict[str, Setting]:
         """{dotted key: (value, how it was typed)} for what differs from the base; the rest goes into the outcome."""
-        result: dict[str, Setting] = {}
-        for assignment in point:
-            key = assignment.key.removeprefix(f"{self._group}.")
-            self._check_key(base, key, assignment)
-            value = self._typed(base, key, assignment)
-            if node_values.has_value(base.config, key, value):
-                outcome.at_base[key] = value
-            else:
-                literal = None if assignment.quoted else assignment.written
-                result[key] = Setting(value, literal)
-        return result
+        settings, at_base = base.keys.settings(point)
+        outcome.at_base |= at_base
+        self._check_references(base, settings)
+        return settings
 
-    def _check_key(self, base: _Base, key: str, assignment: Assignment) -> None:
-        node: Any = base.config
-        walked: list[str] = []
-        for part in key.split("."):
-            if not isinstance(node, DictConfig) or node._is_none():
-                raise CommandError(
-                    f"{key}: {'.'.join(walked)} has no keys, it is {node_values.plain(node)!r}",
-                    f"set it as a whole: {'.'.join(walked)}={{{part}:VALUE}}",
-                )
-            if part not in node:
-                if walked and not node_values.is_structured(node) and node_values.is_structured(base.config):
-                    return  # a dict[str, X] field takes any key
-                self._unknown_key(base, key, part, node, walked, assignment)
-            node = node._get_node(part)
-            walked.append(part)
+    def _check_references(self, base: _Base, settings: Mapping[str, Setting]) -> None:
+        """Raise CommandError for a value that could not be used: a reference to nothing, or to itself."""
+        whole = copy.deepcopy(base.whole)
+        OmegaConf.set_readonly(whole, False)
+        OmegaConf.set_struct(whole, False)
+        whole[self._group] = node_values.with_settings(base.config, settings)
+        references.check(whole, {f"{self._group}.{key}": s for key, s in settings.items()}, self._composer.schema)
 
-    def _unknown_key(
-        self, base: _Base, key: str, part: str, node: DictConfig, walked: list[str], assignment: Assignment
-    ) -> None:
-        for other, content in base.others.items():
-            if (
-                isinstance(content, DictConfig)
-                and not walked
-                and key.removeprefix(f"{other}.").split(".")[0] in content
-            ):
-                raise self._belongs_elsewhere(other, key.removeprefix(f"{other}."), assignment)
-        names = [str(name) for name in node]
-        prefix = "".join(f"{step}." for step in walked)
-        guess = did_you_mean(part, names)
-        deeper = None if guess or walked else node_values.nested_key(base.config, part)
-        where = self._schema_name(node) or f"{self._group}={base.option}"
-        meant = f"{prefix}{guess}" if guess else deeper
-        if meant:
-            advice = f"did you mean {meant}={assignment.written}?"
-        elif node_values.is_structured(base.config):
-            advice = "a new parameter is a new field of the dataclass"
-        else:
-            advice = f"a new parameter goes into {self._group}/{base.option}.yaml first"
-        listed = ", ".join(prefix + name for name in names[:_MOST_NAMES])
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        raise CommandError(f"{where} has no key {prefix + part!r}; it has: {listed}{more}", advice)
-
-    def _belongs_elsewhere(self, other: str, key: str, assignment: Assignment) -> CommandError:
-        name = self._experiment.name
-        if other == ENVIRONMENTS:
-            right = f"add_env.py {name} ENVIRONMENT {key}={assignment.written}"
-            return CommandError(f"{key} belongs to the environment (env), not to a parameter set", f"type: {right}")
-        if other == SETS:
-            right = f"add_exp.py {name} {key}={assignment.written}"
-            return CommandError(f"{key} is a parameter of the experiment (exp), not of the machine", f"type: {right}")
-        return CommandError(f"{key} belongs to the group {other!r}, not to {self._group!r}", f"edit a file in {other}/")
-
-    def _schema_name(self, node: DictConfig) -> str | None:
-        kind = OmegaConf.get_type(node)
-        return None if kind in (dict, None) else kind.__name__
-
-    def _typed(self, base: _Base, key: str, assignment: Assignment) -> Any:
-        """The value as the field's type makes it. Numbers typed for a text stay as typed: `name=010` is "010"."""
-        value: Any = assignment.value
-        if node_values.is_text_field(base.config, key) and value is not None and not isinstance(value, str):
-            value = assignment.written
-        config = OmegaConf.create({"config": base.config})["config"]
-        try:
-            OmegaConf.update(config, key, value, merge=True, force_add=True)
-        except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
-            raise CommandError(
-                f"{key}={assignment.written}: {reason}",
-                self._expected(key),
-            ) from None
-        return node_values.plain(node_values.node_at(config, key))
-
-    def _expected(self, key: str) -> str | None:
-        registration = self._composer.schema.registration(self._group, _SCHEMA_OPTION)
-        fields = registration.config_class.fields if registration and registration.config_class else ()
-        for known in fields:
-            if known.name == key.split(".")[0]:
-                place = f"{known.location.path.name}:{known.location.line}"
-                return f"{known.name} is declared as {known.annotation} at {place}"
-        return None
-
-    # -- names, text, writing ------------------------------------------------------------------------------------
+    # -- names and text ------------------------------------------------------------------------------------------
 
     def _check_name(self, option: str) -> None:
-        if naming.slug(option, limit=200) != option:
+        better = naming.slug(option, limit=200)
+        if better != option:
             raise CommandError(
                 f"{option!r} is no good name for an option",
-                f"use letters, digits, - and _ : {naming.slug(option) or 'local'}",
+                f"use letters, digits, - and _ : {better or 'local'}",
+                command_line.corrected({option: [better or "local"]}),
             )
         if not naming.is_string_on_the_command_line(option):
             raise CommandError(
-                f"Hydra reads {self._group}={option} as a value, not as a name", f"put a word into it: {option}-local"
+                f"Hydra reads {self._group}={option} as a value, not as a name",
+                f"put a word into it: {option}-local",
+                command_line.corrected({option: [f"{option}-local"]}),
             )
         if option == _SCHEMA_OPTION or option in self._stored_options():
-            raise CommandError(f"{option!r} is the name of the dataclass in the ConfigStore", "give another name")
+            raise CommandError(
+                f"{option!r} is the name of the dataclass in the ConfigStore",
+                "give another name",
+                command_line.corrected({option: [naming.free("local", self.folder.names())]}),
+            )
 
     def _name_of(self, option: str | None) -> Any:
         config = self._composer.compose({self._group: option} if option else {}).config
         return OmegaConf.select(config, f"{self._group}.name") if config is not None else None
 
-    def _existing_names(self) -> list[str]:
-        try:
-            return [path.stem for path in self._folder.iterdir() if path.suffix in (".yaml", ".yml")]
-        except FileNotFoundError:
-            return []
-
     def _existing_values(self, only: str | None = None) -> dict[str, Any]:
         """The composed values of the options that are there and compose, without their names."""
         result = {}
         for option in [only] if only else self._experiment.options(self._group):
-            composed = self._composer.compose({self._group: option})
-            if composed.config is not None:
-                result[option] = node_values.comparable(composed.config._get_node(self._group))
+            config = self._composer.compose({self._group: option}).config
+            if config is not None and self._group in config:
+                result[option] = node_values.comparable(nodes.child(config, self._group))
         return result
 
     def _new(
@@ -365,7 +264,7 @@ class OptionWriter:
             name = f"{option}-{label}".rstrip("-") if naming.is_bare_number(option) else option
             written = {"name": Setting(name, None), **written}
         text = option_file.render(base.entry, written, reversed(paths))
-        path = self._folder / f"{option}.yaml"
+        path = self.folder.path / f"{option}.yaml"
         self._verify(base, written, text, path)
         return NewOption(option, path, text, dict(settings))
 
@@ -375,7 +274,7 @@ class OptionWriter:
     @staticmethod
     def _names_its_sets(base: _Base, sets: Sequence[Path]) -> bool:
         """Whether a `name` goes into a new set: there is such a text field, and the sets so far use it."""
-        if "name" not in base.config or not node_values.is_text_field(base.config, "name"):
+        if "name" not in base.config or not node_values.holds_text(base.config, "name"):
             return False
         found = map(option_file.mentions_name, sets)
         own = [mentioned for mentioned in found if mentioned is not None]
@@ -396,27 +295,3 @@ class OptionWriter:
             raise CommandError(
                 f"could not write these values as YAML that reads back the same:\n{text}", "please report this"
             )
-
-    @contextlib.contextmanager
-    def _claimed(self, dry_run: bool) -> Iterator[None]:
-        """Hold the group's folder, made if need be and removed again if nothing goes into it."""
-        if dry_run:
-            yield
-            return
-        made = not self._folder.exists()
-        self._folder.mkdir(exist_ok=True)
-        try:
-            with files.lock(self._folder):
-                files.remove_unfinished(self._folder)
-                yield
-        finally:
-            if made:
-                with contextlib.suppress(OSError):  # not empty: it is wanted
-                    self._folder.rmdir()
-
-    def _publish(self, outcome: Outcome, dry_run: bool) -> None:
-        texts = {option.path: option.text for option in outcome.created}
-        for path, rule in git.ignored_alone(self._composer.root, self._experiment.folder, list(texts)).items():
-            outcome.notes.append(f"git ignores {path.name} ({rule}): add it with `git add -f`, or mend the rule")
-        if not dry_run and texts:
-            files.create_files(texts)

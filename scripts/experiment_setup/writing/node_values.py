@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from experiment_setup import nodes
 
 
 class Setting(NamedTuple):
@@ -25,21 +27,11 @@ def with_settings(base: DictConfig, settings: Mapping[str, Setting]) -> DictConf
     return config
 
 
-def node_at(config: DictConfig, key: str) -> Any:
-    """The node at a dotted key; AttributeError where a step is no mapping, None where the last key is absent."""
-    node: Any = config
-    for part in key.split("."):
-        node = node._get_node(part)
-    return node
-
-
 def plain(node: Any) -> Any:
     """A node's value as YAML has it: enums by name, paths as text, interpolations as written."""
-    if isinstance(node, (DictConfig, ListConfig)) and not (node._is_none() or node._is_interpolation()):
-        return OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(node)))
-    value = node
-    while hasattr(value, "_value"):  # the value of a union is a node of its own
-        value = value._value()
+    value = nodes.value(node)
+    if isinstance(value, (DictConfig, ListConfig)):
+        return OmegaConf.to_container(OmegaConf.create(OmegaConf.to_yaml(value)))
     if isinstance(value, Enum):
         return value.name
     return str(value) if isinstance(value, PurePath) else value
@@ -58,11 +50,11 @@ def plain_data(value: Any) -> Any:
 
 def has_value(config: DictConfig, key: str, value: Any) -> bool:
     """Whether the dotted key has exactly this plain value, of this type."""
-    try:
-        found = plain(node_at(config, key))
-    except AttributeError:
-        return False
-    return bool(tagged(found) == tagged(value))
+    *parents, last = key.split(".")
+    parent = nodes.at(config, parents)
+    return (
+        nodes.is_mapping(parent) and last in parent and bool(tagged(plain(nodes.child(parent, last))) == tagged(value))
+    )
 
 
 def comparable(node: Any, drop: Sequence[str] = ("name",)) -> Any:
@@ -83,28 +75,28 @@ def tagged(value: Any) -> Any:
     return type(value).__name__, repr(value)
 
 
-def is_structured(node: Any) -> bool:
-    """Whether a dataclass stands behind the node."""
-    return isinstance(node, DictConfig) and OmegaConf.get_type(node) not in (dict, None)
+def leaves(data: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted key and the value of everything in plain dicts that is no dict."""
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def is_text_field(config: DictConfig, key: str) -> bool:
-    """Whether the field takes text: declared so, or undeclared and holding text."""
-    try:
-        node = node_at(config, key)
-    except AttributeError:
-        return False
-    if node is None or isinstance(node, (DictConfig, ListConfig)):
-        return False
-    declared = node._metadata.ref_type
-    return declared is str or (declared is Any and type(node._value()) is str)
+    """Whether the field is declared as text; what is not declared takes what Hydra's command line makes of the word."""
+    node = nodes.at(config, key.split("."))
+    return node is not None and nodes.declared(node) is str
+
+
+def holds_text(config: DictConfig, key: str) -> bool:
+    """Whether the key is declared as text, or holds some."""
+    node = nodes.at(config, key.split("."))
+    return is_text_field(config, key) or (node is not None and type(nodes.value(node)) is str)
 
 
 def nested_key(config: DictConfig, name: str) -> str | None:
     """A nested key with this name, such as `optimizer.lr` for `lr`, if there is exactly one."""
-    found = []
-    for key in config:
-        node = config._get_node(key)
-        if isinstance(node, DictConfig) and not (node._is_none() or node._is_interpolation()) and name in node:
-            found.append(f"{key!s}.{name}")
+    found = [f"{key!s}.{name}" for key, node in nodes.children(config) if nodes.child(node, name) is not None]
     return found[0] if len(found) == 1 else None

@@ -17,21 +17,27 @@ _LOADER = "load_experiment.py"
 _NAME, _SET, _VALUE = "000-template", f"{SETS}=001", f"{SETS}.seed=1"
 
 
-def make(project: Project, folder: Path, option: str | None, config: Mapping[str, Any], *, dry_run: bool) -> list[str]:
-    """Write the notebook of the experiment at `folder` and, where it is missing, the loader; the paths of what is new.
+def texts(project: Project, folder: Path, option: str | None, config: Mapping[str, Any]) -> dict[Path, str]:
+    """The notebook of the experiment at `folder` and, where it is missing, the loader; what is there stays as it is.
 
-    `option` is the parameter set that it shows, `config` what that composes to. A file that exists stays as it is.
+    `option` is the parameter set that it shows, `config` what that composes to.
     """
     home = project.root / FOLDER
-    texts = {
+    files.refuse_outside(home, project.root)
+    wanted = {
         home / _LOADER: (_ASSETS / _LOADER).read_text(encoding="utf-8"),
         home / f"{folder.name}.ipynb": _notebook(project, folder, option, config),
     }
-    new = {path: text for path, text in texts.items() if not path.exists()}
-    if not dry_run:
-        home.mkdir(exist_ok=True)
-        files.create_files(new)
-    return [project.relative(path) for path in new]
+    return {path: text for path, text in wanted.items() if not path.exists()}
+
+
+def write(texts: Mapping[Path, str]) -> None:
+    """Write the notebook and its loader, when the experiment that they show is there."""
+    home = next(iter(texts)).parent
+    with files.folder_for_files(home), files.lock(home) as held:
+        if held:
+            files.remove_unfinished(home)
+        files.create_files({path: text for path, text in texts.items() if not path.exists()} or texts)
 
 
 def _notebook(project: Project, folder: Path, option: str | None, config: Mapping[str, Any]) -> str:

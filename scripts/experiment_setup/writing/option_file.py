@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import command_line
+from experiment_setup.errors import CommandError
+from experiment_setup.location import did_you_mean
 from experiment_setup.reading import source
 from experiment_setup.writing.node_values import Setting
 
@@ -15,6 +18,24 @@ _FIRST_PARENT = re.compile(
     r"(?P<indent>[ \t]*)-[ \t]*(?P<quote>[\"']?)(?P<option>[\w.\-]+)@_here_",
     re.MULTILINE,
 )
+
+_ANY_ENTRY = re.compile(
+    r"^defaults:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*(?P<indent>[ \t]*)-[ \t]*(?:override[ \t]+(?P<override>\S+))?",
+    re.MULTILINE,
+)
+
+
+def known_option(given: str, known: Sequence[str]) -> str:
+    """`given`, if it is one of the options that are known; CommandError with what was meant if it is not."""
+    if given in known:
+        return given
+    same_number = [name for name in known if given.isdecimal() and name.isdecimal() and int(name) == int(given)]
+    guess = next(iter(same_number), None) or did_you_mean(given, known)
+    raise CommandError(
+        f"no parameter set {given!r} to start from (available: {', '.join(known) or 'none'})",
+        f"did you mean {guess}?" if guess else None,
+        command_line.corrected({given: [guess], f"exp={given}": [guess]}) if guess else None,
+    )
 
 
 def first_parent(path: Path) -> str | None:
@@ -37,6 +58,25 @@ def render(entry: str | None, settings: Mapping[str, Setting], neighbours: Itera
         indent, quote = (found["indent"], found["quote"]) if found else ("  ", "")
         head = ["defaults:", f"{indent}- {quote}{entry}{quote}", ""]
     return "\n".join([*head, *_lines(_nested(settings))]).rstrip("\n") + "\n"
+
+
+def render_at_root(header: str, entries: Sequence[str], settings: Mapping[str, Setting], like: Sequence[str]) -> str:
+    """The file of a set at the root of the config, in the style of the texts `like`, of which the first counts.
+
+    `header` is its line with `# @package _global_`; `entries` are what stands behind each `- ` of the defaults list.
+    """
+    found = next(filter(None, map(_ANY_ENTRY.search, like)), None)
+    indent, own = (found["indent"], found["override"]) if found else ("  ", None)
+    if own is not None and not own.startswith("/"):
+        entries = [entry.replace("override /", "override ", 1) for entry in entries]
+    lists = ["defaults:", *(f"{indent}- {entry}" for entry in entries), ""] if entries else []
+    spaced = all(re.search(r"@package[^\n]*\n[ \t]*(?:\n|#)", text) for text in like)
+    return "\n".join([header, *([""] if spaced else []), *lists, *_lines(_nested(settings))]).rstrip("\n") + "\n"
+
+
+def entry_value(option: str) -> str:
+    """An option's name as a value in YAML, quoted where it would be read as a number or a truth value."""
+    return source.scalar(option)
 
 
 def summary(settings: Mapping[str, Setting]) -> str:

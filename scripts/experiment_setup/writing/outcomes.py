@@ -2,136 +2,198 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup.cli import note
-from experiment_setup.commands import Next, next_commands
-from experiment_setup.project import ENVIRONMENTS, Project
+from experiment_setup import naming
+from experiment_setup.project import Project
 from experiment_setup.reading import source
 from experiment_setup.writing import option_file
-from experiment_setup.writing.new_folder import Report
-from experiment_setup.writing.new_option import Outcome
 from experiment_setup.writing.node_values import Setting, plain_data
+from experiment_setup.writing.option_folder import Outcome
 
 _SHOWN = 20  # lines of a list; more would bury the rest
+_LONGEST = 2_000  # characters of a value that is shown
 
 
-def data(project: Project, outcome: Outcome, following: Next, *, dry_run: bool) -> dict[str, Any]:
-    """The JSON object of add_exp.py and add_env.py."""
-    return {
-        "version": 1,
-        "dry_run": dry_run,
-        "created": [
-            {
-                "path": project.relative(option.path),
-                "option": option.option,
-                "differences": _plain(option.settings),
-                "text": option.text,
-            }
-            for option in outcome.created
-        ],
-        "existing": [{"option": option, "differences": _plain(settings)} for option, settings in outcome.existing],
-        "left_out": outcome.at_base,
-        "notes": outcome.notes,
-        **following.data(),
-    }
+@dataclass(frozen=True)
+class Added:
+    """What add_exp.py and add_env.py say: the options that they made, or that were there."""
+
+    project: Project
+    outcome: Outcome
+    commands: Sequence[str]
+    dry_run: bool
+    exit_code: int = 0
+
+    def data(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "version": 1,
+            "dry_run": self.dry_run,
+            "created": [
+                {
+                    "path": self.project.relative(option.path),
+                    "option": option.option,
+                    "differences": _plain(option.settings),
+                    "text": option.text,
+                }
+                for option in self.outcome.created
+            ],
+            "existing": [
+                {"option": option, "differences": _plain(settings)} for option, settings in self.outcome.existing
+            ],
+            "left_out": self.outcome.at_base,
+            "notes": self.outcome.notes,
+            "next": self._next,
+        }
+
+    @property
+    def _next(self) -> list[str]:
+        """Of a dry run, no command: what it would run does not exist."""
+        return [] if self.dry_run and self.outcome.created else list(self.commands)
+
+    def text(self) -> Iterator[str]:
+        """The same facts for people."""
+        created, group = self.outcome.created, f"{self.outcome.prefix}{self.outcome.group}"
+        for option in created[:_SHOWN]:
+            verb = "would make" if self.dry_run else "made"
+            yield _short(
+                f"{verb} {self.project.relative(option.path)}   {option_file.summary(option.settings)}".rstrip()
+            )
+        if len(created) > _SHOWN:
+            yield f"… and {len(created) - _SHOWN} more, through {created[-1].path.name}"
+        for name, settings in self.outcome.existing[:_SHOWN]:
+            yield _short(f"nothing to write: {group}={name} is this already   {option_file.summary(settings)}".rstrip())
+        for key, value in self.outcome.at_base.items():
+            yield _short(f"left out: {key}={source.scalar(value)} is what it inherits already")
+        if len(created) == 1:
+            yield ""
+            yield from map(_short, created[0].text.rstrip().splitlines())
+        yield from _next_lines(self.project, self._next)
+
+    def notes(self) -> Iterator[str]:
+        """What is to be known besides, for stderr."""
+        return (f"note: {words}" for words in self.outcome.notes)
 
 
-def print_text(project: Project, outcome: Outcome, following: Next, group: str, *, dry_run: bool) -> None:
-    """The same facts for people; notes go to stderr."""
-    for option in outcome.created[:_SHOWN]:
-        verb = "would make" if dry_run else "made"
-        print(f"{verb} {project.relative(option.path)}   {option_file.summary(option.settings)}".rstrip())
-    if len(outcome.created) > _SHOWN:
-        print(f"… and {len(outcome.created) - _SHOWN} more, through {outcome.created[-1].path.name}")
-    for name, settings in outcome.existing[:_SHOWN]:
-        print(f"nothing to write: {group}={name} is this already   {option_file.summary(settings)}".rstrip())
-    for key, value in outcome.at_base.items():
-        print(f"left out: {key}={source.scalar(value)} is what it inherits already")
-    if len(outcome.created) == 1:
-        print()
-        print(outcome.created[0].text.rstrip())
-    for words in outcome.notes:
-        note(f"note: {words}")
-    _print_next(project, following)
+@dataclass
+class Report:
+    """What making an experiment came to; paths are relative to the project's root."""
+
+    name: str
+    path: Path
+    source: str  # the folder it was made from, or "template"
+    tracker: str | None = None  # the one that was asked for
+    files: list[str] = field(default_factory=list)
+    notebook_files: list[str] = field(default_factory=list)  # from the root: they lie beside the experiments
+    left_behind: list[str] = field(default_factory=list)
+    renamed: dict[str, int] = field(default_factory=dict)  # file -> mentions rewritten
+    kept_mentions: list[str] = field(default_factory=list)  # file:line of comments that still say the old name
+    notes: list[str] = field(default_factory=list)
+    option: Outcome | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
+
+    @property
+    def parameter_set(self) -> str | None:
+        """The parameter set that was made with it."""
+        created = self.option.created if self.option else []
+        return created[0].option if created else None
+
+    @property
+    def choices(self) -> dict[str, str | None]:
+        """What chooses that set."""
+        name = self.parameter_set
+        return {f"{self.option.prefix}{self.option.group}": name} if self.option and name else {}
+
+    @property
+    def choice(self) -> str:
+        """The same as a word of the command line."""
+        return " ".join(naming.override(group, str(option)) for group, option in self.choices.items())
 
 
-def experiment_data(project: Project, report: Report, *, dry_run: bool) -> dict[str, Any]:
-    """The JSON object of new_experiment.py."""
-    return {
-        "version": 1,
-        "dry_run": dry_run,
-        "path": project.relative(report.path),
-        "name": report.name,
-        "from": report.source,
-        "tracker": report.tracker,
-        "files": report.files,
-        "notebook_files": report.notebook_files,
-        "left_behind": report.left_behind,
-        "renamed": report.renamed,
-        "kept_mentions": report.kept_mentions,
-        "parameter_set": _first(report),
-        "left_out": report.option.at_base if report.option else {},
-        "config": plain_data(report.config),
-        "notes": report.notes,
-        **_next_of(project, report).data(),
-    }
+@dataclass(frozen=True)
+class Started:
+    """What new_experiment.py says: the experiment that it made."""
+
+    project: Project
+    report: Report
+    dry_run: bool
+    exit_code: int = 0
+
+    def data(self) -> dict[str, Any]:
+        """The JSON object."""
+        report = self.report
+        return {
+            "version": 1,
+            "dry_run": self.dry_run,
+            "path": self.project.relative(report.path),
+            "name": report.name,
+            "from": report.source,
+            "tracker": report.tracker,
+            "files": report.files,
+            "notebook_files": report.notebook_files,
+            "left_behind": report.left_behind,
+            "renamed": report.renamed,
+            "kept_mentions": report.kept_mentions,
+            "parameter_set": report.parameter_set,
+            "left_out": report.option.at_base if report.option else {},
+            "config": plain_data(report.config),
+            "notes": report.notes,
+            "next": self._next,
+        }
+
+    @property
+    def _next(self) -> list[str]:
+        return [] if self.dry_run else list(self.report.commands)
+
+    def text(self) -> Iterator[str]:
+        """The same facts for people."""
+        report = self.report
+        verb = "would make" if self.dry_run else "made"
+        yield f"{verb} {self.project.relative(report.path)}/ from {report.source}"
+        for name in report.files[:_SHOWN]:
+            count = report.renamed.get(name)
+            yield f"  {name}" + (f"   ({count} mention{'s' if count > 1 else ''} renamed)" if count else "")
+        if len(report.files) > _SHOWN:
+            yield f"  … and {len(report.files) - _SHOWN} more"
+        for name in report.notebook_files:
+            yield f"{verb} {name}"
+        if report.tracker:
+            yield f"tracker: {report.tracker}"
+        if report.left_behind:
+            more = len(report.left_behind) - 10
+            shown = ", ".join(report.left_behind[:10]) + (f" and {more} more" if more > 0 else "")
+            yield f"left behind in {report.source}: {shown}"
+        for key, value in (report.option.at_base if report.option else {}).items():
+            yield _short(f"left out: {key}={source.scalar(value)} is the default already")
+        yield f"\n# the config{f' of {report.choice}' if report.choice else ''}"
+        yield from map(_short, OmegaConf.to_yaml(OmegaConf.create(plain_data(report.config))).rstrip().splitlines())
+        yield from _next_lines(self.project, self._next)
+
+    def notes(self) -> Iterator[str]:
+        """What is to be known besides, for stderr."""
+        for place in self.report.kept_mentions[:_SHOWN]:
+            yield f"note: a comment still names the old experiment: {place}"
+        yield from (f"note: {words}" for words in self.report.notes)
 
 
-def print_experiment(project: Project, report: Report, *, dry_run: bool) -> None:
-    """The same facts for people; notes go to stderr."""
-    verb = "would make" if dry_run else "made"
-    print(f"{verb} {project.relative(report.path)}/ from {report.source}")
-    for name in report.files[:_SHOWN]:
-        count = report.renamed.get(name)
-        print(f"  {name}" + (f"   ({count} mention{'s' if count > 1 else ''} renamed)" if count else ""))
-    if len(report.files) > _SHOWN:
-        print(f"  … and {len(report.files) - _SHOWN} more")
-    for name in report.notebook_files:
-        print(f"{verb} {name}")
-    if report.tracker:
-        print(f"tracker: {report.tracker}")
-    if report.left_behind:
-        shown = ", ".join(report.left_behind[:10])
-        more = len(report.left_behind) - 10
-        print(f"left behind in {report.source}: {shown}" + (f" and {more} more" if more > 0 else ""))
-    for key, value in (report.option.at_base if report.option else {}).items():
-        print(f"left out: {key}={source.scalar(value)} is the default already")
-    option = _first(report)
-    print(f"\n# the config{f' of exp={option}' if option else ''}")
-    print(OmegaConf.to_yaml(OmegaConf.create(plain_data(report.config))).rstrip())
-    for place in report.kept_mentions[:_SHOWN]:
-        note(f"note: a comment still names the old experiment: {place}")
-    for words in report.notes:
-        note(f"note: {words}")
-    _print_next(project, _next_of(project, report))
-
-
-def _first(report: Report) -> str | None:
-    created = report.option.created if report.option else []
-    return created[0].option if created else None
-
-
-def _next_of(project: Project, report: Report) -> Next:
-    if report.experiment is None:
-        return Next()
-    option, environments = _first(report), report.experiment.options(ENVIRONMENTS)
-    return next_commands(project, report.experiment, [option] if option else [], [None, *environments])
-
-
-def _print_next(project: Project, following: Next) -> None:
-    if following.commands:
+def _next_lines(project: Project, commands: Sequence[str]) -> Iterator[str]:
+    if commands:
         here, root = Path.cwd().resolve(), project.root.resolve()
         where = root.relative_to(here).as_posix() if root.is_relative_to(here) else str(root)
-        print("\nnext:" if here == root else f"\nnext, in {where}:")
-        for command in following.commands:
-            print(f"  {command}")
-    for missing in following.missing:
-        note(f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}")
+        yield "\nnext:" if here == root else f"\nnext, in {where}:"
+        yield from (f"  {command}" for command in commands)
+
+
+def _short(line: str) -> str:
+    """A line as it is shown: what is very long is in the file."""
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"
 
 
 def _plain(settings: Mapping[str, Setting]) -> dict[str, Any]:

@@ -1,0 +1,159 @@
+"""The verbs behind add_exp.py and add_env.py: new parameter sets, and a new environment, of one experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiment_setup import command_line, naming, schema
+from experiment_setup.commands import next_commands
+from experiment_setup.composing.compose import Composer
+from experiment_setup.errors import CommandError
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, option_name, split_experiment
+from experiment_setup.reading import overrides
+from experiment_setup.writing import root_option
+from experiment_setup.writing.keys import WrongKeys
+from experiment_setup.writing.new_option import OptionWriter
+from experiment_setup.writing.option_folder import OptionFolder, Outcome
+from experiment_setup.writing.outcomes import Added
+from experiment_setup.writing.root_option import RootWriter
+
+_TRIES = 100  # where there are no locks, others may take a name between looking and writing; each time one fewer
+
+
+@dataclass(frozen=True)
+class SetsRequest:
+    """What add_exp.py is asked for; `words` are EXPERIMENT and key=value."""
+
+    words: Sequence[str]
+    root: Path | None = None
+    name: str | None = None
+    base: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class EnvironmentRequest:
+    """What add_env.py is asked for; `words` are EXPERIMENT, NAME and key=value."""
+
+    words: Sequence[str]
+    root: Path | None = None
+    dry_run: bool = False
+
+
+def writer_of_sets(experiment: Experiment, composer: Composer) -> OptionWriter | RootWriter:
+    """What adds parameter sets where those of the experiment are, in their style."""
+    group = root_option.group_of_sets(experiment, composer.groups(), SETS)
+    return OptionWriter(experiment, composer, SETS) if group is None else RootWriter(experiment, composer, group)
+
+
+def add_sets(request: SetsRequest) -> Added:
+    """Write the next parameter sets, all of them or none; those that are there already are only named.
+
+    Raises CommandError with the command that would be right.
+    """
+    name, words = split_experiment(request.words)
+    if not words:
+        raise CommandError("no key=value was given", f"say what differs: add_exp.py {name or '001'} learning_rate=1e-5")
+    if request.name is not None and not naming.slug(request.name):
+        raise CommandError(f"--name {request.name!r} has no letters or digits", "give words such as small-lr")
+    project = Project.locate(request.root)
+    experiment = project.experiment(name)
+    composer = _composer(project, experiment)
+    points = overrides.points(overrides.parse(words))
+    writer = writer_of_sets(experiment, composer)
+    base = option_name(request.base, SETS) if request.base else None
+
+    def outcome() -> Outcome:
+        try:
+            return writer.sets(points, slug=request.name, base=base)
+        except WrongKeys as wrong:
+            raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
+
+    return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
+
+
+def add_environment(request: EnvironmentRequest) -> Added:
+    """Write env/NAME.yaml; one that is there with the same values is only named.
+
+    Raises CommandError with the command that would be right.
+    """
+    names = [word for word in request.words if "=" not in word]
+    words = [word for word in request.words if "=" in word]
+    if not 1 <= len(names) <= 2:
+        got = " ".join(names) or "nothing"
+        raise CommandError(
+            f"expected EXPERIMENT NAME, got {got}", "for example: add_env.py 001 local output_dir=output"
+        )
+    project = Project.locate(request.root)
+    if len(names) == 1 and project.matching(names[0]):
+        raise CommandError(
+            f"expected EXPERIMENT NAME, got the experiment {names[0]} alone",
+            "name the environment after it",
+            command_line.corrected({names[0]: [names[0], "local"]}),
+        )
+    experiment = project.experiment(names[0] if len(names) == 2 else None)
+    composer = _composer(project, experiment)
+    points = overrides.parse(words)
+    for values in points:
+        if len(values) > 1:
+            key, _, text = values[0].word.partition("=")
+            raise CommandError(
+                f"{key} has several values, but an environment is one file",
+                f"a list is written {key}=[{text}]",
+                command_line.corrected({values[0].word: [f"{key}=[{text}]"]}),
+            )
+    option = option_name(names[-1], ENVIRONMENTS)
+    writer = OptionWriter(experiment, composer, ENVIRONMENTS)
+
+    def outcome() -> Outcome:
+        try:
+            return writer.named(option, [values[0] for values in points])
+        except WrongKeys as wrong:
+            raise _elsewhere(wrong, experiment, SETS) from None
+
+    return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
+
+
+def _composer(project: Project, experiment: Experiment) -> Composer:
+    if experiment.entry is None:
+        raise CommandError(
+            f"{project.relative(experiment.folder)} has no entry point with @hydra.main", "add train.py first"
+        )
+    return Composer(experiment, schema.read(experiment.entry, project.root), project.root)
+
+
+def _add(
+    project: Project, experiment: Experiment, folder: OptionFolder, outcome: Callable[[], Outcome], *, dry_run: bool
+) -> Added:
+    """Gather all that will be said, then write; once more from the start where another took a name in between."""
+    for attempt in range(_TRIES):
+        with folder.claimed(dry_run):
+            found = outcome()
+            options = [new.option for new in found.created] or [option for option, _ in found.existing]
+            choice = f"{found.prefix}{found.group}"
+            added = Added(project, found, next_commands(project, experiment, {choice: options}), dry_run=dry_run)
+            try:
+                folder.publish(found.created, found.notes, dry_run=dry_run)
+            except FileExistsError:
+                if attempt + 1 == _TRIES:
+                    raise
+                continue
+            return added
+    raise AssertionError("unreachable")
+
+
+def _elsewhere(wrong: WrongKeys, experiment: Experiment, other: str) -> CommandError:
+    """The error for keys of the group `other`: with the command that sets them there, and the rest here."""
+    words = wrong.words_for(other)
+    if not words or not wrong.known or any(key.group not in (None, other) for key in wrong.wrong):
+        return wrong
+    names = [experiment.name]
+    if other == ENVIRONMENTS:
+        names.append(naming.free("local", experiment.options(ENVIRONMENTS)))
+    script = "add_env.py" if other == ENVIRONMENTS else "add_exp.py"
+    commands = [command_line.command(script, [*names, *words, *command_line.options("--root")])]
+    if command_line.assigns_besides(wrong.instead):
+        commands.append(command_line.corrected(wrong.instead))
+    return WrongKeys(wrong.wrong, " && ".join(commands), f"set it with {script}")

@@ -1,0 +1,198 @@
+"""`key=value` words against a composed config: keys it does not have, values its types refuse, what is set already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiment_setup import command_line, nodes
+from experiment_setup.errors import CommandError
+from experiment_setup.location import did_you_mean
+from experiment_setup.reading.overrides import Assignment
+from experiment_setup.schema import ConfigClass
+from experiment_setup.writing import node_values
+from experiment_setup.writing.node_values import Setting
+
+_MOST_NAMES = 20  # keys that a message lists
+
+
+@dataclass(frozen=True)
+class WrongKey:
+    """A key that is not there: what to say of it, and the word of the command line that was meant, if one was.
+
+    `group` is the group of the config that has the key instead, `word` is then what sets it there. `available` are the
+    keys that there are.
+    """
+
+    assignment: Assignment
+    message: str
+    help: str
+    word: str | None = None
+    group: str | None = None
+    available: str = ""
+
+
+class WrongKeys(CommandError):
+    """Keys that are not there, all of one command. `command` is the one in which they are right, where it is known."""
+
+    def __init__(self, wrong: Sequence[WrongKey], command: str | None = None, help: str | None = None) -> None:  # noqa: A002
+        self.wrong = wrong
+        here = [key for key in wrong if key.group is None]
+        self.known = all(key.word for key in wrong)
+        unknown = next((key for key in here if key.word is None), None)
+        if help is None and unknown is not None:
+            help = unknown.help  # noqa: A001
+        elif help is None:
+            help = f"did you mean {' '.join(str(key.word) for key in here)}?" if here else wrong[0].help  # noqa: A001
+        if command is None and self.known and len(here) == len(wrong):
+            command = command_line.corrected(self.instead)
+        messages: dict[str, str] = {}
+        for key in wrong:  # the keys that there are, once
+            messages[key.available] = (
+                f"{messages[key.available]}, {key.message}" if key.available in messages else key.message
+            )
+        said = (f"{message}; it has: {keys}" if keys else message for keys, message in messages.items())
+        super().__init__("; ".join(said), help, command)
+
+    @property
+    def instead(self) -> dict[str, list[str]]:
+        """{word of the command line: the words in its place}; those of other groups are left out."""
+        return {
+            key.assignment.word: [key.word] if key.word and key.group is None else [] for key in self.wrong
+        }  # fmt: skip
+
+    def words_for(self, group: str) -> list[str]:
+        """The words that set what belongs to another group, as they are written there."""
+        return [key.word for key in self.wrong if key.group == group and key.word]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one node of a composed config, and how their values are read."""
+
+    config: DictConfig
+    group: str  # the config group whose values lie there; "" for the root
+    name: str  # what a message calls it: `ExpConfig`, or `exp=base`
+    others: Mapping[str, Any]  # the other nodes of the root
+    declared: ConfigClass | None  # the class of `config`, where there is one
+
+    def inner(self, key: str) -> str:
+        """The key as it is written in a file of the group."""
+        return key.removeprefix(f"{self.group}.") if self.group else key
+
+    def settings(self, point: Sequence[Assignment]) -> tuple[dict[str, Setting], dict[str, Any]]:
+        """What differs from the config, and what it says already; both by dotted key.
+
+        Raises WrongKeys, and CommandError for a value that the type of its field refuses.
+        """
+        self.check(point)
+        differing: dict[str, Setting] = {}
+        the_same: dict[str, Any] = {}
+        for assignment in point:
+            key = self.inner(assignment.key)
+            value = self._typed(key, assignment)
+            if node_values.has_value(self.config, key, value):
+                the_same[key] = value
+            else:
+                differing[key] = Setting(value, None if assignment.quoted else assignment.written)
+        return differing, the_same
+
+    def check(self, point: Sequence[Assignment]) -> None:
+        """Raise WrongKeys for the keys that are not there."""
+        wrong = [found for found in (self._wrong(assignment) for assignment in point) if found]
+        if wrong:
+            raise WrongKeys(wrong)
+
+    def _wrong(self, assignment: Assignment) -> WrongKey | None:
+        key = self.inner(assignment.key)
+        if not key or "" in key.split("."):
+            return WrongKey(assignment, f"{assignment.word!r} has an empty key", "write KEY=VALUE")
+        if "/" in key:
+            return WrongKey(
+                assignment, f"{assignment.word!r} chooses an option of a config group, it sets no value", "give keys"
+            )
+        node: Any = self.config
+        walked: list[str] = []
+        for part in key.split("."):
+            prefix = ".".join(walked)
+            if not nodes.is_mapping(node):
+                return WrongKey(
+                    assignment,
+                    f"{key}: {prefix} has no keys, it is {node_values.plain(node)!r}",
+                    f"set it as a whole: {prefix}={{{part}:VALUE}}",
+                )
+            if nodes.child(node, part) is None:
+                if walked and not nodes.is_structured(node) and nodes.is_structured(self.config):
+                    return None  # a dict[str, X] field takes any key
+                other = None if walked else self._elsewhere(assignment)
+                return other or self._unknown(assignment, part, node, walked)
+            node = nodes.child(node, part)
+            walked.append(part)
+        return None
+
+    def _elsewhere(self, assignment: Assignment) -> WrongKey | None:
+        for other, content in self.others.items():
+            key = assignment.key.removeprefix(f"{other}.")
+            if isinstance(content, DictConfig) and key.split(".")[0] in content:
+                words = f"{key} belongs to the group {other!r}, not to {self.group!r}"
+                if (other, self.group) == ("env", "exp"):
+                    words = f"{key} belongs to the environment (env), not to a parameter set"
+                elif (other, self.group) == ("exp", "env"):
+                    words = f"{key} is a parameter of the experiment (exp), not of the machine"
+                return WrongKey(
+                    assignment, words, f"edit a file in {other}/", f"{key}={_value_of(assignment)}", group=other
+                )
+        return None
+
+    def _unknown(self, assignment: Assignment, part: str, node: DictConfig, walked: Sequence[str]) -> WrongKey:
+        names = [str(name) for name in node]
+        prefix = "".join(f"{step}." for step in walked)
+        guess = did_you_mean(part, names)
+        rest = self.inner(assignment.key).removeprefix(prefix + part)
+        meant = f"{prefix}{guess}{rest}" if guess else None
+        if not guess and not walked:
+            deeper = node_values.nested_key(self.config, part)
+            meant = f"{deeper}{rest}" if deeper else None
+        if nodes.is_structured(self.config):
+            advice = "a new parameter is a new field of the dataclass"
+        else:
+            advice = f"a new parameter first gets its default where {self.name} has its values"
+        kind = OmegaConf.get_type(node)
+        where = kind.__name__ if kind not in (dict, None) else self.name
+        listed = ", ".join(prefix + name for name in names[:_MOST_NAMES])
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        return WrongKey(
+            assignment,
+            f"{where} has no key {prefix + part!r}",
+            advice,
+            f"{meant}={_value_of(assignment)}" if meant else None,
+            available=f"{listed}{more}" or "none",
+        )
+
+    def _typed(self, key: str, assignment: Assignment) -> Any:
+        """The value as the field's type makes it. Numbers typed for a text stay as typed: `name=010` is "010"."""
+        value: Any = assignment.value
+        if node_values.is_text_field(self.config, key) and value is not None and not isinstance(value, str):
+            value = assignment.written
+        config = OmegaConf.create({"config": self.config})["config"]
+        try:
+            OmegaConf.update(config, key, value, merge=True, force_add=True)
+        except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
+            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            raise CommandError(f"{assignment.key}={assignment.written}: {reason}", self._expected(key)) from None
+        return node_values.plain(nodes.at(config, key.split(".")))
+
+    def _expected(self, key: str) -> str | None:
+        field = self.declared.field(key.split(".")[0]) if self.declared else None
+        if field is None:
+            return None
+        place = f"{field.location.path.name}:{field.location.line}"
+        return f"{field.name} is declared as {field.annotation} at {place}"
+
+
+def _value_of(assignment: Assignment) -> str:
+    return assignment.word.split("=", 1)[1]

@@ -1,0 +1,75 @@
+"""The folder of a config group: the names in it, and new options that appear all together or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiment_setup import files, git
+from experiment_setup.errors import CommandError
+from experiment_setup.writing.node_values import Setting
+
+
+@dataclass(frozen=True)
+class NewOption:
+    """A file to write; `settings` are the values in it that differ from what it inherits, by dotted key."""
+
+    option: str
+    path: Path
+    text: str
+    settings: dict[str, Setting]
+
+
+@dataclass
+class Outcome:
+    """What adding options to a group came to."""
+
+    group: str
+    prefix: str = ""  # "+" where the group is not in the defaults list, so that its options are added
+    created: list[NewOption] = field(default_factory=list)
+    existing: list[tuple[str, dict[str, Setting]]] = field(default_factory=list)  # options that are this already
+    at_base: dict[str, Any] = field(default_factory=dict)  # values left out since they are inherited
+    notes: list[str] = field(default_factory=list)
+
+
+class OptionFolder:
+    """The folder `path` of options, in the project at `root`."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self.path = path
+        self._root = root
+
+    def names(self) -> list[str]:
+        """The options that are there, those of Hydra 1.0 (`.yml`) too. Raises OSError where it cannot be listed."""
+        try:
+            return [path.stem for path in self.path.iterdir() if path.suffix in (".yaml", ".yml")]
+        except FileNotFoundError:
+            return []
+
+    @contextlib.contextmanager
+    def claimed(self, dry_run: bool) -> Iterator[None]:
+        """Hold the folder, made if need be and removed again if nothing goes into it.
+
+        Raises CommandError where it is a file, or a link that leads out of the project.
+        """
+        files.refuse_outside(self.path, self._root)
+        if self.path.exists() and not self.path.is_dir():
+            raise CommandError(f"{self.path} is a file, where a folder of options was expected", "move it away")
+        if dry_run:
+            yield
+            return
+        with files.folder_for_files(self.path), files.lock(self.path) as held:
+            if held:
+                files.remove_unfinished(self.path)
+            yield
+
+    def publish(self, options: Sequence[NewOption], notes: list[str], *, dry_run: bool) -> None:
+        """Write all of the files or none, and note those that git would lose."""
+        texts = {option.path: option.text for option in options}
+        for path, rule in git.ignored_alone(self._root, self.path.parent, list(texts)).items():
+            notes.append(f"git ignores {path.name} ({rule}): add it with `git add -f`, or mend the rule")
+        if not dry_run and texts:
+            files.create_files(texts)
