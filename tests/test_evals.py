@@ -23,6 +23,7 @@ from evals.steps import Step
 from evals.tasks import TASKS
 from evals.work import Hydra
 from evals.wrong import WRONG
+from running import interruptible
 
 HERE = setting.ROOT / "tests" / "evals"
 EVALS = setting.tasks()
@@ -101,7 +102,7 @@ printf '%s\\n' '{"command": "add_exp"}' '{"command": "validate"}' > {outputs}/tr
 
 def runner(*words: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(HERE / "run.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=600)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def test_an_agent_is_tried_with_and_without_the_skill(tmp_path: Path) -> None:
 
 def test_an_agent_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) -> None:
     agent = "sleep 300 & echo $! > {outputs}/child.txt; wait"
-    ran = runner("all", "--agent", agent, "--out", tmp_path, "--tasks", "2", "--timeout", "1", "--arm", "with_skill")
+    ran = runner("all", "--agent", agent, "--out", tmp_path, "--tasks", "2", "--timeout", "5", "--arm", "with_skill")
     assert ran.returncode == 1, ran.stderr
     run = tmp_path / "iteration-1" / "eval-2" / "with_skill" / "run-1"
     timing = read(run / "timing.json")
@@ -170,13 +171,17 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(tmp_path: Path) -> None:
     agent = f"{{ grep -q 3e-4 {{prompt_file}} && touch {tmp_path}/waiting && sleep 300; }} || true"
     words = ["all", "--agent", agent, "--out", str(tmp_path / "out"), "--tasks", "2", "3", "--arm", "with_skill"]
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "run.py"), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "run.py"), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     )
     while not (tmp_path / "waiting").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "Traceback" not in said
     iteration = tmp_path / "out" / "iteration-1"
@@ -277,10 +282,11 @@ def test_an_entry_point_that_never_ends_is_ended(tmp_path: Path) -> None:
     endless = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
     (tmp_path / "train.py").write_text(endless)
     (tmp_path / "quick.py").write_text("print('a: 1')\n")
-    hydra = Hydra(patience=1)
+    hydra = Hydra(patience=5)
     try:
         assert "no answer" in hydra.run(tmp_path / "train.py", "--cfg", "job")["err"]
         assert ends(int((tmp_path / "pid").read_text()))
+        hydra.patience = 120
         assert hydra.run(tmp_path / "quick.py")["out"] == "a: 1\n"
     finally:
         hydra.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from running import ROOT, SCRIPTS, hydra, run, run_entry, tree, write
+from running import ROOT, SCRIPTS, hydra, interruptible, run, run_entry, tree, write
 
 LITTER = {
     "output/model.bin": "x",
@@ -255,7 +255,9 @@ def test_two_at_once_get_two_numbers(project: Path, elsewhere: Path) -> None:
 def test_an_end_at_any_moment_leaves_nothing_or_all(project: Path, experiment: Path, elsewhere: Path, sent) -> None:
     write(experiment, {f"src/m{i}.py": f"X = '001-baseline {i}'\n" for i in range(200)})
     command = [sys.executable, SCRIPTS / "new_experiment.py", "--root", project, "next"]
-    process = subprocess.Popen(command, cwd=elsewhere, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=elsewhere, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=interruptible
+    )
     while process.poll() is None and not list((project / "experiments").glob(".*.tmp")):
         time.sleep(0.002)
     process.send_signal(sent)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from running import hydra, run, tree, write
+from running import hydra, interruptible, run, tree, write
 from sweeping import (
     ENV,
     QUICK,
@@ -186,7 +186,7 @@ def test_ctrl_c_ends_the_sweep_and_the_rest_runs_later(entry: Path, elsewhere: P
         env={**os.environ, **ENV},
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # xdist's workers ignore it
+        preexec_fn=interruptible,
     ) as swept:
         while not mark.exists():
             assert swept.poll() is None

@@ -15,7 +15,7 @@ import pytest
 from experiment_setup.checking import workers
 from experiment_setup.checking.check import check
 from experiment_setup.project import Project
-from running import PLAIN_EXPERIMENT, SCRIPTS, write
+from running import PLAIN_EXPERIMENT, SCRIPTS, interruptible, write
 
 pytestmark = pytest.mark.skipif(workers._cores() < 2, reason="this machine has one core, or is no Linux")
 
@@ -104,13 +104,19 @@ def test_ctrl_c_ends_all_without_a_word(many: Path) -> None:
     for whole_group in (True, False):
         command = [sys.executable, str(SCRIPTS / "validate.py"), "--json"]
         process = subprocess.Popen(
-            command, cwd=many, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            cwd=many,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=interruptible,
         )
         while not (helpers := _children(process.pid)):
             assert process.poll() is None, "it ended before it had helpers"
             time.sleep(0.01)
         (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 130, err
         assert (out, err.count("\n")) == ("", 1), err
         assert err.startswith("interrupted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -91,6 +92,11 @@ def run_entry(
         timeout=300,
     )
     return Ran(process.returncode, process.stdout, process.stderr)
+
+
+def interruptible() -> None:
+    """As `preexec_fn`: Ctrl-C ends the command, though the tests may ignore it (`pytest &`, xdist's workers)."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def git(folder: Path, *words: str) -> None:
