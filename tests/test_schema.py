@@ -12,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiment_setup import schema
-from experiment_setup.python.statements import Statements
+from experiment_setup.code.evaluator import Evaluator
 from running import HARNESS, write
 from schema_oracle import describe
 from schema_samples import FAILS, HEAD, MAIN, SAME, TAIL, VERSIONED, fields, stores
@@ -21,7 +21,7 @@ from schema_samples import FAILS, HEAD, MAIN, SAME, TAIL, VERSIONED, fields, sto
 @pytest.fixture(autouse=True)
 def gaps_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception in the reader itself is a defect, though users never see one."""
-    monkeypatch.setattr(Statements, "tolerant", False)
+    monkeypatch.setattr(Evaluator, "tolerant", False)
 
 
 DATA = Path(__file__).parent / "data"
@@ -195,6 +195,11 @@ OPAQUE = {
     "exponential": ("a: str = str(DOUBLED)", None, None),
     "async": ("a: int = later()", 0, None),
     "third-party-type": ("a: torch.dtype = None", None, "torch.dtype"),
+    # What no project of those that were looked at makes a config with: not worth following, but said.
+    "while": ("a: int = COUNTED", 0, None),
+    "called-instance": ("a: int = Adder()(2)", 0, "Adder()(2)"),
+    "named-by-itself": ("a: Lower = Lower.FIRST", None, "class Lower"),
+    "super-init": ("a: int = Derived().x", 0, "Derived().x"),
 }
 OPAQUE_BEFORE = """
 import asyncio, datetime, random, time, uuid
@@ -228,6 +233,22 @@ for _ in range(60):
     DOUBLED = [DOUBLED, DOUBLED]
 async def later():
     return 1
+COUNTED = 0
+while COUNTED < 200:
+    COUNTED += 50
+class Adder:
+    def __call__(self, n):
+        return n + 1
+class Lower(str, Enum):
+    def _generate_next_value_(name, start, count, last_values):
+        return name.lower()
+    FIRST = auto()
+class Base:
+    def __init__(self):
+        self.x = 1
+class Derived(Base):
+    def __init__(self):
+        super().__init__()
 """
 
 
@@ -280,6 +301,24 @@ def test_post_init_over_what_is_not_known(tmp_path: Path) -> None:
     assert registration is not None
     assert read.opaque_paths(registration) == {"o.lr": "torch.lr", "o.device": "torch.device()"}
     assert read.structured(registration).o.n == 5
+
+
+def test_what_super_sets_is_not_known(tmp_path: Path) -> None:
+    before = (
+        "@dataclass\nclass Opt:\n    lr: float = 0.1\n    named: str = ''\n"
+        "    def __post_init__(self):\n        self.named = 'opt'\n"
+        "@dataclass\nclass Sub(Opt):\n    n: int = 0\n"
+        "    def __post_init__(self):\n        super().__post_init__()\n        self.n = 5\n"
+    )
+    entry = entry_of(
+        tmp_path, fields("o: Opt = field(default_factory=Sub)", "p: Opt = field(default_factory=Opt)", before=before)
+    )
+    read = schema.read(entry, tmp_path)
+    assert not fatal(read)
+    registration = read.registration("exp", "default")
+    assert registration is not None
+    assert set(read.opaque_paths(registration)) == {"o.lr", "o.named", "o.n"}
+    assert read.structured(registration).p.named == "opt"
 
 
 PROBLEMS = {

@@ -327,10 +327,15 @@ def test_the_next_commands_bring_what_the_tracker_needs(
     tmp_path: Path, project: Path, elsewhere: Path, tracker: str, packages: str
 ) -> None:
     """Where no Python has hydra-core, uv is asked for all that train.py imports."""
-    path = {"PATH": str(tmp_path / "nothing")}
+    path = {"PATH": str(tmp_path / "nothing"), "UV": "uv"}
     ran = run("new_experiment.py", "--root", project, "first", "--tracker", tracker, cwd=elsewhere, env=path)
-    start = f"uv run --with hydra-core{packages} python experiments/001-first/train.py"
-    assert [line.strip() for line in ran.out.splitlines()[-2:]] == [f"{start} --cfg job exp=001", f"{start} exp=001"]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    start, entry = (
+        f"uv run --no-project --python {version} --with hydra-core{packages} python",
+        "experiments/001-first/train.py",
+    )
+    looked, started = (line.strip() for line in ran.out.splitlines()[-2:])
+    assert (looked, started) == (f"{start} -B {entry} --cfg job exp=001", f"{start} {entry} exp=001")
 
 
 def test_a_python_of_another_environment_is_not_taken_for_this_one(
@@ -338,11 +343,11 @@ def test_a_python_of_another_environment_is_not_taken_for_this_one(
 ) -> None:
     """Its file is a link to the same binary, but it has no hydra-core."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "other"], check=True)
-    path = {"PATH": str(tmp_path / "other/bin")}
+    path = {"PATH": str(tmp_path / "other/bin"), "UV": "uv"}
     assert (tmp_path / "other/bin/python").samefile(sys.executable)
     ran = run("new_experiment.py", "--root", project, "first", cwd=elsewhere, env=path)
     assert ran.code == 0, ran.err
-    assert ran.out.splitlines()[-1].strip().startswith("uv run --with hydra-core python ")
+    assert ran.out.splitlines()[-1].strip().startswith("uv run --no-project --python ")
 
 
 def test_a_copy_keeps_its_tracker_or_gets_another(project: Path, elsewhere: Path) -> None:

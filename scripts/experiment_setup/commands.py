@@ -2,73 +2,97 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from experiment_setup import command_line, naming
+from experiment_setup import command_line, naming, schema
+from experiment_setup import launch as how_to_start
 from experiment_setup.command_line import quoted
-from experiment_setup.project import Experiment, Project
+from experiment_setup.launch import Missing
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.schema import Schema
 
-TRACKERS = ("wandb", "mlflow")  # those that there are; each is the name of the package that its runs need as well
-_SECONDS = 10  # for a Python to start; a slower one is not asked
+_OF_RESULTS = re.compile(r"(?:^|_)(?:out|output|save|ckpt|checkpoint|result|log)s?_(?:dir|folder|path|root)$")
+
+
+@dataclass(frozen=True)
+class Next:
+    """What to type next, from the project's root, and which packages the runs lack."""
+
+    commands: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """Its part of a JSON object."""
+        return {"next": list(self.commands), "missing": [asdict(missing) for missing in self.missing]}
 
 
 def next_commands(
-    project: Project, experiment: Experiment, choices: Mapping[str, Sequence[str]], *, code: Path | None = None
-) -> list[str]:
-    """Check the experiment, look at the config, run it, and run all of several options: from the project's root.
+    project: Project,
+    experiment: Experiment,
+    options: Sequence[str],
+    environments: Sequence[str | None] = (None,),
+    *,
+    group: str = SETS,
+    read: Schema | None = None,
+) -> Next:
+    """Check the experiment, look at its config, run it in each environment, and run all of several parameter sets.
 
-    `choices` are the new options of each group; a group that is not in the defaults list begins with `+`.
-    `code` is where the experiment's code lies now, if not in its folder yet.
+    An environment None is the default; without `options` (parameter sets) it is the first that there is. Looking
+    leaves nothing behind; a run that would stop at its imports is not among the commands. `group` is that of the
+    parameter sets, with a `+` where the defaults list does not have it. `read` is what the entry point has, where that
+    is not in its place yet.
     """
     assert experiment.entry is not None
-    run = f"{python(project.root, code or experiment.entry.parent)} {quoted(project.relative(experiment.entry))}"
-    given = {group: options for group, options in choices.items() if options}
-    choice = "".join(f" {quoted(naming.override(group, options[0]))}" for group, options in given.items())
-    commands = [_validate(project, experiment), f"{run} --cfg job{choice}", f"{run}{choice}"]
-    if any(len(options) > 1 for options in given.values()):
-        listed = {
-            group: ",".join(naming.override(group, name).partition("=")[2] for name in options)
-            for group, options in given.items()
-        }
-        commands.append(" ".join([f"{run} -m", *(quoted(f"{group}={options}") for group, options in listed.items())]))
-    return commands
+    read = read or schema.read(experiment.entry, project.root)
+    launch = how_to_start.of(project.root, read.modules)
+    chosen = list(options) or list(experiment.options(group.lstrip("+")))
+    first = [naming.override(group, chosen[0])] if chosen else []
+    choices = [first + ([naming.override(ENVIRONMENTS, name)] if name else []) for name in environments]
+    name = experiment.name if len(project.matching(experiment.name)) == 1 else project.relative(experiment.folder)
+    commands = [_ours("validate.py", project, name)]
+    entry = quoted(project.relative(experiment.entry))
+    if _script("show.py").is_file():
+        commands += [_ours("show.py", project, name, *words) for words in choices]
+    elif launch.works and not launch.leaves_files:
+        commands += [" ".join([launch.start, "-B", entry, "--cfg job", *map(quoted, words)]) for words in choices]
+    if launch.works:
+        commands += [" ".join([launch.start, entry, *map(quoted, words)]) for words in choices]
+    if launch.works and len(options) > 1:
+        listed = ",".join(naming.override(group, option).partition("=")[2] for option in options)
+        words = [f"{group}={listed}", *choices[0][1:], *separating(experiment, read)]
+        commands.append(" ".join([launch.start, entry, "-m", *map(quoted, words)]))
+    return Next(tuple(commands), launch.missing)
 
 
-def _validate(project: Project, experiment: Experiment) -> str:
-    """validate.py for one experiment, started as this command was."""
-    script = Path.cwd().joinpath(sys.argv[0]).with_name("validate.py")
-    return f"{command_line.start(Path(project.relative(script)))} {quoted(experiment.name)}"
+def separating(experiment: Experiment, read: Schema) -> list[str]:
+    """The overrides with which the jobs of a sweep write to a folder each; none where the code sees to that itself.
+
+    A job's own folder is hydra.runtime.output_dir. Folders of results are the fields of `env` that are named so.
+    """
+    if any(word in path.read_bytes() for path in read.modules for word in (b"HydraConfig", b"hydra:")):
+        return []
+    stored = read.registration(ENVIRONMENTS, "default")
+    fields = stored.config_class.fields if stored is not None and stored.config_class is not None else ()
+    names = [field.name for field in fields if _OF_RESULTS.search(field.name)]
+    folder = "${hydra:runtime.output_dir}"
+    words = [f"{ENVIRONMENTS}.{name}={folder}{f'/{name}' if number else ''}" for number, name in enumerate(names)]
+    primary = experiment.config_file.read_bytes() if experiment.config_file.is_file() else b""
+    if words and re.search(rb"^ +(?:sweep|dir|subdir):", primary, re.MULTILINE):  # may refer to these very fields
+        words.append(f"hydra.sweep.dir=multirun/{experiment.name}/${{now:%Y%m%d-%H%M%S}}")
+        words.append("hydra.sweep.subdir=${hydra.job.num}")
+    return words
 
 
-def python(root: Path, folder: Path) -> str:
-    """How to start a Python that has hydra-core, as the project at `root` does it, for the code in `folder`."""
-    if (root / "uv.lock").exists():
-        return "uv run python"
-    if (root / ".venv/bin/python").exists() and "VIRTUAL_ENV" not in os.environ:
-        return ".venv/bin/python"
-    # `uv run script.py` puts its own, isolated environment first; the user's shell does not have it.
-    own = Path(sys.prefix, "bin") if "UV" in os.environ else None
-    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if own is None or Path(p) != own)
-    for name in ("python", "python3"):
-        found = shutil.which(name, path=path)
-        if found and (command_line.is_this(found) or _has_hydra(found)):
-            return name
-    code = b"\n".join(path.read_bytes() for path in folder.glob("*.py") if path.is_file())
-    needed = [name for name in TRACKERS if re.search(rb"^\s*import " + name.encode() + rb"\b", code, re.MULTILINE)]
-    return " ".join(["uv run", *(f"--with {name}" for name in ("hydra-core", *needed)), "python"])
+def _script(name: str) -> Path:
+    return Path.cwd().joinpath(sys.argv[0]).with_name(name)
 
 
-def _has_hydra(executable: str) -> bool:
-    ask = "import importlib.util, sys; sys.exit(importlib.util.find_spec('hydra') is None)"
-    inherited = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONHOME")}
-    try:
-        asked = subprocess.run([executable, "-c", ask], capture_output=True, timeout=_SECONDS, env=inherited)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
+def _ours(name: str, project: Project, *words: str) -> str:
+    """One of our commands, started as this one was."""
+    script = Path(project.relative(_script(name)))
+    return " ".join([command_line.start(script), *map(quoted, words)])

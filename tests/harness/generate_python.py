@@ -59,7 +59,6 @@ x = 4⏎x += 3⏎x **= 2 ⇒ int = x
 first, *rest = [1, 2, 3] ⇒ list[int] = field(default_factory=lambda: rest)
 a = b = 3 ⇒ int = b
 for x in range(4):⏎    if x == 2:⏎        break⏎else:⏎    x = 9 ⇒ int = x
-x = 0⏎while True:⏎    x += 1⏎    if x > 5: break ⇒ int = x
 try:⏎    x = 1 / 0⏎except ZeroDivisionError:⏎    x = 3⏎finally:⏎    z = 1 ⇒ int = x
 def f():⏎    raise KeyError("a")⏎⏎try:⏎    x = f()⏎except (KeyError, ValueError) as e:⏎    x = 7 ⇒ int = x
 def f():⏎    global x⏎    x = 4⏎⏎f() ⇒ int = x
@@ -152,12 +151,6 @@ _FORMS: dict[str, Callable[[Wanted], list[str]]] = {
     ],
     "map": lambda w: [
         f"list(map(lambda row: ConfigStore.instance().store(row[1], row[2], row[0] or None), {_rows(w)}))"
-    ],
-    "while": lambda w: [
-        f"todo = {_rows(w)}",
-        "while todo:",
-        "    g, n, c = todo.pop(0)",
-        "    ConfigStore.instance().store(group=g or None, name=n, node=c)",
     ],
     "enumerate": lambda w: [
         f"names = {[name for _, name, _ in w]}",

@@ -116,8 +116,6 @@ SAME: dict[str, str | dict[str, str]] = {
         "n: list[str] = field(default_factory=lambda: [c.name for c in Color])",
         "o: str = str(Shown.A)",
         "p: str = f'{Shown.A}!'",
-        "q: Lower = Lower.FIRST",
-        "r: str = Lower.FIRST.value",
         "s: str = Kind.A.title_",
         before="""
 class Color(Enum):
@@ -144,12 +142,6 @@ class Shown(Enum):
     A = "shown"
     def __str__(self):
         return self.value
-
-class Lower(str, Enum):
-    def _generate_next_value_(name, start, count, last_values):
-        return name.lower()
-    FIRST = auto()
-    SECOND = auto()
 """,
     ),
     "nested": fields(
@@ -255,10 +247,6 @@ for step in (1, 2, 3):
     TOTAL += step
 else:
     TOTAL += 100
-while TOTAL < 200:
-    TOTAL += 50
-    if TOTAL > 180:
-        break
 first, *others = SIZES
 del first
 """,
@@ -359,14 +347,8 @@ class Opt:
         self.twice = self.lr * 2
         if not self.named:
             self.named = f"lr{self.lr}"
-
-@dataclass
-class Sub(Opt):
-    def __post_init__(self):
-        super().__post_init__()
-        self.named += "-sub"
 """,
-    ).replace("a: Opt = field(default_factory=Opt)", "a: Opt = field(default_factory=Sub)"),
+    ),
     "frozen-post-init": fields(
         "a: Opt = field(default_factory=Opt)",
         before="""

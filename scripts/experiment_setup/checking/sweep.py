@@ -24,9 +24,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from experiment_setup import naming, schema
+from experiment_setup import launch, naming, schema
 from experiment_setup.command_line import quoted
-from experiment_setup.commands import python
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 from experiment_setup.errors import CommandError
@@ -250,7 +249,7 @@ def rerun(project: Project, sweep: Sweep, states: Sequence[State]) -> list[str]:
     primary = config.hydra.job.get("config_name")
     other = ["--config-name", primary] if primary and Path(primary).stem != experiment.config_name else []
     start = [
-        python(project.root, experiment.entry.parent),
+        launch.of(project.root, schema.read(experiment.entry, project.root).modules).start,
         *map(quoted, [project.relative(experiment.entry), "-m", *other]),
     ]
     jobs = [job.overrides for job in sweep.jobs if job.state in states]

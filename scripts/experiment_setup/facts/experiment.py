@@ -12,18 +12,18 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from experiment_setup import uses
+from experiment_setup.code.modules import Module
+from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.composing.compose import Composer, Composition
-from experiment_setup.following import statements
-from experiment_setup.following.code import Module
-from experiment_setup.following.records import ConfigPath, Reading
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
-from experiment_setup.python.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.reading import suppression
 from experiment_setup.reading.source import Document
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.schema import ConfigClass, Problem, Registration, Schema
+from experiment_setup.uses.records import ConfigPath, Reading
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ class ExperimentContext:
                 continue
             classes[found.location.path, found.name] = path
             waiting += [(self.schema.classes.get(f.annotation), (*path, f.name)) for f in found.fields]
-        return statements.read(self.schema, self.project.root, classes)
+        return uses.read(self.schema, classes)
 
     @cached_property
     def modules(self) -> Sequence[Module]:

@@ -8,13 +8,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup.code.tree import last_name
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.following import syntax
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import rule
 from experiment_setup.schema import ConfigClass, Opaque, Registration
+from experiment_setup.uses import shapes
 
 _STORE_EXP = 'cs.store(group="exp", name="default", node=ExpConfig)\n'
 
@@ -29,7 +30,7 @@ def root_class(context: ExperimentContext) -> ConfigClass | None:
         return None
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == main.function and node.args.args:
-            names = [syntax.dotted(name).rpartition(".")[2] for name in syntax.annotated_with(node.args.args[0])]
+            names = [last_name(name) for name in shapes.annotated_with(node.args.args[0])]
             found = next((known for name in names if (known := context.schema.classes.get(name))), None)
             return found if found and any(found.field(group) for group in context.groups) else None
     return None

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from experiment_setup.code.values import ClassInfo, class_info
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
-from experiment_setup.following.expressions import DICT_METHODS
-from experiment_setup.following.records import Use
 from experiment_setup.location import Location
-from experiment_setup.python.values import ClassInfo, class_info
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.schema import ConfigClass
+from experiment_setup.uses.calls import DICT_METHODS
+from experiment_setup.uses.records import Use
 
 
 def config_classes(context: ExperimentContext) -> Iterator[tuple[ConfigClass, str]]:

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 
 from experiment_setup import installed
+from experiment_setup.code import tree
+from experiment_setup.code.source import SourceFile
+from experiment_setup.code.tree import dotted, last_name
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.following import syntax
 from experiment_setup.location import Location
-from experiment_setup.python import tree
-from experiment_setup.python.source import SourceFile
 from experiment_setup.rules.base import rule
 from experiment_setup.schema import UNSET, Opaque
 
@@ -117,7 +117,7 @@ _PARSERS = ("parse_args", "Fire", "typer", "app")
 
 def _takes_command_line(node: ast.Call, main: str, text: str) -> bool:
     """Whether a call reads sys.argv by rules other than Hydra's."""
-    name = syntax.dotted(node.func)
+    name = dotted(node.func)
     if name in ("fire.Fire", "Fire", "typer.run", "app.run"):
         return bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == main
     if node.args or node.keywords or not isinstance(node.func, ast.Attribute):
@@ -256,7 +256,7 @@ def main_signature(context: ExperimentContext) -> Iterator[Finding]:
 def _keeps_signature(decorator: ast.expr) -> bool:
     """Whether a decorator is known not to give the function other parameters."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return syntax.dotted(called).rpartition(".")[2] in ("main", "hydra_main", "no_grad", "inference_mode", "record")
+    return last_name(called) in ("main", "hydra_main", "no_grad", "inference_mode", "record")
 
 
 @rule(
@@ -383,7 +383,7 @@ def _configures_in_time(context: ExperimentContext) -> bool:
         early = [statement for statement in module.source.tree.body if not isinstance(statement, _FUNCTIONS)]
         before = {id(node) for statement in early for node in tree.walk(statement)}
         for call in module.source.nodes(ast.Call):
-            if syntax.dotted(call.func).endswith("basicConfig"):
+            if dotted(call.func).endswith("basicConfig"):
                 forced = any(keyword.arg in ("force", None) for keyword in call.keywords)
                 if forced and id(call) not in before:
                     return True

@@ -13,14 +13,14 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from experiment_setup.composing.compose import unusable_values
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.following.expressions import DICT_METHODS, ELEMENT, shown_path
-from experiment_setup.following.records import ConfigPath, Use
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.es31_dataclasses import config_classes
 from experiment_setup.schema import Field
+from experiment_setup.uses.calls import DICT_METHODS
+from experiment_setup.uses.records import ELEMENT, ConfigPath, Use, shown_path
 
 _PRINT = "cfg.exp.name"
 

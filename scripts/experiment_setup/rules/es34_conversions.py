@@ -8,13 +8,12 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from experiment_setup.code.modules import Module
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
-from experiment_setup.following.code import Module
-from experiment_setup.following.expressions import shown_path
-from experiment_setup.following.records import CallSite, ConfigPath, Given
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es31_dataclasses import config_classes, offset
+from experiment_setup.uses.records import CallSite, ConfigPath, Given, shown_path
 
 _PRINT = "    print(f"
 

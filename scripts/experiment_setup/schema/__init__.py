@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from experiment_setup.python.source import UnreadableSource, read_source
-from experiment_setup.python.values import Opaque
+from experiment_setup.code.problems import Problem
+from experiment_setup.code.source import UnreadableSource, read_source
+from experiment_setup.code.values import Opaque
 from experiment_setup.schema.reader import Reader
-from experiment_setup.schema.records import UNSET, ConfigClass, Field, HydraMain, Problem, Registration, Schema
+from experiment_setup.schema.records import UNSET, ConfigClass, Field, HydraMain, Registration, Schema
 
 __all__ = [
     "UNSET",

@@ -8,42 +8,52 @@ import enum
 from pathlib import Path
 from typing import Any
 
-from experiment_setup.python.source import SourceFile
-from experiment_setup.python.unknown import default_of
-from experiment_setup.python.values import ClassInfo, FieldSource, Module, class_info, field_source
-from experiment_setup.schema.hydra import HydraCalls, MainFunction, Stored, last_name
+from experiment_setup.code import syntax  # noqa: F401  (registers how each kind of node is read)
+from experiment_setup.code.annotations import resolve_pending
+from experiment_setup.code.defaults import default_of
+from experiment_setup.code.evaluator import Evaluator
+from experiment_setup.code.modules import Module
+from experiment_setup.code.source import SourceFile
+from experiment_setup.code.tree import last_name
+from experiment_setup.code.values import ClassInfo, FieldSource, class_info, class_infos, field_source
+from experiment_setup.schema import hydra
+from experiment_setup.schema.main import MainFunction
 from experiment_setup.schema.records import ConfigClass, Field, HydraMain, Registration, Schema
+from experiment_setup.schema.store import Stored
 
 
-class Reader(HydraCalls):
+class Reader:
     """Reads one entry point."""
 
     def __init__(self, entry: Path, root: Path) -> None:
-        super().__init__(entry, root)
+        self._entry = entry
+        self._evaluator = Evaluator(entry, root)
+        self._mains, self._store = hydra.offer(self._evaluator)
         self._config_classes: dict[type, ConfigClass] = {}
 
     def read(self, source: SourceFile) -> Schema:
         """Read the entry point."""
         module = Module("__main__", source, "", complete=True)
-        self.modules["__main__"] = module
-        self.run_module(module)
-        self.resolve_pending()
-        called = [main for main in self.mains if main.called]
-        own = [main for main in self.mains if main.location.path == self.entry]
-        main = next(iter([*called, *own, *self.mains]), None)
+        self._evaluator.modules.known["__main__"] = module
+        self._evaluator.run_module(module)
+        resolve_pending(self._evaluator)
+        called = [main for main in self._mains.all if main.called]
+        own = [main for main in self._mains.all if main.location.path == self._entry]
+        main = next(iter([*called, *own, *self._mains.all]), None)
         if main is not None:
-            self.look_for_late_stores(main)
+            self._store.look_for_late_stores(main)
         schema = Schema(
-            entry=self.entry,
-            modules=tuple(self.read_files),
+            entry=self._entry,
+            modules=tuple(self._evaluator.read_files),
             classes=self._classes(),
             main=_main_record(main) if main else None,
             tree=source.tree,
+            code=self._evaluator.modules,
         )
-        for stored in self.stored:
+        for stored in self._store.stored:
             schema.add(self._registration(stored), stored.opaque, stored.structured)
         self._report_opaque_fields()
-        schema.problems = tuple(self.problems.values())
+        schema.problems = tuple(self._evaluator.problems)
         return schema
 
     def _registration(self, stored: Stored) -> Registration:
@@ -59,9 +69,9 @@ class Reader(HydraCalls):
 
     def _classes(self) -> dict[str, ConfigClass]:
         reached: dict[type, None] = {}
-        for stored in self.stored:
+        for stored in self._store.stored:
             self._reach(_class_of(stored.node), reached)
-        for info in self.infos:
+        for info in self._evaluator.classes:
             if info.module.name == "__main__" and (info.fields or info.unannotated or info.decorated):
                 reached.setdefault(info.cls, None)
         found: dict[str, ConfigClass] = {}
@@ -74,18 +84,18 @@ class Reader(HydraCalls):
                 found[key] = record
         return found
 
-    def _reach(self, cls: Any, reached: dict[type, None]) -> None:
-        if isinstance(cls, type) and class_info(cls) and cls not in reached:
-            reached[cls] = None
-            for field in dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ():
-                self._reach_type(field.type, reached)
-                value, _ = default_of(field)
-                self._reach(_class_of(value), reached)
-
-    def _reach_type(self, hint: Any, reached: dict[type, None]) -> None:
-        self._reach(hint, reached)
-        for argument in getattr(hint, "__args__", ()):
-            self._reach_type(argument, reached)
+    @staticmethod
+    def _reach(start: Any, reached: dict[type, None]) -> None:
+        """Add a class, and those that its fields are made of."""
+        waiting = [start]
+        while waiting:
+            cls = waiting.pop()
+            arguments = getattr(cls, "__args__", ())  # of a type such as list[ExpConfig]
+            waiting += arguments if isinstance(arguments, tuple) else ()
+            if isinstance(cls, type) and class_info(cls) and cls not in reached:
+                reached[cls] = None
+                for field in reversed(dataclasses.fields(cls)) if dataclasses.is_dataclass(cls) else ():
+                    waiting += [_class_of(default_of(field)[0]), field.type]
 
     def _config_class(self, cls: type) -> ConfigClass | None:
         info = class_info(cls)
@@ -113,11 +123,11 @@ class Reader(HydraCalls):
             methods=tuple(info.methods),
             unannotated=tuple(_field(source, None) for source in info.unannotated.values()),
             decorated=info.decorated,
-            has_post_init=any("__post_init__" in i.methods for i in map(class_info, cls.__mro__) if i),
+            has_post_init=any("__post_init__" in info.methods for info in class_infos(cls)),
         )
 
     def _report_opaque_fields(self) -> None:
-        for stored in self.stored:
+        for stored in self._store.stored:
             reached: dict[type, None] = {}
             self._reach(_class_of(stored.node), reached)
             for cls in reached:
@@ -127,7 +137,7 @@ class Reader(HydraCalls):
                         source = field_source(cls, field.name)
                         kind = "type" if source and source.type_reason else "default"
                         message = f"the {kind} of {field.name!r} is not known without running the code: {field.opaque}"
-                        self.problem(f"opaque-{kind}", message, None, field.location, fatal=False)
+                        self._evaluator.problems.add(f"opaque-{kind}", message, None, field.location)
 
 
 def _class_of(node: Any) -> type:

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup.code.modules import Modules
+from experiment_setup.code.problems import Problem
+from experiment_setup.code.values import Known
 from experiment_setup.location import Location
-from experiment_setup.python.values import Known
 
 
 class _Unset:
@@ -82,17 +84,6 @@ class HydraMain:
     called: bool
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something that is wrong, or not known. `fatal`: `python train.py` fails because of it."""
-
-    code: str
-    message: str
-    help: str | None
-    location: Location
-    fatal: bool
-
-
 @dataclass
 class Schema:
     """What an entry point defines and registers."""
@@ -104,6 +95,7 @@ class Schema:
     main: HydraMain | None = None
     problems: tuple[Problem, ...] = ()
     tree: ast.Module | None = None
+    code: Modules | None = None
     _opaque: dict[int, dict[str, str]] = dataclasses.field(default_factory=dict, repr=False)  # by id of registration
     _nodes: dict[int, Any] = dataclasses.field(default_factory=dict, repr=False)
 

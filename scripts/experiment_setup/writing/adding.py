@@ -132,8 +132,11 @@ def _add(
         with folder.claimed(dry_run):
             found = outcome()
             options = [new.option for new in found.created] or [option for option, _ in found.existing]
-            choice = f"{found.prefix}{found.group}"
-            added = Added(project, found, next_commands(project, experiment, {choice: options}), dry_run=dry_run)
+            if found.group == ENVIRONMENTS:
+                following = next_commands(project, experiment, [], options)
+            else:
+                following = next_commands(project, experiment, options, group=f"{found.prefix}{found.group}")
+            added = Added(project, found, following, dry_run=dry_run)
             try:
                 folder.publish(found.created, found.notes, dry_run=dry_run)
             except FileExistsError:

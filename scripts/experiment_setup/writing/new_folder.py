@@ -11,7 +11,7 @@ from pathlib import Path
 
 from experiment_setup import command_line, files, naming, schema
 from experiment_setup.checking.mirror import mirrored
-from experiment_setup.commands import next_commands
+from experiment_setup.commands import Next, next_commands
 from experiment_setup.composing.compose import Composer, Failure
 from experiment_setup.errors import CommandError
 from experiment_setup.project import (
@@ -195,7 +195,7 @@ class _Making:
         self._environments(made, root, report)
         self._first_set(made, origin, group, root, report)
         self._check(made, root, report)
-        report.commands = self._next(made, report)
+        report.following = self._next(made, root, report)
         if self.source is None:
             report.left_behind.clear()  # the template's own parameter set is no loss to anyone
         if not self.request.notebook:
@@ -350,11 +350,19 @@ class _Making:
             command_line.command("validate.py", source) if self.source else None,
         )
 
-    def _next(self, made: Experiment, report: Report) -> list[str]:
+    def _next(self, made: Experiment, root: Path, report: Report) -> Next:
         """The next commands, which speak of the folder as it will be called."""
         target = replace(made, folder=report.path, entry=report.path / made.entry.name if made.entry else None)
-        sets = {group: [str(option)] for group, option in report.choices.items()}
-        return next_commands(self.project, target, sets, code=made.folder)
+        assert made.entry is not None
+        group, option = next(iter(report.choices.items()), (SETS, None))
+        return next_commands(
+            self.project,
+            target,
+            [option] if option else [],
+            [None, *made.options(ENVIRONMENTS)],
+            group=group,
+            read=schema.read(made.entry, root),
+        )
 
 
 def _composer(experiment: Experiment, root: Path) -> Composer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from experiment_setup import naming
+from experiment_setup.commands import Next
 from experiment_setup.project import Project
 from experiment_setup.reading import source
 from experiment_setup.writing import option_file
@@ -26,7 +27,7 @@ class Added:
 
     project: Project
     outcome: Outcome
-    commands: Sequence[str]
+    following: Next
     dry_run: bool
     exit_code: int = 0
 
@@ -49,13 +50,13 @@ class Added:
             ],
             "left_out": self.outcome.at_base,
             "notes": self.outcome.notes,
-            "next": self._next,
+            **self._next.data(),
         }
 
     @property
-    def _next(self) -> list[str]:
+    def _next(self) -> Next:
         """Of a dry run, no command: what it would run does not exist."""
-        return [] if self.dry_run and self.outcome.created else list(self.commands)
+        return Next() if self.dry_run and self.outcome.created else self.following
 
     def text(self) -> Iterator[str]:
         """The same facts for people."""
@@ -78,7 +79,8 @@ class Added:
 
     def notes(self) -> Iterator[str]:
         """What is to be known besides, for stderr."""
-        return (f"note: {words}" for words in self.outcome.notes)
+        yield from (f"note: {words}" for words in self.outcome.notes)
+        yield from _missing_lines(self._next)
 
 
 @dataclass
@@ -97,7 +99,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     option: Outcome | None = None
     config: dict[str, Any] = field(default_factory=dict)
-    commands: list[str] = field(default_factory=list)
+    following: Next = field(default_factory=Next)
 
     @property
     def parameter_set(self) -> str | None:
@@ -145,12 +147,12 @@ class Started:
             "left_out": report.option.at_base if report.option else {},
             "config": plain_data(report.config),
             "notes": report.notes,
-            "next": self._next,
+            **self._next.data(),
         }
 
     @property
-    def _next(self) -> list[str]:
-        return [] if self.dry_run else list(self.report.commands)
+    def _next(self) -> Next:
+        return Next() if self.dry_run else self.report.following
 
     def text(self) -> Iterator[str]:
         """The same facts for people."""
@@ -181,14 +183,20 @@ class Started:
         for place in self.report.kept_mentions[:_SHOWN]:
             yield f"note: a comment still names the old experiment: {place}"
         yield from (f"note: {words}" for words in self.report.notes)
+        yield from _missing_lines(self._next)
 
 
-def _next_lines(project: Project, commands: Sequence[str]) -> Iterator[str]:
-    if commands:
+def _next_lines(project: Project, following: Next) -> Iterator[str]:
+    if following.commands:
         here, root = Path.cwd().resolve(), project.root.resolve()
         where = root.relative_to(here).as_posix() if root.is_relative_to(here) else str(root)
         yield "\nnext:" if here == root else f"\nnext, in {where}:"
-        yield from (f"  {command}" for command in commands)
+        yield from (f"  {command}" for command in following.commands)
+
+
+def _missing_lines(following: Next) -> Iterator[str]:
+    for missing in following.missing:
+        yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
 
 
 def _short(line: str) -> str:

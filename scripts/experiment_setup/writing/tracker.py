@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiment_setup import files
-from experiment_setup.commands import TRACKERS
 from experiment_setup.errors import CommandError
+from experiment_setup.requirements import TRACKERS
 
 FILE = "run_tracker.py"
 NONE = "none"  # what the template has

@@ -1,0 +1,149 @@
+"""Which file an import means: sys.path as the script would see it, searched as Python searches it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiment_setup.code import standard
+
+INSTALLED = "<installed>"  # where the standard library and site-packages stand in sys.path
+
+
+@dataclass(frozen=True)
+class Found:
+    """A module of the project: its file, or the folders of a namespace package."""
+
+    file: Path | None
+    folders: tuple[Path, ...]  # where its submodules are; () for a plain module
+    fallback: bool = False
+
+
+class Finder:
+    """Finds modules by name. `path` is sys.path, which the code that is read may change."""
+
+    def __init__(self, entry: Path, root: Path) -> None:
+        self._entry = entry
+        self._fallbacks = [root, root / "src"]
+        self._root = root
+        given = os.environ.get("PYTHONPATH", "")
+        self.path: list[Any] = [str(entry.parent), *(p for p in given.split(os.pathsep) if p), INSTALLED]
+
+    def find(self, name: str, inside: Sequence[Sequence[str]] = ()) -> Found | None:
+        """A top-level module of the project; None for what is installed, or is not found.
+
+        As in importlib, what Python starts with comes first, then sys.path in its order; a folder without
+        `__init__.py` counts only if nothing else of the name is found. The project's root and its src/ come last:
+        they are on the path where the project is installed, or PYTHONPATH names them.
+
+        `inside`: the names that are wanted of it. A folder without `__init__.py` that has none of them is no package:
+        folders such as wandb/ or data/ may have the name of a library that is not installed here.
+        """
+        if name in standard.STARTED_WITH:
+            return None
+        before, after = self._folders()
+        found = _search(name, before)
+        if found and found.file:
+            return found
+        if name in standard.STANDARD_LIBRARY or name in ("omegaconf", "hydra", "typing_extensions"):
+            return None
+        found = _search(name, [*before, *after])
+        if found and (found.file or _is_package(found, inside)):
+            return found
+        fallback = _search(name, self._fallbacks)
+        if fallback and (fallback.file or _is_package(fallback, inside)):
+            return Found(fallback.file, fallback.folders, fallback=True)
+        return found
+
+    def package_of_script(self) -> str:
+        """The dotted name of the package that the entry point lies in, as `python -m` would see it; "" for none.
+
+        Without any `__init__.py` it is the one below the project's root, if the project says that it is run so.
+        """
+        parts: list[str] = []
+        folder = self._entry.parent
+        while (folder / "__init__.py").is_file() and folder.parent != folder:
+            parts.insert(0, folder.name)
+            folder = folder.parent
+        if not parts and self._entry.is_relative_to(self._root):
+            below = self._entry.parent.relative_to(self._root).parts
+            parts, folder = list(below) if below and _runs_modules_of(below[0], self._root) else [], self._root
+        if parts:
+            self._fallbacks.insert(0, folder)
+        return ".".join(parts)
+
+    @staticmethod
+    def find_in(name: str, folders: Sequence[Path]) -> Found | None:
+        """A submodule, by the last part of its name, in its package's folders."""
+        return _search(name, folders)
+
+    def _folders(self) -> tuple[list[Path], list[Path]]:
+        before: list[Path] = []
+        after: list[Path] = []
+        current = before
+        for item in self.path:
+            if item == INSTALLED:
+                current = after
+            elif isinstance(item, str):  # Python ignores anything else, such as a Path
+                path = Path(item)
+                # A relative one depends on the folder the script is started in: its own, or the root.
+                bases = [path] if path.is_absolute() else [self._entry.parent / path, self._root / path]
+                current.extend(bases)
+        return before, after
+
+
+@functools.lru_cache
+def _runs_modules_of(package: str, root: Path) -> bool:
+    """Whether a script or a text of the project has a command such as `python -m package.exp001.train`."""
+    command = re.compile(rf"\s-m\s+{re.escape(package)}\.")
+    for pattern in ("*", f"{package}/*", f"{package}/*/*"):
+        for path in root.glob(pattern):
+            named = path.suffix in (".sh", ".md", ".toml") or path.name.lower() in ("makefile", "justfile")
+            if named and path.is_file() and command.search(path.read_text(encoding="utf-8", errors="replace")):
+                return True
+    return False
+
+
+def _search(name: str, folders: Sequence[Path]) -> Found | None:
+    portions: list[Path] = []
+    for folder in folders:
+        # Plain strings: an entry point imports dozens of libraries, and each is looked for in every folder.
+        package = f"{folder}{os.sep}{name}"
+        if os.path.isdir(package):  # noqa: PTH112
+            initial = f"{package}{os.sep}__init__.py"
+            if os.path.isfile(initial):  # noqa: PTH113
+                return Found(Path(initial), (Path(package),))
+            if Path(package) not in portions:
+                portions.append(Path(package))
+        if os.path.isfile(f"{package}.py"):  # noqa: PTH113
+            return Found(Path(f"{package}.py"), ())
+    return Found(None, tuple(portions)) if portions else None
+
+
+def _is_package(found: Found, inside: Sequence[Sequence[str]]) -> bool:
+    """Whether a namespace package is code: it has Python files, or a module of one of the names."""
+    return any(_has_python(folder) or any(_leads(folder, names) for names in inside) for folder in found.folders)
+
+
+def _leads(folder: Path, names: Sequence[str]) -> bool:
+    """Whether the names lead from a folder to a module, after which they are names in it."""
+    for name in names:
+        if (folder / f"{name}.py").is_file():
+            return True
+        folder = folder / name
+        if not folder.is_dir():
+            return False
+    return bool(names) and _has_python(folder)
+
+
+def _has_python(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.endswith(".py") for entry in entries)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,261 @@
+"""Python source text: how Python decodes it, its syntax tree, and where in it something stands."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import codecs
+import functools
+import io
+import itertools
+import re
+import textwrap
+import tokenize
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from experiment_setup.code.tree import FUNCTIONS, LOOPS, comments, parameters, walk
+from experiment_setup.location import Location
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
+_MAX_BYTES = 1_000_000  # an entry point or a config module is far smaller; generated tables are not
+_LONG_LINE = 10_000  # characters; nobody counts columns in it, and counting them for each node takes for ever
+_MAX_SHOWN = 80  # characters of source that a message quotes
+
+Node = TypeVar("Node", bound=ast.AST)
+
+
+class UnreadableSource(Exception):
+    """The file has no syntax tree; `location` is why. `fails`: Python cannot compile it either."""
+
+    def __init__(
+        self,
+        message: str,
+        location: Location,
+        help: str | None = None,  # noqa: A002
+        fails: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.help = help
+        self.fails = fails
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A Python file that compiles."""
+
+    path: Path
+    lines: tuple[str, ...]
+    tree: ast.Module
+
+    @functools.cached_property
+    def _nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
+        found: dict[type[ast.AST], list[ast.AST]] = {}
+        for node in walk(self.tree):
+            found.setdefault(type(node), []).append(node)
+        return found
+
+    def nodes(self, kind: type[Node]) -> Sequence[Node]:
+        """Every node of a kind, outer ones first. The tree is walked once, as that takes longer than most rules."""
+        return cast("list[Node]", self._nodes.get(kind, []))
+
+    def location(self, node: ast.AST) -> Location:
+        """Where `node` starts; line and column count characters from 1."""
+        line: int = getattr(node, "lineno", 1)
+        return Location(self.path, line, self._characters(line, getattr(node, "col_offset", 0)) + 1)
+
+    def name_location(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Location:
+        """Where the name of a class or function stands (its node starts at `class` or `def`)."""
+        start = self.location(node)
+        found = re.compile(rf"\b{re.escape(node.name)}\b").search(self._line(start.line), start.column + 2)
+        return Location(self.path, start.line, found.start() + 1) if found else start
+
+    def segment(self, node: ast.AST, lines: int | None = None) -> str:
+        """The source text of an expression or statement, or the first lines of it."""
+        first: int = getattr(node, "lineno", 0)
+        last: int = getattr(node, "end_lineno", None) or first
+        if not first:
+            return ""
+        start = self._characters(first, getattr(node, "col_offset", 0))
+        if lines is not None and last - first > lines:
+            return "\n".join([self._line(first)[start:], *self.lines[first : first + lines]])
+        end = self._characters(last, getattr(node, "end_col_offset", None) or 0)
+        if first == last:
+            return self._line(first)[start:end]
+        return "\n".join([self._line(first)[start:], *self.lines[first : last - 1], self._line(last)[:end]])
+
+    def quote(self, node: ast.AST) -> str:
+        """The source text on one line, for a message."""
+        text = " ".join(self.segment(node, _MAX_SHOWN).split())
+        return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
+
+    def mentions(self, word: str, node: ast.stmt | ast.expr) -> bool:
+        """Whether a word stands on the lines of `node`: cheaper than looking for it in the tree."""
+        return any(word in line for line in self.lines[node.lineno - 1 : node.end_lineno])
+
+    def comment(self, node: ast.stmt) -> str | None:
+        """The `#` comments on the lines of a statement, without the sign; None if there are none."""
+        last = node.end_lineno or node.lineno
+        if node.lineno == last:
+            rest = self._line(last)[self._characters(last, node.end_col_offset or 0) :].lstrip()
+            found = [rest] if rest.startswith("#") else []
+        else:
+            text = "\n".join(self._line(number) for number in range(node.lineno, last + 1))
+            found = [comment for _, _, comment in comments(textwrap.dedent(text))]
+        return " ".join(part for part in (text.lstrip("#").strip() for text in found) if part) or None
+
+    def _line(self, number: int) -> str:
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+    def _characters(self, line: int, offset: int) -> int:
+        """The syntax tree counts UTF-8 bytes; people and editors count characters."""
+        text = self._line(line)
+        if text.isascii() or len(text) > _LONG_LINE:
+            return offset
+        return len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "ignore"))
+
+
+def empty_source(path: Path) -> SourceFile:
+    """What stands for a file that cannot be read, and for a folder that is a package without one."""
+    return SourceFile(path, (), ast.Module([], []))
+
+
+def read_source(path: Path) -> SourceFile:
+    """Read and parse a Python file, as Python would.
+
+    Raises UnreadableSource where Python raises SyntaxError, and for what cannot be opened. A file that has not
+    changed is parsed once.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            message = f"is larger than {_MAX_BYTES:,} bytes; no config is read from it"
+            raise UnreadableSource(message, Location(path), fails=False)
+        result = _parsed(path, path.read_bytes())
+    except OSError as error:
+        raise UnreadableSource(f"cannot be read: {error.strerror or error}", Location(path)) from error
+    if isinstance(result, UnreadableSource):
+        raise result
+    return result
+
+
+_KEPT_BYTES = 1_000_000  # of text; its tree takes fifty times as much
+_kept: dict[tuple[Path, bytes], SourceFile | UnreadableSource] = {}
+
+
+def _parsed(path: Path, data: bytes) -> SourceFile | UnreadableSource:
+    """Experiments share modules; the content is the key, since times are too coarse. The last one used goes last."""
+    key = (path, data)
+    known = _kept.pop(key, None)
+    _kept[key] = result = known or _parse(path, data)
+    if known:
+        return result
+    size = sum(len(text) for _, text in _kept)
+    while size > _KEPT_BYTES and len(_kept) > 1:
+        oldest = next(iter(_kept))
+        size -= len(oldest[1])
+        del _kept[oldest]
+    return result
+
+
+# Encodings that no editor writes. Python refuses the first two; decoding punycode takes the square of the length.
+_NO_SOURCE = frozenset({"undefined", "idna", "punycode"})
+
+
+def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        if codecs.lookup(encoding).name in _NO_SOURCE:
+            return UnreadableSource(f"SyntaxError: encoding problem: {encoding}", Location(path), _AS_UTF8)
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"SyntaxError: not {error.encoding} text: byte 0x{data[error.start]:02x} on line {line}"
+        return UnreadableSource(message, Location(path, line), _AS_UTF8)
+    except (SyntaxError, LookupError, UnicodeError) as error:
+        bad = next((i for i, raw in enumerate(data.splitlines(), 1) if not _is_utf8(raw)), 1)
+        return UnreadableSource(f"SyntaxError: {error}", Location(path, bad), _AS_UTF8)
+    lines = tuple(_NEWLINE.split(text))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as an invalid escape: Python prints it, the code runs
+            tree = ast.parse("\n".join(lines))
+            if _may_not_compile(tree, text):
+                compile(tree, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        place = Location(path, max(error.lineno or 1, 1), max(error.offset or 1, 1))
+        return UnreadableSource(f"{type(error).__name__}: {error.msg}", place)
+    except ValueError as error:
+        line = next((i for i, content in enumerate(lines, 1) if "\0" in content), 1)
+        return UnreadableSource(f"SyntaxError: {error}", Location(path, line))
+    except (RecursionError, MemoryError):
+        return UnreadableSource("SyntaxError: nested too deeply", Location(path))
+    return SourceFile(path, lines, tree)
+
+
+# Words of what the compiler has rules for, and a `*` that is no operator: `x = *a`, `*a, *b = c`.
+_RARE = re.compile(
+    r":=|\b(?:await|yield|async|__debug__|except[ \t]*\*|import[ \t]*\*)"
+    r"|^[ \t]*(?:global|nonlocal|match|case|type)[ \t]"
+    r"|^[ \t]*(?:[^(\n#]*[=,])?[ \t]*\*[\w(\[]",
+    re.MULTILINE,
+)
+
+
+def _may_not_compile(tree: ast.Module, text: str) -> bool:
+    """Whether Python's compiler could refuse what its parser accepts, such as `return` outside a function.
+
+    The compiler knows for certain, but takes as long as the parser: this only says whether it has to be asked.
+    """
+    if _RARE.search(text):
+        return True
+    first = list(itertools.takewhile(_may_stand_first, tree.body))
+    waiting: list[tuple[ast.AST, bool, bool]] = [(tree, False, False)]  # a block, whether in a function, and in a loop
+    while waiting:
+        block, in_function, in_loop = waiting.pop()
+        if _is_out_of_place(block, in_function, in_loop) or (_is_of_the_future(block) and block not in first):
+            return True
+        if isinstance(block, (*FUNCTIONS, ast.ClassDef)):
+            in_function, in_loop = isinstance(block, FUNCTIONS), False
+        for name in _BLOCKS:
+            inside = in_loop or (isinstance(block, LOOPS) and name == "body")
+            waiting += [(inner, in_function, inside) for inner in getattr(block, name, ())]
+    return False
+
+
+def _is_out_of_place(node: ast.AST, in_function: bool, in_loop: bool) -> bool:
+    if isinstance(node, ast.Return):
+        return not in_function
+    if isinstance(node, (ast.Break, ast.Continue)):
+        return not in_loop
+    if isinstance(node, FUNCTIONS):
+        names = [parameter.arg for parameter in parameters(node)]
+        return len(set(names)) < len(names)
+    return isinstance(node, ast.Try) and any(handler.type is None for handler in node.handlers[:-1])
+
+
+def _is_of_the_future(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def _may_stand_first(node: ast.stmt) -> bool:
+    """Whether `from __future__ import …` may stand after it: the docstring, or an import like it."""
+    if isinstance(node, ast.ImportFrom) and _is_of_the_future(node):
+        return all(alias.name in __future__.all_feature_names for alias in node.names)
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+_BLOCKS = ("body", "orelse", "handlers", "finalbody")
+_AS_UTF8 = "save the file as UTF-8"
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,62 @@
+"""Statements that only some runs come to, and the small ones."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from experiment_setup.code.evaluator import STATEMENTS, Evaluator
+from experiment_setup.code.flow import Returned, UnknownFlow
+from experiment_setup.code.modules import Scope
+from experiment_setup.code.tree import own_nodes
+from experiment_setup.code.values import Opaque
+
+
+@STATEMENTS.reads(ast.Expr)
+def _expression(evaluator: Evaluator, node: ast.Expr, scope: Scope) -> None:
+    if not isinstance(node.value, ast.Constant):
+        evaluator.eval(node.value, scope)
+
+
+@STATEMENTS.reads(ast.Pass)
+def _pass(_evaluator: Evaluator, _node: ast.Pass, _scope: Scope) -> None:
+    return
+
+
+@STATEMENTS.reads(ast.Global)
+def _global(_evaluator: Evaluator, node: ast.Global, scope: Scope) -> None:
+    scope.global_names.update(node.names)
+
+
+@STATEMENTS.reads(ast.Return)
+def _return(evaluator: Evaluator, node: ast.Return, scope: Scope) -> None:
+    raise Returned(evaluator.eval(node.value, scope) if node.value else None)
+
+
+@STATEMENTS.reads(ast.If)
+def _if(evaluator: Evaluator, node: ast.If, scope: Scope) -> None:
+    test = evaluator.eval(node.test, scope)
+    truth = evaluator.truth(test)
+    if truth is None:
+        reason = test.reason if isinstance(test, Opaque) else evaluator.opaque(node.test, scope).reason
+        _perhaps(evaluator, [*node.body, *node.orelse], scope, reason)
+        return
+    is_script = scope.kind == "module" and scope.names.get("__name__") == "__main__"
+    guarded = truth and is_script and _names_main(node.test)
+    evaluator.guard += guarded
+    try:
+        evaluator.run(node.body if truth else node.orelse, scope)
+    finally:
+        evaluator.guard -= guarded
+
+
+def _names_main(test: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(test))
+
+
+def _perhaps(evaluator: Evaluator, statements: Sequence[ast.stmt], scope: Scope, reason: str) -> None:
+    """Code that may or may not run. What it raises is taken not to be raised."""
+    returns = any(isinstance(node, ast.Return) for node in own_nodes(statements))
+    if returns or any(isinstance(node, (ast.Break, ast.Continue)) for node in own_nodes(statements, loops=False)):
+        raise UnknownFlow(reason, returns)
+    evaluator.skip(statements, scope, reason)

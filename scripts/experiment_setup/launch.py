@@ -1,0 +1,191 @@
+"""How the project's code is started on this machine, so that a printed command works as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiment_setup import installed, requirements
+from experiment_setup.requirements import Declared, package_of
+
+_SECONDS = 10  # for a Python to start; a slower one is not asked
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A package that a run needs and that is neither installed nor declared."""
+
+    module: str
+    help: str  # what to type
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The beginning of a command, such as `uv run python`, and what keeps it from working."""
+
+    start: str
+    missing: tuple[Missing, ...] = ()
+    works: bool = True  # with what the command itself brings along, such as `--with wandb`
+    leaves_files: bool = False  # even where only the config is printed: uv makes .venv and uv.lock
+
+
+def of(root: Path, modules: Sequence[Path]) -> Launch:
+    """How to start an entry point of the project at `root`; `modules` are its file and those that it imports.
+
+    In this order: an environment of the project's own that has all that is imported; a uv project as it is declared;
+    another Python that has it all; `uv run --no-project` with what is needed, which leaves nothing behind.
+    """
+    needed = requirements.on_their_own(list(dict.fromkeys(["hydra", *requirements.imported(modules, root)])))
+    declared = Declared(root)
+    own = [(python, [name for name in needed if python.lacks(name)]) for python in _own_pythons(root)]
+    for python, lacking in own:
+        if not lacking:
+            return Launch(python.start)
+    uv = "UV" in os.environ or shutil.which("uv") is not None
+    undeclared = [name for name in needed if declared.lacks(name)]
+    as_project = uv and declared.is_uv_project and "hydra" not in undeclared
+    if as_project and not undeclared:
+        return Launch("uv run python", leaves_files=not (root / ".venv").is_dir())
+    other = _on_path()
+    if other is not None and not (lacking := [name for name in needed if other.lacks(name)]):
+        return Launch(other.start)
+    if as_project:
+        start, works = _brought(["uv", "run"], undeclared)
+        return Launch(start, _missing(undeclared, "uv add {}"), works, leaves_files=not (root / ".venv").is_dir())
+    for python, lacking in own:
+        if "hydra" not in lacking:
+            start, works = _brought(["uv", "run", "--no-project"], lacking) if uv else ("", False)
+            return Launch(start if works else python.start, _missing(lacking, python.install), works)
+    if uv:
+        return _without_environment(declared, needed)
+    start = other.start if other is not None else "python"
+    lacking = [name for name in needed if other is None or other.lacks(name)]
+    return Launch(start, _missing(lacking, f"{start} -m pip install {{}}"), works=False)
+
+
+def _without_environment(declared: Declared, needed: Sequence[str]) -> Launch:
+    """`uv run --no-project`, which brings along what is declared and what is small."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"  # Hydra runs on it, and it is here: it runs us
+    uv_run = ["uv", "run", "--no-project", "--python", version]
+    for requirement in filter(None, map(declared.requirement, needed)):
+        uv_run += ["--with", shlex.quote(requirement)]
+    undeclared = [name for name in needed if declared.lacks(name)]
+    start, works = _brought(uv_run, undeclared)
+    if declared.is_project:
+        return Launch(start, _missing(undeclared, "uv add {}"), works)
+    large = [name for name in undeclared if package_of(name) is None or requirements.is_heavy(name)]
+    return Launch(start, _missing(large, f"start it with `{_uv(uv_run, undeclared)}`"), works)
+
+
+def _brought(uv_run: Sequence[str], lacking: Sequence[str]) -> tuple[str, bool]:
+    """`uv run … python`, which brings along what is small and well known; whether that is all that is lacking."""
+    small = [name for name in lacking if package_of(name) and not requirements.is_heavy(name)]
+    return _uv(uv_run, small), len(small) == len(lacking)
+
+
+def _uv(uv_run: Sequence[str], modules: Sequence[str]) -> str:
+    packages = [package for package in map(package_of, modules) if package]
+    return " ".join([*uv_run, *(f"--with {package}" for package in packages), "python"])
+
+
+def _missing(lacking: Sequence[str], install: str) -> tuple[Missing, ...]:
+    """What to type for each; where the package's name is not known, a guess might fetch a stranger's."""
+    return tuple(
+        Missing(name, install.format(package_of(name)) if package_of(name) else f"install the package that has {name}")
+        for name in lacking
+    )
+
+
+# -- Pythons ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Python:
+    start: str
+    executable: Path
+    environment: Path | None = None  # None: the machine's, which is no environment
+
+    def lacks(self, module: str) -> bool:
+        """Whether it cannot import a module. An environment is looked at, not run: it may be anybody's."""
+        if self.environment is not None:
+            return not _holds(self.environment, module)
+        if self.executable.parent.samefile(Path(sys.executable).parent):  # environments link to one binary
+            return not installed.has(module)
+        return not _answers(self.executable, module)
+
+    @property
+    def install(self) -> str:
+        """What to type for a package."""
+        if self.environment is not None and not _holds(self.environment, "pip"):
+            return f"uv pip install --python {self.start} {{}}"
+        return f"{self.start} -m pip install {{}}"
+
+
+def _own_pythons(root: Path) -> Iterator[_Python]:
+    """The environment that is active, and those that lie in the project."""
+    active = _on_path()
+    if active is not None and active.environment is not None:
+        yield active
+    for place in (".venv/bin/python", "venv/bin/python", ".venv/Scripts/python.exe", "venv/Scripts/python.exe"):
+        executable = root / place
+        if executable.exists() and _is_environment(executable.parent.parent):
+            yield _Python(place, executable, executable.parent.parent)
+
+
+def _on_path() -> _Python | None:
+    """The `python` that the user's shell finds, without the isolated environment that `uv run script.py` puts first."""
+    own = Path(sys.prefix) if "UV" in os.environ else None
+    folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if own is None or Path(f).parent != own]
+    for name in ("python", "python3"):
+        found = shutil.which(name, path=os.pathsep.join(folders))
+        if found:
+            environment = Path(found).parent.parent
+            return _Python(name, Path(found), environment if _is_environment(environment) else None)
+    return None
+
+
+def _answers(executable: Path, module: str) -> bool:
+    """Whether a Python of the machine has a module. It runs away from the project and its environment variables."""
+    ask = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    words = [str(executable), "-I", "-c", ask, module]
+    try:
+        asked = subprocess.run(words, capture_output=True, timeout=_SECONDS, cwd=executable.anchor)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
+
+
+def _is_environment(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").is_file() or (folder / "conda-meta").is_dir()
+
+
+def _holds(environment: Path, module: str) -> bool:
+    """Whether an environment has a module, by its folders alone: its Python may be anybody's."""
+    for place in _site_packages(environment):
+        if (place / module).is_dir() or (place / f"{module}.py").is_file():
+            return True
+        if any(any(place.glob(name)) for name in (f"{module}.*.so", f"{module}.*.pyd", f"__editable__*{module}*")):
+            return True
+    return False
+
+
+def _site_packages(environment: Path) -> Iterator[Path]:
+    """Where modules are imported from, with the folders that .pth files add and those of the Python below."""
+    for pattern in ("lib/python*/site-packages", "lib/python*/dist-packages", "Lib/site-packages"):
+        for place in environment.glob(pattern):
+            yield place
+            for added in place.glob("*.pth"):
+                lines = added.read_text(encoding="utf-8", errors="replace").splitlines()
+                yield from (place / line for line in lines if line.strip() and not line.startswith(("#", "import ")))
+    settings = environment / "pyvenv.cfg"
+    text = settings.read_text(encoding="utf-8", errors="replace") if settings.is_file() else ""
+    if re.search(r"(?im)^include-system-site-packages\s*=\s*true", text):
+        for home in re.findall(r"(?m)^home\s*=\s*(\S.*)$", text):
+            yield from _site_packages(Path(home.strip()).parent)

@@ -1,0 +1,208 @@
+"""Which packages a run needs, and which the project declares; told from files alone, nothing is imported or run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+# Where a package goes by another name than its module: these are asked for by name, so only well-known ones count.
+_OTHER_NAMES = {
+    "PIL": "pillow",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "git": "gitpython",
+    "hydra": "hydra-core",
+    "lightning_fabric": "lightning",
+    "pytorch_lightning": "pytorch-lightning",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "stable_baselines3": "stable-baselines3",
+    "sentence_transformers": "sentence-transformers",
+    "yaml": "pyyaml",
+}
+_SAME_NAMES = frozenset(
+    "accelerate albumentations catboost datasets diffusers einops evaluate flax gymnasium h5py jax joblib keras "
+    "lightgbm lightning matplotlib mlflow numba numpy omegaconf optax optuna pandas peft plotly polars psutil pyarrow "
+    "pydantic requests rich safetensors scipy seaborn sentencepiece statsmodels tensorboard tensorflow timm tokenizers "
+    "torch torchaudio torchmetrics torchvision tqdm transformers trl wandb xgboost".split()
+)
+# Gigabytes, in a build that fits the machine's GPU: never fetched in passing.
+_HEAVY = frozenset("jax tensorflow torch".split())
+_WITH_TORCH = frozenset(
+    "accelerate lightning peft pytorch-lightning sentence-transformers stable-baselines3 timm torchaudio torchmetrics "
+    "torchvision trl".split()
+)
+_WITH_NUMPY = frozenset(
+    "catboost datasets gymnasium h5py jax keras lightgbm matplotlib numba opencv-python optuna pandas "
+    "pytorch-lightning scikit-image scikit-learn scipy seaborn sentence-transformers statsmodels tensorflow "
+    "torchvision transformers xgboost".split()
+)
+TRACKERS = ("wandb", "mlflow")
+_TRACKER = "run_tracker.py"  # of the template: it imports a tracker late, to end the run in words of its own without it
+# A package that is not declared may still come along: with one of these.
+_COMES_WITH = {
+    "omegaconf": frozenset(["hydra-core"]),
+    "pyyaml": frozenset(["hydra-core", "omegaconf"]),
+    "numpy": _WITH_NUMPY,
+    "torch": _WITH_TORCH,
+    "pandas": frozenset("datasets mlflow seaborn statsmodels".split()),
+    "scipy": frozenset("lightgbm scikit-learn statsmodels xgboost".split()),
+    "tqdm": frozenset("datasets lightning optuna pytorch-lightning transformers".split()),
+    "requests": frozenset("datasets mlflow wandb".split()),
+}
+
+# The package of `torch>=2; python_version < "3.13"`; none of a comment, an option or a URL.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?=\s*(?:$|[\[<>=!~;@,# ]))")
+
+
+def package_of(module: str) -> str | None:
+    """The package to install for a module; None where only its author knows: a guess might fetch a stranger's."""
+    return _OTHER_NAMES.get(module) or (module if module in _SAME_NAMES else None)
+
+
+def is_heavy(module: str) -> bool:
+    """Whether installing it takes gigabytes."""
+    package = package_of(module)
+    return package in _HEAVY or package in _WITH_TORCH
+
+
+def on_their_own(modules: Sequence[str]) -> list[str]:
+    """Those of `modules` that do not come along with another of them: omegaconf does with hydra."""
+    packages = {package_of(name) for name in modules}
+    return [name for name in modules if packages.isdisjoint(_COMES_WITH.get(package_of(name) or name, ()))]
+
+
+def imported(modules: Iterable[Path], root: Path) -> list[str]:
+    """The packages (as modules) without which the run of these files of the project at `root` stops at its imports.
+
+    Imports inside functions do not count, nor do those that the code can do without (`try: … except ImportError`), nor
+    the project's own modules.
+    """
+    files = list(modules)
+    places = [*dict.fromkeys(folder for file in files for folder in _above(file.parent, root)), root / "src"]
+    names = dict.fromkeys(name for file in files for name in _top_level(file))
+    return [name for name in names if name not in sys.stdlib_module_names and not _is_own(name, places)]
+
+
+def _above(folder: Path, root: Path) -> Iterator[Path]:
+    yield folder
+    yield from (parent for parent in folder.parents if parent.is_relative_to(root))
+
+
+def _is_own(name: str, places: Sequence[Path]) -> bool:
+    for folder in places:
+        if (folder / f"{name}.py").is_file():
+            return True
+        if any((folder / name).glob("*.py")) or any((folder / name).glob("*/*.py")):  # wandb/ may hold runs, not code
+            return True
+    return False
+
+
+def _top_level(file: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    if file.name == _TRACKER:
+        imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import))
+        yield from (alias.name for node in imports for alias in node.names if alias.name in TRACKERS)
+    waiting: list[ast.stmt] = list(tree.body)
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test):
+            waiting = [*node.body, *node.orelse, *waiting]
+        elif isinstance(node, (ast.With, ast.Try)) and not _forgives(node):
+            waiting = [*node.body, *waiting]
+        elif isinstance(node, ast.Try):
+            waiting = [*node.orelse, *waiting]
+
+
+def _forgives(node: ast.With | ast.Try) -> bool:
+    """Whether the block goes on without a module: a handler for it, or `with suppress(ImportError)`."""
+    if isinstance(node, ast.With):
+        return any("Error" in ast.dump(item.context_expr) for item in node.items)
+    kinds = [ast.dump(handler.type) if handler.type else "Exception" for handler in node.handlers]
+    return any(word in kind for kind in kinds for word in ("ImportError", "ModuleNotFoundError", "Exception"))
+
+
+# -- what the project declares ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the project at `root` says that it needs, in pyproject.toml, uv.lock and requirements.txt."""
+
+    root: Path
+
+    @property
+    def is_uv_project(self) -> bool:
+        """Whether `uv run` starts its code as it means it: it has been locked, or it has settings for uv."""
+        return self.is_project and ((self.root / "uv.lock").is_file() or "[tool.uv" in self._pyproject)
+
+    @property
+    def is_project(self) -> bool:
+        """Whether `uv add` has a place to write to."""
+        return re.search(r"^\[project\]", self._pyproject, re.MULTILINE) is not None
+
+    def lacks(self, module: str) -> bool:
+        """Whether a module is in none of the declared packages, nor known to come along with one."""
+        package = package_of(module) or _normal(module)
+        names = self._locked if self._locked and self.is_uv_project else self._requirements.keys()
+        return package not in names and _COMES_WITH.get(package, frozenset()).isdisjoint(names)
+
+    def requirement(self, module: str) -> str | None:
+        """The declared requirement for a module, such as `torch>=2`; None where it is not declared itself."""
+        return self._requirements.get(package_of(module) or _normal(module))
+
+    @cached_property
+    def _requirements(self) -> dict[str, str]:
+        """Requirements by the name of their package."""
+        found = list(self._in_pyproject) or _text(self.root / "requirements.txt").splitlines()
+        named = ((_NAME.match(text), re.sub(r"(?:^|\s)#.*", "", text).strip()) for text in map(str.strip, found))
+        return {_normal(match[0]): text for match, text in named if match}
+
+    @cached_property
+    def _pyproject(self) -> str:
+        return _text(self.root / "pyproject.toml")
+
+    @cached_property
+    def _locked(self) -> frozenset[str]:
+        lock = _text(self.root / "uv.lock")
+        return frozenset(map(_normal, re.findall(r'^name = "([^"]+)"', lock, re.MULTILINE)))
+
+    @property
+    def _in_pyproject(self) -> Iterator[str]:
+        """Of [project], and of the groups that uv installs unasked. (Python 3.10 has no reader of TOML.)"""
+        for table, key in (("project", "dependencies"), ("dependency-groups", "dev"), ("tool.uv", "dev-dependencies")):
+            body = re.search(rf"(?ms)^\[{re.escape(table)}\][^\n]*\n(.*?)(?=^\[|\Z)", self._pyproject)
+            array = re.search(rf"(?m)^{key}\s*=\s*\[", body[1]) if body else None
+            if body is None or array is None:
+                continue
+            for token in re.finditer(r"\"[^\"\n]*\"|'[^'\n]*'|#[^\n]*|\]", body[1][array.end() :]):
+                if token[0] == "]":
+                    break
+                if not token[0].startswith("#"):
+                    yield token[0][1:-1]
+
+
+def _normal(name: str) -> str:
+    """As packaging compares names (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

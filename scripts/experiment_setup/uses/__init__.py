@@ -1,0 +1,25 @@
+"""What the code does with the config: its uses are followed from the parameter of the main function.
+
+Functions and classes of the project's own modules are followed where a part of the config is passed to them; so is what
+a class keeps in `self`. A parameter that is annotated with a config class is taken for that part of the config. Where
+the config goes beyond that (a container, a library), it is lost and that is recorded: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from experiment_setup.schema import Schema
+from experiment_setup.uses import expressions, parts, statements  # noqa: F401  (each registers what it reads)
+from experiment_setup.uses.follower import ConfigClasses, Follower
+from experiment_setup.uses.functions import follow_main
+from experiment_setup.uses.records import Reading
+
+__all__ = ["ConfigClasses", "read"]
+
+
+def read(schema: Schema, classes: ConfigClasses) -> Reading:
+    """Follow the config through the entry point of `schema` and the project's modules that it imports."""
+    if schema.main is None or schema.code is None:
+        return Reading()
+    follower = Follower(schema.code, classes)
+    follow_main(follower, schema.main.function)
+    return follower.reading

@@ -1,0 +1,171 @@
+"""The follower: reads all paths of the code, with what its names stand for of the config.
+
+How a syntax node is read stands in `expressions` and `statements`; each function there registers itself for its nodes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from experiment_setup.code import tree
+from experiment_setup.code.modules import Defined, Module, Modules
+from experiment_setup.code.registry import Registry
+from experiment_setup.code.tree import Function, dotted
+from experiment_setup.location import Location
+from experiment_setup.uses import shapes
+from experiment_setup.uses.records import ConfigPath, Kind, Part, Reading, Use
+
+T = TypeVar("T")
+ConfigClasses = Mapping[tuple[Path, str], ConfigPath]  # (file, name) of a dataclass -> the part that it is the type of
+
+# `shown` (the last argument for an expression): what it gives is only printed or saved.
+EXPRESSIONS: Registry[Callable[[Follower, Any, Frame, bool], None]] = Registry()
+STATEMENTS: Registry[Callable[[Follower, Any, Frame], None]] = Registry()
+PARTS: Registry[Callable[[Follower, Any, Frame], Part | None]] = Registry()  # the part that an expression stands for
+
+
+@dataclass
+class Frame:
+    """A function or class body being read: the parts that its names stand for. `self.x` is kept under that spelling."""
+
+    module: Module
+    names: dict[str, Part]
+    functions: dict[str, Function] = field(default_factory=dict)  # that are defined in it
+    owner: Sequence[Defined] = ()  # the class, and the project's own ones that it derives from
+    self_name: str | None = None
+
+    def location(self, node: ast.AST) -> Location:
+        """Where a node of this frame's module stands."""
+        return self.module.source.location(node)
+
+
+class Follower:
+    """Finds the uses of the config in the code of one entry point."""
+
+    def __init__(self, modules: Modules, classes: ConfigClasses) -> None:
+        self.modules = modules
+        self.config_classes = dict(classes)
+        self.reading = Reading()
+        self.guarded = False  # the code here is ready for a key to be missing
+        self.conditional = False  # not every run comes here
+        self.assumed = False  # only an annotation says that it is the config
+        self.seen: set[object] = set()  # functions and classes, with what they were read with
+        self.entered: set[int] = set()  # ids of the functions and classes that were followed from main
+        self.returning: set[int] = set()  # ids of the functions whose result is being looked for
+        self._answers: dict[tuple[str, int], Any] = {}
+
+    def once(self, question: str, node: ast.AST, answer: Callable[[], T]) -> T:
+        """The answer to a question about the tree alone: a function is read anew for every way to call it."""
+        key = (question, id(node))
+        if key not in self._answers:
+            self._answers[key] = answer()
+        known: T = self._answers[key]
+        return known
+
+    @contextmanager
+    def perhaps(self, conditional: bool = True) -> Iterator[None]:
+        """What is read meanwhile is what only some runs come to."""
+        before, self.conditional = self.conditional, self.conditional or conditional
+        try:
+            yield
+        finally:
+            self.conditional = before
+
+    @contextmanager
+    def ready_for_missing_keys(self) -> Iterator[None]:
+        """What is read meanwhile is ready for a key to be missing."""
+        before, self.guarded = self.guarded, True
+        try:
+            yield
+        finally:
+            self.guarded = before
+
+    # Parts of the config.
+
+    def part(self, node: ast.expr, frame: Frame) -> Part | None:
+        """The part of the config that an expression stands for."""
+        look = PARTS.get(type(node))
+        return look(self, node, frame) if look is not None else None
+
+    def places(self, node: ast.expr, frame: Frame) -> tuple[Location, ...]:
+        """The places of the steps that `node` writes out, outermost last."""
+        if isinstance(node, ast.Attribute):
+            if isinstance(node.value, ast.Name) and f"{node.value.id}.{node.attr}" in frame.names:
+                return ()
+            end = (node.end_col_offset or 0) - len(node.attr.encode())
+            place = frame.location(ast.Constant("", lineno=node.end_lineno or 0, col_offset=end))
+            return (*self.places(node.value, frame), place)
+        if isinstance(node, ast.Subscript):
+            return (*self.places(node.value, frame), frame.location(node.slice))
+        if isinstance(node, ast.NamedExpr):
+            return self.places(node.value, frame)
+        if isinstance(node, ast.Call) and node.args:
+            given = node.args[1 if dotted(node.func).endswith("cast") and len(node.args) == 2 else 0]
+            inner, outer = self.part(given, frame), self.part(node, frame)
+            return self.places(given, frame) if inner and outer and inner.path == outer.path else ()
+        return ()
+
+    def use(self, part: Part, kind: Kind, places: tuple[Location, ...], shown: bool = False) -> None:
+        """Note a use of a part of the config."""
+        use = Use(part.path, kind, places, part.form, shown, self.guarded, self.conditional, self.assumed)
+        self.reading.uses.append(use)
+
+    # Reading.
+
+    def expression(self, node: ast.expr, frame: Frame, shown: bool = False) -> None:
+        """Note what an expression does. `shown`: what it gives is only printed or saved."""
+        read = EXPRESSIONS.get(type(node))
+        part = self.part(node, frame) if not isinstance(node, ast.NamedExpr) else None
+        if part is not None and isinstance(node, ast.Call) and read is not None:
+            read(self, node, frame, True)
+            if shown:
+                return
+        if part is not None:
+            self.use(part, "read", self.places(node, frame), shown)
+        elif read is not None:
+            read(self, node, frame, shown)
+        else:
+            self.inside(node, frame, shown and isinstance(node, (ast.Dict, ast.List, ast.Tuple)))
+
+    def inside(self, node: ast.AST, frame: Frame, shown: bool = False) -> None:
+        """Note what the expressions in a node do."""
+        for child in tree.children(node):
+            if isinstance(child, ast.expr):
+                self.expression(child, frame, shown)
+            else:
+                self.inside(child, frame)
+
+    def statement(self, node: ast.AST, frame: Frame) -> None:
+        """Note what a statement does."""
+        read = STATEMENTS.get(type(node))
+        if read is not None:
+            read(self, node, frame)
+        else:
+            self.statements(tree.children(node), frame)
+
+    def statements(self, body: Sequence[ast.AST], frame: Frame) -> None:
+        """Note what statements and expressions do."""
+        for node in body:
+            if isinstance(node, ast.expr):
+                self.expression(node, frame)
+            else:
+                self.statement(node, frame)
+
+    def some_runs(self, body: Sequence[ast.AST], frame: Frame) -> None:
+        """Note what those do that only some runs come to."""
+        with self.perhaps():
+            self.statements(body, frame)
+
+    def block(self, body: Sequence[ast.stmt], frame: Frame) -> None:
+        """Read a body; after an `if` that may leave it, not every run comes to the rest."""
+        with self.perhaps(False):
+            for node in body:
+                self.statement(node, frame)
+                if isinstance(node, (ast.If, ast.Try)):
+                    self.conditional |= self.once("leaves", node, partial(shapes.leaves, node))
