@@ -23,7 +23,7 @@ def test_the_same_experiment_on_another_machine(project: Path, experiment: Path,
         "base_model": "Qwen/Qwen3-4B-Instruct-2507",
         "model_output_dir": "output/001-baseline",
     }
-    assert "python experiments/001-baseline/train.py --cfg job env=local" in ran.out
+    assert "experiments/001-baseline/train.py exp=001 env=local" in ran.out
     before = tree(project)
     again = run("add_env.py", "--root", project, "001", "local", *WORDS, cwd=elsewhere)
     assert again.code == 0
