@@ -126,11 +126,26 @@ class HydraSession:
         finally:
             HydraConfig.instance().cfg = None
 
-    def _with_stand_ins(self, overrides: list[str]) -> DictConfig:
+    def compose_job(self, overrides: Sequence[str], number: int, config_name: str | None = None) -> DictConfig:
+        """What job `number` of a sweep composes, `hydra` included, as BasicLauncher.launch prepares it.
+
+        Raises HydraFailed with Hydra's words.
+        """
+        try:
+            config = self._with_stand_ins(list(overrides), config_name)
+            with flag_override(config, ["struct", "readonly"], False):
+                config.hydra.job.num = number
+                config.hydra.job.id = f"job_id_for_{number}"
+            return config
+        except Exception as error:
+            raise HydraFailed(_words(error)) from error
+
+    def _with_stand_ins(self, overrides: list[str], config_name: str | None = None) -> DictConfig:
         """What Hydra composes, with an empty config for each option of a plugin that is not installed here."""
         while True:
             try:
-                return hydra_compose(self._experiment.config_name, overrides, return_hydra_config=True)
+                name = config_name or self._experiment.config_name
+                return hydra_compose(name, overrides, return_hydra_config=True)
             except HydraException as error:
                 missing = plugins.missing(Failure.parse(str(error)).refusal)
                 if missing is None or missing in self.stand_ins:

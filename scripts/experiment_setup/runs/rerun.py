@@ -1,0 +1,78 @@
+"""The commands that run some jobs of a sweep again: as few as can be, and each job with the values that it had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiment_setup import launch, naming
+from experiment_setup.commands import quoted
+from experiment_setup.launch import Missing
+from experiment_setup.project import Project
+from experiment_setup.runs.job_config import JobConfigs
+from experiment_setup.runs.origin import Recorded
+from experiment_setup.runs.sweep import Job, Sweep
+
+_OF_THIS_SWEEP = ("hydra.mode=", "hydra.sweep.dir=", "hydra.sweeper.params")
+
+
+def commands(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> tuple[list[str], tuple[Missing, ...]]:
+    """What to type, with the sweep's launcher, and the packages that are lacking here.
+
+    The results go to a new folder inside the sweep's, so that `sweep.read` finds them; multirun.yaml stays as it is.
+    A value that depends on the job's number is given as it was: the jobs of the new sweep count from 0 again.
+    """
+    if sweep.origin is None or not jobs:
+        return [], ()
+    recorded, experiment, read = sweep.origin.recorded, sweep.origin.experiment, sweep.origin.schema
+    assert experiment.entry is not None
+    configs = JobConfigs(project, sweep.origin, sweep.folder)
+    words = [_with(job.overrides, configs.numbered(job.number, job.overrides)) for job in jobs]
+    started = launch.of(project.root, read.modules)
+    at_root = not recorded.cwd.is_dir() or recorded.cwd.resolve() == project.root.resolve()
+    here = recorded.cwd.resolve() == project.root.resolve()
+    target = _new_folder(sweep.folder)
+    where = naming.override("hydra.sweep.dir", project.relative(target) if here else str(target))
+    kept = [word for word in recorded.hydra if not word.startswith(_OF_THIS_SWEEP)]
+    entry = project.relative(experiment.entry) if at_root else str(experiment.entry)
+    start = started.start if at_root or started.start[0] != "." else str(project.root / started.start)
+    begin = [start, *map(quoted, [entry, "-m", *_config(recorded, experiment.config_name)])]
+    lines = [" ".join([*begin, *map(quoted, [*product, *kept, where])]) for product in products(words)]
+    # Relative folders mean what they meant.
+    return [line if at_root else f"(cd {quoted(str(recorded.cwd))} && {line})" for line in lines], started.missing
+
+
+def _config(recorded: Recorded, usual: str) -> list[str]:
+    given = ["--config-dir", str(recorded.config_dir)] if recorded.config_dir else []
+    other = recorded.config_name
+    return [*given, "--config-name", other] if other and Path(other).stem != usual else given
+
+
+def _new_folder(sweep: Path) -> Path:
+    """One that no earlier rerun has: its job 0 would write over that one's."""
+    names = (f"{sweep.name}-again{number or ''}" for number in [0, *range(2, 10_000)])
+    return next(sweep / name for name in names if not (sweep / name).exists())
+
+
+def _with(overrides: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
+    """The overrides, but these keys with these values."""
+    fixed = {key: naming.override(key, value) for key, value in values.items()}
+    words = [fixed.pop(word.partition("=")[0].lstrip("+"), word) for word in overrides]
+    return (*words, *fixed.values())
+
+
+def products(jobs: Sequence[tuple[str, ...]]) -> list[list[str]]:
+    """Cover `jobs`, lists of `key=value` with the same keys, by sweeps: each runs these jobs, and no other.
+
+    Jobs that differ in one key only become one sweep over it, and so on for sweeps with the same values.
+    """
+    blocks: list[tuple[tuple[str, ...], ...]] = [tuple((word.partition("=")[2],) for word in job) for job in jobs]
+    keys = [word.partition("=")[0] for word in jobs[0]] if jobs else []
+    for axis in reversed(range(len(keys))):
+        merged: dict[Any, tuple[str, ...]] = {}
+        for block in blocks:
+            rest = (block[:axis], block[axis + 1 :])
+            merged[rest] = (*merged.get(rest, ()), *block[axis])
+        blocks = [(*before, values, *after) for (before, after), values in merged.items()]
+    return [[f"{key}={','.join(values)}" for key, values in zip(keys, block, strict=True)] for block in blocks]

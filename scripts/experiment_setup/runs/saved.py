@@ -1,0 +1,112 @@
+"""Reading what a run has saved, of whatever origin: as data, within limits; nothing is run or unpickled.
+
+What cannot be read is None: it may be half written at this very moment, or no file of the kind at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiment_setup.reading import yaml_loader
+
+_BYTES = 32 * 2**20  # a config has kilobytes; a file of metrics may have megabytes
+_NODES = 300_000  # of YAML, each alias counted as often as it is used: a few lines can stand for billions
+_NESTED = 100  # brackets in brackets
+_DEPTH = 8  # of folders
+_ENTRIES = 200_000  # of folders; checkpoints and samples may lie beside what is looked for
+
+
+def json_of(path: Path) -> Any:
+    """The value that a JSON file holds."""
+    text = _text(path)
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def yaml_of(path: Path) -> Any:
+    """The value that a YAML file holds as OmegaConf reads it, its interpolations unresolved."""
+    text = _text(path)
+    try:
+        root = None if text is None or _is_deep(text) else yaml_loader.parse(text)
+        return yaml_loader.construct(root) if root is not None and _is_small(root) else None
+    except Exception:  # PyYAML's errors, and any at all where a value does not fit its tag
+        return None
+
+
+def mapping_of(path: Path) -> dict[str, Any] | None:
+    """The mapping that a YAML file holds."""
+    value = yaml_of(path)
+    return value if isinstance(value, dict) else None
+
+
+def words_of(value: Any) -> tuple[str, ...] | None:
+    """A list of texts, such as the overrides of a run."""
+    fits = isinstance(value, list) and all(isinstance(word, str) for word in value)
+    return tuple(value) if fits else None
+
+
+def folders(top: Path) -> Iterator[Path]:
+    """`top` and the folders below it, in the order of their names, numbers by their size. Links are not followed."""
+    entries, waiting = 0, [(top, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        yield folder
+        below: list[Path] = []
+        try:
+            with os.scandir(folder) as found:
+                for entry in found:
+                    entries += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(Path(entry.path))
+        except OSError:
+            continue
+        if depth < _DEPTH and entries < _ENTRIES:
+            waiting += [(path, depth + 1) for path in sorted(below, key=by_number, reverse=True)]
+
+
+def by_number(path: Path) -> tuple[int, str]:
+    """Folder 10 comes after folder 9, and 9_001 before 10_001."""
+    digits = path.name[: len(path.name) - len(path.name.lstrip("0123456789"))]
+    return int(digits or 0), str(path)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        if not path.is_file() or path.stat().st_size > _BYTES:  # a pipe would wait for ever
+            return None
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _is_deep(text: str) -> bool:
+    """Whether brackets stand in brackets to no end: PyYAML looks at all of them again at each."""
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > _NESTED:
+            return True
+    return False
+
+
+def _is_small(root: yaml.Node) -> bool:
+    count, waiting = 0, [root]
+    while waiting:
+        node = waiting.pop()
+        count += 1
+        if count > _NODES:
+            return False
+        if isinstance(node, yaml.MappingNode):
+            waiting += [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+    return True

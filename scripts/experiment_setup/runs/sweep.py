@@ -1,0 +1,152 @@
+"""What became of a sweep: the jobs that its multirun.yaml asks for, and what each has left.
+
+Hydra writes multirun.yaml before job 0 (BasicSweeper.sweep), unresolved: what refers to `hydra` or to a value that is
+swept means another thing in each job. A job's overrides are a list of words (BasicSweeper.split_arguments), which
+Hydra saves in its .hydra/overrides.yaml, and the template in its result.json.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
+from experiment_setup.errors import CommandError
+from experiment_setup.project import Project
+from experiment_setup.runs import run
+from experiment_setup.runs.job_config import JobConfigs
+from experiment_setup.runs.origin import MULTIRUN, Origin, origin_of
+from experiment_setup.runs.run import Run, State
+
+_COMPARED = 3  # jobs that are done, to see whether all write to one folder
+
+
+@dataclass
+class Job:
+    """One job of a sweep: its overrides as Hydra words them, and what it left."""
+
+    number: int
+    overrides: tuple[str, ...]
+    state: State = State.MISSING
+    evidence: str = ""
+    folder: str = ""  # from the sweep's folder; "" where none of its own is known
+    run: Run | None = None
+    changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # key -> what it ran with, what it would be now
+
+    def left(self, left: Run, sweep: Path) -> None:
+        """Take what a folder says."""
+        self.run, self.state, self.evidence = left, left.state, left.evidence
+        self.folder = (
+            left.folder.relative_to(sweep).as_posix() if left.folder.is_relative_to(sweep) else str(left.folder)
+        )
+
+
+@dataclass
+class Sweep:
+    """A sweep's folder, what it was asked to run and what came of it."""
+
+    folder: Path
+    origin: Origin | None  # None: no multirun.yaml; a search, whose jobs nobody knows beforehand
+    jobs: list[Job]
+    others: int = 0  # results in the folder that belong to none of the jobs
+
+    def count(self, state: State) -> int:
+        """How many jobs are in this state."""
+        return sum(job.state is state for job in self.jobs)
+
+
+def read(project: Project, folder: Path) -> Sweep:
+    """Read the sweep or search in `folder`. Raises CommandError where there is none, or its experiment is gone."""
+    file = folder / MULTIRUN
+    if not file.is_file():
+        runs = [left for left in run.below(folder) if left.folder != folder]
+        if not runs:
+            raise CommandError(f"no sweep in {folder}: it has no {MULTIRUN}", f"name the folder that holds {MULTIRUN}")
+        jobs = [Job(number, left.overrides or ()) for number, left in enumerate(runs)]
+        for job, left in zip(jobs, runs, strict=True):
+            job.left(left, folder)
+        return Sweep(folder, None, jobs)
+    origin = origin_of(project, file)
+    try:
+        jobs = [Job(number, words) for number, words in enumerate(_jobs(project, origin))]
+    except (HydraException, HydraFailed) as error:
+        reason = str(error).splitlines()[0]
+        raise CommandError(f"{file}: its jobs can't be told any more: {reason}", "see what validate.py says") from None
+    sweep = Sweep(folder, origin, jobs)
+    _collect(project, sweep)
+    return sweep
+
+
+# -- what was asked for -----------------------------------------------------------------------------------------------
+
+
+def _jobs(project: Project, origin: Origin) -> list[tuple[str, ...]]:
+    """The overrides of each job, as Hydra makes them; `glob(…)` is asked of the options that there are now."""
+    words = [*origin.recorded.params, *origin.recorded.task]
+    with contextlib.ExitStack() as stack:
+        loader = None
+        if any("glob(" in word for word in words):
+            stack.enter_context(HydraSession(origin.experiment, origin.schema, project.root))
+            loader = GlobalHydra.instance().config_loader()
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(words)
+        (batch,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    return [tuple(job) for job in batch]
+
+
+# -- what came of it --------------------------------------------------------------------------------------------------
+
+
+def _collect(project: Project, sweep: Sweep) -> None:
+    """Give each job what it left, the best where it ran more than once; count the results that are no job's."""
+    by_overrides: dict[frozenset[str], list[Run]] = {}
+    for left in run.below(sweep.folder):
+        if left.overrides is not None:
+            by_overrides.setdefault(frozenset(left.overrides), []).append(left)
+    order = list(State)
+    for same in by_overrides.values():
+        same.sort(key=lambda left: order.index(left.state), reverse=True)
+    for job in sweep.jobs:  # two with the same overrides have a result each
+        if same := by_overrides.get(frozenset(job.overrides), []):
+            job.left(same.pop(), sweep.folder)
+    asked = {frozenset(job.overrides) for job in sweep.jobs}
+    sweep.others = sum(len(same) for overrides, same in by_overrides.items() if overrides not in asked)
+    rest = [job for job in sweep.jobs if job.state in (State.UNKNOWN, State.MISSING)]
+    if rest:
+        _look_further(project, sweep, rest)
+
+
+def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> None:
+    """Of jobs without a record: what is in the folders that they write to, each told by the job's own config.
+
+    A folder that several jobs share says nothing of any one of them. That of the job itself is made by Hydra when it
+    begins (run_job): an empty one means that it wrote elsewhere, or was refused; code that leaves records was refused.
+    """
+    assert sweep.origin is not None
+    configs = JobConfigs(project, sweep.origin, sweep.folder)
+    others = [job for job in sweep.jobs if job not in jobs][:_COMPARED]
+    places = {job.number: configs.places(job.number, job.overrides) for job in (*jobs, *others)}
+    shared = [place for own in places.values() for place in own.all]
+    records = any(job.state in (State.DONE, State.FAILED, State.RUNNING) for job in sweep.jobs)
+    records = records or any(b"result.json" in path.read_bytes() for path in sweep.origin.schema.modules)
+    for job in jobs:
+        own = [place for place in places[job.number].all if shared.count(place) == 1]
+        found = [run.read(place) for place in own if place.is_dir()]
+        telling = [left for left in found if left.state is not State.MISSING]
+        if job.run is None and telling:
+            job.left(min(telling, key=lambda left: list(State).index(left.state)), sweep.folder)
+        elif job.run is None and found and not records:
+            job.left(found[0], sweep.folder)
+            job.state, job.evidence = State.UNKNOWN, "it began, and left nothing in its folder"
+        elif job.run is None:
+            job.evidence = "it left nothing in its folder" if found else "it has no folder"
+        gone = [place for place in own if not place.exists()]
+        if job.state is State.UNKNOWN and gone:
+            job.evidence += f"; {project.relative(gone[0])} is not there"
