@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import PLAIN_EXPERIMENT, SCRIPTS, tree, write
+from running import PLAIN_EXPERIMENT, SCRIPTS, tree, write
 
 UV = shutil.which("uv")
 HYDRA = "hydra-core>=1.3.4,<1.5"

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from conftest import PLAIN_EXPERIMENT, Ran, run, run_entry, write
+from environments import LAUNCHERS, python_with
 from experiment_setup.runs import run as runs
 from experiment_setup.runs import saved
 from experiment_setup.runs.run import State
+from running import PLAIN_EXPERIMENT, Ran, run, run_entry, write
 
 # It appends to a file in its output folder, so that a folder that two jobs wrote to has two lines.
 TRAIN = PLAIN_EXPERIMENT["train.py"].replace(
@@ -197,6 +198,30 @@ class TestSteered:
         assert states(found) == ["unknown", "missing"]
         type_all(entry, found["rerun"])
         assert list(scores(entry, "scratch here")) == ["out/1", "out/2"]
+
+    def test_through_joblib(self, request: pytest.FixtureRequest, entry: Path) -> None:
+        """Its jobs are processes, in each of which `hydra` means the job."""
+        python = python_with(request.config, LAUNCHERS)
+        words = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "exp.seed=1,2,3", "hydra.sweep.dir=output/sw"]
+        assert sweep(entry, *words, "env.output_dir=output/s/${hydra:job.num}", python=python).code == 0
+        before = scores(entry)
+        assert list(before) == ["s/0", "s/1", "s/2"]
+        remove(*(lab(entry) / f"output/{folder}/{number}" for folder in ("s", "sw") for number in (1, 2)))
+        found = status(entry)
+        assert states(found) == ["unknown", "missing", "missing"]
+        assert all("hydra/launcher=joblib" in command for command in found["rerun"])
+        type_all(entry, found["rerun"], python)
+        assert scores(entry) == before
+
+    def test_a_job_that_composes_no_more_is_left_out(self, entry: Path) -> None:
+        words = ["exp=001,002", "exp.seed=1,13", "hydra.sweep.dir=output/sw"]
+        assert sweep(entry, *words, "env.output_dir=${hydra:runtime.output_dir}").code == 1
+        remove(*(lab(entry) / f"output/sw/{number}" for number in (1, 3)))
+        write(entry.parent, {"exp/002.yaml": SET.replace("batch_size", "batch_sise")})
+        ran = run("sweep_status.py", "output/sw", cwd=lab(entry))
+        assert "jobs 3" in ran.err
+        (command,) = status(entry)["rerun"]
+        assert "exp=001 exp.seed=13 " in command
 
     def test_results_of_its_own_kind(self, entry: Path) -> None:
         """A result.json that is not the template's: numbers, no status."""

@@ -21,7 +21,12 @@ from experiment_setup.runs.run import leaves
 # Fields that are folders of results by their names.
 OF_RESULTS = re.compile(r"(?:^|[_.])(?:out|output|save|ckpt|checkpoint|result|log)s?_?(?:dir|folder|path|root)$")
 _USUAL = re.compile(r"\$\{hydra[.:](?:job\.num|runtime\.choices\.([\w/]+))\}")
-_REPLACED = ("hydra.sweep.dir=", "hydra.mode=")
+# What says where and by what jobs are started, which may not be installed here, says nothing of their values.
+_REPLACED = (
+    "hydra.sweep.dir=",
+    "hydra.mode=",
+    *(f"hydra{mark}{part}{end}" for part in ("launcher", "sweeper") for mark, end in (("/", "="), (".", "."))),
+)
 
 
 @dataclass(frozen=True)
@@ -77,14 +82,17 @@ class JobConfigs:
         values = [value for value in (_resolved(config, key) for key in named) if value]
         return Places(Path(config.hydra.runtime.output_dir), tuple(self._base / value for value in values))
 
-    def numbered(self, number: int, overrides: Sequence[str]) -> dict[str, str]:
-        """The values of job `number` that depend on its number, by key: a job of another sweep has another one."""
+    def numbered(self, number: int, overrides: Sequence[str]) -> dict[str, str] | None:
+        """The values of job `number` that depend on its number, by key: a job of another sweep has another one.
+
+        None where that cannot be told any more, since the job composes no more.
+        """
         alike = self._alike(overrides)
         if alike is not None and not alike.refers_to_hydra:
             return {}
         with self._composed(number, overrides) as config:
             if config is None:
-                return {}
+                return None
             keys = [key for key, text in _texts(config) if "${" in text]
             values = {key: _resolved(config, key) for key in keys}
             with flag_override(config, ["struct", "readonly"], False):

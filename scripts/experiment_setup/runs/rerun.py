@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,28 @@ from experiment_setup.runs.sweep import Job, Sweep
 _OF_THIS_SWEEP = ("hydra.mode=", "hydra.sweep.dir=", "hydra.sweeper.params")
 
 
-def commands(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> tuple[list[str], tuple[Missing, ...]]:
-    """What to type, with the sweep's launcher, and the packages that are lacking here.
+@dataclass(frozen=True)
+class Again:
+    """What to type, which jobs it leaves out, as they compose no more, and the packages that are lacking here."""
+
+    commands: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+def commands(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> Again:
+    """How to run these jobs once more, with the sweep's launcher.
 
     The results go to a new folder inside the sweep's, so that `sweep.read` finds them; multirun.yaml stays as it is.
     A value that depends on the job's number is given as it was: the jobs of the new sweep count from 0 again.
     """
     if sweep.origin is None or not jobs:
-        return [], ()
+        return Again()
     recorded, experiment, read = sweep.origin.recorded, sweep.origin.experiment, sweep.origin.schema
     assert experiment.entry is not None
     configs = JobConfigs(project, sweep.origin, sweep.folder)
-    words = [_with(job.overrides, configs.numbered(job.number, job.overrides)) for job in jobs]
+    numbered = {job.number: configs.numbered(job.number, job.overrides) for job in jobs}
+    words = [_with(job.overrides, values) for job in jobs if (values := numbered[job.number]) is not None]
     started = launch.of(project.root, read.modules)
     at_root = not recorded.cwd.is_dir() or recorded.cwd.resolve() == project.root.resolve()
     here = recorded.cwd.resolve() == project.root.resolve()
@@ -40,7 +51,9 @@ def commands(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> tuple[list[
     begin = [start, *map(quoted, [entry, "-m", *_config(recorded, experiment.config_name)])]
     lines = [" ".join([*begin, *map(quoted, [*product, *kept, where])]) for product in products(words)]
     # Relative folders mean what they meant.
-    return [line if at_root else f"(cd {quoted(str(recorded.cwd))} && {line})" for line in lines], started.missing
+    lines = [line if at_root else f"(cd {quoted(str(recorded.cwd))} && {line})" for line in lines]
+    left_out = tuple(number for number, values in numbered.items() if values is None)
+    return Again(tuple(lines), left_out, started.missing)
 
 
 def _config(recorded: Recorded, usual: str) -> list[str]:

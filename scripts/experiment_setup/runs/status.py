@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from experiment_setup.composing.compose import Composer
-from experiment_setup.launch import Missing
 from experiment_setup.project import Project
 from experiment_setup.runs import rerun, sweep
 from experiment_setup.runs.changes import Changes
 from experiment_setup.runs.origin import MULTIRUN
+from experiment_setup.runs.rerun import Again
 from experiment_setup.runs.run import State
 from experiment_setup.runs.sweep import Job, Sweep
 
@@ -23,8 +23,7 @@ class Status:
 
     project: Project
     sweep: Sweep
-    again: list[str]
-    lacking: tuple[Missing, ...]
+    again: Again
 
     @property
     def exit_code(self) -> int:
@@ -41,8 +40,8 @@ class Status:
             "path": self.project.relative(self.sweep.folder),
             "jobs": [_data(job) for job in jobs],
             "summary": {"jobs": len(jobs), **counts, "changed": changed, "other_results": self.sweep.others},
-            "rerun": self.again,
-            "missing": [{"module": missing.module, "help": missing.help} for missing in self.lacking],
+            "rerun": list(self.again.commands),
+            "missing": [asdict(missing) for missing in self.again.missing],
         }
 
     def text(self) -> Iterator[str]:
@@ -52,10 +51,10 @@ class Status:
         total = len(self.sweep.jobs)
         told = ", ".join(f"{self.sweep.count(state)} {state.value}" for state in State if self.sweep.count(state))
         yield f"{total} job{'s' if total != 1 else ''}: {told}"
-        if self.again:
+        if self.again.commands:
             yield ""
             yield "next, where nothing of it runs any more:"
-            yield from (f"  {command}" for command in self.again)
+            yield from (f"  {command}" for command in self.again.commands)
 
     def notes(self) -> Iterator[str]:
         """What the states alone do not say."""
@@ -65,15 +64,18 @@ class Status:
             yield f"note: {self.sweep.others} more results here belong to no job of this sweep"
         if self.sweep.count(State.RUNNING):
             yield "note: running is also what a kill leaves; --ended counts it as failed"
-        if unknown := [job for job in self.sweep.jobs if job.state is State.UNKNOWN]:
+        if self.sweep.count(State.UNKNOWN):
             yield "note: unknown: it began, and no result.json says how it ended, as the template's train.py would"
-            yield f"note: to run one again, remove its folder, such as {unknown[0].folder}; then it is missing"
+            yield "note: to run one again, remove all that it left: then it is missing"
         if changed := [job for job in self.sweep.jobs if job.changed]:
             key, (ran, now) = next(iter(changed[0].changed.items()))
             folders = " ".join(job.folder for job in changed[:9]) + (" …" if len(changed) > 9 else "")
             yield f"note: the files were changed since: job {changed[0].number} had {key}={ran}, now it is {now}"
             yield f"note: that is so for {len(changed)} done; to run them again, remove their folders: {folders}"
-        for missing in self.lacking:
+        if self.again.left_out:
+            numbers = ", ".join(map(str, self.again.left_out))
+            yield f"note: left out of the commands, as they compose no more (validate.py says why): jobs {numbers}"
+        for missing in self.again.missing:
             yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
 
 
@@ -93,7 +95,7 @@ def status(root: Path | None, folder: Path, *, ended: bool) -> Status:
             if job.run is not None and job.state in (State.DONE, State.UNKNOWN):
                 job.changed = changes.since(job.run)
     rest = [job for job in found.jobs if job.state in (State.FAILED, State.MISSING)]
-    return Status(project, found, *rerun.commands(project, found, rest))
+    return Status(project, found, rerun.commands(project, found, rest))
 
 
 def _data(job: Job) -> dict[str, Any]:
