@@ -153,6 +153,17 @@ class TestSteered:
         assert states(found) == ["unknown", "missing", "unknown", "missing"]
         type_all(entry, found["rerun"])
         assert scores(entry) == before
+        assert states(status(entry)) == ["unknown"] * 4
+
+    def test_several_commands_write_to_several_folders(self, entry: Path) -> None:
+        words = ["exp=001,002", "exp.seed=1,2", "hydra.sweep.dir=output/sw"]
+        assert sweep(entry, *words, "env.output_dir=${hydra:runtime.output_dir}").code == 0
+        before = sorted(map(tuple, scores(entry, "output/sw").values()))
+        remove(*(lab(entry) / f"output/sw/{number}" for number in (0, 3)))
+        found = status(entry)
+        assert len(found["rerun"]) == 2
+        type_all(entry, found["rerun"])
+        assert sorted(map(tuple, scores(entry, "output/sw").values())) == before
 
     def test_jobs_that_wrote_to_one_folder_are_told_by_hydras(self, entry: Path) -> None:
         assert sweep(entry, "exp.seed=1,2,3", "hydra.sweep.dir=output/sw").code == 0

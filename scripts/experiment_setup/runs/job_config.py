@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from experiment_setup.runs.run import leaves
 # Fields that are folders of results by their names.
 OF_RESULTS = re.compile(r"(?:^|[_.])(?:out|output|save|ckpt|checkpoint|result|log)s?_?(?:dir|folder|path|root)$")
 _USUAL = re.compile(r"\$\{hydra[.:](?:job\.num|runtime\.choices\.([\w/]+))\}")
-# What says where and by what jobs are started, which may not be installed here, says nothing of their values.
+# The sweep's folder is known, and what it was made of may not resolve in a job. What starts the jobs may not be
+# installed here, and says nothing of their values.
 _REPLACED = (
     "hydra.sweep.dir=",
     "hydra.mode=",
@@ -30,31 +31,27 @@ _REPLACED = (
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a job writes: the folder that Hydra gives it, and those that its config names."""
+class Facts:
+    """What the config of a job says of it."""
 
-    folder: Path | None
-    results: tuple[Path, ...]
+    folder: Path | None = None  # what Hydra gives it
+    results: tuple[Path, ...] = ()  # what its config names
+    numbered: Mapping[str, str] | None = None  # values that depend on its number, by key; None: that can't be told
 
     @property
-    def all(self) -> list[Path]:
-        """Each of them once."""
+    def places(self) -> list[Path]:
+        """Where it writes, each folder once; empty where it composes no more."""
         return list(dict.fromkeys([*([self.folder] if self.folder else []), *self.results]))
 
 
 @dataclass(frozen=True)
 class _Alike:
-    """Jobs that differ by values only."""
+    """What jobs have in common that choose the same options and differ by values: thousands of them compose once."""
 
     subdir: str  # as it is written
     choices: Mapping[str, Any]
     results: tuple[Path, ...]
-    results_differ: bool  # from one value to another
-    refers_to_hydra: bool
-
-    def usual_subdir(self, number: int) -> str:
-        """The subfolder of a job, made of its number and its choices alone."""
-        return _USUAL.sub(lambda found: str(self.choices.get(found[1]) if found[1] else number), self.subdir)
+    differs: bool  # from one job to another: what it writes to, or what refers to `hydra`
 
 
 class JobConfigs:
@@ -65,63 +62,43 @@ class JobConfigs:
         self._sweep = sweep
         self._base = origin.recorded.cwd if origin.recorded.cwd.is_dir() else project.root
         self._session = HydraSession(origin.experiment, origin.schema, project.root)
-        # The sweep's folder is known; what it was made of may not resolve in a job.
-        self._groups: dict[tuple[str, ...], _Alike] = {}
         self._settings = [word for word in origin.recorded.hydra if not word.startswith(_REPLACED)]
+        self._alike: dict[tuple[str, ...], _Alike | None] = {}
+        self._known: dict[int, Facts] = {}
 
-    def places(self, number: int, overrides: Sequence[str]) -> Places:
-        """Where job `number` writes; what cannot be told any more is left out."""
-        alike = self._alike(overrides)
-        if alike is not None and not alike.results_differ and not _USUAL.sub("", alike.subdir).count("${"):
-            return Places(self._sweep / alike.usual_subdir(number), alike.results)
-        with self._composed(number, overrides) as config:
-            return Places(None, ()) if config is None else self._places(config)
+    def of(self, number: int, overrides: Sequence[str]) -> Facts:
+        """What is known of job `number`."""
+        if number not in self._known:
+            self._known[number] = self._facts(number, overrides)
+        return self._known[number]
 
-    def _places(self, config: DictConfig) -> Places:
-        named = [key for key, _ in _texts(config) if OF_RESULTS.search(key)]
-        values = [value for value in (_resolved(config, key) for key in named) if value]
-        return Places(Path(config.hydra.runtime.output_dir), tuple(self._base / value for value in values))
-
-    def numbered(self, number: int, overrides: Sequence[str]) -> dict[str, str] | None:
-        """The values of job `number` that depend on its number, by key: a job of another sweep has another one.
-
-        None where that cannot be told any more, since the job composes no more.
-        """
-        alike = self._alike(overrides)
-        if alike is not None and not alike.refers_to_hydra:
-            return {}
+    def _facts(self, number: int, overrides: Sequence[str]) -> Facts:
+        chosen = tuple(word for word in overrides if "." not in word.partition("=")[0])
+        if chosen not in self._alike:
+            with self._composed(0, chosen) as config:
+                self._alike[chosen] = None if config is None else self._in_common(config)
+        alike = self._alike[chosen]
+        words = [word for word in overrides if word not in chosen]
+        steered = any("hydra" in word or OF_RESULTS.search(word.partition("=")[0]) for word in words)
+        if alike is not None and not alike.differs and not steered:
+            subdir = _USUAL.sub(lambda found: str(alike.choices.get(found[1]) if found[1] else number), alike.subdir)
+            return Facts(self._sweep / subdir, alike.results, {})
         with self._composed(number, overrides) as config:
             if config is None:
-                return None
-            keys = [key for key, text in _texts(config) if "${" in text]
-            values = {key: _resolved(config, key) for key in keys}
-            with flag_override(config, ["struct", "readonly"], False):
-                config.hydra.job.num = number + 1
-                config.hydra.job.id = f"job_id_for_{number + 1}"
-            others = {key: _resolved(config, key) for key in keys}
-            return {key: value for key, value in values.items() if value is not None and value != others[key]}
+                return Facts()
+            return Facts(Path(config.hydra.runtime.output_dir), self._results(config), _numbered(config, number))
 
-    def _alike(self, overrides: Sequence[str]) -> _Alike | None:
-        """What the jobs that choose the same options have in common: thousands of them are composed once."""
-        chosen = tuple(word for word in overrides if "." not in word.partition("=")[0])
-        if chosen not in self._groups:
-            with self._composed(0, chosen) as config:
-                if config is not None:
-                    places, texts = self._places(config), dict(_texts(config))
-                    subdir = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"]  # type: ignore[index, call-overload]
-                    choices = {str(group): option for group, option in config.hydra.runtime.choices.items()}
-                    differ = any("${" in text for key, text in texts.items() if OF_RESULTS.search(key))
-                    refers = any("${hydra" in text for text in texts.values())
-                    self._groups[chosen] = _Alike(str(subdir), choices, places.results, differ, refers)
-        alike = self._groups.get(chosen)
-        if alike is None:
-            return None
-        words = [word for word in overrides if word not in chosen]
-        return replace(
-            alike,
-            results_differ=alike.results_differ or any(OF_RESULTS.search(word.partition("=")[0]) for word in words),
-            refers_to_hydra=alike.refers_to_hydra or any("hydra" in word for word in words),
-        )
+    def _in_common(self, config: DictConfig) -> _Alike:
+        texts, settings = dict(_texts(config)), OmegaConf.to_container(config.hydra.sweep, resolve=False)
+        subdir = str(settings["subdir"]) if isinstance(settings, dict) else ""
+        own = ("${hydra" in text or ("${" in text and OF_RESULTS.search(key)) for key, text in texts.items())
+        differs = "${" in _USUAL.sub("", subdir) or any(own)
+        choices = {str(group): option for group, option in config.hydra.runtime.choices.items()}
+        return _Alike(subdir, choices, self._results(config), differs)
+
+    def _results(self, config: DictConfig) -> tuple[Path, ...]:
+        values = (_resolved(config, key) for key, _ in _texts(config) if OF_RESULTS.search(key))
+        return tuple(self._base / value for value in values if value)
 
     @contextlib.contextmanager
     def _composed(self, number: int, overrides: Sequence[str]) -> Iterator[DictConfig | None]:
@@ -144,6 +121,22 @@ class JobConfigs:
             config.hydra.sweep.dir = str(self._sweep)
             config.hydra.runtime.output_dir = str(self._sweep / str(config.hydra.sweep.subdir))
         return config
+
+
+def _numbered(config: DictConfig, number: int) -> dict[str, str] | None:
+    """The values that another job of the same overrides would have otherwise; None where one of them can't be told."""
+    texts = {key: text for key, text in _texts(config) if "${" in text}
+    values = {key: _resolved(config, key) for key in texts}
+    with flag_override(config, ["struct", "readonly"], False):
+        config.hydra.job.num = number + 1
+        config.hydra.job.id = f"job_id_for_{number + 1}"
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if value is None and "hydra" in texts[key]:
+            return None
+        if value is not None and value != _resolved(config, key):
+            found[key] = value
+    return found
 
 
 def _texts(config: DictConfig) -> Iterator[tuple[str, str]]:

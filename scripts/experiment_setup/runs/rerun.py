@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import launch, naming
-from experiment_setup.commands import quoted
+from experiment_setup.command_line import quoted
 from experiment_setup.launch import Missing
 from experiment_setup.project import Project
-from experiment_setup.runs.job_config import JobConfigs
 from experiment_setup.runs.origin import Recorded
 from experiment_setup.runs.sweep import Job, Sweep
 
@@ -20,7 +20,7 @@ _OF_THIS_SWEEP = ("hydra.mode=", "hydra.sweep.dir=", "hydra.sweeper.params")
 
 @dataclass(frozen=True)
 class Again:
-    """What to type, which jobs it leaves out, as they compose no more, and the packages that are lacking here."""
+    """What to type, the jobs that it leaves out, as their values can't be told any more, and what is lacking here."""
 
     commands: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
@@ -30,28 +30,27 @@ class Again:
 def commands(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> Again:
     """How to run these jobs once more, with the sweep's launcher.
 
-    The results go to a new folder inside the sweep's, so that `sweep.read` finds them; multirun.yaml stays as it is.
-    A value that depends on the job's number is given as it was: the jobs of the new sweep count from 0 again.
+    The results of each command go to a new folder inside the sweep's, where `sweep.read` finds them. A value that
+    depends on the job's number is given as it was: the jobs of the new sweep count from 0 again.
     """
-    if sweep.origin is None or not jobs:
+    if sweep.origin is None or sweep.configs is None or not jobs:
         return Again()
     recorded, experiment, read = sweep.origin.recorded, sweep.origin.experiment, sweep.origin.schema
     assert experiment.entry is not None
-    configs = JobConfigs(project, sweep.origin, sweep.folder)
-    numbered = {job.number: configs.numbered(job.number, job.overrides) for job in jobs}
+    numbered = {job.number: sweep.configs.of(job.number, job.overrides).numbered for job in jobs}
     words = [_with(job.overrides, values) for job in jobs if (values := numbered[job.number]) is not None]
     started = launch.of(project.root, read.modules)
     at_root = not recorded.cwd.is_dir() or recorded.cwd.resolve() == project.root.resolve()
     here = recorded.cwd.resolve() == project.root.resolve()
-    target = _new_folder(sweep.folder)
-    where = naming.override("hydra.sweep.dir", project.relative(target) if here else str(target))
     kept = [word for word in recorded.hydra if not word.startswith(_OF_THIS_SWEEP)]
     entry = project.relative(experiment.entry) if at_root else str(experiment.entry)
     start = started.start if at_root or started.start[0] != "." else str(project.root / started.start)
     begin = [start, *map(quoted, [entry, "-m", *_config(recorded, experiment.config_name)])]
-    lines = [" ".join([*begin, *map(quoted, [*product, *kept, where])]) for product in products(words)]
-    # Relative folders mean what they meant.
-    lines = [line if at_root else f"(cd {quoted(str(recorded.cwd))} && {line})" for line in lines]
+    lines = []  # each where its relative paths lead
+    for product, target in zip(products(words), _new_folders(sweep.folder), strict=False):
+        where = naming.override("hydra.sweep.dir", project.relative(target) if here else str(target))
+        line = " ".join([*begin, *map(quoted, [*product, *kept, where])])
+        lines.append(line if at_root else f"(cd {quoted(str(recorded.cwd))} && {line})")
     left_out = tuple(number for number, values in numbered.items() if values is None)
     return Again(tuple(lines), left_out, started.missing)
 
@@ -62,13 +61,15 @@ def _config(recorded: Recorded, usual: str) -> list[str]:
     return [*given, "--config-name", other] if other and Path(other).stem != usual else given
 
 
-def _new_folder(sweep: Path) -> Path:
-    """One that no earlier rerun has: its job 0 would write over that one's."""
-    names = (f"{sweep.name}-again{number or ''}" for number in [0, *range(2, 10_000)])
-    return next(sweep / name for name in names if not (sweep / name).exists())
+def _new_folders(sweep: Path) -> Iterator[Path]:
+    """Folders that no other rerun has: its job 0 would write over that one's."""
+    for number in itertools.count(1):
+        folder = sweep / f"{sweep.name}-again{number if number > 1 else ''}"
+        if not folder.exists():
+            yield folder
 
 
-def _with(overrides: Sequence[str], values: dict[str, str]) -> tuple[str, ...]:
+def _with(overrides: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
     """The overrides, but these keys with these values."""
     fixed = {key: naming.override(key, value) for key, value in values.items()}
     words = [fixed.pop(word.partition("=")[0].lstrip("+"), word) for word in overrides]

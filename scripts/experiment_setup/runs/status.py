@@ -74,7 +74,7 @@ class Status:
             yield f"note: that is so for {len(changed)} done; to run them again, remove their folders: {folders}"
         if self.again.left_out:
             numbers = ", ".join(map(str, self.again.left_out))
-            yield f"note: left out of the commands, as they compose no more (validate.py says why): jobs {numbers}"
+            yield f"note: left out, as their values can't be told any more (validate.py says why): jobs {numbers}"
         for missing in self.again.missing:
             yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
 

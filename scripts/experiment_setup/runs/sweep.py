@@ -8,6 +8,7 @@ Hydra saves in its .hydra/overrides.yaml, and the template in its result.json.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,7 @@ class Sweep:
     folder: Path
     origin: Origin | None  # None: no multirun.yaml; a search, whose jobs nobody knows beforehand
     jobs: list[Job]
+    configs: JobConfigs | None = None
     others: int = 0  # results in the folder that belong to none of the jobs
 
     def count(self, state: State) -> int:
@@ -80,8 +82,9 @@ def read(project: Project, folder: Path) -> Sweep:
     except (HydraException, HydraFailed) as error:
         reason = str(error).splitlines()[0]
         raise CommandError(f"{file}: its jobs can't be told any more: {reason}", "see what validate.py says") from None
-    sweep = Sweep(folder, origin, jobs)
-    _collect(project, sweep)
+    configs = JobConfigs(project, origin, folder)
+    sweep = Sweep(folder, origin, jobs, configs)
+    _collect(project, sweep, configs)
     return sweep
 
 
@@ -104,7 +107,7 @@ def _jobs(project: Project, origin: Origin) -> list[tuple[str, ...]]:
 # -- what came of it --------------------------------------------------------------------------------------------------
 
 
-def _collect(project: Project, sweep: Sweep) -> None:
+def _collect(project: Project, sweep: Sweep, configs: JobConfigs) -> None:
     """Give each job what it left, the best where it ran more than once; count the results that are no job's."""
     by_overrides: dict[frozenset[str], list[Run]] = {}
     for left in run.below(sweep.folder):
@@ -120,24 +123,23 @@ def _collect(project: Project, sweep: Sweep) -> None:
     sweep.others = sum(len(same) for overrides, same in by_overrides.items() if overrides not in asked)
     rest = [job for job in sweep.jobs if job.state in (State.UNKNOWN, State.MISSING)]
     if rest:
-        _look_further(project, sweep, rest)
+        _look_further(project, sweep, rest, configs)
 
 
-def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> None:
+def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job], configs: JobConfigs) -> None:
     """Of jobs without a record: what is in the folders that they write to, each told by the job's own config.
 
     A folder that several jobs share says nothing of any one of them. That of the job itself is made by Hydra when it
     begins (run_job): an empty one means that it wrote elsewhere, or was refused; code that leaves records was refused.
     """
     assert sweep.origin is not None
-    configs = JobConfigs(project, sweep.origin, sweep.folder)
     others = [job for job in sweep.jobs if job not in jobs][:_COMPARED]
-    places = {job.number: configs.places(job.number, job.overrides) for job in (*jobs, *others)}
-    shared = [place for own in places.values() for place in own.all]
+    places = {job.number: configs.of(job.number, job.overrides).places for job in (*jobs, *others)}
+    shared = Counter(place for own in places.values() for place in own)
     records = any(job.state in (State.DONE, State.FAILED, State.RUNNING) for job in sweep.jobs)
     records = records or any(b"result.json" in path.read_bytes() for path in sweep.origin.schema.modules)
     for job in jobs:
-        own = [place for place in places[job.number].all if shared.count(place) == 1]
+        own = [place for place in places[job.number] if shared[place] == 1]
         found = [run.read(place) for place in own if place.is_dir()]
         telling = [left for left in found if left.state is not State.MISSING]
         if job.run is None and telling:
