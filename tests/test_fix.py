@@ -19,6 +19,7 @@ from experiment_setup.location import Location
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL
 from experiment_setup.rules.base import Rule
+from experiment_setup.rules.phases import Of, Phase
 from running import PLAIN_EXPERIMENT, hydra, run, tree, write
 
 SET = "defaults:\n  - default@_here_\n\n# なぜ: 論文の値\nlearning_rate: 5.0e-5  # from the paper\n\nseed:   1\n"
@@ -40,7 +41,9 @@ def rule(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
                     finding.safe, finding.rename,
                 )  # fmt: skip
 
-    made = Rule("ES998", "of-the-test", Severity.WARNING, "of the test", finds, {}, {}, "accepts")
+    made = Rule(
+        "ES998", "of-the-test", Severity.WARNING, "of the test", Phase.VALUES, Of.TEXT, finds, False, {}, {}, "accepts"
+    )
     monkeypatch.setitem(ALL, "ES998", made)
     return wanted
 

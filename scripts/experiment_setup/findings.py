@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 from experiment_setup.location import Location
 
@@ -27,19 +26,16 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What an experiment takes for itself, such as a folder."""
+class Subject:
+    """Something that findings speak of; an error spoils it for those that come later (`rules.phases`)."""
 
-    what: tuple[str, ...]
-    by: str  # the experiment, as messages name it
+    kind: str
+    of: object = None
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake: where it is, what is wrong, and what to type.
-
-    With a `claim` it is one only if another experiment claims the same, whose name stands for `{other}` in the message.
-    """
+    """One mistake: where it is, what is wrong, and what to type."""
 
     code: str
     name: str
@@ -50,9 +46,10 @@ class Finding:
     edits: tuple[Edit, ...] = ()  # in the file of `location`
     safe: bool = True  # whether the fix changes nothing but the mistake
     rename: str | None = None  # the fix gives the file of `location` this name in the same folder
-    claim: Claim | None = None
-    follows_from: tuple[Path, ...] = ()  # files: where the defaults list of one is broken, that explains this finding
-    explains: tuple[Location, ...] = ()  # places: what Hydra refuses there comes from this mistake
+    # Besides what its rule says for all its findings: what must be sound for it to mean anything, and what an error of
+    # it leaves nothing to be said of.
+    rests_on: tuple[Subject, ...] = ()
+    spoils: tuple[Subject, ...] = ()
 
     @property
     def fixable(self) -> bool:

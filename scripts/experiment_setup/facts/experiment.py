@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
@@ -24,6 +24,21 @@ from experiment_setup.reading.source import Document
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.schema import ConfigClass, Problem, Registration, Schema
 from experiment_setup.uses.records import ConfigPath, Reading
+
+T = TypeVar("T")
+
+
+def once(compute: Callable[[ExperimentContext], T]) -> Callable[[ExperimentContext], T]:
+    """Make a fact of a function: it is computed once for an experiment, and only if somebody asks."""
+
+    @wraps(compute)
+    def fact(context: ExperimentContext) -> T:
+        if compute not in context.facts:
+            context.facts[compute] = compute(context)
+        known: T = context.facts[compute]
+        return known
+
+    return fact
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,7 @@ class ExperimentContext:
     schema: Schema
     composer: Composer
     _compositions: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
+    facts: dict[object, Any] = field(default_factory=dict)  # what `once` has computed
 
     @cached_property
     def primary(self) -> Document:
@@ -118,6 +134,14 @@ class ExperimentContext:
         entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
         chosen = [item for entry in entries or () if isinstance(entry, dict) for item in entry.items()]
         return [_placed(str(key), option) for key, option in chosen if "override" not in str(key).split()]
+
+    @cached_property
+    def _group_of(self) -> dict[Path, str]:
+        return {option.path: group for group, options in self.options.items() for option in options.values()}
+
+    def group_of(self, path: Path) -> str | None:
+        """The group that a file is an option of, or None."""
+        return self._group_of.get(path)
 
     def all_options(self) -> Iterator[Option]:
         """The parameter sets, the environments, and the options of further groups."""

@@ -10,12 +10,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.findings import Claim, Edit, Finding, Severity
+from experiment_setup.findings import Edit, Finding, Severity, Subject
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules.phases import Of, Phase
 
 # An example, on top of `rules.example.BASE`: path within the experiment -> its whole text, None (no such file), or
 # replacements (old, new) in the base's text.
@@ -30,13 +29,15 @@ class Rule:
     name: str
     severity: Severity
     summary: str
-    check: Callable[[ExperimentContext], Iterator[Finding]]
+    phase: Phase
+    of: Of
+    check: Callable[[Any], Iterator[Finding]]  # looks at an ExperimentContext, or at them all together
+    together: bool
     bad: Files
     good: Files
     # What the real Hydra does with the bad example: "fails", "accepts" (in silence), or "differs" between releases.
     hydra: Literal["fails", "accepts", "differs"]
     run: str = "exp=001"  # the choices with which Hydra is asked about the examples
-    hides: tuple[str, ...] = ()  # codes whose findings in the same experiment follow from an error of this rule
     was: str | None = None  # the number that it had in the first drafts of the package
 
     @property
@@ -54,14 +55,13 @@ class Rule:
         safe: bool = True,
         severity: Severity | None = None,
         rename: str | None = None,
-        claim: Claim | None = None,
-        follows_from: Iterable[Path] = (),
-        explains: Iterable[Location] = (),
+        rests_on: Iterable[Subject] = (),
+        spoils: Iterable[Subject] = (),
     ) -> Finding:
-        """A finding of this rule."""
+        """A finding of this rule; the last two are what it rests on and spoils besides what its kind does."""
         level = severity or self.severity
-        links = (tuple(follows_from), tuple(explains))
-        return Finding(self.code, self.name, level, location, message, help, edits, safe, rename, claim, *links)
+        links = (tuple(rests_on), tuple(spoils))
+        return Finding(self.code, self.name, level, location, message, help, edits, safe, rename, *links)
 
 
 _registry: dict[str, Rule] = {}
@@ -73,17 +73,19 @@ def rule(
     severity: Severity,
     summary: str,
     *,
+    phase: Phase,
+    of: Of = Of.TEXT,
     bad: Files,
     good: Files,
     hydra: Literal["fails", "accepts", "differs"],
     run: str = "exp=001",
-    hides: tuple[str, ...] = (),
     was: str | None = None,
-) -> Callable[[Callable[[ExperimentContext], Iterator[Finding]]], Rule]:
-    """Make a rule of a generator function over an experiment."""
+    together: bool = False,
+) -> Callable[[Callable[[Any], Iterator[Finding]]], Rule]:
+    """Make a rule of a generator function over an experiment, or over what all have in common (`together`)."""
 
-    def register(check: Callable[[ExperimentContext], Iterator[Finding]]) -> Rule:
-        made = Rule(code, name, severity, summary, check, bad, good, hydra, run, hides, was)
+    def register(check: Callable[[Any], Iterator[Finding]]) -> Rule:
+        made = Rule(code, name, severity, summary, phase, of, check, together, bad, good, hydra, run, was)
         assert code not in _registry, f"{code} is taken"
         _registry[code] = made
         return made
@@ -123,12 +125,3 @@ def similar(word: str) -> str | None:
     if digits:
         return f"ES{digits}" if f"ES{digits}" in _registry else None
     return did_you_mean(word, by_name)
-
-
-# Rules whose findings say why a file does not inherit the schema.
-_OF_LISTS = ("ES102", "ES103", "ES118", "ES119", "ES108", "ES109", "ES110", "ES111", "ES113", "ES115")
-
-
-def explained_lists(context: ExperimentContext) -> set[Path]:
-    """The files whose defaults list another rule speaks of."""
-    return {finding.location.path for code in _OF_LISTS for finding in _registry[code].check(context)}

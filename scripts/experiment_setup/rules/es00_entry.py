@@ -10,7 +10,9 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.reading.source import SourceError
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Phase
 
 
 @rule(
@@ -18,10 +20,10 @@ from experiment_setup.rules.base import rule
     "no-entry-point",
     Severity.ERROR,
     "no file with @hydra.main composes this config",
+    phase=Phase.FILES,
     bad={"train.py": None},
     good={},
     hydra="fails",
-    hides=("ES124",),
 )
 def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
     """An experiment is run through a Python file whose main function is decorated with `@hydra.main`.
@@ -33,6 +35,7 @@ def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
             Location(context.experiment.config_file),
             f"{context.experiment.name} has a config but no Python file with @hydra.main",
             "add train.py (new_experiment.py --template shows one), or delete the folder",
+            spoils=[phases.code()],
         )
 
 
@@ -41,10 +44,10 @@ def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
     "config-not-found",
     Severity.ERROR,
     "the config that @hydra.main names does not exist",
+    phase=Phase.FILES,
     bad={"config.yaml": None},
     good={},
     hydra="fails",
-    hides=("ES014",),
 )
 def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """`config_path` is relative to the entry point's file and `config_name` needs no extension; it must be `.yaml`."""
@@ -60,6 +63,7 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
         Location(twin) if twin.exists() else main.location,
         f"@hydra.main looks for {context.relative(file)}, which does not exist",
         advice,
+        spoils=[phases.file(file)],
     )
 
 
@@ -68,6 +72,7 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
     "broken-dataclass",
     Severity.ERROR,
     "the entry point fails before Hydra composes anything",
+    phase=Phase.FILES,
     bad={"train.py": [("field(default_factory=lambda: [0])", "[0]")]},
     good={},
     hydra="fails",
@@ -81,7 +86,7 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             unknown.add(problem.message)
         if problem.fatal:
-            yield broken_dataclass.finding(problem.location, problem.message, problem.help)
+            yield broken_dataclass.finding(problem.location, problem.message, problem.help, spoils=[phases.code()])
 
 
 @rule(
@@ -89,6 +94,7 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     "unreadable-yaml",
     Severity.ERROR,
     "the file is not YAML that Hydra reads",
+    phase=Phase.FILES,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate:1e-3\nseed: 1\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate: 1e-3\nseed: 1\n"},
     hydra="fails",
@@ -99,7 +105,7 @@ def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
         if document.error is not None:
             said = _explain(document.error, document.text_or_empty)
             place = Location(document.path, document.error.location.line, said.column)
-            yield unreadable_yaml.finding(place, said.message, said.advice)
+            yield unreadable_yaml.finding(place, said.message, said.advice, spoils=[phases.file(document.path)])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
@@ -11,13 +12,10 @@ from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 from experiment_setup import naming
 from experiment_setup.composing.compose import Composition, Failure, UnusableValue
 from experiment_setup.composing.refusals import (
-    WRONG,
     ListForMapping,
     MappingForList,
     NoSuchTarget,
     NotAList,
-    NotChosen,
-    NotFound,
     NotOverridable,
     NotTheFields,
     NullRefused,
@@ -25,18 +23,18 @@ from experiment_setup.composing.refusals import (
     Refusal,
     UnknownKey,
     UnknownResolver,
-    UnresolvedOption,
     UnsetVariable,
-    WrongValue,
 )
-from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import option_pairs as combinations
-from experiment_setup.facts.experiment import ExperimentContext, Option
-from experiment_setup.facts.written import at_offset, declared, kind, schema
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.refusals import Refused, chosen_keys, refusals
+from experiment_setup.facts.written import declared, kind, schema
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Of, Phase
 
 
 @rule(
@@ -44,6 +42,8 @@ from experiment_setup.rules.base import rule
     "does-not-compose",
     Severity.ERROR,
     "Hydra does not compose this",
+    phase=Phase.COMPOSITION,
+    of=Of.RUN,
     bad={"config.yaml": [("  - env: default\n", "  - env: ${machine}\n")]},
     good={},
     was="ES005",
@@ -54,134 +54,22 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
 
     Hydra stops at the first mistake; here all of them are named, each as Hydra would once those before it are mended.
     """
-    if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
-        return
-    default = context.composition()
-    always = [failure for failure in context.composer.failures(default) if not _said_elsewhere(context, failure)]
-    for failure in always:
-        yield _failed(context, failure, default, None)
-    known = set(always)
-    broken: set[tuple[str, str]] = set()
-    for option, outcome in _choices(context):
-        for failure in context.composer.failures(outcome):
-            if failure not in known and not _said_elsewhere(context, failure):
-                broken.add((option.group, option.name))
-                yield _failed(context, failure, outcome, option)
-    if always:
-        return
-    for parameter_set in context.sets:
-        for environment in context.environments:
-            if (SETS, parameter_set) in broken or (ENVIRONMENTS, environment) in broken:
-                continue
-            if context.crosses:
-                outcome = context.composition(parameter_set, environment)
-                for failure in context.composer.failures(outcome):
-                    yield _failed(context, failure, outcome, context.sets[parameter_set])
-
-
-def _choices(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
-    """Every option, chosen; of a group with several places, an option may be meant for one of them."""
-    for option in context.all_options():
-        yield option, context.composed(option)
-    for group, keys in _places(context).items():
-        for option in context.options[group].values():
-            outcomes = [context.choosing(key, option.name) for key in keys]
-            yield option, next((outcome for outcome in outcomes if outcome.failure is None), outcomes[0])
-
-
-def _places(context: ExperimentContext) -> dict[str, list[str]]:
-    """How the options of a group are chosen that config.yaml puts elsewhere."""
-    found: dict[str, list[str]] = {}
-    for placed in context.placed_groups:
-        found.setdefault(placed.group, []).append(placed.key)
-    return found
-
-
-def _needs_a_choice(failure: Failure) -> bool:
-    """`- exp: ???` in the defaults list: every run has to say which; that is a habit, not a mistake."""
-    return isinstance(failure.refusal, NotChosen)
-
-
-def _said_elsewhere(context: ExperimentContext, failure: Failure) -> bool:
-    """Whether it is no mistake, or one of another place: a field without a type (ES311) is a key that no field has.
-
-    What is not found is no mistake for sure where configs are stored that only running the code tells (ES307).
-    """
-    if isinstance(failure.refusal, (NotFound, NotOverridable)) and context.unread_registrations:
-        return True
-    steps = _steps(failure)
-    found = context.config_class(steps[0]) if len(steps) == 2 else None
-    untyped = found is not None and any(field.name == steps[1] for field in found.unannotated)
-    return _needs_a_choice(failure) or (untyped and isinstance(failure.refusal, UnknownKey))
-
-
-def _failed(context: ExperimentContext, failure: Failure, outcome: Composition, option: Option | None) -> Finding:
-    location = _place(context, failure, option)
-    steps = _steps(failure)
-    if isinstance(failure.refusal, UnknownKey) and steps:
-        return _unknown_key(context, failure.refusal, steps, location)
-    if isinstance(failure.refusal, WRONG) and steps:
-        return refused_value(context, failure, steps, location)
-    choice = " ".join(f"{group}={name}" for group, name in outcome.choices.items() if name) or "without choices"
-    return does_not_compose.finding(
-        location,
-        f"Hydra fails {choice}: {failure.refusal.words}",
-        _advice(context, failure, choice),
-        severity=Severity.WARNING if isinstance(failure.refusal, UnsetVariable) else None,
-    )
-
-
-def _place(context: ExperimentContext, failure: Failure, option: Option | None) -> Location:
-    """Where the mistake is written: at the key in the file that Hydra was merging, else at the option."""
-    if failure.path is not None:
-        file = context.composer.document(failure.path)
-        return file.value(failure.steps) if isinstance(failure.refusal, WrongValue) else file.key(failure.steps)
-    options = (option for known in context.options.values() for option in known.values())
-    documents = {o.config_path: (o.group, o.document) for o in options}
-    group, document = documents.get(failure.config or "", (None, None))
-    if document is None and failure.config == context.experiment.config_name:
-        group, document = "", context.primary
-    if document is not None and failure.key:
-        path = failure.named_steps
-        if group and path and path[0] == group:
-            path = path[1:]
-        return document.value(path) if isinstance(failure.refusal, WrongValue) else document.key(path)
-    if option is not None:
-        return _entry_at_fault(option, failure)
-    document = document or context.primary
-    written = failure.refusal.written if isinstance(failure.refusal, UnresolvedOption) else None
-    at = document.text_or_empty.find(written) if written else -1
-    return at_offset(document, at) if at >= 0 else Location(document.path)
-
-
-def _entry_at_fault(option: Option, failure: Failure) -> Location:
-    """The entry of the option's defaults list that Hydra was about, else the file."""
-    match failure.refusal:
-        case NotFound(config=wanted):
-            pass
-        case NotOverridable(group=group):
-            wanted = group.partition("@")[0]
-        case _:
-            wanted = failure.config or ""
-    for entry in entries.entries(option.document) if wanted and wanted != option.config_path else ():
-        path = "/".join(part for part in (entry.group, entry.option) if part)
-        if path and (path.lstrip("/") == wanted or f"{option.group}/{path}" == wanted or entry.group == wanted):
-            return entries.place(option, entry)
-    return Location(option.path)
-
-
-def _steps(failure: Failure) -> list[str]:
-    """The key in the config: as the error names it, or, where it does not name all of it, as it stands in the file."""
-    named = failure.named_steps
-    if failure.steps and named[-len(failure.steps) :] != failure.steps:
-        named = (*(failure.config or "").split("/")[:-1], *failure.steps)
-    return [str(step) for step in named]
+    for refused in refusals(context):
+        if refused.of_a_key or refused.of_a_value:
+            continue
+        yield does_not_compose.finding(
+            refused.location,
+            f"Hydra fails {refused.choice}: {refused.failure.refusal.words}",
+            _advice(context, refused),
+            severity=Severity.WARNING if isinstance(refused.failure.refusal, UnsetVariable) else None,
+        )
 
 
 _SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
 
 
-def _advice(context: ExperimentContext, failure: Failure, choice: str) -> str:
+def _advice(context: ExperimentContext, refused: Refused) -> str:
+    failure, choice = refused.failure, refused.choice
     if isinstance(failure.refusal, NotOverridable):
         group = failure.refusal.group.partition("@")[0]
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
@@ -198,13 +86,20 @@ def _advice(context: ExperimentContext, failure: Failure, choice: str) -> str:
     "unknown-key",
     Severity.ERROR,
     "the key is not a field of the dataclass",
+    phase=Phase.REFUSALS,
+    of=Of.KEY,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rte: 1e-3\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nlearning_rate: 1e-3\n"},
     hydra="fails",
 )
 def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
     """A key that no field has: a typo, a parameter that is not declared yet, or one that belongs to another group."""
-    return iter(())  # found while composing, by does_not_compose
+    for refused in refusals(context):
+        if isinstance(refused.failure.refusal, UnknownKey) and refused.steps:
+            steps = refused.steps
+            untyped = (phases.field(steps[0], steps[1]),) if len(steps) == 2 else ()
+            said = _unknown_key(context, refused.failure.refusal, steps, refused.location)
+            yield replace(said, rests_on=untyped)
 
 
 def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequence[str], location: Location) -> Finding:
@@ -276,6 +171,7 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
     "broken-interpolation",
     Severity.ERROR,
     "an interpolation that fails when the value is used",
+    phase=Phase.COMPOSITION,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${env.outptu_dir}/x\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${env.output_dir}/x\n"},
     hydra="accepts",
@@ -291,7 +187,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
     runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
     runs += [{group: name} for group in context.further_groups for name in context.options[group]]
-    placed = {group: keys[0] for group, keys in _places(context).items() if len(keys) == 1}
+    placed = {group: keys[0] for group, keys in chosen_keys(context).items() if len(keys) == 1}
     runs += [{key: name} for group, key in placed.items() for name in context.options[group]]
     for chosen in runs:
         outcome = context.composed_with(chosen)
@@ -323,7 +219,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
                 f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.refusal.words}",
                 _interpolation_advice(context, bad),
                 severity=Severity.WARNING if left_open or _is_an_unset_variable(bad) else None,
-                follows_from=tuple(needed),
+                rests_on=map(phases.defaults_list, needed),
             )
 
 
@@ -424,6 +320,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     "unusable-option-name",
     Severity.ERROR,
     "Hydra does not take the file's name as an option on the command line",
+    phase=Phase.FILES,
     bad={"exp/100.yaml": "defaults:\n  - default@_here_\n"},
     good={"exp/100-lr.yaml": "defaults:\n  - default@_here_\n"},
     hydra="fails",
@@ -460,17 +357,21 @@ def unusable_option_name(context: ExperimentContext) -> Iterator[Finding]:
     "wrong-type",
     Severity.ERROR,
     "the value does not fit the field's type",
+    phase=Phase.REFUSALS,
+    of=Of.KEY,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nbatch_size: 16.0\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nbatch_size: 16\n"},
     hydra="fails",
 )
 def wrong_type(context: ExperimentContext) -> Iterator[Finding]:
     """OmegaConf converts what it safely can ("32" to an int field) and refuses the rest."""
-    return iter(())  # found while composing, by does_not_compose
+    for refused in refusals(context):
+        if refused.of_a_value:
+            yield _refused_value(context, refused)
 
 
-def refused_value(context: ExperimentContext, failure: Failure, steps: Sequence[str], location: Location) -> Finding:
-    """The finding for a value at `steps` (from the root of the config) that OmegaConf refused."""
+def _refused_value(context: ExperimentContext, refused: Refused) -> Finding:
+    failure, steps, location = refused.failure, refused.steps, refused.location
     found = context.config_class(steps[0]) if steps else None
     field = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
     value = _written(context, failure)

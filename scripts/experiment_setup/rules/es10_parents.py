@@ -9,10 +9,12 @@ import yaml
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import HERE, Entry
 from experiment_setup.facts.experiment import ExperimentContext, Option
-from experiment_setup.facts.written import at_offset, values
+from experiment_setup.facts.written import at_offset
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.rules.base import explained_lists, rule
+from experiment_setup.rules import phases
+from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Of, Phase
 
 _LIST = "defaults:\n  - default@_here_\n"
 
@@ -22,6 +24,8 @@ _LIST = "defaults:\n  - default@_here_\n"
     "schema-not-inherited",
     Severity.ERROR,
     "the file does not inherit the dataclass, so that fields and type checks vanish",
+    phase=Phase.INHERITANCE,
+    of=Of.OPTION,
     bad={"exp/001.yaml": "learning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     hydra="accepts",
@@ -37,14 +41,10 @@ def schema_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
     lost = [option for option in context.all_options() if entries.fields_lost(context, option) is not None]
     if not lost:
         return
-    explained = explained_lists(context)
     paths = {option.config_path for option in lost}
     for option in lost:
         above = entries.lineage(context.options[option.group], option.name)[1:]
-        own = values(option.document)
-        if list(own) == [option.group] and isinstance(own[option.group], dict):
-            continue  # all of it stands in a block of its own: misplaced-block
-        if option.path in explained or any(f"{option.group}/{name}" in paths for name in above):
+        if any(f"{option.group}/{name}" in paths for name in above):
             continue
         yield _not_inherited(context, option, entries.fields_lost(context, option) or [])
 
@@ -76,6 +76,7 @@ def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence
         help_,
         edits=insert_default(option, default),
         safe=set(keys) <= set(fields),
+        spoils=[phases.defaults_list(option.path)],
         severity=None if missing else Severity.WARNING,
     )
 
@@ -112,6 +113,8 @@ def insert_default(option: Option, default: str) -> tuple[Edit, ...]:
     "self-before-parent",
     Severity.ERROR,
     "`_self_` stands before a parent that overwrites the file's own values",
+    phase=Phase.INHERITANCE,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults:\n  - _self_\n  - default@_here_\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n\nlearning_rate: 1e-5\n"},
     hydra="accepts",
@@ -154,6 +157,8 @@ def _keys(context: ExperimentContext, group: str, name: str) -> set[str]:
     "parent-reset",
     Severity.ERROR,
     "a later parent resets what an earlier one sets",
+    phase=Phase.INHERITANCE,
+    of=Of.ENTRY,
     bad={"exp/002.yaml": "defaults:\n  - 001@_here_\n  - default@_here_\n\nbatch_size: 8\n"},
     good={"exp/002.yaml": "defaults:\n  - 001@_here_\n\nbatch_size: 8\n"},
     hydra="accepts",
@@ -207,6 +212,8 @@ def _own(option: Option) -> list[str]:
     "misspelled-here",
     Severity.ERROR,
     "`_here_` is misspelled, so that the parent lands in a key of that name",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults:\n  - default@_hear_\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     hydra="accepts",
@@ -260,6 +267,8 @@ def _at_package(option: Option, entry: Entry) -> Location:
     "lands-elsewhere",
     Severity.ERROR,
     "the entry puts the parent somewhere else than into the file's own group",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults:\n  - /exp/default\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": "defaults:\n  - /exp/default@_here_\n\nlearning_rate: 1e-5\n"},
     hydra="accepts",
@@ -284,6 +293,7 @@ def lands_elsewhere(context: ExperimentContext) -> Iterator[Finding]:
                 f"`{entries.shown(entry)}` {place}",
                 f"write - {better}",
                 edits=entries.rewrite(option.document, entry, better),
+                rests_on=[phases.group(option.group)],
             )
 
 
@@ -320,6 +330,8 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
     "entry-is-no-text",
     Severity.ERROR,
     "an entry of the defaults list is a number, a truth value or empty",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/002.yaml": "defaults:\n  - 001\n\nbatch_size: 8\n"},
     good={"exp/002.yaml": "defaults:\n  - 001@_here_\n\nbatch_size: 8\n"},
     hydra="fails",
@@ -407,6 +419,8 @@ def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
     "inheritance-cycle",
     Severity.ERROR,
     "parameter sets inherit from each other in a circle",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={
         "exp/001.yaml": "defaults:\n  - 002@_here_\n\nbatch_size: 8\n",
         "exp/002.yaml": "defaults:\n  - 001@_here_\n\nbatch_size: 4\n",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,8 +17,10 @@ from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS
 from experiment_setup.reading.source import Document
-from experiment_setup.rules.base import Files, explained_lists, rule
+from experiment_setup.rules import phases
+from experiment_setup.rules.base import Files, rule
 from experiment_setup.rules.es10_parents import insert_default
+from experiment_setup.rules.phases import Of, Phase
 from experiment_setup.schema import UNSET
 
 _LIST = "defaults:\n  - default@_here_\n"
@@ -38,6 +39,8 @@ _FILES: Files = {
     "base-not-inherited",
     Severity.WARNING,
     "the file does not inherit the base file that the others start from",
+    phase=Phase.INHERITANCE,
+    of=Of.OPTION,
     bad={**_FILES, "exp/002.yaml": "name: 002-seed\nseed: 7\n"},
     good={**_FILES, "exp/002.yaml": "defaults:\n  - base@_here_\n\nname: 002-seed\nseed: 7\n"},
     hydra="accepts",
@@ -49,7 +52,6 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
 
     Reported where config.yaml chooses the base and other files inherit from it; an error for a file without any key.
     """
-    explained: set[Path] | None = None
     for group, base in context.groups.items():
         options = context.options.get(group, {})
         if base not in options or context.config_class(group) is not None:
@@ -63,10 +65,7 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             if context.composed(option).failure is not None:
                 continue
-            if explained is None:
-                explained = explained_lists(context)
-            if option.path not in explained:
-                yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
+            yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
 
 
 def _keys_of(context: ExperimentContext, option: Option) -> list[str]:
@@ -83,6 +82,7 @@ def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: 
         edits=insert_default(option, base),
         safe=False,
         severity=None if entries.own_keys(option.document) else Severity.ERROR,
+        spoils=[phases.defaults_list(option.path)],
     )
 
 
@@ -91,6 +91,8 @@ def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: 
     "misspelled-defaults",
     Severity.ERROR,
     "a key that was meant to be `defaults`",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "default:\n  - default@_here_\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     was="ES104",
@@ -145,6 +147,8 @@ def _is_defaults_list(value: Any) -> bool:
     "package-header",
     Severity.ERROR,
     "a `# @package` header moves the file's content away from its group",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": f"# @package _group_\n{_LIST}\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     was="ES105",
@@ -220,6 +224,8 @@ def _header_finding(document: Document, effect: str, block: str | None = None) -
     "defaults-not-a-list",
     Severity.ERROR,
     "`defaults` is not a list",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults: default@_here_\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     hydra="fails",
@@ -293,6 +299,8 @@ def _as_list(document: Document, value: Any, entry: str | None) -> tuple[Edit, .
     "stray-colon",
     Severity.ERROR,
     "an entry ends in a colon, which chooses nothing",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_:\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     hydra="accepts",
@@ -346,6 +354,8 @@ def _stray(document: Document, entry: Entry, name: str, is_self: bool) -> Findin
     "group-chosen-in-option",
     Severity.ERROR,
     "a parameter set chooses another group",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - override /env: local\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     hydra="fails",
@@ -411,6 +421,8 @@ def _severity(entry: Entry, *, in_silence: bool) -> Severity | None:
     "entry-twice",
     Severity.ERROR,
     "a defaults list has the same entry twice",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n  - _self_\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n  - _self_\n\nlearning_rate: 1e-5\n"},
     hydra="fails",
@@ -448,6 +460,8 @@ def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
     "parent-not-found",
     Severity.ERROR,
     "an entry names a parent that does not exist",
+    phase=Phase.NAMES,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": "defaults:\n  - defualt@_here_\n\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}\nlearning_rate: 1e-5\n"},
     hydra="fails",
@@ -504,7 +518,7 @@ def _no_parent(context: ExperimentContext, option: Option, entry: Entry, known: 
         f"write - {better}{package}" if better else "name one of these",
         edits=entries.rewrite(option.document, entry, f"{better}{package}") if better else (),
         safe=bool(why) and better in known,
-        follows_from=[context.experiment.group_dir(option.group) / f"{wanted}.yml"],
+        rests_on=[phases.file(context.experiment.group_dir(option.group) / f"{wanted}.yml")],
     )
 
 

@@ -15,8 +15,10 @@ from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
-from experiment_setup.rules.base import registered, rule
+from experiment_setup.rules import phases
+from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
+from experiment_setup.rules.phases import Of, Phase
 
 _SCHEMA = [
     (
@@ -31,10 +33,10 @@ _SCHEMA = [
     "schema-after-groups",
     Severity.ERROR,
     "the schema of the whole config comes after the groups and resets them",
+    phase=Phase.INHERITANCE,
     bad={"train.py": _SCHEMA, "config.yaml": [("  - env: default\n", "  - env: default\n  - config_schema\n")]},
     good={"train.py": _SCHEMA, "config.yaml": [("  - _self_\n", "  - config_schema\n  - _self_\n")]},
     hydra="accepts",
-    hides=("ES223", "ES501", "ES511"),  # which see sets that are all alike
 )
 def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
     """The defaults list is merged from top to bottom; the stored Config carries every field's default value.
@@ -64,6 +66,7 @@ def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
             f"{name} comes after the groups: it resets {' and '.join(reset)} to the defaults, whatever is chosen",
             f"make `- {name}` the first entry",
             edits=edits,
+            spoils=map(phases.values_of, reset),
         )
 
 
@@ -72,10 +75,11 @@ def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
     "group-not-listed",
     Severity.ERROR,
     "config.yaml's defaults list lacks a config group that the experiment has",
+    phase=Phase.GROUPS,
+    of=Of.ENTRY,
     bad={"config.yaml": [("  - env: default\n", "")]},
     good={},
     hydra="accepts",
-    hides=("ES304",),  # which says the same of the whole config's class
 )
 def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     """Only the groups of the defaults list are part of the config: `cfg.env` does not exist, and `env=local` fails.
@@ -83,13 +87,11 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     Hydra then advises `+env=local`. That works for this one run, and `+` also accepts every misspelled key.
     """
     file = context.experiment.config_file
-    if not file.is_file() or context.primary.error is not None or any(registered()["ES118"].check(context)):
+    if not file.is_file() or context.primary.error is not None:
         return
     config = entries.content(context.primary) or {}
     if not isinstance(config, dict) or ("defaults" in config and not isinstance(config["defaults"], list)):
-        return  # said by defaults-not-a-list
-    if any(isinstance(entry.value, dict) and len(entry.value) != 1 for entry in entries.of_primary(context)):
-        return  # said by two-keys-in-one-entry
+        return
     if any(
         entry.is_plain and (entry.option or "").startswith(("exp:", "env:")) for entry in entries.of_primary(context)
     ):
@@ -111,6 +113,8 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
         f"add {' and '.join(f'`- {line}`' for line in lines)} to the defaults list of {file.name} "
         f"(not +{lacking[0]}=…)",
         edits=_append(context, lines) if stored else (),
+        rests_on=[phases.defaults_list(file)],
+        spoils=map(phases.group, lacking),
     )
 
 
@@ -192,6 +196,8 @@ def _append(context: ExperimentContext, lines: Sequence[str]) -> tuple[Edit, ...
     "group-left-empty",
     Severity.ERROR,
     "a group is chosen as null although a dataclass is stored for it",
+    phase=Phase.NAMES,
+    of=Of.ENTRY,
     bad={"config.yaml": [("  - exp: default\n", "  - exp: null\n")]},
     good={"config.yaml": [("  - exp: default\n", "  - exp: ???\n")]},
     hydra="accepts",
@@ -235,6 +241,8 @@ def _absent(context: ExperimentContext, group: str) -> bool:
     "optional-choice-missing",
     Severity.ERROR,
     "an optional group names an option that does not exist, so that the group is left out",
+    phase=Phase.NAMES,
+    of=Of.ENTRY,
     bad={"config.yaml": [("  - env: default\n", "  - optional env: runpod\n")]},
     good={"config.yaml": [("  - env: default\n", "  - optional env: local\n")]},
     hydra="accepts",
@@ -266,6 +274,8 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
     "choice-not-found",
     Severity.ERROR,
     "config.yaml chooses an option that does not exist",
+    phase=Phase.NAMES,
+    of=Of.ENTRY,
     bad={"config.yaml": [("  - env: default\n", "  - env: runpod\n")]},
     good={"config.yaml": [("  - env: default\n", "  - env: local\n")]},
     hydra="fails",
@@ -293,7 +303,11 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             context.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
-            follows_from=[context.experiment.group_dir(group) / f"{entry.option}.yml"],
+            rests_on=[
+                phases.file(context.experiment.group_dir(group) / f"{entry.option}.yml"),
+                phases.group(group),
+                phases.code(),
+            ],
         )
         return
 
@@ -319,6 +333,8 @@ def _plain_not_found(context: ExperimentContext, entry: Entry) -> Finding:
     "two-keys-in-one-entry",
     Severity.ERROR,
     "an entry of the defaults list has two keys",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"config.yaml": [("  - env: default\n", "    env: default\n")]},
     good={},
     hydra="fails",

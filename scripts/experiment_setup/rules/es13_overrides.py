@@ -13,6 +13,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Of, Phase
 
 _KEYWORDS = ("override", "optional")
 
@@ -25,10 +26,11 @@ _LOGGING = "  - override hydra/job_logging: none\n"
     "override-before-group",
     Severity.ERROR,
     "an override stands before the groups of the defaults list",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"config.yaml": [(_LOGGING, ""), ("  - exp: default\n", f"{_LOGGING}  - exp: default\n")]},
     good={},
     hydra="fails",
-    hides=("ES014",),
 )
 def override_before_group(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra reads the list once, from top to bottom, and takes overrides only at its end."""
@@ -69,10 +71,11 @@ def _to_the_end(context: ExperimentContext, entry: Entry, last: Entry) -> tuple[
     "override-left-out",
     Severity.ERROR,
     "a group that Hydra has chosen already is chosen again without `override`",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"config.yaml": [("override hydra/job_logging", "hydra/job_logging")]},
     good={},
     hydra="fails",
-    hides=("ES014",),
 )
 def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra lists its own groups (hydra/job_logging, hydra/launcher, …) first; another choice has to say `override`.

@@ -8,8 +8,11 @@ from typing import Any
 
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.refusals import refused_at
 from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Of, Phase
 
 
 @rule(
@@ -17,6 +20,7 @@ from experiment_setup.rules.base import rule
     "config-beats-sets",
     Severity.ERROR,
     "values in config.yaml win over every parameter set",
+    phase=Phase.NAMES,
     bad={
         "config.yaml": [
             ("  - _self_\n", ""),
@@ -37,6 +41,7 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
                 context.primary.key([group]),
                 f"{context.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
                 f"move the values to the default of {group}, and `- _self_` to the top of the list",
+                spoils=[phases.values_of(group)],
             )
 
 
@@ -66,6 +71,7 @@ def _self_is_first(context: ExperimentContext, group: str) -> bool:
     "config-value-unused",
     Severity.ERROR,
     "values in config.yaml that have no effect",
+    phase=Phase.VALUES,
     bad={"config.yaml": [("hydra:\n", "exp:\n  learning_rate: 0.5\n\nhydra:\n")]},
     good={"train.py": [("learning_rate: float = 2e-5", "learning_rate: float = 0.5")]},
     was="ES126",
@@ -124,6 +130,8 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
     "self-not-listed",
     Severity.WARNING,
     "config.yaml has values, but its defaults list has no `_self_`",
+    phase=Phase.VALUES,
+    of=Of.OPTION,
     bad={"config.yaml": [("  - _self_\n", ""), ("hydra:\n", "project: demo\n\nhydra:\n")]},
     good={"config.yaml": [("hydra:\n", "project: demo\n\nhydra:\n")]},
     was="ES128",
@@ -167,6 +175,7 @@ def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     "parameter-at-the-top",
     Severity.WARNING,
     "config.yaml has a field of a group at the top level, where nothing reads it",
+    phase=Phase.INHERITANCE,
     bad={"config.yaml": [("hydra:\n", "learning_rate: 0.5\n\nhydra:\n")]},
     good={},
     was="ES129",
@@ -200,12 +209,13 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
         found = context.config_class(group)
         what = f"the block {group}" if name == group else f"{group}.{name}"
         advice = f"change the default in {found.name}, or write it" if found else "write it"
+        here = context.primary.key([key])
+        refused = refused_at(context, here) or (default.failure is not None and default.failure.key == key)
         yield parameter_at_the_top.finding(
-            context.primary.key([key]),
+            here,
             f"{key} at the top of {context.primary.path.name} is not {what}, and does not set it",
             f"{advice} into a file of {group}/",
-            severity=Severity.ERROR if default.failure is not None and default.failure.key == key else None,
-            explains=[context.primary.key([key])],
+            severity=Severity.ERROR if refused else None,
         )
 
 

@@ -28,6 +28,7 @@ from experiment_setup.facts.written import (
 )
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Phase
 
 _LIST = "defaults:\n  - default@_here_\n\n"
 
@@ -41,6 +42,7 @@ def _is_plain(node: yaml.ScalarNode) -> bool:
     "text-read-as-number",
     Severity.ERROR,
     "YAML reads the text of a str field as another value",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}name: 010\n"},
     good={"exp/001.yaml": f'{_LIST}name: "010"\n'},
     hydra="accepts",
@@ -80,6 +82,7 @@ _LEADING_ZERO = re.compile(r"[-+]?0\d+")
     "octal-or-sexagesimal",
     Severity.ERROR,
     "YAML reads the number with another base",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}seed: 010\n"},
     good={"exp/001.yaml": f"{_LIST}seed: 10\n"},
     hydra="accepts",
@@ -140,6 +143,7 @@ _REMARKS = ("TODO", "FIXME", "XXX", "HACK", "NOTE", "BUG")
     "hash-cuts-value",
     Severity.WARNING,
     "` #` begins a comment in the middle of a text",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}name: try #1\n"},
     good={"exp/001.yaml": f'{_LIST}name: "try #1"  # first\n'},
     hydra="accepts",
@@ -177,6 +181,7 @@ _NONE = re.compile(r"\b(?:[Nn]one|NONE|nil)\b")
     "none-is-text",
     Severity.ERROR,
     '`None` is the text "None" in YAML',
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}notes: None\n"},
     good={"exp/001.yaml": f"{_LIST}notes: null\n"},
     hydra="accepts",
@@ -214,6 +219,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     "number-for-bool",
     Severity.WARNING,
     "a bool field gets a number",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}debug: 2\n"},
     good={"exp/001.yaml": f"{_LIST}debug: true\n"},
     hydra="accepts",
@@ -234,6 +240,7 @@ def number_for_bool(context: ExperimentContext) -> Iterator[Finding]:
     "nested-list",
     Severity.ERROR,
     "a list stands where the field's elements are scalars",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}fold: [[0], [1]]\n"},
     good={"exp/001.yaml": f"{_LIST}fold: [0, 1]\n"},
     hydra="accepts",
@@ -275,6 +282,7 @@ _HUGE = re.compile(r"\de\+?\d{3}")
     "not-a-finite-number",
     Severity.WARNING,
     "nan or inf",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}learning_rate: .nan\n"},
     good={"exp/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
     hydra="accepts",

@@ -16,6 +16,7 @@ from experiment_setup.facts.written import (
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.nodes import child
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Phase
 
 _LIST = "defaults:\n  - default@_here_\n\n"
 
@@ -28,6 +29,7 @@ _UNEXPANDED = re.compile(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
     "path-not-expanded",
     Severity.WARNING,
     "`~` and `$NAME` are not expanded",
+    phase=Phase.VALUES,
     bad={"env/local.yaml": f"{_LIST}output_dir: ~/data\n"},
     good={"env/local.yaml": f"{_LIST}output_dir: ${{oc.env:HOME}}/data\n"},
     hydra="accepts",
@@ -55,6 +57,7 @@ def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
     "missing-without-effect",
     Severity.ERROR,
     "`???` does not take back a value that is inherited",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}learning_rate: ???\n"},
     good={"exp/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
     hydra="accepts",

@@ -17,7 +17,9 @@ from experiment_setup.facts.written import at_offset, declared, dotted, leaves, 
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Of, Phase
 
 _LIST = "defaults:\n  - default@_here_\n\n"
 
@@ -32,6 +34,7 @@ _DICT_FIELD = [
     "near-miss-key",
     Severity.WARNING,
     "a new key in a dict that is one letter away from an inherited one",
+    phase=Phase.VALUES,
     bad={"train.py": _DICT_FIELD, "exp/001.yaml": f"{_LIST}opt:\n  lrr: 0.5\n"},
     good={"train.py": _DICT_FIELD, "exp/001.yaml": f"{_LIST}opt:\n  lr: 0.5\n"},
     was="ES212",
@@ -80,6 +83,8 @@ def _near_misses(
     "value-is-inherited",
     Severity.INFO,
     "the value is the one that the file inherits anyway",
+    phase=Phase.VALUES,
+    of=Of.OPTION,
     bad={"exp/001.yaml": f"{_LIST}seed: 42\nlearning_rate: 1e-5\n"},
     good={"exp/001.yaml": f"{_LIST}seed: 7\nlearning_rate: 1e-5\n"},
     was="ES213",
@@ -140,6 +145,8 @@ def _without_line(option: Option, key: str) -> tuple[Edit, ...]:
     "misplaced-block",
     Severity.ERROR,
     "a block or a dotted key that has no place in this file",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"exp/001.yaml": f"{_LIST}hydra:\n  run:\n    dir: out\n"},
     good={},
     was="ES214",
@@ -221,6 +228,7 @@ _MACHINE_PATH = re.compile(
     "machine-path-in-set",
     Severity.WARNING,
     "a parameter set has a path that only one machine has",
+    phase=Phase.VALUES,
     bad={"exp/001.yaml": f"{_LIST}notes: /home/me/models/base\n"},
     good={"exp/001.yaml": f"{_LIST}notes: ${{env.base_model}}\n"},
     was="ES215",
@@ -254,6 +262,7 @@ _SECRET = re.compile(
     "secret-in-file",
     Severity.WARNING,
     "an API key or token",
+    phase=Phase.VALUES,
     bad={"env/local.yaml": f"{_LIST}base_model: hf_{'a1B2' * 8}\n"},
     good={"env/local.yaml": f"{_LIST}base_model: ${{oc.env:HF_TOKEN,none}}\n"},
     was="ES217",
@@ -288,6 +297,7 @@ _COPY = re.compile(
     "twin-file",
     Severity.WARNING,
     "a copy of an option, or two names that differ in case only",
+    phase=Phase.VALUES,
     bad={"exp/001_copy.yaml": f"{_LIST}learning_rate: 1e-5\n"},
     good={},
     was="ES218",
@@ -316,6 +326,7 @@ def twin_file(context: ExperimentContext) -> Iterator[Finding]:
     "nested-options",
     Severity.INFO,
     "a folder below exp/ or env/ holds options that are not checked",
+    phase=Phase.VALUES,
     bad={"exp/sub/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
     good={},
     was="ES219",
@@ -343,6 +354,7 @@ def nested_options(context: ExperimentContext) -> Iterator[Finding]:
     "file-beside-stored-config",
     Severity.WARNING,
     "a file has the name of a config that the code stores",
+    phase=Phase.FILES,
     bad={"exp/default.yaml": "learning_rate: 9e-5\n"},
     good={"exp/default.yaml": None},
     was="ES112",
@@ -370,6 +382,7 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
     "not-a-yaml-name",
     Severity.ERROR,
     "the file's name does not end in .yaml, so that Hydra does not see it",
+    phase=Phase.FILES,
     bad={"exp/002.yml": f"{_LIST}batch_size: 8\n"},
     good={"exp/002.yaml": f"{_LIST}batch_size: 8\n"},
     was="ES114",
@@ -398,4 +411,5 @@ def not_a_yaml_name(context: ExperimentContext) -> Iterator[Finding]:
                 "delete it, or give it a name of its own that ends in .yaml" if twin else f"rename it to {stem}.yaml",
                 severity=Severity.WARNING if twin else None,
                 rename=None if twin else f"{stem}.yaml",
+                spoils=[phases.file(folder / name)],
             )

@@ -11,10 +11,13 @@ import yaml
 
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.refusals import refused_at
 from experiment_setup.facts.written import at_offset, dotted, scalars, start
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Phase
 
 _LIST = "defaults:\n  - default@_here_\n\n"
 
@@ -30,6 +33,7 @@ _ODD_CHARACTER = re.compile(f"[{_INVISIBLE}\u00a0\u3000０-９＃“”‘’]")
     "odd-character",
     Severity.WARNING,
     "an invisible or full-width character, or a typographic quote",
+    phase=Phase.FILES,
     bad={"exp/001.yaml": f"{_LIST}name: “x”\n"},
     good={"exp/001.yaml": f'{_LIST}name: "x"\n'},
     was="ES205",
@@ -53,12 +57,14 @@ def odd_character(context: ExperimentContext) -> Iterator[Finding]:
                 yield _odd_key(option, odd_key, above)
             found = _odd_value(node)
             if found is not None and odd_key is None:
+                here = start(option.document, node)
                 yield odd_character.finding(
                     at_offset(option.document, node.start_mark.index + found.offset),
                     f"{dotted(path)}: {found.message}",
                     f"write {found.better}",
                     edits=entries.replace(option.document, node, found.better) if _is_one_line(node) else (),
-                    explains=[start(option.document, node)],
+                    severity=Severity.ERROR if refused_at(context, here) else None,
+                    spoils=[phases.place(here)],
                 )
             above = start(option.document, node)
 
@@ -79,7 +85,7 @@ def _odd_key(option: Option, key: yaml.ScalarNode, above: Location | None) -> Fi
             f"{clean} is indented with full-width or no-break spaces, which are a part of the key to YAML",
             "indent with ASCII spaces",
             severity=Severity.ERROR,
-            explains=[above] if above else [],
+            spoils=[phases.place(above)] if above else [],
         )
     at = next(index for index, c in enumerate(key.value) if c in _NO_KEY)
     return odd_character.finding(
@@ -88,7 +94,7 @@ def _odd_key(option: Option, key: yaml.ScalarNode, above: Location | None) -> Fi
         f"type it anew: {clean}",
         edits=entries.replace(option.document, key, clean) if _is_one_line(key) else (),
         severity=Severity.ERROR,
-        explains=[place],
+        spoils=[phases.place(place)],
     )
 
 

@@ -13,7 +13,9 @@ from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import ConfigClass, Opaque, Registration
 from experiment_setup.uses import shapes
 
@@ -44,10 +46,10 @@ _UNKNOWN = ("opaque-registration", "unread-registration")  # problems of the sch
     "missing-registration",
     Severity.ERROR,
     "the defaults list names an option that no dataclass is registered for",
+    phase=Phase.DEFAULTS,
     bad={"train.py": [(_STORE_EXP, "")]},
     good={},
     hydra="fails",
-    hides=("ES014", "ES124"),
 )
 def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
     """`- exp: default` and `default@_here_` mean the dataclass stored with group="exp" and name="default".
@@ -59,21 +61,32 @@ def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
         return
     late = [problem for problem in problems if problem.code == "registered-too-late"]
     for problem in late:
-        yield missing_registration.finding(problem.location, problem.message, problem.help)
+        yield missing_registration.finding(
+            problem.location,
+            problem.message,
+            problem.help,
+            spoils=map(phases.group, context.groups),
+        )
     for group in () if late else list(_without_default(context)):
-        wanted = f'group="{group}", name="default"'
+        wanted, default = f'group="{group}", name="default"', [phases.group(group)]
         astray = _astray(context, group)
         named = [c for c in context.schema.classes.values() if c.name.lower().startswith(group.lower())]
         if astray:
             stored = f"group={astray.group!r}, name={astray.name!r}".replace("'", '"')
             yield missing_registration.finding(
-                astray.location, f"nothing is stored as {group}/default; this one has {stored}", f"write {wanted}"
+                astray.location,
+                f"nothing is stored as {group}/default; this one has {stored}",
+                f"write {wanted}",
+                rests_on=default,
+                spoils=default,
             )
         elif named:
             yield missing_registration.finding(
                 named[0].location,
                 f"nothing is stored as {group}/default: {named[0].name} is not registered",
                 f"add ConfigStore.instance().store({wanted}, node={named[0].name}) below the class",
+                rests_on=default,
+                spoils=default,
             )
 
 
@@ -113,11 +126,11 @@ def _astray(context: ExperimentContext, group: str) -> Registration | None:
     "swapped-registration",
     Severity.ERROR,
     "a dataclass is registered for another group than its own",
+    phase=Phase.STORED,
     bad={"train.py": [(_STORE_EXP, _STORE_EXP.replace("Exp", "Env")), (_STORE_ENV, _STORE_ENV.replace("Env", "Exp"))]},
     good={},
     hydra="accepts",
     run="",
-    hides=("ES014", "ES010", "ES011", "ES301", "ES303", "ES331"),
 )
 def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
     """ExpConfig stored with group="env" gives an experiment without its parameters, and Hydra does not mind.
@@ -149,6 +162,7 @@ def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
             registration.location,
             f"{stored.name} is stored for group {group!r}, but {reason}",
             _mended(context, home, right) if home and rival else f"write node={right}",
+            spoils=map(phases.group, filter(None, (group, home))),
         )
 
 
@@ -180,11 +194,11 @@ def _own(context: ExperimentContext) -> Iterator[Registration]:
     "doubled-registration",
     Severity.ERROR,
     "two different configs are registered under one name",
+    phase=Phase.DEFAULTS,
     bad={"train.py": [(_STORE_EXP, _STORE_EXP + 'cs.store(group="exp", name="default", node={"foo": 1})\n')]},
     good={"train.py": [(_STORE_EXP, _STORE_EXP + 'cs.store(group="exp", name="small", node=ExpConfig(epochs=1))\n')]},
     hydra="accepts",
     run="",
-    hides=("ES014", "ES010", "ES011", "ES305", "ES331"),
 )
 def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
     """Of two `store` calls with the same group and name the last one wins, without a word."""
@@ -199,6 +213,8 @@ def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
             registration.location,
             f"{'/'.join(part for part in key if part)} is stored a second time; what {where} stores is lost",
             "remove one of the two, or give it another name",
+            rests_on=[phases.group(registration.group or "")],
+            spoils=[phases.group(registration.group or "")],
         )
 
 
@@ -213,6 +229,7 @@ def _container(context: ExperimentContext, registration: Registration) -> Any:
     "config-not-stored",
     Severity.ERROR,
     "the dataclass of the whole config has values that Hydra never sees",
+    phase=Phase.VALUES,
     bad={
         "train.py": [
             ("class Config:\n", "class Config:\n    extra: int = 5\n"),
@@ -243,6 +260,7 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
                 f"{whole.name}.{known.name} is not in the config: Hydra never sees {whole.name}",
                 f'add cs.store(name="config_schema", node={whole.name}) and, first in the defaults list of '
                 f"{context.experiment.config_file.name}, - config_schema",
+                rests_on=[phases.group(known.name)],
             )
     try:
         declared = OmegaConf.structured(whole.cls)
@@ -266,6 +284,7 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
                 known_field.value_location or known_field.location,
                 f"{group}.{key} is {here!r} here, but {group}={option} sets it to {there!r}, which is what runs",
                 f"change the default in {name}, or store this as its own option",
+                rests_on=[phases.group(group)],
             )
 
 
@@ -290,6 +309,7 @@ def _differences(left: Any, right: Any) -> Iterator[tuple[str, Any, Any]]:
     "untyped-registration",
     Severity.WARNING,
     "a dict is registered instead of a dataclass",
+    phase=Phase.CLASSES,
     bad={"train.py": [("node=ExpConfig", 'node={"name": "default", "learning_rate": 0.1}')]},
     good={},
     hydra="accepts",
@@ -302,6 +322,7 @@ def untyped_registration(context: ExperimentContext) -> Iterator[Finding]:
                 registration.location,
                 f"{registration.group}/{registration.name} is a dict: neither keys nor types are checked",
                 "store a dataclass",
+                rests_on=[phases.group(registration.group or "")],
             )
 
 
@@ -310,6 +331,7 @@ def untyped_registration(context: ExperimentContext) -> Iterator[Finding]:
     "package-of-registration",
     Severity.ERROR,
     "a dataclass is stored with a package that is not its group",
+    phase=Phase.STORED,
     bad={
         "train.py": [
             (
@@ -327,7 +349,6 @@ def untyped_registration(context: ExperimentContext) -> Iterator[Finding]:
         ]
     },
     hydra="accepts",
-    hides=("ES014", "ES010", "ES011", "ES103", "ES331"),
 )
 def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
     """`store(…, package="_global_")` puts the fields at the root of the config, or wherever the package says: `cfg.exp`
@@ -341,6 +362,7 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
             registration.location,
             f"{group}/{registration.name} is stored with package={package!r}: its fields are not in cfg.{group}",
             "leave out package=",
+            spoils=map(phases.group, context.groups),  # the fields lie among those of the others now
         )
 
 
@@ -349,6 +371,7 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
     "unread-registration",
     Severity.WARNING,
     "only running the code tells what it stores in the ConfigStore",
+    phase=Phase.STORED,
     bad={"train.py": [(_STORE_EXP, f'import socket\nif socket.gethostname() != "none":\n    {_STORE_EXP}')]},
     good={},
     hydra="accepts",

@@ -13,8 +13,10 @@ from experiment_setup.code.values import ClassInfo, class_info
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
+from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import ConfigClass
 from experiment_setup.uses.calls import DICT_METHODS
 from experiment_setup.uses.records import Use
@@ -44,6 +46,7 @@ def config_classes(context: ExperimentContext) -> Iterator[tuple[ConfigClass, st
     "unannotated-field",
     Severity.ERROR,
     "a field without a type is no field",
+    phase=Phase.CLASSES,
     bad={"train.py": [("debug: bool = False", "debug = False")]},
     good={},
     hydra="accepts",
@@ -66,6 +69,7 @@ def unannotated_field(context: ExperimentContext) -> Iterator[Finding]:
                 f"{found.name!r} has no type, so {path or 'the config'} has no such field",
                 f"write {found.name}: {kind or 'TYPE'} = {found.default or '…'}",
                 edits=edits,
+                spoils=[phases.field(path, found.name)],
             )
 
 
@@ -100,6 +104,7 @@ def _insert(location: Location, after: str, text: str) -> tuple[Edit, ...]:
     "undecorated-subclass",
     Severity.ERROR,
     "a subclass without @dataclass loses its fields",
+    phase=Phase.CLASSES,
     bad={
         "train.py": [
             (
@@ -164,6 +169,7 @@ def _plain_bases(config_class: ConfigClass) -> Iterator[ClassInfo]:
     "lost-methods",
     Severity.WARNING,
     "methods of a config class are not in the config",
+    phase=Phase.CLASSES,
     bad={
         "train.py": [
             (
@@ -207,6 +213,7 @@ def lost_methods(context: ExperimentContext) -> Iterator[Finding]:
     "reserved-field-name",
     Severity.ERROR,
     "the name of a field means something else in a config",
+    phase=Phase.CLASSES,
     bad={
         "train.py": [
             ("    epochs: int = 3\n", "    epochs: int = 3\n    items: int = 5\n"),
@@ -259,10 +266,10 @@ def _by_attribute(use: Use) -> bool:
     "frozen-dataclass",
     Severity.ERROR,
     "nothing can change the values of a frozen dataclass",
+    phase=Phase.CLASSES,
     bad={"train.py": [("@dataclass\nclass ExpConfig", "@dataclass(frozen=True)\nclass ExpConfig")]},
     good={},
     hydra="fails",
-    hides=("ES014",),
 )
 def frozen_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     """`frozen=True` makes the config read-only: every parameter set and every override ends in ReadonlyConfigError."""
@@ -274,6 +281,7 @@ def frozen_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 f"{config_class.name} is frozen: no option and no override can set {path}.*",
                 "write @dataclass without frozen=True",
                 severity=None if _anything_fails(context) else Severity.WARNING,  # nothing sets anything yet
+                spoils=[phases.group(path.partition(".")[0])],
             )
 
 

@@ -13,7 +13,9 @@ from experiment_setup.code.tree import dotted, last_name
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import UNSET, Opaque
 
 _MAIN = "def main(cfg: Config) -> None:\n"
@@ -38,6 +40,7 @@ def main_function(context: ExperimentContext) -> ast.FunctionDef | ast.AsyncFunc
     "main-not-called",
     Severity.ERROR,
     "the main function is never called",
+    phase=Phase.FILES,
     bad={"train.py": [('if __name__ == "__main__":\n    main()\n', "")]},
     good={},
     hydra="accepts",
@@ -79,6 +82,7 @@ def _started_elsewhere(context: ExperimentContext, function: str) -> bool:
     "own-argument-parser",
     Severity.ERROR,
     "the code parses the command line that belongs to Hydra",
+    phase=Phase.FILES,
     bad={"train.py": [(_MAIN, f"{_MAIN}    import argparse\n    argparse.ArgumentParser().parse_args()\n")]},
     good={"train.py": [(_MAIN, f"{_MAIN}    import argparse\n    argparse.ArgumentParser().parse_known_args()\n")]},
     hydra="accepts",
@@ -139,10 +143,10 @@ def _parses(location: Location, what: str) -> Finding:
     "version-base",
     Severity.WARNING,
     "a version_base that changes, or that Hydra refuses",
+    phase=Phase.FILES,
     bad={"train.py": [("version_base=None, ", "")]},
     good={},
     hydra="differs",
-    hides=("ES014",),
 )
 def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.
@@ -161,10 +165,10 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
         )
     elif not isinstance(given, str) or not re.fullmatch(r"\d+\.\d+(\.\d+)?", given):
         wrong = f"version_base={given!r} is not a version: expected a string such as '1.3', or None"
-        yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR)
+        yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR, spoils=[phases.code()])
     elif _version(given) < (1, 1):
         wrong = f'version_base={given!r}: Hydra wants "1.1" or newer'
-        yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR)
+        yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR, spoils=[phases.code()])
     elif _version(given) < (1, 3):
         refused = f"version_base={given!r} is refused by Hydra 1.4"
         yield version_base.finding(main.location, refused, advice, severity=None if _hydra_is_new() else Severity.INFO)
@@ -184,6 +188,7 @@ def _version(text: str) -> tuple[int, ...]:
     "no-config-path",
     Severity.ERROR,
     "without config_path Hydra does not look beside the entry point",
+    phase=Phase.FILES,
     bad={"train.py": [('config_path=".", ', "")]},
     good={},
     hydra="fails",
@@ -222,6 +227,7 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
     "main-signature",
     Severity.ERROR,
     "the main function cannot be called with the config",
+    phase=Phase.FILES,
     bad={"train.py": [("def main(cfg: Config)", "def main(cfg: Config, fold: int)")]},
     good={"train.py": [("def main(cfg: Config)", "def main(cfg: Config, fold: int = 0)")]},
     hydra="accepts",
@@ -264,6 +270,7 @@ def _keeps_signature(decorator: ast.expr) -> bool:
     "main-given-a-config",
     Severity.ERROR,
     "main() is called with a config of its own, so that Hydra composes nothing",
+    phase=Phase.FILES,
     bad={"train.py": [("    main()\n", "    main(Config())\n")]},
     good={},
     hydra="accepts",
@@ -293,6 +300,7 @@ def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
     "lost-return-value",
     Severity.WARNING,
     "@hydra.main throws away what main returns",
+    phase=Phase.FILES,
     bad={"train.py": [("    print(f", "    return 5\n    print(f"), ("    main()\n", "    print(main())\n")]},
     good={"train.py": [("    print(f", "    return 5\n    print(f")]},
     hydra="accepts",
@@ -331,6 +339,7 @@ _LOGS = frozenset("debug info warning error critical exception log".split())
     "bare-log-lines",
     Severity.WARNING,
     "log lines come out as Hydra's own, without level and logger",
+    phase=Phase.FILES,
     bad={"train.py": [(_MAIN, f'{_MAIN}    import logging\n    logging.getLogger(__name__).info("start")\n')]},
     good={
         "train.py": [

@@ -15,9 +15,11 @@ from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.es31_dataclasses import config_classes
+from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import Field
 from experiment_setup.uses.calls import DICT_METHODS
 from experiment_setup.uses.records import ELEMENT, ConfigPath, Use, shown_path
@@ -125,6 +127,7 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
     "unknown-attribute",
     Severity.ERROR,
     "the code uses a field that the config does not have",
+    phase=Phase.CODE,
     bad={"train.py": [(_PRINT, "cfg.exp.lr")]},
     good={"train.py": [(_PRINT, "cfg.exp.learning_rate")]},
     hydra="accepts",
@@ -157,6 +160,7 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
                     location,
                     f"cfg.{shown_path(path)} is {what} of {owner.name}, which the config does not have{found.again}",
                     f"write OmegaConf.to_object(cfg.{shown_path(path[:-1])}).{path[-1]}",
+                    rests_on=[phases.group(path[0])],
                 )
             continue
         yield unknown_attribute.finding(
@@ -164,6 +168,7 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
             f"cfg.{shown_path(path)} does not exist{_meant(found)}{found.again}",
             _advice(context, found),
             severity=Severity.WARNING if found.assumed else None,
+            rests_on=[phases.group(path[0])],
         )
 
 
@@ -196,6 +201,7 @@ def _advice(context: ExperimentContext, found: _Unknown) -> str:
     "unknown-key-with-default",
     Severity.WARNING,
     "the code asks for a key that the dataclass does not have, and always gets its own default",
+    phase=Phase.CODE,
     bad={"train.py": [(_PRINT, "cfg.exp.get('lr', 0.1)")]},
     good={"train.py": [(_PRINT, "cfg.exp.get('learning_rate', 0.1)")]},
     hydra="accepts",
@@ -223,6 +229,7 @@ _FOR_PEOPLE = frozenset("name notes note description desc tags tag comment memo 
     "unread-field",
     Severity.INFO,
     "no code reads the field",
+    phase=Phase.CODE,
     bad={
         "train.py": [
             (
@@ -282,6 +289,7 @@ def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
     "missing-value",
     Severity.ERROR,
     "a required field that the options leave without a value",
+    phase=Phase.CODE,
     bad={"train.py": [("    seed: int = 42\n", '    seed: int = "???"\n')]},
     good={
         "train.py": [("    seed: int = 42\n", '    seed: int = "???"\n')],

@@ -13,6 +13,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es31_dataclasses import config_classes, offset
+from experiment_setup.rules.phases import Phase
 from experiment_setup.uses.records import CallSite, ConfigPath, Given, shown_path
 
 _PRINT = "    print(f"
@@ -53,6 +54,7 @@ _WRITERS = {
     "json-of-config",
     Severity.WARNING,
     "json and yaml cannot write a list or dict of the config",
+    phase=Phase.CODE,
     bad={"train.py": [(_PRINT, f"    import json\n    print(json.dumps(cfg.exp.fold))\n{_PRINT}")]},
     good={"train.py": [(_PRINT, f"    import json\n    print(json.dumps(list(cfg.exp.fold)))\n{_PRINT}")]},
     was="ES334",
@@ -82,6 +84,7 @@ def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
     "wandb-config",
     Severity.WARNING,
     "W&B is given a config object instead of a dict",
+    phase=Phase.CODE,
     bad={"train.py": [(_PRINT, f"    import wandb\n    wandb.init(config=cfg.exp)\n{_PRINT}")]},
     good={
         "train.py": [
@@ -116,6 +119,7 @@ def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
     "wandb-online",
     Severity.WARNING,
     'mode="online" beats WANDB_MODE',
+    phase=Phase.CODE,
     bad={
         "train.py": [
             (
@@ -195,6 +199,7 @@ _FOR_DATACLASSES = frozenset(f"dataclasses.{name}" for name in ("asdict", "astup
     "config-is-no-dataclass",
     Severity.ERROR,
     "the code takes the config for the dataclass, a dict or a list",
+    phase=Phase.CODE,
     bad={"train.py": [(_PRINT, f"    from dataclasses import asdict\n    print(asdict(cfg.exp))\n{_PRINT}")]},
     good={
         "train.py": [
@@ -256,6 +261,7 @@ def _never(call: CallSite, node: Any, classes: set[str]) -> str | None:
     "key-removed",
     Severity.ERROR,
     "the code takes a key out of the config, which OmegaConf refuses",
+    phase=Phase.CODE,
     bad={"train.py": [(_PRINT, f'    cfg.exp.pop("notes")\n{_PRINT}')]},
     good={"train.py": [(_PRINT, f'    dict(cfg.exp).pop("notes")\n{_PRINT}')]},
     hydra="accepts",

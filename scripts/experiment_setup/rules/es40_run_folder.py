@@ -23,8 +23,10 @@ from experiment_setup.facts.settings import (
     setting,
 )
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
+from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import UNSET
 
 
@@ -33,6 +35,7 @@ from experiment_setup.schema import UNSET
     "config-overwritten",
     Severity.ERROR,
     "Hydra writes its files over config.yaml",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(SUBDIR, "  output_subdir: .\n")]},
     good={},
     hydra="accepts",
@@ -64,6 +67,7 @@ def config_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     "output-subdir-text",
     Severity.ERROR,
     "a word that is meant as null makes a folder of that name",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(SUBDIR, "  output_subdir: None\n")]},
     good={},
     hydra="accepts",
@@ -91,6 +95,7 @@ def _is_null_in_words(value: Any) -> bool:
     "hydra-folder-overwritten",
     Severity.WARNING,
     "every run overwrites the .hydra folder of the one before",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(SUBDIR, "")]},
     good={},
     hydra="accepts",
@@ -116,6 +121,7 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     "stray-output-folders",
     Severity.WARNING,
     "every run leaves a folder outputs/DATE/TIME",
+    phase=Phase.VALUES,
     bad={"config.yaml": [("\nhydra:\n" + SUBDIR + "  job:\n" + CHDIR + RUN, "")]},
     good={},
     hydra="accepts",
@@ -138,6 +144,7 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
         context.primary.key(["hydra", "run"]),
         "every run leaves a folder outputs/DATE/TIME that the code does not use",
         "write under hydra: run: {dir: .}, output_subdir: null",
+        rests_on=[phases.settings()],
     )
 
 
@@ -146,6 +153,7 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
     "chdir-moves-outputs",
     Severity.WARNING,
     "relative paths mean another folder in every run",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(CHDIR, "    chdir: true\n"), (RUN, "  run:\n    dir: runs/${now:%H%M%S}\n")]},
     good={},
     hydra="accepts",
@@ -195,6 +203,7 @@ def _is_relative_folder(key: str, value: str) -> bool:
     "chdir-null",
     Severity.WARNING,
     "Hydra 1.4 refuses chdir: null",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(CHDIR, "    chdir: null\n")]},
     good={},
     hydra="differs",
@@ -215,6 +224,7 @@ def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
     "job-number-in-run-dir",
     Severity.ERROR,
     "run.dir needs a number that only sweeps have",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(RUN, "  run:\n    dir: out/${hydra.job.num}\n")]},
     good={},
     hydra="accepts",

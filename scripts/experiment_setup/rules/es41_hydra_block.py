@@ -13,8 +13,10 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.settings import ONLY_HYDRA, primary_content
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
+from experiment_setup.rules.phases import Phase
 
 
 @rule(
@@ -22,6 +24,7 @@ from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
     "lost-indentation",
     Severity.ERROR,
     "settings of Hydra that do not stand under hydra:",
+    phase=Phase.LISTS,
     bad={
         "config.yaml": [
             (SUBDIR + "  job:\n" + CHDIR + RUN, "output_subdir: null\njob:\n  chdir: false\nrun:\n  dir: .\n")
@@ -29,7 +32,6 @@ from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
     },
     good={},
     hydra="fails",
-    hides=("ES143", "ES404"),
 )
 def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
     """`hydra:` with nothing under it ends in a traceback; with some of its settings at the margin, Hydra takes those
@@ -44,6 +46,7 @@ def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
             context.primary.key([misspelled]),
             f"Hydra does not know {misspelled!r} and runs with its own settings (did you mean 'hydra'?)",
             "write hydra:",
+            spoils=[phases.settings()],
         )
         return
     astray = [str(key) for key in config if key in ONLY_HYDRA and not context.reading.reads((str(key),))]
@@ -54,8 +57,9 @@ def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
         context.primary.key([astray[0]] if astray else ["hydra"]),
         f"{', '.join(astray)} {'stands' if len(astray) == 1 else 'stand'} beside hydra:, not under it"
         if astray
-        else "hydra: has no settings, which Hydra does not survive",
+        else "`hydra:` is empty; Hydra crashes on that",
         "indent the lines by two spaces" if astray else "remove the line, or give it settings",
+        spoils=[phases.settings(), *(phases.place(context.primary.key([key])) for key in astray)],
     )
 
 
@@ -69,6 +73,7 @@ def _is_hydra_block(key: str, value: Any) -> bool:
     "environment-variable-in-defaults",
     Severity.WARNING,
     "Hydra 1.4 does not resolve environment variables in a defaults list",
+    phase=Phase.VALUES,
     bad={"config.yaml": [("  - env: default\n", "  - env: ${oc.env:MACHINE,default}\n")]},
     good={},
     hydra="differs",
@@ -95,6 +100,7 @@ def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Fin
     "unknown-hydra-group",
     Severity.ERROR,
     "Hydra has no such group or option of its own",
+    phase=Phase.LISTS,
     bad={"config.yaml": [("hydra/job_logging: none", "hydra/joblogging: none")]},
     good={},
     hydra="fails",
@@ -139,6 +145,7 @@ _NONE = "  - override hydra/job_logging: none\n"
     "plugin-not-installed",
     Severity.WARNING,
     "a launcher or sweeper of a plugin that is not installed where the check runs",
+    phase=Phase.LISTS,
     bad={"config.yaml": [(_NONE, f"{_NONE}  - override hydra/launcher: our_cluster\n")]},
     good={"config.yaml": [(_NONE, f"{_NONE}  - override hydra/launcher: basic\n")]},
     hydra="differs",

@@ -15,6 +15,7 @@ from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es33_config_in_code import exists_somewhere, missing_step
 from experiment_setup.rules.example import RUN
+from experiment_setup.rules.phases import Phase
 
 
 @rule(
@@ -22,6 +23,7 @@ from experiment_setup.rules.example import RUN
     "sweep-folders",
     Severity.WARNING,
     "the folders of a sweep's jobs lie beside the code, or are one and the same",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(RUN, f"{RUN}  sweep:\n    dir: .\n")]},
     good={
         "config.yaml": [
@@ -52,6 +54,7 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
     "sweep-of-a-number",
     Severity.ERROR,
     "the sweeper takes the option for a number",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(RUN, f"{RUN}  sweeper:\n    params:\n      exp: 001\n")]},
     good={"config.yaml": [(RUN, f'{RUN}  sweeper:\n    params:\n      exp: "001"\n')]},
     was="ES410",
@@ -110,6 +113,7 @@ _FOLDERS = (("run", "dir"), ("sweep", "dir"), ("sweep", "subdir"))
     "unknown-value-in-folder",
     Severity.ERROR,
     "the folder of a run or a job is made of a value that does not exist",
+    phase=Phase.VALUES,
     bad={"config.yaml": [(RUN, "  run:\n    dir: output/${exp.nmae}\n")]},
     good={"config.yaml": [(RUN, "  run:\n    dir: output/${exp.name}\n")]},
     was="ES415",
@@ -173,6 +177,7 @@ def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[s
     "sweep-of-nothing",
     Severity.ERROR,
     "the sweeper's parameters name an option or a field that does not exist",
+    phase=Phase.VALUES,
     bad={
         "config.yaml": [(RUN, f"{RUN}  sweep:\n    dir: x/${{now:%H}}\n  sweeper:\n    params:\n      exp.sed: 1,2\n")]
     },

@@ -9,19 +9,29 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from experiment_setup import naming
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.output_folders import (
+    EACH_RUN_APART,
+    WrittenFolder,
+    all_folders,
+    code_sets,
+    names_an_output,
+    output_fields,
+    resolved,
+)
 from experiment_setup.facts.settings import at, setting
-from experiment_setup.findings import Claim, Finding, Severity
+from experiment_setup.facts.together import Together
+from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
-from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.project import SETS
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es32_entry_point import entry_source
 from experiment_setup.rules.es33_config_in_code import unread_fields
 from experiment_setup.rules.example import CONFIG, TRAIN
+from experiment_setup.rules.phases import Phase
 
 _SET = "defaults:\n  - default@_here_\n\n"
 
@@ -35,52 +45,10 @@ _WRITES = "    import os\n    os.makedirs(cfg.env.output_dir, exist_ok=True)\n"
 _OTHER = {"../000-first/config.yaml": CONFIG, "../000-first/train.py": TRAIN.replace("001-baseline", "000-first")}
 
 
-_OUTPUT = re.compile(
-    r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
-)
-
-
-_INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
-
-
-# What a folder is made of in code that keeps runs apart: the time, a hash, Hydra's own folder; and sets apart: choices.
-_EACH_RUN_APART = re.compile(
-    r"strftime|\buuid|mkdtemp|hashlib|output_dir\b.*HydraConfig|HydraConfig.*output_dir|hydra:runtime|runtime\.output_dir"
-)
-
-
-_APART = re.compile(rf"{_EACH_RUN_APART.pattern}|\bchoices\b|override_dirname|\bjob\.(?:num|id)\b")
+_APART = re.compile(rf"{EACH_RUN_APART.pattern}|\bchoices\b|override_dirname|\bjob\.(?:num|id)\b")
 
 
 _MAKES_PATHS = frozenset("Path join joinpath makedirs mkdir open".split())
-
-
-_OWN_FOLDER = re.compile(r"__file__|sys\.argv|\bchdir\(|job\.name|inspect\.")
-
-
-def output_fields(config: DictConfig) -> Iterator[tuple[str, Any]]:
-    """(dotted key, value as written) of the fields that name a folder to write to, by their names."""
-    for group in config:
-        node = config._get_node(group)
-        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
-            continue
-        for key in node:
-            name = str(key)
-            child: Any = node._get_node(key)
-            if not (_OUTPUT.search(name) or name in ("output", "save_to")) or _INPUT.search(name):
-                continue
-            value = None if child is None or isinstance(child, DictConfig) else child._value()
-            if isinstance(value, (str, PurePath)) and str(value):
-                yield f"{group!s}.{name}", value
-
-
-def resolved(config: DictConfig, key: str) -> str | None:
-    """The value of a dotted key as text; None where there is none, or it does not resolve."""
-    try:
-        value = OmegaConf.select(config, key)
-    except Exception:  # a broken interpolation is another rule's finding
-        return None
-    return None if value is None else str(value)
 
 
 def _keeps_sets_apart(context: ExperimentContext) -> bool:
@@ -114,11 +82,6 @@ def _is_name(node: ast.AST) -> bool:
     return False
 
 
-def _code_sets(context: ExperimentContext, key: str) -> bool:
-    """Whether the code puts its own value into the field."""
-    return any(use.kind == "write" and ".".join(use.path) == key for use in context.reading.uses)
-
-
 def _code_writes(context: ExperimentContext, key: str) -> bool:
     """Whether the code makes the folder, or opens files in it, straight from the field."""
     steps = tuple(key.split("."))
@@ -135,6 +98,7 @@ def _code_writes(context: ExperimentContext, key: str) -> bool:
     "shared-output-folder",
     Severity.WARNING,
     "parameter sets write to the same folder",
+    phase=Phase.OUTPUTS,
     bad={"exp/002.yaml": f'{_SET}name: "002-seed"\nseed: 2\n'},
     good={
         "exp/002.yaml": f'{_SET}name: "002-seed"\nseed: 2\n',
@@ -156,7 +120,7 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         return
     shared: list[tuple[str, str, list[str]]] = []
     for key, written in output_fields(default):
-        if not _code_sets(context, key):
+        if not code_sets(context, key):
             users_of = _users(context, key, written)
             if f"${{{SETS}.name}}" in str(written):
                 users_of = {value: _named_apart(context, names) for value, names in users_of.items()}
@@ -177,7 +141,10 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         context.written_at(fields[0], names[0], None),
         f"{users} write to the same {' and '.join(fields)} ({shared[0][1]})",
         'append HydraConfig.get().runtime.choices["exp"] to it in the code, or ${exp.name} here',
-        follows_from=[context.sets[name].path for name in names] if len(names) == 2 else (),
+        rests_on=[
+            phases.values_of(SETS),
+            *(phases.defaults_list(context.sets[name].path) for name in (names if len(names) == 2 else ())),
+        ],
     )
 
 
@@ -221,6 +188,7 @@ def _of_set(context: ExperimentContext, name: str, key: str) -> str | None:
     "sweep-overwrites",
     Severity.WARNING,
     "runs that differ by values on the command line write to the same folder",
+    phase=Phase.OUTPUTS,
     bad={
         "train.py": [
             ('output_dir: str = "output/001-baseline"', 'output_dir: str = "output/001-baseline/${exp.name}"'),
@@ -247,7 +215,7 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
     if default is None or _APART.search(context.acting_code):
         return
     for key, written in output_fields(default):
-        if f"${{{SETS}." in str(written) and _code_writes(context, key) and not _code_sets(context, key):
+        if f"${{{SETS}." in str(written) and _code_writes(context, key) and not code_sets(context, key):
             yield sweep_overwrites.finding(
                 context.written_at(key, None, None),
                 f"{key} depends on the parameter set only: -m exp.seed=1,2 writes twice to one folder",
@@ -261,6 +229,7 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
     "relative-output-folder",
     Severity.WARNING,
     "where results go depends on the folder that the run is started from",
+    phase=Phase.OUTPUTS,
     bad={"train.py": [(_PRINT, f"{_WRITES}{_PRINT}")]},
     good={
         "train.py": [
@@ -285,7 +254,7 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         value = resolved(default, key)
         if value is None or PurePath(value).is_absolute() or "://" in value or not _code_writes(context, key):
             continue
-        if _code_sets(context, key):
+        if code_sets(context, key):
             continue
         yield relative_output_folder.finding(
             context.written_at(key, None, None),
@@ -300,6 +269,7 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     "foreign-output-folder",
     Severity.ERROR,
     "the output folder carries the name of another experiment",
+    phase=Phase.OUTPUTS,
     bad={**_OTHER, "train.py": [('"output/001-baseline"', '"output/000-first"')]},
     good=_OTHER,
     hydra="accepts",
@@ -346,8 +316,8 @@ def _is_numbered_like(context: ExperimentContext, part: str) -> bool:
 
 def _named_folders(context: ExperimentContext) -> Iterator[tuple[str, str, Location]]:
     """(what it is, value, place) of the folders that runs write to: fields, Hydra's settings, constants of the code."""
-    for key, value, parameter_set, environment in _all_folders(context):
-        if not _code_sets(context, key):
+    for key, value, parameter_set, environment in all_folders(context):
+        if not code_sets(context, key):
             yield key, str(value), context.written_at(key, parameter_set, environment)
     for path in (("run", "dir"), ("sweep", "dir")):
         value = setting(context, *path)
@@ -357,13 +327,8 @@ def _named_folders(context: ExperimentContext) -> Iterator[tuple[str, str, Locat
     for node in source.nodes(ast.Assign) if source is not None else ():
         if source is not None and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            for value, text in _texts(node.value) if _is_output_name(name.lower()) else ():
+            for value, text in _texts(node.value) if names_an_output(name.lower()) else ():
                 yield name, value, source.location(text)
-
-
-def _is_output_name(name: str) -> bool:
-    named = _OUTPUT.search(name) or name in ("out", "output", "outputs", "results", "checkpoints", "save_to")
-    return named is not None and bool(named) and not _INPUT.search(name)
 
 
 def _texts(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
@@ -376,31 +341,13 @@ def _texts(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         yield from (text for side in (node.left, node.right) for text in _texts(side))
 
 
-def _all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | None, str | None]]:
-    """(key, value, parameter set, environment) of every folder that some option sets."""
-    default = context.some_config
-    fields = dict(output_fields(default)) if default is not None else {}
-    yield from ((key, value, None, None) for key, value in fields.items())
-    for option in context.all_options():
-        text = option.document.text_or_empty
-        if not any(key.split(".")[-1] in text for key in fields if key.startswith(f"{option.group}.")):
-            continue
-        config = context.composed(option).config
-        for key, value in output_fields(config) if config is not None else ():
-            if key.startswith(f"{option.group}."):
-                yield (
-                    key,
-                    value,
-                    option.name if option.group == SETS else None,
-                    option.name if option.group == ENVIRONMENTS else None,
-                )
-
-
 @rule(
     "ES505",
     "folder-of-two-experiments",
     Severity.WARNING,
     "two experiments write to the same folder",
+    phase=Phase.OUTPUTS,
+    together=True,
     bad={
         **_OTHER,
         "../000-first/train.py": TRAIN.replace("output/001-baseline", "output"),
@@ -409,21 +356,16 @@ def _all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | N
     good=_OTHER,
     hydra="accepts",
 )
-def folder_of_two_experiments(context: ExperimentContext) -> Iterator[Finding]:
+def folder_of_two_experiments(checked: Together) -> Iterator[Finding]:
     """Of the experiments that are checked together, two have the same value in a field like output_dir, in any of their
     environments and parameter sets, and the code adds nothing of its own (`__file__`, `sys.argv[0]`, the time).
     """
-    code = context.acting_code
-    if _OWN_FOLDER.search(code) or _EACH_RUN_APART.search(code):
-        return
-    others = {e.name for e in context.project.experiments if e != context.experiment}
-    for key, value, parameter_set, environment in _all_folders(context):
-        parts = set(PurePath(str(value)).parts)
-        if "${" in str(value) or parts & others or _code_sets(context, key):
-            continue  # of the second, ES504 says so
-        yield folder_of_two_experiments.finding(
-            context.written_at(key, parameter_set, environment),
-            f"{{other}} writes to the same {key} ({value})",
-            f"write {PurePath(str(value)) / context.experiment.name}",
-            claim=Claim((key, os.path.normpath(str(value))), context.relative(context.experiment.folder)),
-        )
+    first: dict[tuple[str, str], WrittenFolder] = {}
+    for written in checked.folders:
+        other = first.setdefault(written.folder, written)
+        if other.by != written.by:
+            yield folder_of_two_experiments.finding(
+                written.location,
+                f"{other.by} writes to the same {written.key} ({written.value})",
+                f"write {PurePath(written.value) / written.experiment}",
+            )

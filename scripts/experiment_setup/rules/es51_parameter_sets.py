@@ -9,11 +9,13 @@ from typing import Any
 from experiment_setup import git, naming
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.output_folders import resolved
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import SETS
+from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
-from experiment_setup.rules.es50_output_folders import resolved
+from experiment_setup.rules.phases import Of, Phase
 
 _SET = "defaults:\n  - default@_here_\n\n"
 
@@ -26,6 +28,8 @@ _LABELS = ("name", "notes", "note", "description")
     "twin-sets",
     Severity.WARNING,
     "two parameter sets are the same experiment",
+    phase=Phase.OUTPUTS,
+    of=Of.OPTION,
     bad={"exp/002.yaml": f'{_SET}name: "002-lr"\nlearning_rate: 5e-5\n'},
     good={"exp/002.yaml": f'{_SET}name: "002-lr"\nlearning_rate: 6e-5\n'},
     was="ES506",
@@ -52,6 +56,7 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
             Location(option.path),
             f"exp={option.name} and exp={first.name} {what}",
             "delete one, or change what it is about",
+            rests_on=[phases.defaults_list(first.path)],
         )
 
 
@@ -77,6 +82,8 @@ def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
     "set-without-name",
     Severity.WARNING,
     "the parameter set goes by the name of another",
+    phase=Phase.OUTPUTS,
+    of=Of.OPTION,
     bad={"exp/001.yaml": f"{_SET}learning_rate: 5.0e-5\n"},
     good={},
     was="ES507",
@@ -110,6 +117,8 @@ def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
     "repeated-name",
     Severity.WARNING,
     "two parameter sets have the same name",
+    phase=Phase.OUTPUTS,
+    of=Of.OPTION,
     bad={"exp/001.yaml": f"{_SET}name: small\nseed: 1\n", "exp/002.yaml": f"{_SET}name: small\nseed: 2\n"},
     good={"exp/001.yaml": f"{_SET}name: small\nseed: 1\n", "exp/002.yaml": f"{_SET}name: small-2\nseed: 2\n"},
     was="ES508",
@@ -135,6 +144,8 @@ def repeated_name(context: ExperimentContext) -> Iterator[Finding]:
     "name-of-another-number",
     Severity.WARNING,
     "the name says another number than the file",
+    phase=Phase.OUTPUTS,
+    of=Of.OPTION,
     bad={"exp/001.yaml": f'{_SET}name: "007-lr"\nlearning_rate: 5.0e-5\n'},
     good={"exp/001.yaml": f'{_SET}name: "001-lr"\nlearning_rate: 5.0e-5\n'},
     was="ES509",
@@ -170,6 +181,7 @@ def _other_number(context: ExperimentContext, option: Option, name: str) -> str 
     "ignored-by-git",
     Severity.WARNING,
     "git ignores parameter sets or environments",
+    phase=Phase.FILES,
     bad={
         ".git/HEAD": "ref: refs/heads/main\n",
         ".git/objects/.keep": "",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.reading.suppression import Code, Suppression
 from experiment_setup.rules.base import moved, registered, rule, similar
+from experiment_setup.rules.phases import Phase
 
 
 @rule(
@@ -15,6 +16,7 @@ from experiment_setup.rules.base import moved, registered, rule, similar
     "unknown-suppression",
     Severity.INFO,
     "a suppression that names no rule",
+    phase=Phase.FILES,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nseed: 1  # noqa: ES999\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nseed: 1  # the seed of the paper\n"},
     hydra="accepts",
@@ -49,27 +51,22 @@ def unknown_suppression(context: ExperimentContext) -> Iterator[Finding]:
     "unused-suppression",
     Severity.INFO,
     "a suppression that silences nothing",
+    phase=Phase.OUTPUTS,
+    together=True,
     bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nseed: 1  # noqa: ES010\n"},
     good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nseed: 1  # the seed of the paper\n"},
     hydra="accepts",
 )
-def unused_suppression(context: ExperimentContext) -> Iterator[Finding]:
+def unused_suppression(checked: Together) -> Iterator[Finding]:
     """What was silenced is mended by now, or the comment stands on another line than the finding.
 
-    A comment that is left behind would hide the next mistake on its line.
+    A comment that is left behind would hide the next mistake on its line. In a Python file a bare `# noqa` may be meant
+    for another linter.
     """
-    return iter(())  # found when all findings are known, by `check`
-
-
-def unused(comment: Suppression, code: Code | None) -> Finding | None:
-    """The finding for a code, or a bare comment (None), that silenced nothing; None if others may be meant by it."""
-    if code is None:
-        if comment.whole_file or comment.location.path.suffix == ".py":
-            return None
-        return unused_suppression.finding(
-            comment.location, "# noqa silences nothing on this line", "remove the comment"
-        )
-    if not any(code.matches(known) for known in registered()):
-        return None  # unknown_suppression has said so
-    where = "in this file" if comment.whole_file else "on this line"
-    return unused_suppression.finding(code.location, f"{code.word} silences nothing {where}", "remove it")
+    for comment, code in checked.unused:
+        if code is None and not comment.whole_file and comment.location.path.suffix != ".py":
+            where = "# noqa silences nothing on this line"
+            yield unused_suppression.finding(comment.location, where, "remove the comment")
+        elif code is not None and any(code.matches(known) for known in registered()):
+            where = "in this file" if comment.whole_file else "on this line"
+            yield unused_suppression.finding(code.location, f"{code.word} silences nothing {where}", "remove it")

@@ -1,0 +1,114 @@
+"""The folders that an experiment writes to, by the fields that name them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.location import Location
+from experiment_setup.project import ENVIRONMENTS, SETS
+
+_OUTPUT = re.compile(
+    r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
+)
+_INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
+
+# What a folder is made of in code that keeps runs apart: the time, a hash, Hydra's own folder; and sets apart: choices.
+EACH_RUN_APART = re.compile(
+    r"strftime|\buuid|mkdtemp|hashlib|output_dir\b.*HydraConfig|HydraConfig.*output_dir|hydra:runtime|runtime\.output_dir"
+)
+_OWN_FOLDER = re.compile(r"__file__|sys\.argv|\bchdir\(|job\.name|inspect\.")
+
+
+@dataclass(frozen=True)
+class WrittenFolder:
+    """A folder that an experiment writes to, whatever else it adds to it."""
+
+    key: str  # the field that names it, such as env.output_dir
+    value: str  # as it is written
+    by: str  # the experiment, as messages name it
+    experiment: str  # the name of its folder
+    location: Location
+
+    @property
+    def folder(self) -> tuple[str, str]:
+        """What is the same for two experiments that write to the same place."""
+        return self.key, os.path.normpath(self.value)
+
+
+def output_fields(config: DictConfig) -> Iterator[tuple[str, Any]]:
+    """(dotted key, value as written) of the fields that name a folder to write to, by their names."""
+    for group in config:
+        node = config._get_node(group)
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+            continue
+        for key in node:
+            name = str(key)
+            child: Any = node._get_node(key)
+            if not (_OUTPUT.search(name) or name in ("output", "save_to")) or _INPUT.search(name):
+                continue
+            value = None if child is None or isinstance(child, DictConfig) else child._value()
+            if isinstance(value, (str, PurePath)) and str(value):
+                yield f"{group!s}.{name}", value
+
+
+def resolved(config: DictConfig, key: str) -> str | None:
+    """The value of a dotted key as text; None where there is none, or it does not resolve."""
+    try:
+        value = OmegaConf.select(config, key)
+    except Exception:  # a broken interpolation is another rule's finding
+        return None
+    return None if value is None else str(value)
+
+
+def code_sets(context: ExperimentContext, key: str) -> bool:
+    """Whether the code puts its own value into the field."""
+    return any(use.kind == "write" and ".".join(use.path) == key for use in context.reading.uses)
+
+
+def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
+    """The folders that the experiment's fields name, in any of its options, and to which the code adds nothing."""
+    code = context.acting_code
+    if _OWN_FOLDER.search(code) or EACH_RUN_APART.search(code):
+        return []
+    others = {e.name for e in context.project.experiments if e != context.experiment}
+    by, name = context.relative(context.experiment.folder), context.experiment.name
+    return [
+        WrittenFolder(key, str(value), by, name, context.written_at(key, parameter_set, environment))
+        for key, value, parameter_set, environment in all_folders(context)
+        # Of a folder with another experiment's name in it, ES504 says so.
+        if not ("${" in str(value) or set(PurePath(str(value)).parts) & others or code_sets(context, key))
+    ]
+
+
+def all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | None, str | None]]:
+    """(key, value, parameter set, environment) of every folder that some option sets."""
+    default = context.some_config
+    fields = dict(output_fields(default)) if default is not None else {}
+    yield from ((key, value, None, None) for key, value in fields.items())
+    for option in context.all_options():
+        text = option.document.text_or_empty
+        if not any(key.split(".")[-1] in text for key in fields if key.startswith(f"{option.group}.")):
+            continue
+        config = context.composed(option).config
+        for key, value in output_fields(config) if config is not None else ():
+            if key.startswith(f"{option.group}."):
+                yield (
+                    key,
+                    value,
+                    option.name if option.group == SETS else None,
+                    option.name if option.group == ENVIRONMENTS else None,
+                )
+
+
+def names_an_output(name: str) -> bool:
+    """Whether a variable is called as one that holds a folder to write to."""
+    named = _OUTPUT.search(name) or name in ("out", "output", "outputs", "results", "checkpoints", "save_to")
+    return bool(named) and not _INPUT.search(name)

@@ -1,0 +1,155 @@
+"""What Hydra refuses in an experiment: every mistake of every choice once, with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from experiment_setup.composing.compose import Composition, Failure
+from experiment_setup.composing.refusals import (
+    WRONG,
+    NotChosen,
+    NotFound,
+    NotOverridable,
+    UnknownKey,
+    UnresolvedOption,
+    WrongValue,
+)
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option, once
+from experiment_setup.facts.written import at_offset
+from experiment_setup.location import Location
+from experiment_setup.project import ENVIRONMENTS, SETS
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One mistake that Hydra ends with: why, for which choices, and where it is written."""
+
+    failure: Failure
+    outcome: Composition
+    location: Location
+
+    @property
+    def steps(self) -> list[str]:
+        """The key in the config: as the error names it, or, where that is not all of it, as it stands in the file."""
+        failure = self.failure
+        named = failure.named_steps
+        if failure.steps and named[-len(failure.steps) :] != failure.steps:
+            named = (*(failure.config or "").split("/")[:-1], *failure.steps)
+        return [str(step) for step in named]
+
+    @property
+    def of_a_key(self) -> bool:
+        """Whether a key is refused that the schema does not have."""
+        return isinstance(self.failure.refusal, UnknownKey) and bool(self.steps)
+
+    @property
+    def of_a_value(self) -> bool:
+        """Whether a value is refused that the field does not take."""
+        return isinstance(self.failure.refusal, WRONG) and bool(self.steps)
+
+    @property
+    def choice(self) -> str:
+        """What was chosen, as it is typed."""
+        return " ".join(f"{group}={name}" for group, name in self.outcome.choices.items() if name) or "without choices"
+
+
+@once
+def refusals(context: ExperimentContext) -> list[Refused]:
+    """All that Hydra refuses, whatever is chosen.
+
+    Hydra stops at the first mistake; here all of them are named, each as Hydra would once those before it are mended.
+    """
+    if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
+        return []
+    default = context.composition()
+    always = [failure for failure in context.composer.failures(default) if not _is_no_mistake(context, failure)]
+    found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
+    known = set(always)
+    broken: set[tuple[str, str]] = set()
+    for option, outcome in _choices(context):
+        for failure in context.composer.failures(outcome):
+            if failure not in known and not _is_no_mistake(context, failure):
+                broken.add((option.group, option.name))
+                found.append(Refused(failure, outcome, _place(context, failure, option)))
+    if always or not context.crosses:
+        return found
+    for parameter_set in context.sets:
+        for environment in context.environments:
+            if (SETS, parameter_set) in broken or (ENVIRONMENTS, environment) in broken:
+                continue
+            outcome = context.composition(parameter_set, environment)
+            for failure in context.composer.failures(outcome):
+                place = _place(context, failure, context.sets[parameter_set])
+                found.append(Refused(failure, outcome, place))
+    return found
+
+
+def refused_at(context: ExperimentContext, location: Location) -> bool:
+    """Whether Hydra refuses the key or the value at a place."""
+    return any(one.location == location and (one.of_a_key or one.of_a_value) for one in refusals(context))
+
+
+def _choices(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
+    """Every option, chosen; of a group with several places, an option may be meant for one of them."""
+    for option in context.all_options():
+        yield option, context.composed(option)
+    for group, keys in chosen_keys(context).items():
+        for option in context.options[group].values():
+            outcomes = [context.choosing(key, option.name) for key in keys]
+            yield option, next((outcome for outcome in outcomes if outcome.failure is None), outcomes[0])
+
+
+def chosen_keys(context: ExperimentContext) -> dict[str, list[str]]:
+    """How the options of a group are chosen that config.yaml puts elsewhere."""
+    found: dict[str, list[str]] = {}
+    for placed in context.placed_groups:
+        found.setdefault(placed.group, []).append(placed.key)
+    return found
+
+
+def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
+    """Whether a run has to choose, or what is not found may be stored by code that is not followed (ES307)."""
+    if isinstance(failure.refusal, (NotFound, NotOverridable)) and context.unread_registrations:
+        return True
+    return isinstance(failure.refusal, NotChosen)
+
+
+def _place(context: ExperimentContext, failure: Failure, option: Option | None) -> Location:
+    """Where the mistake is written: at the key in the file that Hydra was merging, else at the option."""
+    if failure.path is not None:
+        file = context.composer.document(failure.path)
+        return file.value(failure.steps) if isinstance(failure.refusal, WrongValue) else file.key(failure.steps)
+    options = (option for known in context.options.values() for option in known.values())
+    documents = {o.config_path: (o.group, o.document) for o in options}
+    group, document = documents.get(failure.config or "", (None, None))
+    if document is None and failure.config == context.experiment.config_name:
+        group, document = "", context.primary
+    if document is not None and failure.key:
+        path = failure.named_steps
+        if group and path and path[0] == group:
+            path = path[1:]
+        return document.value(path) if isinstance(failure.refusal, WrongValue) else document.key(path)
+    if option is not None:
+        return _entry_at_fault(option, failure)
+    document = document or context.primary
+    written = failure.refusal.written if isinstance(failure.refusal, UnresolvedOption) else None
+    at = document.text_or_empty.find(written) if written else -1
+    return at_offset(document, at) if at >= 0 else Location(document.path)
+
+
+def _entry_at_fault(option: Option, failure: Failure) -> Location:
+    """The entry of the option's defaults list that Hydra was about, else the file."""
+    match failure.refusal:
+        case NotFound(config=wanted):
+            pass
+        case NotOverridable(group=group):
+            wanted = group.partition("@")[0]
+        case _:
+            wanted = failure.config or ""
+    for entry in entries.entries(option.document) if wanted and wanted != option.config_path else ():
+        path = "/".join(part for part in (entry.group, entry.option) if part)
+        if path and (path.lstrip("/") == wanted or f"{option.group}/{path}" == wanted or entry.group == wanted):
+            return entries.place(option, entry)
+    return Location(option.path)
