@@ -131,10 +131,10 @@ def _rests_on(context: ExperimentContext, of: Of, finding: Finding) -> Iterator[
     else:
         yield from (code(), place(finding.location), defaults_list(path))
         name = context.group_of(path)
-        if name is not None:
-            yield group(name)
+        for known in context.groups if name is None else (name,):  # the primary config has to do with all of them
+            yield group(known)
             if of is Of.OPTION:
-                yield values_of(name)
+                yield values_of(known)
 
 
 def _needed(context: ExperimentContext, path: Path) -> Iterator[Subject]:
