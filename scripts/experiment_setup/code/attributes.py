@@ -31,6 +31,7 @@ from experiment_setup.location import did_you_mean
 if TYPE_CHECKING:
     from experiment_setup.code.evaluator import Evaluator
 
+_LONGEST_PATH = 4_096  # characters, as in Linux; the parents of a longer one take the square of its length
 _OF_CLASSES = ("__name__", "__qualname__", "__module__", "__doc__", "__members__")
 
 
@@ -122,6 +123,8 @@ def _of_member(evaluator: Evaluator, member: enum.Enum, name: str, node: ast.AST
 
 
 def _of_path(evaluator: Evaluator, path: PurePath, name: str, node: ast.AST, scope: Scope) -> Any:
+    if len(str(path)) > _LONGEST_PATH:
+        return evaluator.opaque(node, scope)
     if name == "parents":
         return tuple(path.parents)
     if name in standard.PATH_ATTRIBUTES:

@@ -8,11 +8,13 @@ import enum
 import inspect
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from experiment_setup.code.values import (
+    MAX_DEPTH,
+    TOO_LARGE,
     Call,
     Known,
     Opaque,
@@ -24,6 +26,7 @@ from experiment_setup.code.values import (
     opaque_attributes,
     real,
     reason_of,
+    weigh,
 )
 
 if TYPE_CHECKING:
@@ -33,13 +36,14 @@ if TYPE_CHECKING:
 class Factory(Known):
     """A default_factory whose call is computed from its source, when it is first needed."""
 
-    __slots__ = ("_call", "_evaluator", "_function", "_known", "_value", "owner", "reason")
+    __slots__ = ("_call", "_evaluator", "_function", "_known", "_value", "_weight", "owner", "reason")
 
     def __init__(self, evaluator: Evaluator, function: Any, call: Call) -> None:
         self._evaluator = evaluator
         self._function = function
         self._call = call
         self._known = False
+        self._weight = 0
         self._value: Any = None
         self.owner: tuple[type, str] | None = None
         self.reason: str | None = None
@@ -50,8 +54,11 @@ class Factory(Known):
             result = self._function
             if not isinstance(result, Opaque):
                 result = self._evaluator.compute(lambda: self._evaluator.call(self._function, self._call))
-            # What is unknown of an instance is marked on it.
-            self.reason = None if is_instance_of_user_class(result) else reason_of(result)
+            self.reason, self._weight = weigh([result])
+            if isinstance(result, Known):
+                self.reason = reason_of(result)
+            elif is_instance_of_user_class(result) and self.reason != TOO_LARGE:
+                self.reason = None  # what is unknown of it is marked on it
             self._value = self._placeholder() if self.reason is not None else real(result)
             self._known = True
         return self._value
@@ -68,7 +75,9 @@ class Factory(Known):
     def __call__(self) -> Any:
         """What dataclasses and OmegaConf call: raises what the user's code would raise."""
         try:
-            return copy.deepcopy(self.value())
+            value = self.value()
+            self._evaluator.budget.charge(self._weight)
+            return copy.deepcopy(value)
         except PyError as error:
             raise self._evaluator.fail(error) from None
 
@@ -114,6 +123,32 @@ def default_of(field: dataclasses.Field[Any]) -> tuple[Any, str | None]:
             return None, None
         return value, field.default_factory.reason
     return (None if field.default is dataclasses.MISSING else field.default), None
+
+
+_MAX_NODES = 10_000  # of one config; a large one has a few hundred
+
+
+def is_too_large(node: Any) -> bool:
+    """Whether OmegaConf would make too many nodes, or too deep ones, of a config class, instance or container."""
+    waiting = [(node, 0)]
+    count = 0
+    while waiting:
+        part, depth = waiting.pop()
+        count += 1
+        if count > _MAX_NODES or depth > MAX_DEPTH:
+            return True
+        waiting += [(inner, depth + 1) for inner in _inside(part)]
+    return False
+
+
+def _inside(node: Any) -> Sequence[Any]:
+    if is_dataclass_type(node):
+        return [default_of(field)[0] for field in dataclasses.fields(node)]
+    if dataclasses.is_dataclass(node) and is_instance_of_user_class(node):
+        return [getattr(node, field.name, None) for field in dataclasses.fields(node)]
+    if isinstance(node, dict):
+        return list(node.values())
+    return node if isinstance(node, (list, tuple)) else ()
 
 
 def unknown_fields(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

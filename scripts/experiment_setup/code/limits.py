@@ -23,6 +23,8 @@ from experiment_setup.code.values import TOO_LARGE, Stop, range_length
 _STATEMENT = 20_000  # a config module takes a few thousand in all
 _MODULE = 200_000
 _IMPORTED = 400_000  # all modules that the entry point imports
+_SMALL = 200  # what a statement still gets when its module has spent all
+_RESERVE = 40_000
 _ELEMENTS = 8
 _DEPTH = 25  # calls of functions of the project within each other
 
@@ -35,6 +37,7 @@ class Budget:
         self._statement = _STATEMENT
         self._module = _MODULE
         self._imported = _IMPORTED
+        self._reserve = _RESERVE
 
     def spend(self, units: int = 1) -> None:
         """Raises Stop if there is nothing left."""
@@ -53,8 +56,11 @@ class Budget:
         self.spend(elements // _ELEMENTS)
 
     def next_statement(self) -> None:
-        """A statement of a module's own level begins."""
+        """A statement of a module's own level begins. A small one, such as the definition of main, is always read."""
         self._statement = _STATEMENT
+        if self._module < _SMALL <= self._reserve:
+            self._module = _SMALL
+            self._reserve -= _SMALL
 
     @contextmanager
     def inside_function(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiment_setup.code import standard
 from experiment_setup.code.finder import Finder, Found
-from experiment_setup.code.source import SourceFile, UnreadableSource, empty_source, read_source
+from experiment_setup.code.source import SourceFile, UnreadableSource, empty_source, read_source, too_large
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted
 from experiment_setup.code.values import Known
 from experiment_setup.location import did_you_mean
@@ -22,6 +22,7 @@ from experiment_setup.location import did_you_mean
 if TYPE_CHECKING:
     from experiment_setup.code.evaluator import Evaluator
 
+_MAX_SIZE = 2_000_000  # of all modules of an entry point, as `SourceFile.size` counts
 _CHAIN = 5  # re-exports of re-exports
 _KNOWN = frozenset({"hydra", "os", "sys", "warnings"}) | standard.TRANSPARENT
 
@@ -191,6 +192,7 @@ class Modules:
     def __init__(self, entry: Path, root: Path) -> None:
         self.finder = Finder(entry, root)
         self.known: dict[str, Module] = {}
+        self._size = 0
 
     def __iter__(self) -> Iterator[Module]:
         """Those that have a syntax tree; one that was imported under two names is one."""
@@ -248,7 +250,7 @@ class Modules:
         source, error = empty_source(found.file or found.folders[0]), None
         if found.file is not None:
             try:
-                source = read_source(found.file)
+                source = self._source(found.file)
             except UnreadableSource as unreadable:
                 error = unreadable
         package = name if found.folders else name.rpartition(".")[0]
@@ -258,6 +260,13 @@ class Modules:
             module.unknown_star = f"{name}, which does not compile" if error.fails else name
         self.known[name] = module
         return module
+
+    def _source(self, file: Path) -> SourceFile:
+        if self._size > _MAX_SIZE:
+            raise too_large(file)
+        source = read_source(file)
+        self._size += source.size
+        return source
 
     # What a name in the code stands for.
 

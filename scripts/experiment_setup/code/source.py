@@ -21,7 +21,7 @@ from experiment_setup.code.tree import FUNCTIONS, LOOPS, comments, parameters, w
 from experiment_setup.location import Location
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
-_MAX_BYTES = 1_000_000  # an entry point or a config module is far smaller; generated tables are not
+_MAX_SIZE = 1_000_000  # of a file, as `_size` counts; an entry point or a config module is far smaller
 _LONG_LINE = 10_000  # characters; nobody counts columns in it, and counting them for each node takes for ever
 _MAX_SHOWN = 80  # characters of source that a message quotes
 
@@ -52,6 +52,7 @@ class SourceFile:
     path: Path
     lines: tuple[str, ...]
     tree: ast.Module
+    size: int = 0  # as its tree takes memory
 
     @functools.cached_property
     def _nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
@@ -132,18 +133,28 @@ def read_source(path: Path) -> SourceFile:
     changed is parsed once.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            message = f"is larger than {_MAX_BYTES:,} bytes; no config is read from it"
-            raise UnreadableSource(message, Location(path), fails=False)
-        result = _parsed(path, path.read_bytes())
+        data = path.read_bytes() if path.stat().st_size <= _MAX_SIZE else None
     except OSError as error:
         raise UnreadableSource(f"cannot be read: {error.strerror or error}", Location(path)) from error
+    if data is None or _size(data) > _MAX_SIZE:
+        raise too_large(path)
+    result = _parsed(path, data)
     if isinstance(result, UnreadableSource):
         raise result
     return result
 
 
-_KEPT_BYTES = 1_000_000  # of text; its tree takes fifty times as much
+def too_large(path: Path) -> UnreadableSource:
+    """Why a file is not read that would take too much memory."""
+    return UnreadableSource("is too large: no config is read from it", Location(path), fails=False)
+
+
+def _size(data: bytes) -> int:
+    """How large the tree of a text is, in bytes of usual code; a table of numbers has eight times as many nodes."""
+    return max(len(data), 8 * (len(data) - len(data.translate(None, b",()[]{}.:=+-*/|&<>;"))))
+
+
+_KEPT_SIZE = 1_000_000  # of all files that are kept; their trees take fifty times as much
 _kept: dict[tuple[Path, bytes], SourceFile | UnreadableSource] = {}
 
 
@@ -154,10 +165,10 @@ def _parsed(path: Path, data: bytes) -> SourceFile | UnreadableSource:
     _kept[key] = result = known or _parse(path, data)
     if known:
         return result
-    size = sum(len(text) for _, text in _kept)
-    while size > _KEPT_BYTES and len(_kept) > 1:
+    size = sum(_size(text) for _, text in _kept)
+    while size > _KEPT_SIZE and len(_kept) > 1:
         oldest = next(iter(_kept))
-        size -= len(oldest[1])
+        size -= _size(oldest[1])
         del _kept[oldest]
     return result
 
@@ -194,7 +205,7 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
         return UnreadableSource(f"SyntaxError: {error}", Location(path, line))
     except (RecursionError, MemoryError):
         return UnreadableSource("SyntaxError: nested too deeply", Location(path))
-    return SourceFile(path, lines, tree)
+    return SourceFile(path, lines, tree, _size(data))
 
 
 # Words of what the compiler has rules for, and a `*` that is no operator: `x = *a`, `*a, *b = c`.

@@ -83,7 +83,10 @@ def _path_function(name: str) -> Special:
             return evaluator.opaque(call.node, call.scope)
         if name == "relpath" and len(paths) != 2:
             return evaluator.opaque(call.node, call.scope)
-        return function(*paths)
+        try:
+            return function(*paths)
+        except (OSError, ValueError) as error:  # ValueError: NUL, or a lone surrogate
+            raise evaluator.error(error, call.node, call.scope) from error
 
     return Special(name, run)
 

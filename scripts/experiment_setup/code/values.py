@@ -250,6 +250,7 @@ def set_opaque_attribute(instance: Any, name: str, reason: str | None) -> None:
 
 MAX_WEIGHT = 50_000  # elements, and characters by eights, of one value; a config has a few hundred
 MAX_DEPTH = 50  # lists in lists; a config has three or four
+_INSTANCE = 20  # elements: what it takes to make or to copy one
 TOO_LARGE = "a value too large to be computed here"
 _ATOMS = frozenset({int, float, bool, type(None), complex, type(...)})
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
@@ -283,6 +284,7 @@ def weigh(values: Iterable[Any]) -> tuple[str | None, int]:
         elif is_instance_of_user_class(value):
             if reason := next(iter(opaque_attributes(value).values()), None):
                 return reason, weight
+            weight += _INSTANCE
             inner = [v for k, v in getattr(value, "__dict__", {}).items() if k != OPAQUE_ATTRIBUTE]
         if inner and (depth >= MAX_DEPTH or weight + len(inner) >= MAX_WEIGHT):  # type: ignore[arg-type]
             return TOO_LARGE, weight

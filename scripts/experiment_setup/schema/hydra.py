@@ -10,10 +10,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from experiment_setup.code.annotations import resolve_pending
-from experiment_setup.code.defaults import unknown_fields
+from experiment_setup.code.defaults import is_too_large, unknown_fields
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.code.modules import Scope
-from experiment_setup.code.values import Call, Known, PyError, Special, unknown_in
+from experiment_setup.code.values import Call, Known, PyError, Special, unknown_in, weigh
 from experiment_setup.schema.main import Mains
 from experiment_setup.schema.store import Store
 
@@ -36,18 +36,30 @@ def offer(evaluator: Evaluator) -> tuple[Mains, Store]:
     return mains, store
 
 
+_NODE_COST = 2  # of a value that OmegaConf makes a node of, in the units of the budget
+_LONGEST_YAML = 10_000  # characters
+
+
+def _is_too_large(value: Any) -> bool:
+    """Whether OmegaConf could make too many nodes of a value; of YAML, aliases make many of few characters."""
+    return ("&" in value or len(value) > _LONGEST_YAML) if isinstance(value, str) else is_too_large(value)
+
+
 def _omegaconf(name: str) -> Special:
     function = getattr(OmegaConf, name)
 
     def run(evaluator: Evaluator, call: Call) -> Any:
-        if unknown_in(call.values) is not None:
+        if unknown_in(call.values) is not None or any(map(_is_too_large, call.values)):
             return evaluator.opaque(call.node, call.scope)
+        evaluator.budget.spend(_NODE_COST * weigh(call.values)[1])
         resolve_pending(evaluator)
         if any(True for value in call.values for _ in unknown_fields(value)):
             return evaluator.opaque(call.node, call.scope)
         evaluator.take_failure()
         try:
             return function(*copy.deepcopy(call.args), **call.kwargs)
+        except RecursionError:
+            return evaluator.opaque(call.node, call.scope)
         except Exception as error:
             place = evaluator.take_failure() or evaluator.error(error, call.node, call.scope)
             raise PyError(error, place.location, place.code, place.help) from error

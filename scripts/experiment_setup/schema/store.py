@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from experiment_setup.code.annotations import resolve_pending
-from experiment_setup.code.defaults import Factory, unknown_fields, unresolved
+from experiment_setup.code.defaults import Factory, is_too_large, unknown_fields, unresolved
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.code.functions import UserFunction
 from experiment_setup.code.modules import Scope
@@ -34,7 +34,8 @@ from experiment_setup.location import Location
 from experiment_setup.schema.main import MainFunction, Mains
 
 _ARGUMENTS = ("name", "node", "group", "package", "provider")
-_NODE_COST = 2  # of a value that OmegaConf makes a node of, in the units of the budget
+_STORE_COST = 100  # in the units of the budget
+_NODE_COST = 2  # of a value that OmegaConf makes a node of
 
 
 @dataclass
@@ -118,9 +119,10 @@ class Store(Known):
     def _reason_to_leave_out(self, node: Any) -> str | None:
         if isinstance(node, Known):
             return node.reason if isinstance(node, Opaque) else "a function or module"
-        reason, weight = weigh([node])
-        self._evaluator.budget.spend(_NODE_COST * weight)
-        return reason if reason == TOO_LARGE else None
+        if is_too_large(node):
+            return TOO_LARGE
+        self._evaluator.budget.spend(_STORE_COST + _NODE_COST * weigh([node])[1])
+        return None
 
     def skipped_call(self, node: ast.Call, scope: Scope, reason: str) -> None:
         """A call that may or may not run: what it may store is not known, and it may call main()."""

@@ -1,0 +1,212 @@
+# ruff: noqa: E501  (whole files as one-line texts)
+"""Code that exhausts whoever computes it: it is read within a budget, and what goes past that is opaque.
+
+Each source is read in a process of its own, whose memory is measured; a limit of CPU time ends one that hangs.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import traceback
+from pathlib import Path
+
+import pytest
+
+from experiment_setup import schema
+from experiment_setup.code.evaluator import Evaluator
+from running import write
+from schema_samples import HEAD, TAIL
+
+MOST = 300 * 1024  # KiB
+LONGEST = 30  # seconds of CPU; all of them together take about ten
+
+STORE = '\nConfigStore.instance().store(name="more", node={})\n'
+
+
+def classes(count: int, line: str, first: str = "class C0: pass\n") -> str:
+    return first + "".join(line.format(i, i - 1) for i in range(1, count))
+
+
+NESTED = "@dataclass\nclass C{0}:\n    a: C{1} = field(default_factory=C{1})\n"
+FIRST = "@dataclass\nclass C0:\n    a: int = 1\n"
+FIBONACCI = "def f(n):\n    return f(n - 1) + f(n - 2) if n > 1 else n\n"
+GROWS = "x = {0}\nfor i in range(60):\n    x = {1}\n"
+
+EXHAUST = {
+    "big lists": "x = [list(range(99_999)) for i in range(9_000)]",
+    "many lists": "\n".join(f"x{i} = list(range(19_999))" for i in range(3_000)),
+    "a large literal": f"x = [{'1,' * 400_000}]",
+    "translate": 'x = "a" * 1000\nfor i in range(50):\n    x = x.translate({97: "a" * 1000})',
+    "expandtabs": 'x = ("\\t" * 90_000).expandtabs(9_999)',
+    "format": 'x = ("{0}" * 30_000).format("a" * 90_000)',
+    "percent": 'x = ("%(a)s" * 20_000) % {"a": "a" * 90_000}',
+    "a format that takes the square": 'x = ("{" + ":" * 90_000).format(1)',
+    "join": 'x = ("a" * 90_000).join(["b"] * 19_000)',
+    "f-strings": GROWS.format('"a"', 'f"{x}{x}"'),
+    "nested lists": GROWS.format("[1]", "[x, x]") + "y = str(x)\nz = x == x\n" + STORE.format("x"),
+    "nested tuples": GROWS.format("(1,)", "(x, x)") + "y = {x: 1}\nz = hash(x)\nx()\n",
+    "nested dictionaries": GROWS.format("{}", '{"a": x, "b": x}') + STORE.format("x"),
+    "a list in itself": GROWS.format("[1]", "x + x").replace("x = x + x", "x.extend(x)"),
+    "nested types": GROWS.format("int", "Tuple[x, x]") + "@dataclass\nclass Q:\n    a: x = None\n" + STORE.format("Q"),
+    "nested unions": GROWS.format("int", "list[x] | dict[str, x]") + "@dataclass\nclass Q:\n    a: x | None = None\n",
+    "deep lists": "x = []\nfor i in range(9_000):\n    x = [x]\ny = str(x)\n" + STORE.format('{"a": x}'),
+    "deep dataclasses": classes(300, NESTED, FIRST) + STORE.format("C299"),
+    "wide dataclasses": classes(40, NESTED + "    b: C{1} = field(default_factory=C{1})\n", FIRST)
+    + STORE.format("C39"),
+    "deep inheritance": classes(3_000, "@dataclass\nclass C{0}(C{1}):\n    a{0}: int = 1\n"),
+    "many classes": classes(8_000, "@dataclass\nclass C{0}:\n    a: int = 1\n"),
+    "many instances": f"{FIRST}x = [[C0() for i in range(9_999)] for j in range(9_999)]",
+    "integers": "x = 1\nfor i in range(9_999):\n    x *= 10 ** 1_000",
+    "a product": "import math\nx = math.prod([10 ** 5_000] * 10_000)\ny = math.lcm(*[10 ** 5_000 + i for i in range(999)])",
+    "arrangements": "import itertools\nx = list(itertools.product(range(9_000), repeat=5_000))\n"
+    "y = list(itertools.permutations(range(900)))",
+    "bytes": 'x = (1).to_bytes(10 ** 9, "big")',
+    "a range without end": "x = range(10 ** 30)\ny = list(x)\nz = len(x)\nw = 5 in x",
+    "calls": f"{FIBONACCI}x = f(30)",
+    "defaults": f"{FIBONACCI}@dataclass\nclass Q:\n"
+    + "".join(f"    a{i}: int = field(default_factory=lambda: f(22))\n" for i in range(2_000))
+    + STORE.format("Q"),
+    "loops": "for a in range(9_999):\n    for b in range(9_999):\n        x = 1",
+    "looking through lists": "b = list(range(19_000))\nfor i in range(9_999):\n    x = -1 in b\n    y = sorted(b)",
+    "a long path": 'p = Path("/" + "a/" * 40_000)\nfor i in range(200):\n    q = p.parents',
+    "YAML": 'x = OmegaConf.create("""a: &a [x,x,x,x,x,x,x,x,x]\n'
+    + "".join(f"{b}: &{b} [{f'*{a},' * 8}*{a}]\n" for a, b in zip("abcdef", "bcdefg", strict=True))
+    + '""")',
+    "many stores": "".join(STORE.replace("more", f"d{i}").format("{'a': 1}") for i in range(5_000)),
+    "a constructor without end": f"{FIRST}    def __post_init__(self):\n        C0()\n{STORE.format('C0')}",
+    "attributes without end": "class A:\n    def __getattr__(self, n):\n        return getattr(self, n)\nx = A().b",
+}
+
+
+def peak_of(entry: Path) -> int:
+    """The memory that reading an entry point takes at most, in KiB, with what the process has already."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, LONGEST))
+        Evaluator.tolerant = False
+        try:
+            read = schema.read(entry, entry.parent)
+            for registration in read.registrations:
+                read.structured(registration)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    _, status, used = os.wait4(child, 0)
+    assert status == 0, "a traceback, or more time than any code may take"
+    return used.ru_maxrss
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="measures processes")
+@pytest.mark.parametrize("name", EXHAUST)
+def test_code_that_exhausts_is_read_within_a_budget(name: str, tmp_path: Path) -> None:
+    write(
+        tmp_path, {"train.py": f"{HEAD}from typing import Tuple\n{EXHAUST[name]}\n{TAIL}", "plain.py": f"{HEAD}{TAIL}"}
+    )
+    assert peak_of(tmp_path / "train.py") - peak_of(tmp_path / "plain.py") < MOST
+
+
+@pytest.mark.parametrize("name", ["big lists", "f-strings", "integers", "deep inheritance", "loops", "YAML"])
+def test_the_rest_of_such_a_module_is_known(name: str, tmp_path: Path) -> None:
+    text = f"{HEAD}\n{EXHAUST[name]}\n@dataclass\nclass ExpConfig:\n    a: int = 3\n{TAIL}"
+    write(tmp_path, {"train.py": text})
+    read = schema.read(tmp_path / "train.py", tmp_path)
+    assert [problem for problem in read.problems if problem.fatal] == []
+    assert read.main is not None
+    assert read.main.called
+    registration = read.registration("exp", "default")
+    assert registration is not None
+    assert read.structured(registration).a == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "return 1",
+        "class A:\n    return 1",
+        "break",
+        "if 1:\n    continue",
+        "for i in []:\n    def f():\n        break",
+        "yield 1",
+        "nonlocal x",
+        "def f(a, a): pass",
+        "x = 1\nfrom __future__ import annotations",
+        "from __future__ import nothing",
+        "try:\n    pass\nexcept:\n    pass\nexcept ValueError:\n    pass",
+        "*a, *b = [1]",
+        "x = dict(a=1, a=2)",
+        "def f(x):\n    global x",
+        "def f():\n    from os import *",
+    ],
+)
+def test_what_the_compiler_refuses_is_a_syntax_error(text: str, tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": f"{text}\n", "other.py": "import train\n"})
+    with pytest.raises(SyntaxError) as refused:
+        compile(text, "train.py", "exec")
+    for entry in ("train.py", "other.py"):
+        first = next(iter(schema.read(tmp_path / entry, tmp_path).problems))
+        assert (first.fatal, first.location.path.name) == (True, "train.py")
+        assert first.message == f"SyntaxError: {refused.value.msg}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n    return 1\nfor i in []:\n    if 1:\n        break\n    else:\n        continue\n",
+        "'''text'''\nfrom __future__ import annotations\n",
+        "def f(a, /, b, *, c, **d):\n    def g(a): return a\n    return g\n",
+        "try:\n    pass\nexcept ValueError:\n    pass\nexcept:\n    pass\n",
+        "while 0:\n    class A:\n        for i in ():\n            break\n",
+        "*a, b = [1]\nx = [*a, *b]\nf = lambda: (yield)\n",
+    ],
+)
+def test_what_the_compiler_takes_is_none(text: str, tmp_path: Path) -> None:
+    compile(text, "train.py", "exec")
+    write(tmp_path, {"train.py": text})
+    assert "syntax-error" not in {problem.code for problem in schema.read(tmp_path / "train.py", tmp_path).problems}
+
+
+ENCODED = {
+    "undefined": b"# coding: undefined\nx = 1",
+    "idna": b"# coding: idna\nx = 1",
+    "punycode": b"# coding: punycode\n" + b"a" * 300_000,
+    "rot13": b"# coding: rot13\nx = 1",
+    "zlib": b"# coding: zlib\nx = 1",
+    "a lone surrogate": b"# coding: utf-7\nx = '+2AA-'",
+}
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_an_encoding_that_is_no_source_is_a_syntax_error(name: str, tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": ENCODED[name]})
+    (problem,) = schema.read(tmp_path / "train.py", tmp_path).problems
+    assert (problem.code, problem.fatal) == ("syntax-error", True)
+
+
+ODD = {
+    "field(1)": "@dataclass\nclass Q:\n    a: int = field(1)",
+    "field of no bools": "@dataclass\nclass Q:\n    a: int = field(default=1, init=3, repr=[], compare=print, hash=len)",
+    "field of a field": "@dataclass\nclass Q:\n    a: int = field(default=field())\n    b: int = field(default_factory=field)",
+    "field of no text": "@dataclass\nclass Q:\n    a: int = field(**{'default': 1, 3: 4})",
+    "metadata": "@dataclass\nclass Q:\n    a: int = field(default=1, metadata=5)\n    b: int = field(default=1, metadata={1: []})",
+    "kw_only": "@dataclass\nclass Q:\n    a: int = field(default=1, kw_only='x')",
+    "a factory that takes something": "@dataclass\nclass Q:\n    a: int = field(default_factory=lambda x: x)",
+    "dataclass(3)": "@dataclass(3)\nclass Q: pass\ndataclass()(3)\ndataclass(3)\ndataclass()()",
+    "dataclass options": "@dataclass(order=1, init=False)\nclass Q:\n    a: int = 1\n@dataclass(nothing=1)\nclass R: pass",
+    "lone surrogates": "x = '\\ud800'.encode()\nPath('/\\ud800').resolve()\nsys.path.append('\\ud800')\nimport nothing",
+    "NUL": "Path('/\\0').resolve()\nos.path.realpath('/\\0')\nsys.path.insert(0, '/\\0')\nimport nothing.at_all",
+    "bases": "class A(*[1], **{}): pass\nclass B(metaclass=3): pass\nclass C(1): pass\nclass D(Enum, int, str): pass",
+    "enumerations": "class A(Enum):\n    def mro(self): pass\nclass B(Enum):\n    _ignore_ = 3\nclass C(bool): pass",
+    "raising": "raise UnicodeDecodeError",
+    "raising a function": "def f(): pass\nraise f",
+    "imports": "import train\nfrom train import *\nfrom .... import z\nimport a.b.c\nfrom os.path import nothing",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_code_is_read_without_an_exception(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Evaluator, "tolerant", False)
+    write(tmp_path, {"train.py": f"{HEAD}{ODD[name]}\n{TAIL}"})
+    read = schema.read(tmp_path / "train.py", tmp_path)
+    assert all(problem.message and problem.location.line for problem in read.problems)
