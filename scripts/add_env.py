@@ -4,9 +4,14 @@
 # ///
 """Add an environment to an experiment: env/NAME.yaml with only what differs on that machine."""
 
-from __future__ import annotations
-
+import os
 import sys
+
+sys.path.insert(0, __file__.rpartition(os.sep)[0])  # it is not there with PYTHONSAFEPATH or `python -I`
+from experiment_setup import isolation
+
+isolation.isolate()  # before anything else is imported
+
 from collections.abc import Sequence
 
 from experiment_setup import cli
@@ -18,7 +23,7 @@ EXAMPLES = """
 """
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: "Sequence[str]") -> int:
     """Write the file; 0 also where it was there already with these values."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument(

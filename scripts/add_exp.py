@@ -4,9 +4,14 @@
 # ///
 """Add parameter sets to an experiment: the next exp/NNN.yaml with only what differs, a file for each combination."""
 
-from __future__ import annotations
-
+import os
 import sys
+
+sys.path.insert(0, __file__.rpartition(os.sep)[0])  # it is not there with PYTHONSAFEPATH or `python -I`
+from experiment_setup import isolation
+
+isolation.isolate()  # before anything else is imported
+
 from collections.abc import Sequence
 
 from experiment_setup import cli
@@ -21,7 +26,7 @@ EXAMPLES = """
 """
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: "Sequence[str]") -> int:
     """Write the files; 0 also where all of them were there already."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("words", nargs="*", metavar="EXPERIMENT key=value", help="the experiment, then what differs")

@@ -4,9 +4,14 @@
 # ///
 """Start a new experiment: code and config of the latest one (or of the template) under a new name and number."""
 
-from __future__ import annotations
-
+import os
 import sys
+
+sys.path.insert(0, __file__.rpartition(os.sep)[0])  # it is not there with PYTHONSAFEPATH or `python -I`
+from experiment_setup import isolation
+
+isolation.isolate()  # before anything else is imported
+
 from collections.abc import Sequence
 
 from experiment_setup import cli
@@ -23,7 +28,7 @@ EXAMPLES = """
 """
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: "Sequence[str]") -> int:
     """Make the folder, or nothing."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("words", nargs="*", metavar="NAME key=value", help="the name, then what the first set changes")

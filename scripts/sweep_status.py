@@ -4,9 +4,14 @@
 # ///
 """Say which jobs of a sweep (`train.py -m …`) are done, failed, unknown or missing, and how to run only the rest."""
 
-from __future__ import annotations
-
+import os
 import sys
+
+sys.path.insert(0, __file__.rpartition(os.sep)[0])  # it is not there with PYTHONSAFEPATH or `python -I`
+from experiment_setup import isolation
+
+isolation.isolate()  # before anything else is imported
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +24,7 @@ EXAMPLES = """
 """
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: "Sequence[str]") -> int:
     """Read the folder; 1 if not every job is done."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the sweep's folder: it holds multirun.yaml")

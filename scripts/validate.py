@@ -4,10 +4,15 @@
 # ///
 """Compose every parameter set of every experiment in every environment, and find what Hydra accepts in silence."""
 
-from __future__ import annotations
+import os
+import sys
+
+sys.path.insert(0, __file__.rpartition(os.sep)[0])  # it is not there with PYTHONSAFEPATH or `python -I`
+from experiment_setup import isolation
+
+isolation.isolate()  # before anything else is imported
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +32,7 @@ EXAMPLES = """
 """
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: "Sequence[str]") -> int:
     """Check the experiments; 1 if there are findings that count."""
     parser = _parser()
     arguments = vars(cli.parse(parser, argv))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from experiment_setup import __version__, command_line, installed
+from experiment_setup import __version__, command_line, installed, processes
 from experiment_setup.errors import CommandError, EnvironmentLacks
 from experiment_setup.location import did_you_mean
 
@@ -88,7 +88,7 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
     if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
         # A C locale garbles Japanese values and paths before anything here sees them: start once more in UTF-8 mode.
         os.environ["PYTHONUTF8"] = "1"
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+        processes.start_over("-X", "utf8")
     as_json = "--json" in sys.argv[1:] or "--format=json" in sys.argv[1:]
     # A command is short, and keeps most of what it makes: the default looks through all of that over and over.
     gc.set_threshold(50_000)

@@ -1,11 +1,97 @@
-"""The few questions put to git; without git, or outside a checkout, the answer is "nothing"."""
+"""The few questions put to git; without git, or outside a checkout, the answer is "nothing".
+
+A checkout may come from a stranger, its `.git` too. So git is told which `.git` it is, instead of looking for one (a
+bare repository may lie among the files of an experiment), and nothing that its config names is run: no monitor, no
+hook, and no transport that would fetch what a partial clone left out.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from experiment_setup import processes
+
+_SECONDS = 20  # a .gitignore may be a pipe that nobody writes to
+_CONFIG = (
+    *("-c", "core.fsmonitor="),  # not `false`: git before 2.36 takes that for the name of a program
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", "protocol.allow=never"),
+)
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A work tree with its `.git`."""
+
+    folder: Path
+    git_dir: Path
+
+    @classmethod
+    def around(cls, path: Path) -> Checkout | None:
+        """The innermost checkout that `path` lies in, as git would find it from there."""
+        path = path.resolve()
+        for folder in (path, *path.parents):
+            git_dir = _git_dir(folder / ".git")
+            if git_dir is not None:
+                return cls(folder, git_dir)
+        return None
+
+    def ask(self, *words: str, given: bytes = b"") -> bytes | None:
+        """What a command of git writes that reads and changes nothing; None if git is not there or does not answer.
+
+        Commands that show contents through filters (`diff`, `log -p`, `cat-file --filters`) run what the config names,
+        and are none of these.
+        """
+        program = processes.find("git", project=self.folder)
+        if program is None:
+            return None
+        where = (f"--git-dir={self.git_dir}", f"--work-tree={self.folder}", "--no-pager")
+        try:
+            return processes.ask(
+                [program, *where, *_CONFIG, *words], given=given, seconds=_SECONDS, more=_ENVIRONMENT
+            ).out
+        except OSError:
+            return None
+
+
+def _git_dir(path: Path) -> Path | None:
+    """What `.git` stands for: a folder, or a file that names one (of a worktree, a submodule).
+
+    The one that is named must belong to this `.git`, and lie outside: a checkout can carry a whole repository as plain
+    files, and a `.git` that points to it.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            return path if _is_repository(path) else None
+        if not path.is_file() or path.stat().st_size > 10_000:
+            return None
+        named = re.fullmatch(r"gitdir: (.+?)\s*", path.read_text(encoding="utf-8"), re.DOTALL)
+        if named is None:
+            return None
+        target = (path.parent / named[1]).resolve()
+        belongs = ".git" in target.parts or _names(target / "gitdir", path)
+        return target if belongs and not target.is_relative_to(path.parent) and _is_repository(target) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _is_repository(folder: Path) -> bool:
+    """As in git (setup.c: is_git_directory), without looking into the files."""
+    return (folder / "HEAD").is_file() and ((folder / "objects").is_dir() or (folder / "commondir").is_file())
+
+
+def _names(file: Path, path: Path) -> bool:
+    return file.is_file() and (file.parent / file.read_text(encoding="utf-8").strip()).resolve() == path.resolve()
 
 
 def ignored_alone(root: Path, folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
@@ -19,16 +105,13 @@ def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
 
     `folder` is any folder of the checkout; the paths need not exist.
     """
-    if not paths:
+    checkout = Checkout.around(folder) if paths else None
+    if checkout is None:
         return {}
     # -z output: source, line, pattern, path for each ignored path; a leading "!" in the pattern re-includes it.
-    arguments = ["git", "-C", str(folder), "check-ignore", "--verbose", "-z", "--stdin"]
     given = {os.fsencode(path): path for path in paths}
-    try:
-        answer = subprocess.run(arguments, input=b"\0".join(given), capture_output=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    parts = answer.stdout.split(b"\0")
+    answer = checkout.ask("check-ignore", "--verbose", "-z", "--stdin", given=b"\0".join(given)) or b""
+    parts = answer.split(b"\0")
     rows = [parts[start : start + 4] for start in range(0, len(parts) - 3, 4)]
     return {
         given[path]: os.fsdecode(b":".join((source, line, pattern)))

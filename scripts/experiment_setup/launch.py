@@ -6,13 +6,12 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiment_setup import installed, requirements
+from experiment_setup import git, installed, processes, requirements
 from experiment_setup.requirements import Declared, package_of
 
 _SECONDS = 10  # for a Python to start; a slower one is not asked
@@ -53,7 +52,7 @@ def of(root: Path, modules: Sequence[Path]) -> Launch:
     as_project = uv and declared.is_uv_project and "hydra" not in undeclared
     if as_project and not undeclared:
         return Launch("uv run python", leaves_files=not (root / ".venv").is_dir())
-    other = _on_path()
+    other = _on_path(root)
     if other is not None and not (lacking := [name for name in needed if other.lacks(name)]):
         return Launch(other.start)
     if as_project:
@@ -110,6 +109,7 @@ def _missing(lacking: Sequence[str], install: str) -> tuple[Missing, ...]:
 class _Python:
     start: str
     executable: Path
+    root: Path  # of the project
     environment: Path | None = None  # None: the machine's, which is no environment
 
     def lacks(self, module: str) -> bool:
@@ -118,7 +118,7 @@ class _Python:
             return not _holds(self.environment, module)
         if self.executable.parent.samefile(Path(sys.executable).parent):  # environments link to one binary
             return not installed.has(module)
-        return not _answers(self.executable, module)
+        return not _answers(self.executable, module, self.root)
 
     @property
     def install(self) -> str:
@@ -130,16 +130,16 @@ class _Python:
 
 def _own_pythons(root: Path) -> Iterator[_Python]:
     """The environment that is active, and those that lie in the project."""
-    active = _on_path()
+    active = _on_path(root)
     if active is not None and active.environment is not None:
         yield active
     for place in (".venv/bin/python", "venv/bin/python", ".venv/Scripts/python.exe", "venv/Scripts/python.exe"):
         executable = root / place
         if executable.exists() and _is_environment(executable.parent.parent):
-            yield _Python(place, executable, executable.parent.parent)
+            yield _Python(place, executable, root, executable.parent.parent)
 
 
-def _on_path() -> _Python | None:
+def _on_path(root: Path) -> _Python | None:
     """The `python` that the user's shell finds, without the isolated environment that `uv run script.py` puts first."""
     own = Path(sys.prefix) if "UV" in os.environ else None
     folders = [f for f in os.environ.get("PATH", "").split(os.pathsep) if own is None or Path(f).parent != own]
@@ -147,19 +147,21 @@ def _on_path() -> _Python | None:
         found = shutil.which(name, path=os.pathsep.join(folders))
         if found:
             environment = Path(found).parent.parent
-            return _Python(name, Path(found), environment if _is_environment(environment) else None)
+            return _Python(name, Path(found), root, environment if _is_environment(environment) else None)
     return None
 
 
-def _answers(executable: Path, module: str) -> bool:
-    """Whether a Python of the machine has a module. It runs away from the project and its environment variables."""
+def _answers(executable: Path, module: str, root: Path) -> bool:
+    """Whether a Python of the machine has a module. One that lies in the project, or its checkout, is not asked."""
+    checkout = git.Checkout.around(root)
+    program = processes.find(
+        executable.name, project=checkout.folder if checkout else root, path=str(executable.parent)
+    )
     ask = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
-    words = [str(executable), "-I", "-c", ask, module]
     try:
-        asked = subprocess.run(words, capture_output=True, timeout=_SECONDS, cwd=executable.anchor)
-    except (OSError, subprocess.TimeoutExpired):
+        return program is not None and processes.ask([program, "-I", "-c", ask, module], seconds=_SECONDS).code == 0
+    except OSError:
         return False
-    return asked.returncode == 0
 
 
 def _is_environment(folder: Path) -> bool:

@@ -16,9 +16,10 @@ import struct
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, TypeVar
+
+from experiment_setup import processes
 
 T = TypeVar("T")
 
@@ -78,9 +79,7 @@ def _shared(things: Sequence[T], numbers: range, work: Callable[[int, T], Any]) 
 def _fork(own: Callable[[], Iterator[tuple[int, Any]]], file: IO[bytes]) -> int:
     """A process that works on and writes to the file; its number. A signal ends it without a word."""
     parent = os.getpid()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python 3.12 on threads: that of the progress holds no lock that is needed
-        helper = os.fork()
+    helper = processes.fork()
     if helper == 0:
         with contextlib.suppress(BaseException):
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -98,7 +97,16 @@ def _read(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
     file.seek(0)
     with contextlib.suppress(EOFError, pickle.UnpicklingError):
         while True:
-            yield pickle.load(file)
+            yield _Results(file).load()
+
+
+class _Results(pickle.Unpickler):
+    """Reads what a fork wrote, which is made of our classes: no other is looked up by its name, or imported."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] not in ("experiment_setup", "pathlib") or "." in name:
+            raise pickle.UnpicklingError(f"{module}.{name} is none of ours")
+        return super().find_class(module, name)
 
 
 def _end(helpers: Sequence[int]) -> None:

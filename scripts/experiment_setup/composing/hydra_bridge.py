@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import nodes
-from experiment_setup.composing import plugins, resolving, search_path
+from experiment_setup.composing import packages, plugins, resolving, search_path
 from experiment_setup.composing.refusals import Failure
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document
@@ -73,6 +73,7 @@ class HydraSession:
         try:
             self._stack.enter_context(_working_directory(search_path.base(self._experiment, self._root)))
             self._stack.enter_context(_quiet())
+            self._stack.enter_context(packages.looked_up(self._experiment, self._root))
             if self._prepared is None:
                 self._prepared = self._prepare()
             self._prepared.restore()

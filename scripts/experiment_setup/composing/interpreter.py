@@ -6,14 +6,13 @@ This runs the entry point as `python train.py` would, imports included, up to th
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import naming
+from experiment_setup import naming, processes
 from experiment_setup.composing import search_path
 from experiment_setup.composing.compose import Choices, Composer, Composition, Failure
 from experiment_setup.composing.refusals import Other
@@ -39,18 +38,18 @@ class InterpreterComposer(Composer):
     def using(cls, python: Path) -> Callable[[Experiment, Schema, Path], Composer]:
         """A maker of composers for this interpreter. Raises EnvironmentLacks if it does not run or has no hydra."""
         try:
-            answer = subprocess.run(
+            answer = processes.run_project(
                 [str(python), "-c", "import hydra, sys; sys.stdout.write(hydra.__version__)"],
-                capture_output=True, text=True, timeout=_SECONDS,
+                folder=Path.cwd(), seconds=_SECONDS,
             )  # fmt: skip
         except OSError as error:
             raise CommandError(
-                f"--python {python}: {error.strerror}", "give the path of a Python, such as .venv/bin/python"
+                f"--python {python}: {error.strerror or error}", "give the path of a Python, such as .venv/bin/python"
             ) from None
-        if answer.returncode:
-            reason = (answer.stderr.strip().splitlines() or ["no message"])[-1]
+        if answer.code:
             raise EnvironmentLacks(
-                f"--python {python} cannot import hydra: {reason}", f"type: {python} -m pip install hydra-core"
+                f"--python {python} cannot import hydra: {_last_line(answer)}",
+                f"type: {python} -m pip install hydra-core",
             )
         return lambda experiment, schema, root: cls(experiment, schema, root, python=python)
 
@@ -98,20 +97,19 @@ class InterpreterComposer(Composer):
         assert self.experiment.entry is not None
         base = search_path.base(self.experiment, self.root)
         try:
-            process = subprocess.run(
+            process = processes.run_project(
                 [str(self._python), str(_PROBE), str(self.experiment.entry)],
-                input=json.dumps(words), capture_output=True, text=True, encoding="utf-8", cwd=base, timeout=_SECONDS,
+                given=json.dumps(words).encode(), folder=base, seconds=_SECONDS,
             )  # fmt: skip
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             return [{"error": f"{self.experiment.entry.name} did not reach its main function in {_SECONDS} s"}] * len(
                 words
             )
         # The entry point may print; the answer is the last line.
-        lines = process.stdout.splitlines()
         try:
-            answers = json.loads(lines[-1])["answers"]
+            answers = json.loads(process.out.splitlines()[-1])["answers"]
         except (IndexError, ValueError, KeyError, TypeError):
-            reason = (process.stderr.strip().splitlines() or ["no message"])[-1]
+            reason = _last_line(process)
             return [{"error": f"{self.experiment.entry.name} fails before Hydra composes: {reason}"}] * len(words)
         return list(answers)
 
@@ -124,3 +122,7 @@ class InterpreterComposer(Composer):
 
 def _words(choices: Choices, overrides: Sequence[str]) -> list[str]:
     return [naming.override(group, option) for group, option in choices.items() if option is not None] + list(overrides)
+
+
+def _last_line(ended: processes.Ended) -> str:
+    return (ended.err.decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]

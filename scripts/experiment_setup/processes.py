@@ -1,0 +1,86 @@
+"""The one module that starts a process. What it starts, and with what, is listed in references/security.md.
+
+A project may come from a stranger: no program of its folder is started, none starts in its folder, and none gets the
+environment of this process, except where `--python` was given.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+# What a program needs to start and to speak the user's language. Everything else stays here: tokens, GIT_DIR, PYTHON….
+_PASSED_ON = frozenset(
+    "PATH HOME USER LOGNAME LANG LANGUAGE LC_ALL LC_CTYPE TMPDIR TEMP TMP XDG_CONFIG_HOME PYENV_ROOT PYENV_VERSION "
+    "SYSTEMROOT WINDIR COMSPEC PATHEXT USERPROFILE APPDATA LOCALAPPDATA".split()
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended: its exit code, and what it wrote."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def find(name: str, *, project: Path, path: str | None = None) -> str | None:
+    """The program `name` in the folders of PATH, without those that are relative or lie in the project."""
+    for folder in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
+        if not Path(folder).is_absolute() or _lies_in(Path(folder), project):
+            continue
+        for ending in os.environ.get("PATHEXT", "").split(os.pathsep) if os.name == "nt" else [""]:
+            program = Path(folder, name + ending)
+            if program.is_file() and os.access(program, os.X_OK) and not _lies_in(program, project):
+                return str(program)
+    return None
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return any(p.is_relative_to(f) for p in (path, path.resolve()) for f in (folder, folder.resolve()))
+
+
+def ask(words: Sequence[str], *, given: bytes = b"", seconds: float, more: Mapping[str, str] | None = None) -> Ended:
+    """Run a program that is no part of the project, away from it, with hardly any environment (`more` is added).
+
+    Raises OSError if it does not start, and TimeoutError, which is one, if it has not ended by then.
+    """
+    environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON} | dict(more or {})
+    return _run(words, given, Path(Path(words[0]).anchor), environment, seconds)
+
+
+def run_project(words: Sequence[str], *, given: bytes = b"", folder: Path, seconds: float) -> Ended:
+    """Run code of the project as the user would, because `--python` asks for it. Raises as `ask` does."""
+    return _run(words, given, folder, None, seconds)
+
+
+def _run(
+    words: Sequence[str], given: bytes, folder: Path, environment: Mapping[str, str] | None, seconds: float
+) -> Ended:
+    import subprocess  # takes longer than all that a plain `--help` needs
+
+    try:
+        done = subprocess.run(
+            list(words), input=given, capture_output=True, cwd=folder, env=environment, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"{words[0]} has not ended after {seconds} s") from None
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def start_over(*options: str) -> NoReturn:
+    """Replace this process by the same command with more options for Python, such as `-X utf8`."""
+    os.execv(sys.executable, [sys.executable, *options, *sys.orig_argv[1:]])
+
+
+def fork() -> int:
+    """A copy of this process that goes on from here; 0 in the copy, its number in this one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 on threads: that of the progress holds no lock that is needed
+        return os.fork()

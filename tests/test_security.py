@@ -1,0 +1,264 @@
+"""Nothing of a project runs because somebody looks at it: each attack is a test, and audit hooks watch the commands."""
+
+from __future__ import annotations
+
+import ast
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from running import CONFIG, SCRIPTS, Ran, git, run, write
+
+MODULES = sorted(SCRIPTS.rglob("*.py"))
+# Names that Python, Hydra, OmegaConf and this skill import sooner or later, or try to.
+SHADOWED = (
+    "__future__ types typing re json argparse dataclasses enum yaml omegaconf hydra antlr4 attr hydra_plugins/evil "
+    "conf subprocess tempfile shlex importlib_resources packaging experiment_setup cli typing_extensions secrets"
+).split()
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A file that is there as soon as code of a project has run."""
+    return tmp_path / "code of the project has run"
+
+
+@pytest.fixture
+def trap(canary: Path) -> str:
+    """Python code that leaves the canary."""
+    return f"open({str(canary)!r}, 'w').close()\n"
+
+
+def program(path: Path, canary: Path) -> Path:
+    """A program that leaves the canary."""
+    write(path.parent, {path.name: f"#!/bin/sh\ntouch '{canary}'\n"})
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def look(project: Path, cwd: Path, env: dict[str, str] | None = None, codes: tuple[int, ...] = (0, 1)) -> list[Ran]:
+    """Run the commands that read a project, and those that write into it."""
+    each: list[tuple[str, ...]] = [
+        ("validate.py",),
+        ("validate.py", "--hydra"),
+        ("add_exp.py", "001", "learning_rate=0.5"),
+        ("add_env.py", "001", "there", "output_dir=there"),
+        ("new_experiment.py", "next", "epochs=2"),
+    ]
+    result = []
+    for script, *words in each:
+        ran = run(script, "--root", project, *words, cwd=cwd, env=env)
+        assert ran.code in codes, (script, ran)
+        result.append(ran)
+    return result
+
+
+# -- git ---------------------------------------------------------------------------------------------------------------
+
+
+def bare_repository(folder: Path, config: str) -> None:
+    """What git takes for a repository where it looks for one itself."""
+    write(folder, {"HEAD": "ref: refs/heads/main\n", "config": config, "refs/keep": "", "objects/keep": ""})
+
+
+@pytest.mark.parametrize(
+    "key", ["core.fsmonitor", "core.hooksPath", "core.pager", "core.sshCommand", "alias.check-ignore"]
+)
+def test_a_bare_repository_among_the_files_is_not_asked(
+    project: Path, experiment: Path, canary: Path, elsewhere: Path, key: str
+) -> None:
+    git(project, "init", "-q")
+    section, _, name = key.partition(".")
+    evil = program(canary.parent / "evil", canary)
+    bare_repository(experiment, f"[core]\n\tbare = true\n\tworktree = {experiment}\n[{section}]\n\t{name} = {evil}\n")
+    look(project, elsewhere)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("setting", ["fsmonitor", "hooksPath"])
+def test_the_config_of_a_checkout_runs_nothing(
+    project: Path, experiment: Path, canary: Path, elsewhere: Path, setting: str
+) -> None:
+    git(project, "init", "-q")
+    evil = program(canary.parent / "hooks" / "post-index-change", canary)
+    git(project, "config", f"core.{setting}", str(evil if setting == "fsmonitor" else evil.parent))
+    git(project, "add", ".")
+    if setting == "fsmonitor":
+        canary.unlink()  # the trap is one
+    look(project, elsewhere)
+    assert not canary.exists()
+
+
+def partial_clone(project: Path, canary: Path) -> None:
+    """A checkout whose .gitignore is a missing object that its remote would deliver."""
+    evil = program(canary.parent / "evil", canary)
+    git(project, "init", "-q")
+    write(project, {".gitignore": "*.log\n"})
+    git(project, "add", ".gitignore")
+    git(project, "update-index", "--skip-worktree", ".gitignore")
+    (project / ".gitignore").unlink()
+    for file in (project / ".git/objects").glob("??/*"):
+        file.unlink()
+    for name, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.url": str(project),
+        "remote.origin.promisor": "true",
+        "remote.origin.uploadpack": str(evil),
+    }.items():
+        git(project, "config", name, value)
+
+
+def test_what_a_partial_clone_lacks_is_not_fetched(project: Path, canary: Path, elsewhere: Path) -> None:
+    partial_clone(project, canary)
+    words = ["git", "-c", "safe.directory=*", "check-ignore", "experiments/001-baseline/config.yaml"]
+    subprocess.run(words, cwd=project, capture_output=True, check=False)
+    assert canary.exists(), "the trap is no trap"
+    canary.unlink()
+    look(project, elsewhere)
+    assert not canary.exists()
+
+
+def test_a_git_file_that_points_into_the_project_is_not_followed(
+    project: Path, experiment: Path, canary: Path, elsewhere: Path
+) -> None:
+    evil = program(canary.parent / "evil", canary)
+    bare_repository(project / "data" / "repository", f"[core]\n\tfsmonitor = {evil}\n")
+    write(project, {".git": "gitdir: data/repository\n"})
+    look(project, elsewhere)
+    assert not canary.exists()
+
+
+def test_what_a_worktree_ignores_is_known(project: Path, tmp_path: Path, elsewhere: Path) -> None:
+    """Whose `.git` is a file that points elsewhere: still a checkout."""
+    write(project, {".gitignore": "env/\n"})
+    git(project, "init", "-q")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "all")
+    git(project, "worktree", "add", "-q", str(tmp_path / "other"))
+    for folder in (project, tmp_path / "other"):
+        ran = run("add_env.py", "--root", folder, "001", "there", "output_dir=there", cwd=elsewhere)
+        assert ".gitignore:1:env/" in ran.out + ran.err
+
+
+# -- programs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["git", "python", "python3", "uv"])
+@pytest.mark.parametrize("entry", ["bin", "./bin", "", "ABSOLUTE"])
+def test_a_program_of_the_project_is_not_started(
+    project: Path, canary: Path, elsewhere: Path, name: str, entry: str
+) -> None:
+    git(project, "init", "-q")
+    program(project / "bin" / name, canary)
+    if not entry:
+        program(project / name, canary)
+    path = os.pathsep.join([str(project / "bin") if entry == "ABSOLUTE" else entry, os.environ["PATH"]])
+    look(project, project, {"PATH": path})
+    assert not canary.exists()
+
+
+def test_a_python_that_is_asked_reads_nothing_of_the_project(
+    project: Path, canary: Path, trap: str, tmp_path: Path
+) -> None:
+    """Another Python than ours comes first on PATH: whether it has hydra is asked away from the project."""
+    write(project, {f"{name}.py": trap for name in ("types", "sitecustomize", "usercustomize", "importlib", "os")})
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(Path(sys.base_prefix, "bin", "python3"))
+    path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
+    assert run("add_exp.py", "001", "learning_rate=0.5", cwd=project, env={"PATH": path}).code == 0
+    assert not canary.exists()
+
+
+# -- imports -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pythonpath", ["", ".", "src", "ABSOLUTE", "site-packages"])
+def test_modules_of_the_project_do_not_stand_in_for_others(
+    project: Path, canary: Path, trap: str, pythonpath: str
+) -> None:
+    folder = project / ("src" if pythonpath == "src" else "site-packages" if pythonpath == "site-packages" else "")
+    write(folder, {f"{name}.py": trap for name in SHADOWED})
+    env = {"PYTHONPATH": str(project) if pythonpath == "ABSOLUTE" else pythonpath} if pythonpath else {}
+    look(project, project, env, codes=(0, 1, 2))  # train.py itself imports some of them
+    assert not canary.exists()
+
+
+def test_an_editable_installation_is_not_imported(project: Path, canary: Path, trap: str, tmp_path: Path) -> None:
+    """What `pip install -e .` leaves in site-packages: a folder of the project, and a finder of its packages."""
+    write(project, {"hydra_plugins/evil.py": trap, "attr.py": trap})
+    finder = tmp_path / "site-packages"
+    write(
+        finder,
+        {
+            "sitecustomize.py": f"""\
+import sys
+sys.path.append({str(project)!r})
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        from importlib.machinery import ModuleSpec, SourceFileLoader
+        from importlib.util import spec_from_file_location
+        if name == "attr":
+            return spec_from_file_location(name, {str(project / "attr.py")!r})
+sys.meta_path.append(Finder)
+"""
+        },
+    )
+    look(project, project, {"PYTHONPATH": str(finder)}, codes=(0,))
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("scheme", ["pkg", "structured"])
+@pytest.mark.parametrize("name", ["this", "antigravity", "evil", "evil.conf", "conf", "experiments", "yaml", "train"])
+def test_a_search_path_imports_nothing(
+    project: Path, experiment: Path, canary: Path, trap: str, scheme: str, name: str
+) -> None:
+    write(project, {"evil/__init__.py": trap, "evil/conf/__init__.py": trap, "conf/__init__.py": trap})
+    write(experiment, {"config.yaml": CONFIG.replace("hydra:\n", f"hydra:\n  searchpath: ['{scheme}://{name}']\n")})
+    for ran in look(project, project, {"PYTHONPATH": ".", "BROWSER": "false"}, codes=(0,)):
+        assert "Zen of Python" not in ran.out
+    assert not canary.exists()
+
+
+def test_options_in_a_package_are_found(project: Path, experiment: Path) -> None:
+    """The twin: what the import would find counts, though it is not imported."""
+    write(project, {"src/mine/__init__.py": "", "src/mine/conf/__init__.py": "", "src/mine/conf/exp/007.yaml": ""})
+    text = CONFIG.replace("hydra:\n", "hydra:\n  searchpath: ['pkg://mine.conf']\n").replace(
+        "exp: default", "exp: '007'"
+    )
+    write(experiment, {"config.yaml": text})
+    assert run("validate.py", "--hydra", cwd=project).code == 0
+    write(experiment, {"config.yaml": text.replace("007", "008")})
+    assert run("validate.py", "--hydra", cwd=project).code == 1
+
+
+@pytest.mark.parametrize("options", [("-I",), ("-P",), ("-E",), ("-s",)])
+def test_the_scripts_start_in_every_mode_of_python(project: Path, options: tuple[str, ...]) -> None:
+    if options == ("-P",) and sys.version_info < (3, 11):
+        pytest.skip("Python 3.10 has no -P")
+    for script in sorted(SCRIPTS.glob("*.py")):
+        words = [sys.executable, *options, str(script), "--help"]
+        assert subprocess.run(words, cwd=project, capture_output=True, check=False).returncode == 0
+    look(project, project, {"PYTHONSAFEPATH": "1"}, codes=(0,))
+
+
+# -- the list ----------------------------------------------------------------------------------------------------------
+
+_STARTERS = {"subprocess", "multiprocessing", "pty", "webbrowser", "concurrent", "asyncio", "ctypes", "socket"}
+_STARTING = ("exec", "spawn", "fork", "popen", "system", "posix_spawn", "startfile")
+
+
+def test_one_module_starts_processes() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            starts = any(name.split(".")[0] in _STARTERS for name in names)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+                starts |= node.attr.startswith(_STARTING)
+            assert not starts or path.name == "processes.py", f"{path}:{node.lineno}"  # type: ignore[attr-defined]
