@@ -247,6 +247,83 @@ def test_the_scripts_start_in_every_mode_of_python(project: Path, options: tuple
     look(project, project, {"PYTHONSAFEPATH": "1"}, codes=(0,))
 
 
+# -- the environment ---------------------------------------------------------------------------------------------------
+
+SECRET = "hunter-2-Tr0ub4dor"
+_FROM_CODE = {
+    "default": ('    learning_rate: float = os.environ["TOKEN"]\n', ""),
+    "text": ('    learning_rate: str = os.environ.get("TOKEN", "no")\n', ""),
+    "computed": ("    learning_rate: float = float(os.getenv('TOKEN'))\n", ""),
+    "sliced": ("    learning_rate: str = os.environ['TOKEN'][:12]\n", ""),
+    "upper": ("    learning_rate: str = os.environ['TOKEN'].upper()\n", ""),
+    "split": ("    learning_rate: str = os.environ['TOKEN'].split('-')[2]\n", ""),
+    "formatted": ("    learning_rate: float = f'{os.environ[\"TOKEN\"]}!'\n", ""),
+    "all": ("    learning_rate: str = str(dict(os.environ))\n", ""),
+    "raised": ("", "raise ValueError(os.environ['TOKEN'])\n"),
+    "compared": ("    learning_rate: float = {'a': 1}[os.environ['TOKEN']]\n", ""),
+}
+
+
+_WRITTEN = [
+    "seed: ${oc.env:TOKEN}",
+    "seed: ${oc.env:TOKEN}\nepochs: ${.seed}",
+    "seed: ${oc.decode:${oc.env:TOKEN}}",
+    "seed: ${oc.select:${oc.env:TOKEN}}",
+    "seed: ${oc.env:NOT_SET,${oc.env:TOKEN}}",
+    "seed: ${oc.env:${oc.env:TOKEN}}",
+    "seed: ${${oc.env:TOKEN}:1}",
+    "fold: ${oc.env:TOKEN}",
+    "debug: ${oc.env:TOKEN}",
+    "name: ${oc.env:TOKEN}",
+    "learning_rate: 1${oc.env:TOKEN}",
+]
+
+
+@pytest.mark.parametrize("token", ["{}", "{}[", "it's {}", '"{}"', "[{}, 1]", "{}: {{"])
+def test_a_value_from_the_environment_is_not_shown(project: Path, experiment: Path, token: str) -> None:
+    for number, written in enumerate(_WRITTEN, 1):
+        write(experiment, {f"exp/{number:03}.yaml": f"defaults:\n  - default@_here_\n\n{written}\n"})
+    env = {"TOKEN": token.replace("{}", SECRET)}
+    for words in (["validate.py"], ["validate.py", "--hydra", "--json"], ["validate.py", "--diff", "--unsafe"]):
+        ran = run(words[0], *words[1:], cwd=project, env=env)
+        assert SECRET not in ran.out + ran.err
+        assert ran.code == 1
+
+
+@pytest.mark.parametrize(("written", "taken", "refused"), [("seed", "5", "five"), ("learning_rate", "1e-3", "one")])
+def test_a_value_from_the_environment_is_judged(
+    project: Path, experiment: Path, written: str, taken: str, refused: str
+) -> None:
+    """The twin: it is converted as Hydra would convert it."""
+    write(experiment, {"exp/001.yaml": f"defaults:\n  - default@_here_\n\n{written}: ${{oc.env:TOKEN}}\n"})
+    assert run("validate.py", "--select", "ES012", cwd=project, env={"TOKEN": taken}).code == 0
+    ran = run("validate.py", "--select", "ES012", cwd=project, env={"TOKEN": refused})
+    assert ran.code == 1
+    assert "<value of TOKEN>" in ran.out
+    assert refused not in ran.out
+
+
+@pytest.mark.parametrize("name", ["exp: ${oc.env:TOKEN}", "'exp@${oc.env:TOKEN}': default", "exp: a${oc.env:TOKEN}b"])
+def test_an_option_from_the_environment_is_not_shown(project: Path, experiment: Path, name: str) -> None:
+    write(experiment, {"config.yaml": CONFIG.replace("exp: default", name)})
+    for options in ([], ["--hydra"], ["--format", "github"], ["--format", "sarif"]):
+        ran = run("validate.py", *options, cwd=project, env={"TOKEN": SECRET})
+        assert ran.code == 1
+        assert SECRET not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("kind", _FROM_CODE)
+def test_what_code_takes_from_the_environment_is_not_shown(project: Path, experiment: Path, kind: str) -> None:
+    field, statement = _FROM_CODE[kind]
+    text = (experiment / "train.py").read_text()
+    (line,) = [line for line in text.splitlines(keepends=True) if line.lstrip().startswith("learning_rate:")]
+    write(experiment, {"train.py": f"import os\n{statement}" + text.replace(line, field or line)})
+    for ran in look(project, project, {"TOKEN": SECRET}, codes=(0, 1, 2)):
+        for part in (SECRET, SECRET.upper(), "Tr0ub4dor"):
+            assert part not in ran.out + ran.err
+    assert not any(b"Tr0ub4dor" in path.read_bytes() for path in project.rglob("*.yaml"))
+
+
 # -- the list ----------------------------------------------------------------------------------------------------------
 
 _STARTERS = {"subprocess", "multiprocessing", "pty", "webbrowser", "concurrent", "asyncio", "ctypes", "socket"}

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from experiment_setup.code.modules import Scope
 
 
-class Environment(dict[str, str]):
-    """os.environ: a copy of the variables here, which the code may change."""
+class Environment(dict[str, Any]):
+    """os.environ, which the code may change. Values from outside are not known: they may be secret, and differ."""
 
     def __init__(self) -> None:
-        super().__init__(os.environ)
+        super().__init__({name: Opaque(f'os.environ["{name}"]') for name in os.environ})
         self.changed_by: str | None = None  # what may have set other variables, such as load_dotenv()
         self.unset: set[str] = set()  # variables that were asked for without a default, and are not set
 

@@ -160,7 +160,7 @@ class Composer:
             with self._session as session:
                 config = session.compose([*chosen, *overrides], documents or {}, resolved=resolved)
         except HydraFailed as error:
-            return Composition(choices, None, Failure.parse(error.message), asked_hydra=True)
+            return Composition(choices, None, error.failure, asked_hydra=True)
         if not documents:
             self._fast.hydra_settings_are_fine()
         return Composition(choices, config, asked_hydra=True)

@@ -9,8 +9,8 @@ import contextlib
 import copy
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import nodes
-from experiment_setup.composing import packages, plugins, resolving, search_path
-from experiment_setup.composing.refusals import Failure
+from experiment_setup.composing import environment, packages, plugins, resolving, search_path
+from experiment_setup.composing.refusals import Failure, reworded
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import UNSET, Opaque, Schema
@@ -45,11 +45,14 @@ def settings(path: Sequence[str]) -> list[str]:
 
 
 class HydraFailed(Exception):
-    """Hydra refused to compose. `message` is Hydra's, with the cause where Hydra wraps one."""
+    """Hydra refused to compose: in its words, but for the values of the environment `variables` that it was given."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, variables: Collection[str] = ()) -> None:
         super().__init__(message)
-        self.message = message
+        failure = Failure.parse(message)
+        self.failure = replace(
+            failure, refusal=reworded(failure.refusal, lambda text: environment.hidden(text, variables))
+        )
 
 
 class HydraSession:
@@ -110,22 +113,28 @@ class HydraSession:
         `resolved`: the package ("" is the whole) that is resolved as with `--resolve`. Raises HydraFailed with Hydra's
         words.
         """
-        try:
-            with _reading(documents):
-                config = self._with_stand_ins(list(overrides))
-            if resolved is not None:
-                HydraConfig.instance().set_config(config)  # before `hydra` is taken out, as Hydra.show_cfg does
-            with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
-                del config["hydra"]
-            if resolved is not None:
-                resolving.resolve(config, resolved)
-            return config
-        except RecursionError as error:
-            raise HydraFailed("RecursionError: the defaults lists include each other in a circle") from error
-        except Exception as error:
-            raise HydraFailed(_words(error)) from error
-        finally:
-            HydraConfig.instance().cfg = None
+        with environment.real() as variables:
+            try:
+                return self._compose(overrides, documents, resolved)
+            except RecursionError as error:
+                raise HydraFailed("RecursionError: the defaults lists include each other in a circle") from error
+            except Exception as error:
+                raise HydraFailed(_words(error), variables) from error
+            finally:
+                HydraConfig.instance().cfg = None
+
+    def _compose(
+        self, overrides: Sequence[str], documents: Mapping[Path, Document], resolved: str | None
+    ) -> DictConfig:
+        with _reading(documents):
+            config = self._with_stand_ins(list(overrides))
+        if resolved is not None:
+            HydraConfig.instance().set_config(config)  # before `hydra` is taken out, as Hydra.show_cfg does
+        with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
+            del config["hydra"]
+        if resolved is not None:
+            resolving.resolve(config, resolved)
+        return config
 
     def compose_job(self, overrides: Sequence[str], number: int, config_name: str | None = None) -> DictConfig:
         """What job `number` of a sweep composes, `hydra` included, as BasicLauncher.launch prepares it.

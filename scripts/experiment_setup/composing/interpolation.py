@@ -11,6 +11,7 @@ from datetime import datetime
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiment_setup import nodes
+from experiment_setup.composing import environment
 from experiment_setup.composing.refusals import (
     NeedsARun,
     NoSuchTarget,
@@ -21,6 +22,7 @@ from experiment_setup.composing.refusals import (
     UnknownResolver,
     UnsetVariable,
     of_omegaconf,
+    reworded,
 )
 
 _RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
@@ -74,6 +76,19 @@ def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None
             if nodes.takes(nodes.at(config, nodes.split(key)), "a text")
             else UnusableValue(key, written, Other("it is text, the field is not"))
         )
+    with environment.real() as names:
+        found = _refused(config, key, written)
+    if found is None or not names:
+        return found
+    # What is shown comes from trying it once more without the values. Another failure would mislead.
+    again = _refused(config, key, written)
+    if again is not None and type(again.refusal) is type(found.refusal) is not Other:
+        return again
+    said = f"it does not go with {', '.join(map(environment.stand_in, sorted(names)))}"
+    return UnusableValue(key, written, reworded(found.refusal, lambda _: said))
+
+
+def _refused(config: DictConfig, key: str, written: str) -> UnusableValue | None:
     try:
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)
         if isinstance(value, (DictConfig, ListConfig)):

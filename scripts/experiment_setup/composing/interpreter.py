@@ -6,14 +6,16 @@ This runs the entry point as `python train.py` would, imports included, up to th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from experiment_setup import naming, processes
-from experiment_setup.composing import search_path
+from experiment_setup.composing import environment, search_path
 from experiment_setup.composing.compose import Choices, Composer, Composition, Failure
 from experiment_setup.composing.refusals import Other
 from experiment_setup.errors import CommandError, EnvironmentLacks
@@ -21,6 +23,8 @@ from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
 from experiment_setup.schema import Schema
 
 _PROBE = Path(__file__).with_name("probe.py")
+# The project's process has all of the environment; which variables it asks for is not known.
+_LIKE_SECRETS = [name for name, value in os.environ.items() if len(value) > 3]
 _SECONDS = 600  # an import of a deep-learning stack on a cold network disk takes minutes
 
 
@@ -116,7 +120,10 @@ class InterpreterComposer(Composer):
     @staticmethod
     def _composition(choices: dict[str, str | None], answer: dict[str, Any]) -> Composition:
         if "error" in answer:
-            return Composition(choices, None, Failure.parse(answer["error"]), asked_hydra=True)
+            failure = Failure.parse(answer["error"])
+            words = environment.hidden(failure.refusal.words, _LIKE_SECRETS)
+            shown = replace(failure, refusal=replace(failure.refusal, words=words))
+            return Composition(choices, None, shown, asked_hydra=True)
         return Composition(choices, OmegaConf.create(answer["config"]), asked_hydra=True)
 
 
@@ -125,4 +132,5 @@ def _words(choices: Choices, overrides: Sequence[str]) -> list[str]:
 
 
 def _last_line(ended: processes.Ended) -> str:
-    return (ended.err.decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]
+    last = (ended.err.decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]
+    return environment.hidden(last, _LIKE_SECRETS)

@@ -7,7 +7,8 @@ The forms are those of hydra-core 1.3.4 to 1.3.8 and 1.4.0rc3 (`hydra/_internal/
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from experiment_setup import nodes
@@ -19,6 +20,12 @@ class Refusal:
     """Something that is refused; `words` say it as Hydra or OmegaConf do, in one line."""
 
     words: str
+
+
+def reworded(refusal: Refusal, change: Callable[[str], str]) -> Refusal:
+    """The refusal with each of its texts changed."""
+    texts = {field.name: getattr(refusal, field.name) for field in fields(refusal)}
+    return replace(refusal, **{name: change(text) for name, text in texts.items() if isinstance(text, str)})
 
 
 class Other(Refusal):
