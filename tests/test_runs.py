@@ -301,6 +301,33 @@ class TestReader:
             assert found.config == {"exp": {"lr": 0.1}}
             assert found.results == {"accuracy": 0.9}
 
+    @pytest.mark.parametrize(
+        ("ending", "state"), [("", State.DONE), ("1 / 0", State.FAILED), ("os._exit(1)", State.RUNNING)]
+    )
+    def test_a_run_that_wandb_did_not_upload(
+        self, request: pytest.FixtureRequest, tmp_path: Path, ending: str, state: State
+    ) -> None:
+        """Its log is the only file that has the config and says how it ended; many blocks long, here."""
+        python = python_with(request.config, ["wandb"])
+        code = (
+            "import os, wandb\nconfig = {'exp': {'lr': 1e-5, 'notes': '学習' * 20000}, 'fold': [0]}\n"
+            "wandb.init(project='p', mode='offline', config=config)\n"
+            "for step in range(500):\n    wandb.log({'accuracy': step / 500, 'loss': float('nan')})\n"
+            f"wandb.config.update({{'late': True}})\nimport time; time.sleep(2)\n{ending}\n"
+        )
+        subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True)
+        [folder] = tmp_path.glob("wandb/offline-run-*")
+        for place in (tmp_path, folder):
+            found = runs.read(place)
+            assert found.config == {"exp": {"lr": 1e-5, "notes": "学習" * 20000}, "fold": [0], "late": True}
+            assert found.state is state, found.evidence
+        if state is State.DONE:
+            assert found.results == {"accuracy": 0.998, "loss": None}
+        [log] = folder.glob("*.wandb")
+        for broken in (log.read_bytes()[:-7], log.read_bytes()[:9000], b":W&B" + os.urandom(5000), b":W&B"):
+            log.write_bytes(broken)
+            assert runs.read(folder).folder == folder
+
     def test_nothing_there(self, tmp_path: Path) -> None:
         assert runs.read(tmp_path / "none").state is State.MISSING
         assert runs.read(tmp_path).state is State.MISSING

@@ -1,12 +1,13 @@
 """A run and what it left in its folder: the config that it ran with, its choices and overrides, its results, its state.
 
 Four kinds of saved config are understood, together or alone: the template's config.yaml and result.json, Hydra's
-.hydra/ (run_job in hydra/core/utils.py writes config.yaml, hydra.yaml and overrides.yaml there), the files/config.yaml
-of a run of W&B, and a config.yaml that the code writes with OmegaConf.save.
+.hydra/ (run_job in hydra/core/utils.py writes config.yaml, hydra.yaml and overrides.yaml there), what W&B keeps of a
+run on this machine, and a config.yaml that the code writes with OmegaConf.save.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.runs import saved
+from experiment_setup.runs import saved, wandb_log
+from experiment_setup.runs.wandb_log import Tracked
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
@@ -50,32 +52,31 @@ def read(folder: Path) -> Run:
     """Read the run in `folder`; one of its files, or its .hydra/, means the same. Nothing in it is an error."""
     folder = folder.parent if folder.is_file() else folder
     folder = folder.parent if _is_hydras(folder) else folder
-    parsed = saved.json_of(folder / RESULT)
-    record = parsed if isinstance(parsed, dict) else {}
-    overrides = saved.words_of(record.get("overrides"))
-    hydra = _hydra(folder)
-    if overrides is None and hydra is not None:
-        overrides = saved.words_of(saved.yaml_of(hydra / "overrides.yaml"))
-    state, evidence = _state(folder, record)
-    config, config_file, resolved = _config(folder, record, hydra)
+    left = _Left.of(folder)
+    state, evidence = _state(left)
+    config, config_file = _config(left)
+    overrides = saved.words_of(left.record.get("overrides"))
+    if overrides is None and left.hydra is not None:
+        overrides = saved.words_of(saved.yaml_of(left.hydra / "overrides.yaml"))
+    error = left.record.get("error")
     return Run(
         folder,
         state,
         evidence,
         config,
         config_file,
-        resolved,
-        _choices(record.get("choices"), hydra),
+        config is not None and "${" not in str(config),
+        _choices(left),
         overrides,
-        _results(folder, record),
-        str(record["error"]) if record.get("error") else None,
+        _results(left),
+        str(error) if error else None,
     )
 
 
 def below(folder: Path) -> Iterator[Run]:
     """The runs in `folder` and in the folders below it: those that hold a saved config or a result."""
     for place in saved.folders(folder):
-        if (place / RESULT).exists() or _hydra(place) or _saved_config(place) or _wandb(place):
+        if (place / RESULT).is_file() or _hydra(place) or _saved_config(place) or _wandb(place):
             yield read(place)
 
 
@@ -91,14 +92,31 @@ def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 # -- what each kind says ----------------------------------------------------------------------------------------------
 
 
-def _state(folder: Path, record: Mapping[str, Any]) -> tuple[State, str]:
+@dataclass(frozen=True)
+class _Left:
+    folder: Path
+    record: Mapping[str, Any]  # result.json; empty where there is none that can be read
+    hydra: Path | None
+    wandb: Tracked | None
+
+    @classmethod
+    def of(cls, folder: Path) -> _Left:
+        record = saved.json_of(folder / RESULT)
+        return cls(folder, record if isinstance(record, dict) else {}, _hydra(folder), _wandb(folder))
+
+
+def _state(left: _Left) -> tuple[State, str]:
     for state in (State.DONE, State.FAILED, State.RUNNING):
-        if record.get("status") == state.value:
+        if left.record.get("status") == state.value:
             return state, f"{RESULT} says so"
-    if (folder / RESULT).is_file() and not record:
+    if (left.folder / RESULT).is_file() and not left.record:
         return State.RUNNING, f"{RESULT} is half written, at this very moment or by a kill"
+    if left.wandb is not None and left.wandb.is_log:
+        code = left.wandb.exit_code
+        state = State.RUNNING if code is None else State.FAILED if code else State.DONE
+        return state, f"{left.wandb.file.name} has {'no exit' if code is None else f'exit code {code}'}"
     try:
-        names = sorted(path.name for path in folder.iterdir())
+        names = sorted(path.name for path in left.folder.iterdir())
     except OSError:
         return State.MISSING, "there is no such folder"
     if not names:
@@ -107,22 +125,18 @@ def _state(folder: Path, record: Mapping[str, Any]) -> tuple[State, str]:
     return State.UNKNOWN, f"it left {shown}; nothing says how it ended"
 
 
-def _config(
-    folder: Path, record: Mapping[str, Any], hydra: Path | None
-) -> tuple[Mapping[str, Any] | None, Path | None, bool]:
-    """The config, where it stands, and whether it was saved resolved: that is what the run really had."""
-    own = _saved_config(folder)
+def _config(left: _Left) -> tuple[Mapping[str, Any] | None, Path | None]:
+    """The config and where it stands; first those that are saved resolved: that is what the run really had."""
+    own = _saved_config(left.folder)
     if own is not None:
-        return own, folder / CONFIG, "${" not in str(own)
-    groups = {group: record[group] for group in (SETS, ENVIRONMENTS) if isinstance(record.get(group), dict)}
+        return own, left.folder / CONFIG
+    groups = {group: left.record[group] for group in (SETS, ENVIRONMENTS) if isinstance(left.record.get(group), dict)}
     if groups:
-        return groups, folder / RESULT, True
-    wandb = _wandb(folder)
-    if wandb is not None and (tracked := _tracked(wandb / "files" / CONFIG)):
-        return tracked, wandb / "files" / CONFIG, "${" not in str(tracked)
-    if hydra is not None and (composed := saved.mapping_of(hydra / CONFIG)) is not None:
-        return composed, hydra / CONFIG, "${" not in str(composed)
-    return None, None, False
+        return groups, left.folder / RESULT
+    if left.wandb is not None and left.wandb.config:
+        return left.wandb.config, left.wandb.file
+    composed = saved.mapping_of(left.hydra / CONFIG) if left.hydra is not None else None
+    return (composed, left.hydra / CONFIG) if left.hydra is not None and composed is not None else (None, None)
 
 
 def _saved_config(folder: Path) -> dict[str, Any] | None:
@@ -146,45 +160,47 @@ def _is_hydras(folder: Path) -> bool:
     return all((folder / name).is_file() for name in ("hydra.yaml", "overrides.yaml", CONFIG))
 
 
-def _choices(recorded: Any, hydra: Path | None) -> dict[str, str | None] | None:
-    if not isinstance(recorded, dict) and hydra is not None:
-        settings = saved.mapping_of(hydra / "hydra.yaml") or {}
-        recorded = _at(settings, "hydra", "runtime", "choices")
+def _choices(left: _Left) -> dict[str, str | None] | None:
+    recorded = left.record.get("choices")
+    if not isinstance(recorded, dict) and left.hydra is not None:
+        recorded = saved.yaml_of(left.hydra / "hydra.yaml")
+        for key in ("hydra", "runtime", "choices"):
+            recorded = recorded.get(key) if isinstance(recorded, dict) else None
     if not isinstance(recorded, dict):
         return None
     texts = {str(group): None if option is None else str(option) for group, option in recorded.items()}
     return {group: option for group, option in texts.items() if not group.startswith("hydra/")}
 
 
-def _at(value: Any, *keys: str) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+def _wandb(folder: Path) -> Tracked | None:
+    """The W&B run in `folder`, or the last one in its wandb/.
+
+    Its files/ come from a run that was uploaded, or from an older release; they say nothing of how it ended.
+    """
+    places = [folder, *sorted(folder.glob("wandb/*run-*"), reverse=True)]
+    for place in places:
+        for log in sorted(place.glob("run-*.wandb")):
+            if (tracked := wandb_log.read(log)) is not None:
+                return tracked
+        if (place / "files" / CONFIG).is_file():
+            found = saved.mapping_of(place / "files" / CONFIG) or {}
+            values = {
+                str(key): item["value"] for key, item in found.items() if isinstance(item, dict) and "value" in item
+            }
+            values.pop("_wandb", None)
+            summary = saved.json_of(place / "files" / "wandb-summary.json")
+            return Tracked(place / "files" / CONFIG, values, summary if isinstance(summary, dict) else {}, is_log=False)
+    return None
 
 
-def _wandb(folder: Path) -> Path | None:
-    """The folder of a W&B run: `folder` itself, or the last one in its wandb/."""
-    if (folder / "files" / CONFIG).is_file():
-        return folder
-    runs = sorted(path for path in folder.glob("wandb/*run-*") if (path / "files" / CONFIG).is_file())
-    return runs[-1] if runs else None
-
-
-def _tracked(file: Path) -> dict[str, Any]:
-    """W&B's config.yaml has each value below `value`, and its own settings below `_wandb`."""
-    items = (saved.mapping_of(file) or {}).items()
+def _results(left: _Left) -> dict[str, Any]:
+    """The means of the template, the numbers of another result.json, or W&B's summary; None for nan and infinity."""
+    record = left.record
+    found = record.get("mean")
+    if "status" not in record and not isinstance(found, dict):
+        found = record or (left.wandb.summary if left.wandb is not None else {})
+        found = {key: value for key, value in found.items() if isinstance(value, (int, float)) and key[:1] != "_"}
+    numbers = found.items() if isinstance(found, dict) else ()
     return {
-        str(key): item["value"] for key, item in items if key != "_wandb" and isinstance(item, dict) and "value" in item
+        str(key): None if isinstance(value, float) and not math.isfinite(value) else value for key, value in numbers
     }
-
-
-def _results(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    mean = record.get("mean")
-    if isinstance(mean, dict):
-        return {str(key): value for key, value in mean.items()}
-    if record and "status" not in record:  # not the template's: whatever numbers it has
-        return {str(key): value for key, value in record.items() if isinstance(value, (int, float))}
-    wandb = _wandb(folder)
-    summary = saved.json_of(wandb / "files" / "wandb-summary.json") if wandb else None
-    found = summary.items() if isinstance(summary, dict) else ()
-    return {str(key): value for key, value in found if not str(key).startswith("_")}
