@@ -173,13 +173,22 @@ def test_what_is_printed_works(kind: Callable[[Path, Shell], str], shell: Shell,
     works(shell, root, data)
 
 
-def test_several_sets_are_run_without_one_overwriting_another(shell: Shell, tmp_path: Path) -> None:
-    """The code writes to env.output_dir whatever the job; the printed line still gives each a folder."""
+@pytest.mark.parametrize("place", ["env", "exp"])
+def test_several_sets_are_run_without_one_overwriting_another(shell: Shell, tmp_path: Path, place: str) -> None:
+    """The code writes to one folder whatever the job; the printed line still gives each a folder."""
     root = project_at(tmp_path / "lab")
     entry = root / "experiments/001-baseline/train.py"
+    if place == "exp":
+        field = 'output_dir: str = "output/001-baseline"'
+        text = (
+            entry.read_text()
+            .replace(f"    {field}\n", "", 1)
+            .replace("    seed: int", f"    {field}\n    seed: int", 1)
+        )
+        entry.write_text(text)
     saving = "    import os\n    os.makedirs(cfg.env.output_dir, exist_ok=True)\n"
     saving += "    open(cfg.env.output_dir + '/score', 'w').write(cfg.exp.name)\n    print("
-    entry.write_text(entry.read_text().replace("    print(", saving, 1))
+    entry.write_text(entry.read_text().replace("    print(", saving.replace("env", place), 1))
     shell.activate(environment_in(tmp_path / "active", HYDRA))
     data = shell.ours(root, "add_exp.py", "learning_rate=3e-6,4e-6")
     assert shell.type(root, data["next"][-1]).returncode == 0

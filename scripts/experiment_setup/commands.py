@@ -9,14 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import command_line, naming, schema
+from experiment_setup import command_line, naming, nodes, schema
 from experiment_setup import launch as how_to_start
 from experiment_setup.command_line import quoted
+from experiment_setup.composing.compose import Composer
 from experiment_setup.launch import Missing
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.schema import Schema
-
-_OF_RESULTS = re.compile(r"(?:^|_)(?:out|output|save|ckpt|checkpoint|result|log)s?_(?:dir|folder|path|root)$")
 
 
 @dataclass(frozen=True)
@@ -64,23 +63,23 @@ def next_commands(
         commands += [" ".join([launch.start, entry, *map(quoted, words)]) for words in choices]
     if launch.works and len(options) > 1:
         listed = ",".join(naming.override(group, option).partition("=")[2] for option in options)
-        words = [f"{group}={listed}", *choices[0][1:], *separating(experiment, read)]
+        words = [f"{group}={listed}", *choices[0][1:], *separating(project, experiment, read)]
         commands.append(" ".join([launch.start, entry, "-m", *map(quoted, words)]))
     return Next(tuple(commands), launch.missing)
 
 
-def separating(experiment: Experiment, read: Schema) -> list[str]:
+def separating(project: Project, experiment: Experiment, read: Schema) -> list[str]:
     """The overrides with which the jobs of a sweep write to a folder each; none where the code sees to that itself.
 
-    A job's own folder is hydra.runtime.output_dir. Folders of results are the fields of `env` that are named so.
+    A job's own folder is hydra.runtime.output_dir. Folders of results are told by the names of their fields.
     """
     if any(word in path.read_bytes() for path in read.modules for word in (b"HydraConfig", b"hydra:")):
         return []
-    stored = read.registration(ENVIRONMENTS, "default")
-    fields = stored.config_class.fields if stored is not None and stored.config_class is not None else ()
-    names = [field.name for field in fields if _OF_RESULTS.search(field.name)]
+    config = Composer(experiment, read, project.root).compose().config
+    keys = [key for key, node in nodes.leaves(config) if isinstance(nodes.value(node), str)]
+    named = [key for key in keys if naming.is_output_folder(key.rpartition(".")[2])]
     folder = "${hydra:runtime.output_dir}"
-    words = [f"{ENVIRONMENTS}.{name}={folder}{f'/{name}' if number else ''}" for number, name in enumerate(names)]
+    words = [f"{key}={folder}{'/' + key.rpartition('.')[2] if number else ''}" for number, key in enumerate(named)]
     primary = experiment.config_file.read_bytes() if experiment.config_file.is_file() else b""
     if words and re.search(rb"^ +(?:sweep|dir|subdir):", primary, re.MULTILINE):  # may refer to these very fields
         words.append(f"hydra.sweep.dir=multirun/{experiment.name}/${{now:%Y%m%d-%H%M%S}}")

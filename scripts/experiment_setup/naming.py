@@ -164,3 +164,15 @@ class Names:
             self._next += 1
         self._taken.add(name)
         return name
+
+
+_OUTPUT = re.compile(
+    r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
+)
+_INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
+
+
+def is_output_folder(name: str) -> bool:
+    """Whether a field of this name says where results go: `output_dir`, `save_to`, `log_path`; not `init_log_dir`."""
+    named = _OUTPUT.search(name) or name in ("out", "output", "outputs", "results", "checkpoints", "save_to")
+    return bool(named) and not _INPUT.search(name)

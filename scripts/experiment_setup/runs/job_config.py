@@ -13,13 +13,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
+from experiment_setup import naming
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 from experiment_setup.project import Project
 from experiment_setup.runs.origin import Origin
 from experiment_setup.runs.run import leaves
 
-# Fields that are folders of results by their names.
-OF_RESULTS = re.compile(r"(?:^|[_.])(?:out|output|save|ckpt|checkpoint|result|log)s?_?(?:dir|folder|path|root)$")
 _USUAL = re.compile(r"\$\{hydra[.:](?:job\.num|runtime\.choices\.([\w/]+))\}")
 # The sweep's folder is known, and what it was made of may not resolve in a job. What starts the jobs may not be
 # installed here, and says nothing of their values.
@@ -79,7 +78,7 @@ class JobConfigs:
                 self._alike[chosen] = None if config is None else self._in_common(config)
         alike = self._alike[chosen]
         words = [word for word in overrides if word not in chosen]
-        steered = any("hydra" in word or OF_RESULTS.search(word.partition("=")[0]) for word in words)
+        steered = any("hydra" in word or _says_where(word.partition("=")[0]) for word in words)
         if alike is not None and not alike.differs and not steered:
             subdir = _USUAL.sub(lambda found: str(alike.choices.get(found[1]) if found[1] else number), alike.subdir)
             return Facts(self._sweep / subdir, alike.results, {})
@@ -91,13 +90,13 @@ class JobConfigs:
     def _in_common(self, config: DictConfig) -> _Alike:
         texts, settings = dict(_texts(config)), OmegaConf.to_container(config.hydra.sweep, resolve=False)
         subdir = str(settings["subdir"]) if isinstance(settings, dict) else ""
-        own = ("${hydra" in text or ("${" in text and OF_RESULTS.search(key)) for key, text in texts.items())
+        own = ("${hydra" in text or ("${" in text and _says_where(key)) for key, text in texts.items())
         differs = "${" in _USUAL.sub("", subdir) or any(own)
         choices = {str(group): option for group, option in config.hydra.runtime.choices.items()}
         return _Alike(subdir, choices, self._results(config), differs)
 
     def _results(self, config: DictConfig) -> tuple[Path, ...]:
-        values = (_resolved(config, key) for key, _ in _texts(config) if OF_RESULTS.search(key))
+        values = (_resolved(config, key) for key, _ in _texts(config) if _says_where(key))
         return tuple(self._base / value for value in values if value)
 
     @contextlib.contextmanager
@@ -137,6 +136,10 @@ def _numbered(config: DictConfig, number: int) -> dict[str, str] | None:
         if value is not None and value != _resolved(config, key):
             found[key] = value
     return found
+
+
+def _says_where(key: str) -> bool:
+    return naming.is_output_folder(key.rpartition(".")[2])
 
 
 def _texts(config: DictConfig) -> Iterator[tuple[str, str]]:
