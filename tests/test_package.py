@@ -368,6 +368,8 @@ def use(skill: Path, cwd: Path, launcher: Sequence[str | Path] = PYTHON) -> None
     start(skill, cwd, launcher)
     works([*launcher, scripts / "add_exp.py", "001", "seed=1,2", 'notes="二つ"'], cwd, AT_HOME)
     works([*launcher, scripts / "add_env.py", "001", "box", "output_dir=output/box"], cwd, AT_HOME)
+    shown = works([*launcher, scripts / "show.py", "001", "exp=003", "env=box", "--format", "yaml"], cwd, AT_HOME)
+    assert "notes: 二つ" in shown
     works([sys.executable, experiment / "train.py", "-m", "exp=002,003", "exp.debug=true"], cwd, AT_HOME)
     [sweep] = (path.parent for path in (cwd / "output").rglob("multirun.yaml"))
     assert "2 done" in works([*launcher, scripts / "sweep_status.py", sweep], cwd, AT_HOME)
@@ -376,7 +378,8 @@ def use(skill: Path, cwd: Path, launcher: Sequence[str | Path] = PYTHON) -> None
     assert {path.name for path in scripts.glob("*.py")} == COMMANDS
 
 
-COMMANDS = {"new_experiment.py", "validate.py", "add_exp.py", "add_env.py", "sweep_status.py"}  # those above, so all
+# Those above, so all.
+COMMANDS = {"new_experiment.py", "validate.py", "add_exp.py", "add_env.py", "show.py", "sweep_status.py"}
 AT_HOME = {"PYTHONDONTWRITEBYTECODE": "", "WANDB_PROJECT": ""}
 
 

@@ -20,6 +20,7 @@ from experiment_setup.checking import progress, report
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import Project
+from experiment_setup.style import Style
 from running import PLAIN_EXPERIMENT, SCRIPTS, run, write
 
 TYPO = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nlearning_rte: 1e-4\n'}
@@ -239,7 +240,7 @@ def block(tmp_path: Path, source: str, column: int, width: int = 60) -> tuple[st
     path = tmp_path / "a.yaml"
     path.write_text(f"{source}\n", "utf-8")
     found = Finding("ES010", "unknown-key", Severity.ERROR, Location(path, 1, column), "wrong")
-    _, line, caret, *_ = report.blocks(Project(tmp_path), [found], report.Style(width=width))
+    _, line, caret, *_ = report.blocks(Project(tmp_path), [found], Style(width=width))
     return line, caret.index("^")
 
 

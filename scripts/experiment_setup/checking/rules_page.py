@@ -18,6 +18,7 @@ from experiment_setup.project import Project
 from experiment_setup.rules import ALL
 from experiment_setup.rules.base import Files, Rule
 from experiment_setup.rules.example import BASE
+from experiment_setup.style import Style
 
 _WHOLE = 30  # lines up to which an example file is shown whole
 _EXPERIMENT = Path("experiments") / "001-baseline"
@@ -171,7 +172,7 @@ def _checked(code: str) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="experiment-setup-") as folder:
         project = write_example(ALL[code].bad, Path(folder).resolve())
         result = check(project, project.experiments, codes={code})
-        text = "\n".join(report.blocks(project, result.findings, report.Style()))
+        text = "\n".join(report.blocks(project, result.findings, Style()))
         return tuple(result.findings), tuple(text.rstrip().splitlines())
 
 

@@ -14,6 +14,7 @@ from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.interpreter import InterpreterComposer
 from experiment_setup.project import Project
+from experiment_setup.style import Style
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Validation:
             return fix.diff(self.project, self.fixed)
         # Rules that were selected by hand were asked for, whatever their severity.
         in_full = self.request.verbose or bool(self.request.select)
-        return report.text(self.project, self.result, report.Style.of(sys.stdout), in_full=in_full)
+        return report.text(self.project, self.result, Style.of(sys.stdout), in_full=in_full)
 
     def notes(self) -> Iterator[str]:
         """What was mended, for stderr."""

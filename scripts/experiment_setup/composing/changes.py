@@ -16,8 +16,10 @@ from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.origins import Trace
 from experiment_setup.nodes import Steps
 
-# A part of hydra/grammar: an ID.ID key; a number, a word or a path that stands for itself.
-_WORD = re.compile(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)=(?P<value>[\w./\-]+)", re.ASCII)
+# A part of hydra/grammar: an ID.ID key; a number, a word or a path as it stands, a quoted text, or a list of these.
+_WORD = re.compile(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)=(?P<value>.+)", re.ASCII)
+_QUOTED = re.compile(r"(['\"])([^'\"\\$]+)\1")
+_LIST = re.compile(r"\[([^\[\](){}]*)\]")
 _INT = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
 _FLOAT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE]-?\d+)?|[eE]-?\d+)", re.ASCII)
 _TEXT = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z/][\w./\-]*", re.ASCII | re.IGNORECASE)
@@ -53,15 +55,23 @@ def parse(word: str) -> Change:
     found = _WORD.fullmatch(word)
     if found is None:
         raise Declined(f"override {word!r}")
-    written = found["value"]
+    items = _LIST.fullmatch(found["value"])
+    if items is None:
+        return Change(word, found["key"], _scalar(found["value"]))
+    values = [_scalar(item) for item in items[1].split(",")] if items[1] else []
+    return Change(word, found["key"], values)
+
+
+def _scalar(written: str) -> Any:
+    quoted = _QUOTED.fullmatch(written)
+    if quoted is not None:
+        return quoted[2]
     if written in _CONSTANTS:
-        value: Any = _CONSTANTS[written]
-    elif _INT.fullmatch(written):
-        value = int(written)
-    elif _FLOAT.fullmatch(written):
-        value = float(written)
-    elif _TEXT.fullmatch(written):
-        value = written
-    else:
-        raise Declined(f"override {word!r}")
-    return Change(word, found["key"], value)
+        return _CONSTANTS[written]
+    if _INT.fullmatch(written):
+        return int(written)
+    if _FLOAT.fullmatch(written):
+        return float(written)
+    if _TEXT.fullmatch(written):
+        return written
+    raise Declined(f"override with the value {written!r}")

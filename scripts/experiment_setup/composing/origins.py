@@ -96,7 +96,8 @@ class Trace:
 
         A list is one value. So is an empty mapping.
         """
-        return {dotted(steps): self._chain(steps) for steps, _ in values(config)}
+        chains = ((steps, self._chain(steps) or self._places.of_a_class(config, steps)) for steps, _ in values(config))
+        return {dotted(steps): chain for steps, chain in chains}
 
     def _chain(self, steps: Steps) -> tuple[Origin, ...]:
         """The newest first."""
@@ -106,8 +107,10 @@ class Trace:
                 break
             if step not in entry.inner:
                 return ()
+            if entry.inner:  # what stood here before it became a mapping has been replaced, the mapping has not
+                chain += [origin for origin in entry.chain if not isinstance(origin.value, dict)]
             entry = entry.inner[step]
-            chain += [origin for origin in entry.chain if entry.inner is None or not isinstance(origin.value, dict)]
+        chain += entry.chain
         # A dataclass may be merged twice: as a part of the whole config, and as the default of its group.
         places = itertools.groupby(reversed(chain), lambda origin: (origin.kind, origin.location, origin.word))
         return tuple(next(origins) for _, origins in places)
@@ -181,6 +184,14 @@ class Places:
         kind = DATACLASS if stored.config_class is not None else self._kind(source)
         return Origin(kind, plain(node), self._field(stored, steps) or stored.location)
 
+    def of_a_class(self, config: DictConfig, steps: Steps) -> tuple[Origin, ...]:
+        """The default of a field of a class that a merge has made an instance of; () where that is not what it is."""
+        config_class = self._class_of(nodes.at(config, steps[:-1]))
+        known = config_class.field(str(steps[-1])) if config_class is not None else None
+        if known is None or config_class is None or not _is_default(config_class, steps[-1], nodes.at(config, steps)):
+            return ()
+        return (Origin(DATACLASS, plain(nodes.at(config, steps)), known.value_location or known.location),)
+
     def _kind(self, source: Source) -> str:
         group, _, name = source.config_path.rpartition("/")
         if not group and name == self._experiment.config_name:
@@ -194,14 +205,16 @@ class Places:
             return config_class.location if config_class is not None else None
         if not isinstance(stored.node, type) and not _is_default(config_class, steps[0], nodes.child(node, steps[0])):
             return stored.location  # `node=ExpConfig(seed=1)`
-        location = None
-        for index, step in enumerate(steps):
-            known = config_class.field(str(step)) if config_class is not None else None
+        location, above, rest = None, steps[:0], steps
+        while config_class is not None and rest:
+            known = config_class.field(str(rest[0]))
             if known is None:
                 break
             location = known.value_location or known.location
-            config_class = self._class_of(nodes.at(node, steps[: index + 1]))
-            if config_class is None or not _is_as_the_class_says(known.default, config_class):
+            made, further = _made(known.default, rest[1:])
+            above, rest = (*above, *rest[: 1 + further]), rest[1 + further :]
+            config_class = self._class_of(nodes.at(node, above))
+            if config_class is None or config_class.name != made:
                 break
         return location
 
@@ -210,15 +223,36 @@ class Places:
         return next((known for known in self._schema.classes.values() if known.cls is kind), None)
 
 
-def _is_as_the_class_says(default: str | None, config_class: ConfigClass) -> bool:
-    """Whether a field's default is an instance of the class with all its defaults: `Optimizer()`."""
+def _made(default: str | None, steps: Steps) -> tuple[str | None, int]:
+    """The class of the instance in a field's default that leaves the next step to its class, and the steps to there.
+
+    `Optimizer(lr=0.1)` does so for every field but `lr`, `{"a": Optimizer()}` below `a`. None if there is none.
+    """
     try:
         made = ast.parse(default or "", mode="eval").body
     except SyntaxError:
-        return False
-    if not isinstance(made, ast.Call) or made.args or made.keywords:
-        return False
-    return ast.unparse(made.func).rpartition(".")[2] == config_class.name
+        return None, 0
+    for count, step in enumerate(steps):
+        inside = _members(made)
+        if inside is None:
+            break
+        if step in inside:
+            made = inside[step]
+        elif isinstance(made, ast.Call):
+            return ast.unparse(made.func).rpartition(".")[2], count
+        else:
+            break
+    return None, 0
+
+
+def _members(made: ast.expr) -> dict[Any, ast.expr] | None:
+    """What a call or a dict in the code says for its fields or keys; None where that is not plain to see."""
+    if isinstance(made, ast.Call) and not made.args and all(keyword.arg for keyword in made.keywords):
+        return {keyword.arg: keyword.value for keyword in made.keywords}
+    if isinstance(made, ast.Dict) and all(isinstance(key, ast.Constant) for key in made.keys):
+        keys = [key.value for key in made.keys if isinstance(key, ast.Constant)]
+        return dict(zip(keys, made.values, strict=True))
+    return None
 
 
 def _is_default(config_class: ConfigClass, name: Any, node: Any) -> bool:
