@@ -22,7 +22,8 @@ EXAMPLES = """
   new_experiment.py 002-larger-model batch_size=8 epochs=5    with a first parameter set exp/001.yaml
   new_experiment.py distill --from 001                   from another experiment
   new_experiment.py baseline --template                  from the template (also where there is no experiment yet)
-  new_experiment.py baseline --env local --env runpod    with env/local.yaml and env/runpod.yaml to fill in
+  new_experiment.py baseline --bare --field lr=1e-3 --field 'fold=[0,1]' lr=3e-4    with parameters of your own
+  new_experiment.py baseline --default seed=7 --env local:output_dir=output/x       other defaults; another machine
   new_experiment.py baseline --tracker wandb             whose runs go to Weights & Biases (or: mlflow, none)
   new_experiment.py baseline --notebook                  with notebooks/001-baseline.ipynb to look at its configs
 """
@@ -35,8 +36,23 @@ def main(argv: "Sequence[str]") -> int:
     origin = parser.add_mutually_exclusive_group()
     origin.add_argument("--from", dest="source", metavar="EXPERIMENT", help="copy this one (default: the latest)")
     origin.add_argument("--template", action="store_true", help="start from the template")
+    parser.add_argument("--bare", action="store_true", help="the template without its toy training")
     parser.add_argument(
-        "--env", action="append", default=[], metavar="NAME", help="make sure that env/NAME.yaml is there (repeatable)"
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME[:TYPE]=VALUE",
+        help="give the parameters (or with env.NAME the machine's values) a field with this default (repeatable)",
+    )
+    parser.add_argument(
+        "--default", action="append", default=[], metavar="KEY=VALUE", help="change a default (repeatable)"
+    )
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,…]",
+        help="make env/NAME.yaml with these differences, or without any to fill in (repeatable)",
     )
     parser.add_argument(
         "--tracker",
@@ -58,6 +74,9 @@ def main(argv: "Sequence[str]") -> int:
         tracker=arguments.tracker,
         notebook=arguments.notebook,
         dry_run=arguments.dry_run,
+        bare=arguments.bare,
+        fields=arguments.field,
+        defaults=arguments.default,
     )
     return cli.show(start(request), as_json=arguments.json)
 

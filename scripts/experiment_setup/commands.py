@@ -52,7 +52,7 @@ def next_commands(
     chosen = list(options) or list(experiment.options(group.lstrip("+")))
     first = [naming.override(group, chosen[0])] if chosen else []
     choices = [first + ([naming.override(ENVIRONMENTS, name)] if name else []) for name in environments]
-    name = experiment.name if len(project.matching(experiment.name)) == 1 else project.relative(experiment.folder)
+    name = experiment.name if len(project.matching(experiment.name)) <= 1 else project.relative(experiment.folder)
     commands = [_ours("validate.py", project, name)]
     entry = quoted(project.relative(experiment.entry))
     if _script("show.py").is_file():

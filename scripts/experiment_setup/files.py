@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import secrets
@@ -35,6 +36,11 @@ def read_text(path: Path) -> str:
             f"{path}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x})",
             "save the file as UTF-8; Hydra reads no other encoding",
         ) from None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text with their ends, as Python's parser counts them (`str.splitlines` knows more line ends)."""
+    return io.StringIO(text, newline="").readlines()
 
 
 def refuse_outside(path: Path, root: Path) -> None:

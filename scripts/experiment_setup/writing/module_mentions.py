@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from experiment_setup import installed
+from experiment_setup import files, installed
 
 _PATH_ENTRIES = {"src", "lib", "python"}  # folders that are put on Python's path, besides the project's root
 # What a name alone stands behind where it can only be a package.
@@ -57,7 +57,7 @@ class PackageMentions:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
-        lines = text.splitlines(keepends=True)
+        lines = files.lines_of(text)
         starts = [0]
         for line in lines:
             starts.append(starts[-1] + len(line))

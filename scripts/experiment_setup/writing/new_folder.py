@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import keyword
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from experiment_setup.project import (
 )
 from experiment_setup.reading import overrides
 from experiment_setup.reading.overrides import Assignment
-from experiment_setup.writing import notebook, root_option, tracker
+from experiment_setup.writing import bare, class_fields, notebook, root_option, tracker
 from experiment_setup.writing.copying import Selection
 from experiment_setup.writing.keys import WrongKeys
 from experiment_setup.writing.mentions import Renamer
@@ -50,6 +51,9 @@ class ExperimentRequest:
     tracker: str | None = None
     notebook: bool = False
     dry_run: bool = False
+    bare: bool = False
+    fields: Sequence[str] = ()
+    defaults: Sequence[str] = ()
 
 
 def start(request: ExperimentRequest) -> Started:
@@ -65,11 +69,17 @@ def start(request: ExperimentRequest) -> Started:
             "for example: new_experiment.py larger-model batch_size=8",
             command_line.corrected(instead) if better and len(set(names)) == len(names) > 1 else None,
         )
+    if request.bare and request.source:
+        raise CommandError(
+            "--bare is the template without its training, and --from another experiment",
+            "give one of them",
+            command_line.corrected({"--bare": []}),
+        )
     project = Project.locate(request.root)
     source = None
     if request.source:
         source = project.experiment(request.source)
-    elif not request.from_template:
+    elif not request.from_template and not request.bare:
         source = project.latest()
     making = _Making(project, request, names[0], source, assignments)
     return Started(project, making.tried() if request.dry_run else making.make(), request.dry_run)
@@ -192,7 +202,9 @@ class _Making:
         if self.request.tracker:
             tracker.put(self.request.tracker, aside, report.source)
             report.tracker = self.request.tracker
-        self._environments(made, root, report)
+        self._change_code(made, root, report)
+        for word in self.request.environments:
+            self._environment(word, made, root, report)
         self._first_set(made, origin, group, root, report)
         self._check(made, root, report)
         report.following = self._next(made, root, report)
@@ -274,12 +286,57 @@ class _Making:
 
     # -- parameter set, environments, check ----------------------------------------------------------------------
 
-    def _environments(self, made: Experiment, root: Path, report: Report) -> None:
-        for word in self.request.environments:
-            name = option_name(word, ENVIRONMENTS)
-            if name not in made.options(ENVIRONMENTS):
-                writer = OptionWriter(made, _composer(made, root), ENVIRONMENTS)
-                self._publish(made, writer.folder, writer.named(name, []), report)
+    def _change_code(self, made: Experiment, root: Path, report: Report) -> None:
+        """Without the toy, with other fields and defaults."""
+        assert made.entry is not None
+        fields = class_fields.parse_fields(self.request.fields)
+        defaults = [class_fields.parse_one("--default", word, word)[0] for word in self.request.defaults]
+        if self.request.bare:
+            bare.strip(made.entry)
+        classes = class_fields.Classes(made, root)
+        written = [classes.add(field) for field in fields] + [classes.set_default(default) for default in defaults]
+        report.fields = [
+            (change.key, change.line, change.path.relative_to(made.folder).as_posix()) for change in written
+        ]
+
+    def _environment(self, word: str, made: Experiment, root: Path, report: Report) -> None:
+        """Make env/NAME.yaml with what `NAME[:KEY=VALUE,…]` says; one that was copied gets the values as well."""
+        name, _, rest = word.partition(":")
+        option = option_name(name, ENVIRONMENTS)
+        parts = re.split(r",(?=[A-Za-z_][\w.]*=)", rest) if rest else []
+        writer = OptionWriter(made, _composer(made, root), ENVIRONMENTS)
+        try:
+            points = [values[0] for values in overrides.parse(parts) if self._one(values, word)]
+            if option in made.options(ENVIRONMENTS):
+                if points:
+                    writer.change(option, points)
+                return
+            outcome = writer.named(option, points)
+        except WrongKeys as wrong:
+            raise self._wrong_environment(wrong, word, name, parts) from None
+        self._publish(made, writer.folder, outcome, report)
+
+    @staticmethod
+    def _one(values: Sequence[Assignment], word: str) -> bool:
+        if len(values) > 1:
+            key, _, several = values[0].word.partition("=")
+            better = word.replace(values[0].word, f"{key}=[{several}]")
+            raise CommandError(
+                f"{key} has several values in --env {word!r}, but an environment is one file",
+                f"a list is written {key}=[{several}]",
+                command_line.corrected({word: [better]}),
+            )
+        return True
+
+    @staticmethod
+    def _wrong_environment(wrong: WrongKeys, word: str, name: str, parts: Sequence[str]) -> CommandError:
+        """The error for keys that the environment does not have: with the whole command, in which they are right."""
+        if not wrong.known or any(key.group not in (None, SETS) for key in wrong.wrong):
+            return WrongKeys(wrong.wrong, None, f"--env {word!r} sets keys of {ENVIRONMENTS}")
+        right = [new for part in parts for new in wrong.instead.get(part, [part])]
+        better = f"{name}:{','.join(right)}" if right else name
+        command = command_line.corrected({word: [better]}, more=wrong.words_for(SETS))
+        return WrongKeys(wrong.wrong, command)
 
     def _first_set(self, made: Experiment, origin: Experiment, at_root: str | None, root: Path, report: Report) -> None:
         composer = _composer(made, root)

@@ -135,6 +135,23 @@ class OptionWriter:
         outcome.created.append(self._new(option, start, settings, ""))
         return outcome
 
+    def change(self, option: str, assignments: Sequence[Assignment]) -> None:
+        """Set values in a file that is ours to change, such as one that was just copied; its other lines stay.
+
+        Raises CommandError for unknown keys, wrong types, and where the values would not come out of it.
+        """
+        path = self._experiment.options(self._group)[option]
+        settings = self._settings(self._base(None), assignments, Outcome(self._group))
+        given = {assignment.key for assignment in assignments}
+        values = {key.removeprefix(f"{self._group}.") for key in given}
+        document = source.Document(path)
+        text = option_file.with_values(document, settings, {key for key in values if key not in settings})
+        composed = self._composer.compose_with({path: source.Document(path, text)}, {self._group: option}).config
+        for key, setting in settings.items():
+            if composed is None or not node_values.has_value(composed, f"{self._group}.{key}", setting.value):
+                raise CommandError(f"{key} could not be set in {path.name}", "edit the file when it is made")
+        path.write_bytes(text.encode("utf-8"))
+
     # -- base and differences ------------------------------------------------------------------------------------
 
     def _base(self, given: str | None) -> _Base:

@@ -74,6 +74,33 @@ def render_at_root(header: str, entries: Sequence[str], settings: Mapping[str, S
     return "\n".join([header, *([""] if spaced else []), *lists, *_lines(_nested(settings))]).rstrip("\n") + "\n"
 
 
+def with_values(document: source.Document, settings: Mapping[str, Setting], at_base: Iterable[str]) -> str:
+    """The text of an option with other values; `at_base` are keys that go back to what is inherited.
+
+    A value on one line is exchanged where it stands; what is not there yet comes last.
+    """
+    lines = document.text.splitlines()
+    rest = dict(settings)
+    for key in [*settings, *at_base]:
+        steps = key.split(".")
+        if not document.has(steps):
+            continue
+        row = document.key(steps).line - 1
+        match = re.fullmatch(r"(?P<key>\s*[^:#]+:)[^#]*?(?P<comment>\s+#.*)?", lines[row])
+        if match is None or isinstance(document.at(tuple(steps)), (dict, list)):
+            raise CommandError(f"{key} is more than a line in {document.path.name}", "edit the file by hand")
+        if key in rest:
+            setting = rest.pop(key)
+            value = source.scalar(setting.value, setting.written)
+            lines[row] = f"{match['key']} {value}{match['comment'] or ''}"
+        else:
+            lines[row] = ""
+    nested = [key for key in rest if "." in key and document.has(key.split(".")[:1])]
+    if nested:
+        raise CommandError(f"{nested[0]} lies in a block of {document.path.name}", "edit the file by hand")
+    return "\n".join([*lines, *_lines(_nested(rest))]).rstrip("\n") + "\n"
+
+
 def entry_value(option: str) -> str:
     """An option's name as a value in YAML, quoted where it would be read as a number or a truth value."""
     return source.scalar(option)

@@ -99,6 +99,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     option: Outcome | None = None
     config: dict[str, Any] = field(default_factory=dict)
+    fields: list[tuple[str, str, str]] = field(default_factory=list)  # key, the line in the dataclass, its file
     following: Next = field(default_factory=Next)
 
     @property
@@ -143,6 +144,7 @@ class Started:
             "left_behind": report.left_behind,
             "renamed": report.renamed,
             "kept_mentions": report.kept_mentions,
+            "fields": [{"key": key, "line": line, "path": path} for key, line, path in report.fields],
             "parameter_set": report.parameter_set,
             "left_out": report.option.at_base if report.option else {},
             "config": plain_data(report.config),
@@ -164,6 +166,8 @@ class Started:
             yield f"  {name}" + (f"   ({count} mention{'s' if count > 1 else ''} renamed)" if count else "")
         if len(report.files) > _SHOWN:
             yield f"  … and {len(report.files) - _SHOWN} more"
+        for _, line, path in report.fields:
+            yield _short(f"  {path}: {line}")
         for name in report.notebook_files:
             yield f"{verb} {name}"
         if report.tracker:
