@@ -591,3 +591,58 @@ def test_a_schema_can_be_copied_and_merged(tmp_path: Path) -> None:
     assert OmegaConf.get_type(node).__name__ == "ExpConfig"
     merged = OmegaConf.merge(read.structured(registration), {"a": {"lr": "5"}})
     assert merged.a.lr == 5.0
+
+
+# --- packages without __init__.py ---
+
+NAMESPACE = "from dataclasses import dataclass\n@dataclass\nclass ExpConfig:\n    a: int = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("from src.config.schema import ExpConfig", "src/config/schema.py"),
+        ("import src.config.schema\nExpConfig = src.config.schema.ExpConfig", "src/config/schema.py"),
+        ("from src.config import schema\nExpConfig = schema.ExpConfig", "src/config/schema.py"),
+        ("from src import config\nExpConfig = config.ExpConfig", "src/config/__init__.py"),
+        ("import src.config.deep.schema as s\nExpConfig = s.ExpConfig", "src/config/deep/schema.py"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "experiments/e/"])
+def test_packages_without_init_are_found_as_python_finds_them(
+    statement: str, name: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = entry_of(tmp_path, {f"{folder}train.py": f"{HEAD}{statement}\n{TAIL}", name: NAMESPACE})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    code = f"import runpy; runpy.run_path({str(entry)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=120)
+    for path in (str(tmp_path), ""):
+        monkeypatch.setenv("PYTHONPATH", path)
+        read = schema.read(entry, tmp_path)
+        assert not fatal(read)
+        registration = read.registration("exp", "default")
+        assert registration is not None
+        assert read.structured(registration) == {"a": 1}
+
+
+def test_a_folder_of_a_librarys_name_is_no_package(tmp_path: Path) -> None:
+    """wandb/ and data/ hold what runs leave behind; the library is what the code imports."""
+    lines = "import wandb\nfrom wandb.sdk import Settings\nimport data\n@dataclass\nclass ExpConfig:\n    a: int = 1\n"
+    files = {"train.py": f"{HEAD}{lines}{TAIL}", "wandb/run-1/files/code/train.py": "", "data/raw/x.csv": ""}
+    read = schema.read(entry_of(tmp_path, files), tmp_path)
+    assert not read.problems
+    assert read.registration("exp", "default") is not None
+
+
+def test_a_name_that_such_a_package_lacks_is_an_error(tmp_path: Path) -> None:
+    files = {
+        "train.py": f"{HEAD}from src.config.schema import ExpConfg as ExpConfig\n{TAIL}",
+        "src/config/schema.py": NAMESPACE,
+    }
+    entry = entry_of(tmp_path, files)
+    (problem,) = fatal(schema.read(entry, tmp_path))
+    assert "cannot import name 'ExpConfg' from 'src.config.schema'" in problem.message
+    ran = subprocess.run(
+        [sys.executable, str(entry)], capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False
+    )
+    assert "cannot import name 'ExpConfg' from 'src.config.schema'" in ran.stderr

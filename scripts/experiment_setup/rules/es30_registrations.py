@@ -289,11 +289,15 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _plain(config_class: ConfigClass) -> DictConfig | None:
-    try:
-        made = OmegaConf.structured(config_class.cls)
-    except Exception:  # a required field without a default
-        return None
-    return made if isinstance(made, DictConfig) else None
+    """The config of a class that is made without arguments, as a default_factory makes it: __post_init__ has run."""
+    for make in (config_class.cls, lambda: config_class.cls):
+        try:
+            made = OmegaConf.structured(make())
+        except Exception:  # a required field without a default, or what is reported where it is stored
+            continue
+        if isinstance(made, DictConfig):
+            return made
+    return None
 
 
 def _differences(left: Any, right: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -17,6 +17,7 @@ from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import UNSET, Opaque
+from experiment_setup.uses.starts import is_started_elsewhere
 
 _MAIN = "def main(cfg: Config) -> None:\n"
 
@@ -48,33 +49,20 @@ def main_function(context: ExperimentContext) -> ast.FunctionDef | ast.AsyncFunc
 def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
     """Without a call of main() `python train.py` ends at once, with exit code 0 and no output.
 
-    A function that pyproject.toml or another module of the folder starts is left alone.
+    A function that a console script names, or that another file of the project calls (its tests aside), is left alone.
     """
     main, source, node = context.schema.main, entry_source(context), main_function(context)
     if main is None or main.called or source is None or node is None:
         return
-    if any(problem.fatal for problem in context.schema.problems) or _started_elsewhere(context, main.function):
+    if any(problem.fatal for problem in context.schema.problems):
+        return
+    if is_started_elsewhere(context.schema.entry, main.function, context.project.root):
         return
     yield main_not_called.finding(
         source.name_location(node),
         f"{main.function}() is never called: the run ends before it begins",
         f'add at the end: if __name__ == "__main__": {main.function}()',
     )
-
-
-def _started_elsewhere(context: ExperimentContext, function: str) -> bool:
-    entry = context.schema.entry
-    starts = re.compile(
-        rf":{function}\b|\bfrom\s+[\w.]*{re.escape(entry.stem)}\s+import\b|\bimport\s+[\w.]*{re.escape(entry.stem)}\b"
-    )
-    settings = [context.project.root / name for name in ("pyproject.toml", "setup.cfg", "setup.py")]
-    for path in [*settings, *(p for p in entry.parent.glob("*.py") if p.name != entry.name)]:
-        try:
-            if starts.search(path.read_text(encoding="utf-8", errors="replace")):
-                return True
-        except OSError:
-            continue
-    return False
 
 
 @rule(
@@ -400,8 +388,4 @@ def _configures_in_time(context: ExperimentContext) -> bool:
 
 
 def _is_get_logger(node: ast.Call) -> bool:
-    function = node.func
-    name = (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
-    return name == "getLogger"
+    return last_name(node.func) == "getLogger"

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from experiment_setup.code.values import find_method, is_dataclass_type
 from experiment_setup.composing.compose import unusable_values
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Finding, Severity
@@ -316,6 +317,8 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
             for key in _missing(context, option):
                 if option.name in inherited and _is_left_open(option, key.split(".")[1:]):
                     continue
+                if _is_given_by_instance(context, key):
+                    continue
                 unread = context.reading.followed and not context.reading.reads(tuple(key.split(".")))
                 advice = f"add {key.split('.', 1)[1]}: … to the file"
                 yield missing_value.finding(
@@ -329,6 +332,28 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
                     place = context.written_at(bad.key, None, None)
                     advice = f"give it a default, or pass {bad.key}=… on the command line"
                     yield missing_value.finding(place, f"{bad.key} has no value", advice, severity=Severity.WARNING)
+
+
+def _is_given_by_instance(context: ExperimentContext, key: str) -> bool:
+    """Whether it is a `field(init=False)` that the dataclass's own __post_init__ sets, when code makes the instance.
+
+    OmegaConf.to_object passes such a field over as long as it has no value (dictconfig.py: _to_object).
+    """
+    group, *steps = key.split(".")
+    config_class = context.config_class(group)
+    cls: Any = config_class.cls if config_class else None
+    for step in steps[:-1]:
+        cls = next((field.type for field in _fields(cls) if field.name == step), None)
+    field = next((field for field in _fields(cls) if field.name == steps[-1]), None)
+    if field is None or field.init:
+        return False
+    method = find_method(cls, "__post_init__")
+    text = method.scope.module.source.segment(method.node) if method else ""
+    return field.name in re.findall(r"\w+", text) and context.reading.reads_of_instance((group, *steps))
+
+
+def _fields(cls: Any) -> Sequence[dataclasses.Field[Any]]:
+    return dataclasses.fields(cls) if is_dataclass_type(cls) else ()
 
 
 def _is_left_open(option: Option, steps: Sequence[str]) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from experiment_setup.code.tree import last_name
 from experiment_setup.uses.follower import PARTS, Follower, Frame
 from experiment_setup.uses.functions import returned
-from experiment_setup.uses.records import ELEMENT, Part
+from experiment_setup.uses.records import ELEMENT, Form, Part
 
 
 @PARTS.reads(ast.Name)
@@ -52,9 +53,16 @@ def _made_by_call(follower: Follower, node: ast.Call, frame: Frame) -> Part | No
     if name == "dict":
         plain = len(node.args) == 1 and not node.keywords
         return inner._replace(form="shallow" if inner.form == "config" else "dict") if plain else None
-    if name.endswith("OmegaConf.to_object"):
-        return inner._replace(form="object")
-    if name.endswith("OmegaConf.to_container"):
-        instantiates = any(keyword.arg == "structured_config_mode" for keyword in node.keywords)
-        return inner._replace(form="object" if instantiates else "dict")
+    if name.endswith(("OmegaConf.to_object", "OmegaConf.to_container")):
+        form = "object" if name.endswith("to_object") else _form_of_container(node)
+        if form == "object":
+            follower.reading.objects.add(inner.path)
+        return inner._replace(form=form)
     return returned(follower, node, frame)
+
+
+def _form_of_container(node: ast.Call) -> Form:
+    """What OmegaConf.to_container makes of dataclasses, by its structured_config_mode."""
+    modes = [last_name(keyword.value) for keyword in node.keywords if keyword.arg == "structured_config_mode"]
+    forms: dict[str, Form] = {"DICT": "dict", "DICT_CONFIG": "config"}
+    return forms.get(modes[0], "object") if modes else "dict"

@@ -83,6 +83,7 @@ class Reading:
     uses: list[Use] = field(default_factory=list)
     calls: list[CallSite] = field(default_factory=list)
     modules: list[Module] = field(default_factory=list)  # of the project, that code was followed into
+    objects: set[ConfigPath] = field(default_factory=set)  # of which the code makes the instances of their dataclasses
     checked_keys: set[str] = field(default_factory=set)  # asked for with hasattr or `in`
     changed: set[ConfigPath] = field(default_factory=set)  # as plain dicts, to which keys may be added
     open: bool = False  # the code takes away the config's protection against unknown keys
@@ -93,6 +94,13 @@ class Reading:
         return any(
             use.path[: len(path)] == path or (not use.shown and path[: len(use.path)] == use.path) for use in self.uses
         )
+
+    def reads_of_instance(self, path: ConfigPath) -> bool:
+        """Whether the code makes an instance that has `path` as an attribute, and asks the config itself for nothing of
+        that name: what `field(init=False)` leaves without a value, its `__post_init__` may give.
+        """
+        made = any(path[: len(part)] == part for part in self.objects)
+        return made and not any(use.path == path and use.form != "object" and not use.guarded for use in self.uses)
 
 
 def shown_path(path: ConfigPath) -> str:

@@ -1,0 +1,110 @@
+"""What starts the main function from outside of its own module: another file of the project, or a declaration.
+
+A module whose main function is not called in it does nothing as a script; but a console script may name the function,
+and another file may import and call it.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from experiment_setup.code.modules import Module, Modules
+from experiment_setup.code.source import UnreadableSource, read_source
+
+_MOST_FILES = 2_000
+_NOT_THE_PROJECT = frozenset("node_modules site-packages build dist".split())
+_DECLARED_IN = ("pyproject.toml", "setup.cfg", "setup.py")
+_SHELL = frozenset({".sh", ".toml"})
+_SHELL_NAMES = frozenset({"makefile", "justfile", "dockerfile", "procfile"})
+
+
+def is_started_elsewhere(entry: Path, function: str, root: Path) -> bool:
+    """Whether a console script, or a file of the project other than its tests, starts `function` of `entry`."""
+    project = _Project(entry, function, root)
+    return project.is_declared() or project.is_called()
+
+
+class _Project:
+    """The files around an entry point."""
+
+    def __init__(self, entry: Path, function: str, root: Path) -> None:
+        self._entry = entry
+        self._function = function
+        self._root = root
+        self._key = (os.path.realpath(entry), function)
+
+    def is_declared(self) -> bool:
+        """Whether `module:function` stands where packages declare their scripts."""
+        folders = [folder for folder in self._entry.parents if folder.is_relative_to(self._root)]
+        named = re.compile(rf"([A-Za-z_][\w.]*)\s*:\s*{re.escape(self._function)}\b")
+        texts = (_text(folder / name) for folder in folders for name in _DECLARED_IN)
+        return any(self._is_in(found[1]) for text in texts for found in named.finditer(text))
+
+    def is_called(self) -> bool:
+        """Whether another file calls the function, or gives it to something that does."""
+        for file in islice(_files(self._root), _MOST_FILES):
+            if file.suffix == ".py":
+                if not file.samefile(self._entry) and self._function in _text(file) and self._calls(file):
+                    return True
+            elif self._is_in_command(_text(file)):
+                return True
+        return False
+
+    def _is_in_command(self, text: str) -> bool:
+        """`python -c "from package.train import main; main()"`"""
+        name = re.escape(self._function)
+        found = re.search(rf"from\s+([\w.]+)\s+import\s+{name}\b[^\n]*\b{name}\s*\(", text)
+        return found is not None and self._is_in(found[1])
+
+    def _is_in(self, module: str) -> bool:
+        """Whether a module has the function, of its own or imported."""
+        modules = Modules(self._root / "__main__.py", self._root)
+        found = modules.find(module, [self._function])
+        return found is not None and self._is_meant(modules, found, ast.Name(self._function))
+
+    def _calls(self, file: Path) -> bool:
+        try:
+            source = read_source(file)
+        except UnreadableSource:
+            return False
+        package = ".".join(file.parent.relative_to(self._root).parts)
+        module, modules = Module(file.stem, source, package), Modules(file, self._root)
+        for call in source.nodes(ast.Call):
+            given = [*call.args, *(keyword.value for keyword in call.keywords)]
+            if any(self._is_meant(modules, module, value) for value in (call.func, *given)):
+                return True
+        return False
+
+    def _is_meant(self, modules: Modules, module: Module, node: ast.expr) -> bool:
+        defined = modules.defined(module, node)
+        return defined is not None and (os.path.realpath(defined.key[0]), defined.key[1]) == self._key
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """The Python files and those with commands; tests are not how an experiment is started."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if _is_of_project(folder, name))
+        for name in sorted(names):
+            stem, dot, suffix = name.rpartition(".")
+            if dot + suffix == ".py":
+                if not (name.startswith("test_") or stem.endswith("_test") or stem == "conftest"):
+                    yield Path(folder, name)
+            elif dot + suffix in _SHELL or name.lower() in _SHELL_NAMES:
+                yield Path(folder, name)
+
+
+def _is_of_project(folder: str, name: str) -> bool:
+    hidden = name.startswith((".", "__")) or name in _NOT_THE_PROJECT or name in ("test", "tests")
+    return not hidden and not Path(folder, name, "pyvenv.cfg").is_file()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    except OSError:
+        return ""
