@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from experiment_setup import uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
+from experiment_setup.code.tree import last_name
 from experiment_setup.composing.compose import Composer, Composition
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
@@ -277,11 +278,8 @@ class ExperimentContext:
         """The code without what the entry point only prints or logs."""
         source, text = self.source, self.code
         for node in source.nodes(ast.Expr) if source else ():
-            if isinstance(node.value, ast.Call) and source:
-                function = node.value.func
-                name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-                if name in _SAYS:
-                    text = text.replace(source.segment(node), "pass")
+            if source and isinstance(node.value, ast.Call) and last_name(node.value.func) in _SAYS:
+                text = text.replace(source.segment(node), "pass")
         return text
 
     @cached_property

@@ -5,9 +5,7 @@ The words are those that Python's linters made common, so other tools' codes in 
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from experiment_setup import files
+from experiment_setup.code.tree import comments
 from experiment_setup.errors import CommandError
 from experiment_setup.findings import Finding
 from experiment_setup.location import Location
@@ -122,16 +121,11 @@ def _yaml_comments(text: str, lines: Sequence[str]) -> Iterator[tuple[int, int]]
 
 
 def _python_comments(text: str) -> Iterator[tuple[int, int]]:
-    """The same for Python."""
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text.removeprefix("\ufeff")).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return  # a file that does not parse has one finding, and that should be seen
-    for token in tokens:
-        if token.type == tokenize.COMMENT:
-            match = _COMMENT.search(token.string)
-            if match:
-                yield token.start[0], token.start[1] + match.start()
+    """The same for Python; none for a file that does not parse: that has one finding, which should be seen."""
+    for line, column, comment in comments(text):
+        match = _COMMENT.search(comment)
+        if match:
+            yield line, column + match.start()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from experiment_setup import naming
+from experiment_setup.code.tree import last_name
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import (
@@ -61,16 +62,9 @@ def _keeps_sets_apart(context: ExperimentContext) -> bool:
         return True
     if not any(_is_name(node) for kind in (ast.Attribute, ast.Subscript) for node in source.nodes(kind)):
         return False
-    makers: list[ast.AST] = [call for call in source.nodes(ast.Call) if _called(call) in _MAKES_PATHS]
+    makers: list[ast.AST] = [call for call in source.nodes(ast.Call) if last_name(call.func) in _MAKES_PATHS]
     makers += [*source.nodes(ast.Assign), *source.nodes(ast.AnnAssign), *source.nodes(ast.BinOp)]
     return any(_is_name(inner) for maker in makers for inner in ast.walk(maker))
-
-
-def _called(node: ast.Call) -> str:
-    function = node.func
-    return (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
 
 
 def _is_name(node: ast.AST) -> bool:
@@ -335,7 +329,7 @@ def _texts(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     """The strings that a path is made of: `"a"`, `Path("a") / "b"`."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value, node
-    elif isinstance(node, ast.Call) and _called(node) in ("Path", "join"):
+    elif isinstance(node, ast.Call) and last_name(node.func) in ("Path", "join"):
         yield from (text for argument in node.args for text in _texts(argument))
     elif isinstance(node, ast.BinOp):
         yield from (text for side in (node.left, node.right) for text in _texts(side))
