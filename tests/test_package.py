@@ -20,6 +20,7 @@ import pytest
 
 from experiment_setup import __version__
 from guides import install_commands
+from imports import imported, own_modules
 from running import ROOT, git, tree, write
 
 try:
@@ -181,18 +182,14 @@ class TestWhatShips:
             assert known or own in ("SKILL.md", "README.md", ".gitignore"), own
 
     def test_every_module_is_used(self, skill: Path) -> None:
-        scripts = skill / "scripts"
-        modules = {
-            path.relative_to(scripts).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path
-            for path in scripts.rglob("*.py")
-        }
+        modules = own_modules(skill / "scripts")
         seen: set[str] = set()
         new = {name for name in modules if "." not in name and name != "experiment_setup"}
         assert len(new) >= 5
         while new:
             name = new.pop()
             seen.add(name)
-            new |= set(_imports(name, modules)) - seen
+            new |= set(_needs(name, modules)) - seen
             if name == "experiment_setup.rules":  # it imports the rules that lie in its folder
                 new |= {module for module in modules if module.startswith(f"{name}.es")} - seen
         assert seen == modules.keys()
@@ -206,20 +203,15 @@ class TestWhatShips:
                 assert (skill / path).exists(), f"{doc.name}: {path}"
 
 
-def _imports(name: str, modules: dict[str, Path]) -> Iterator[str]:
+def _needs(name: str, modules: dict[str, Path]) -> Iterator[str]:
     """The modules of ours that a module imports, the packages that they lie in, and the files that it runs."""
-    text = modules[name].read_text("utf-8")
-    for node in ast.walk(ast.parse(text)):
-        found = []
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
-        elif isinstance(node, ast.Constant) and str(node.value).endswith(".py"):  # handed to another interpreter
-            found = [f"{name.rpartition('.')[0]}.{str(node.value).removesuffix('.py')}"]
-        for module in found:
-            parts = module.split(".")
-            yield from (known for n in range(len(parts)) if (known := ".".join(parts[: n + 1])) in modules)
+    found = [*imported(modules[name], modules)]
+    for node in ast.walk(ast.parse(modules[name].read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and str(node.value).endswith(".py"):  # handed to another interpreter
+            found.append(f"{name.rpartition('.')[0]}.{str(node.value).removesuffix('.py')}")
+    for module in found:
+        parts = module.split(".")
+        yield from (known for n in range(len(parts)) if (known := ".".join(parts[: n + 1])) in modules)
 
 
 def test_versions_agree() -> None:
