@@ -13,6 +13,7 @@ from running import hydra, run, tree, write
 WORDS = ("base_model=Qwen/Qwen3-4B-Instruct-2507", "model_output_dir=output/001-baseline")
 
 
+@pytest.mark.slow
 def test_the_same_experiment_on_another_machine(project: Path, experiment: Path, elsewhere: Path) -> None:
     shutil.rmtree(experiment / "env")
     ran = run("add_env.py", "--root", project, "001", "local", *WORDS, cwd=elsewhere)

@@ -76,6 +76,7 @@ def test_dry_run_says_it_and_writes_nothing(project: Path, elsewhere: Path) -> N
     assert tree(project) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "key", "value"),
     [
@@ -116,6 +117,7 @@ def test_values_are_hydras_own(project, experiment, elsewhere, word, key, value)
     assert type(config["exp"][key]) is type(value)
 
 
+@pytest.mark.slow
 def test_null_and_on_top_of_another_set(project: Path, experiment: Path, elsewhere: Path) -> None:
     add(project, elsewhere, "001", "notes=something", "seed=7")
     ran = add(project, elsewhere, "001", "notes=null", "--from", "exp=002")
@@ -222,6 +224,7 @@ def test_an_unknown_experiment_names_the_ones_there_are(project: Path, elsewhere
     assert "did you mean 001-baseline?" in ran.err
 
 
+@pytest.mark.slow
 def test_two_at_once_get_two_numbers(project: Path, experiment: Path, elsewhere: Path) -> None:
     commands = [
         [sys.executable, SCRIPTS / "add_exp.py", "--root", project, "001", f"seed={seed}"] for seed in range(100, 106)
@@ -270,6 +273,7 @@ def test_prose_is_no_part_of_a_name(project: Path, experiment: Path, elsewhere: 
     assert hydra(experiment / "train.py", "exp=002")["exp"]["name"] == "002-seed-10"
 
 
+@pytest.mark.slow
 def test_words_that_are_given_are_in_the_files_name_where_sets_have_no_name(
     project: Path, experiment: Path, elsewhere: Path
 ) -> None:

@@ -89,6 +89,7 @@ class TestPytest:
         write(repository, {"tests/test_experiments.py": text})
         return start([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests"], repository).stdout
 
+    @pytest.mark.slow
     def test_recipe(self, repository: Path) -> None:
         write(repository / "experiments" / "002-other", PLAIN_EXPERIMENT | TYPO)
         out = self.outcome(repository)

@@ -32,6 +32,7 @@ except ImportError:  # Python 3.10
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("doc", ENGLISH, ids=lambda path: path.name)
 def test_what_it_says_works(doc: Path, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", full=doc.parent != ROOT)

@@ -220,6 +220,7 @@ ELSEWHERE = {"no matches found: exp.fold=[0,1]", "badly formed help string"} | (
 )
 
 
+@pytest.mark.slow
 def test_each_error_text_is_hydras(tmp_path: Path) -> None:
     """Of both lines of Hydra, or of the one that stands behind the text; the other says something else, or nothing."""
     titles = ("On the command line", "In config.yaml, exp/ and env/", "YAML itself", "In train.py")
@@ -307,6 +308,7 @@ def test_quoted_overrides_have_the_value_of_the_table(tmp_path: Path) -> None:
             assert fields(output)[field_name] == OmegaConf.to_container(OmegaConf.create(f"value: {value}"))["value"]
 
 
+@pytest.mark.slow
 def test_without_quotes_the_shells_fail_as_the_table_says(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     rows = [row for row in table("running.md", "Quoting") if len(row) == 3]
@@ -325,6 +327,7 @@ def test_without_quotes_the_shells_fail_as_the_table_says(tmp_path: Path) -> Non
                 assert text.strip("`") in ran.stderr, typed
 
 
+@pytest.mark.slow
 def test_what_an_override_does(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     experiment = project / "experiments" / "001-baseline"
@@ -451,6 +454,7 @@ def test_what_a_config_loses() -> None:
 # -- defaults-lists.md, sweeps.md, migration.md ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_each_spelling_of_the_parent_does(tmp_path: Path) -> None:
     rows = table("defaults-lists.md", "A parameter set or environment")
     for column, files in enumerate((PLAIN_EXPERIMENT, None), 1):
@@ -475,6 +479,7 @@ def test_what_each_spelling_of_the_parent_does(tmp_path: Path) -> None:
                 assert says.strip("`") in output, row
 
 
+@pytest.mark.slow
 def test_sweeps(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     experiment = project / "experiments" / "001-baseline"

@@ -206,6 +206,7 @@ def fields_of(configs: list[dict[str, Any]]) -> set[str]:
     return set().union(*(keys(config[group]) for config in configs for group in ("exp", "env")))
 
 
+@pytest.mark.slow
 def test_overrides_compose(project: Path) -> None:
     entry = str(project / "experiments" / "001-baseline" / "train.py")
     found = of("override", 25)

@@ -45,6 +45,7 @@ def failures(number: int, steps: Sequence[Step], folder: Path, oracle: Hydra) ->
     return {result["text"]: result["evidence"] for result in results if not result["passed"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", EVALS)
 def test_right_answers_pass(number: int, tmp_path: Path, oracle: Hydra) -> None:
     assert len(RIGHT[number]) >= 2
@@ -52,6 +53,7 @@ def test_right_answers_pass(number: int, tmp_path: Path, oracle: Hydra) -> None:
         assert failures(number, steps, tmp_path / label, oracle) == {}, label
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", EVALS)
 def test_wrong_answers_fail_and_no_assertion_always_holds(number: int, tmp_path: Path, oracle: Hydra) -> None:
     seen: set[str] = set()
@@ -62,6 +64,7 @@ def test_wrong_answers_fail_and_no_assertion_always_holds(number: int, tmp_path:
     assert seen == set(TASKS[number])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", EVALS)
 def test_doing_nothing_passes_nothing(number: int, tmp_path: Path, oracle: Hydra) -> None:
     failed = failures(number, [], tmp_path, oracle)
@@ -119,6 +122,7 @@ def ends(process: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_an_agent_is_tried_with_and_without_the_skill(tmp_path: Path) -> None:
     ran = runner("all", "--agent", AGENT, "--out", tmp_path / "out put", "--tasks", "2", "--runs", "2")
     assert ran.returncode == 1, ran.stderr
@@ -155,6 +159,7 @@ def test_an_agent_is_tried_with_and_without_the_skill(tmp_path: Path) -> None:
     assert read(iteration / "benchmark.json") == found
 
 
+@pytest.mark.slow
 def test_an_agent_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) -> None:
     agent = "sleep 300 & echo $! > {outputs}/child.txt; wait"
     ran = runner("all", "--agent", agent, "--out", tmp_path, "--tasks", "2", "--timeout", "5", "--arm", "with_skill")
@@ -166,6 +171,7 @@ def test_an_agent_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) -> 
     assert ends(int((run / "outputs" / "child.txt").read_text()))
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_goes_on_where_it_stopped(tmp_path: Path) -> None:
     # The second task waits until it is interrupted; the runner's process is told apart by its own session.
     agent = f"{{ grep -q 3e-4 {{prompt_file}} && touch {tmp_path}/waiting && sleep 300; }} || true"
@@ -192,6 +198,7 @@ def test_an_interrupted_trial_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["run_summary"]["with_skill"]["runs"] == 2
 
 
+@pytest.mark.slow
 def test_a_task_is_set_up_and_graded_by_hand(tmp_path: Path) -> None:
     ran = runner("setup", "17", "--to", tmp_path / "x", "--no-skill")
     assert ran.returncode == 0, ran.stderr
@@ -210,6 +217,7 @@ def test_a_task_is_set_up_and_graded_by_hand(tmp_path: Path) -> None:
     assert (refused.returncode, "setup --to" in refused.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_nothing_left_behind_can_stop_a_grader(tmp_path: Path, oracle: Hydra) -> None:
     steps = [
         lambda root: (root / "experiments/001-baseline/exp/003.yaml").write_bytes(b"\xff\xfe: ["),
@@ -251,6 +259,7 @@ KEYWORDS = re.compile(
 )
 
 
+@pytest.mark.slow
 def test_what_an_agent_would_load_is_counted(tmp_path: Path) -> None:
     log = tmp_path / "asked"
     agent = f"""\
@@ -278,6 +287,7 @@ esac"""
 # -- asking Hydra -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_entry_point_that_never_ends_is_ended(tmp_path: Path) -> None:
     endless = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)\n"
     (tmp_path / "train.py").write_text(endless)
@@ -292,6 +302,7 @@ def test_an_entry_point_that_never_ends_is_ended(tmp_path: Path) -> None:
         hydra.close()
 
 
+@pytest.mark.slow
 def test_without_hydra_there_is_no_grade(tmp_path: Path) -> None:
     without = tmp_path / "python"
     without.write_text(f'#!/bin/sh\nexec {sys.executable} -S -I "$@"\n')  # the same one, without its packages

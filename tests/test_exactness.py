@@ -153,6 +153,7 @@ def test_what_differed_once(comparison: Comparison, tmp_path: Path, name: str) -
     assert not list(comparison.disagreements(example, folder, bridge=True, validate=True))
 
 
+@pytest.mark.slow
 @seed(SEED)
 @settings(
     max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False

@@ -56,6 +56,7 @@ def test_plain_values_are_not_merged_one_by_one(experiment: Path, text: str) -> 
     assert isinstance(_compose(experiment, text, env="local"), OverlayComposition)
 
 
+@pytest.mark.slow
 def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
     """Of random experiments: the same config, the same values once resolved, and the same unusable ones."""
     taken: Counter[type] = Counter()

@@ -323,6 +323,7 @@ class TestCommand:
         assert run("validate.py", "--root", project, "--fix", cwd=elsewhere).code == 0
         assert tree(project) == after
 
+    @pytest.mark.slow
     def test_diff_writes_nothing_and_is_what_fix_does(self, project: Path, experiment: Path, tmp_path: Path) -> None:
         write(experiment, BROKEN)
         before = tree(project)
@@ -351,6 +352,7 @@ class TestCommand:
         ran = run("validate.py", "--diff", cwd=project)
         assert (ran.code, ran.out, ran.err) == (0, "", "")
 
+    @pytest.mark.slow
     def test_json(self, project: Path, experiment: Path) -> None:
         write(experiment, BROKEN)
         would = run("validate.py", "--diff", "--json", cwd=project).json

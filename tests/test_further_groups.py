@@ -70,6 +70,7 @@ def test_an_option_from_the_root_chooses_hydras_own_groups(tmp_path: Path, askin
     ]
 
 
+@pytest.mark.slow
 def test_a_header_that_an_option_needs_is_no_mistake(tmp_path: Path) -> None:
     logger = "# @package _global_\nlogger:\n  - {kind: file, to: '${out}'}\n"
     broken = "# @package _global_\ndefaults:\n  - /loss: nobody\nlr: 1\n"
@@ -113,6 +114,7 @@ GOES = {
 GROUPS = "  - model: none\n  - loss: plain"
 
 
+@pytest.mark.slow
 def test_options_that_go_together_are_right(tmp_path: Path) -> None:
     entry = project(tmp_path, GROUPS, GOES)
     assert run_entry(entry, "loss=wide").code == 1
@@ -123,6 +125,7 @@ def test_options_that_go_together_are_right(tmp_path: Path) -> None:
     assert said(check(tmp_path), "error") == [("ES012", "conf/loss/typo.yaml", 1)]
 
 
+@pytest.mark.slow
 def test_what_an_option_leaves_open_for_another_file(tmp_path: Path) -> None:
     loss = {"loss/plain.yaml": "scale: ${model.name}\n", "loss/fixed.yaml": "scale: 1\n"}
     entry = project(tmp_path, GROUPS, GOES | loss)
@@ -162,6 +165,7 @@ def test_a_remark_is_told_from_a_text_that_is_cut(tmp_path: Path) -> None:
     assert said(check(tmp_path)) == [("ES203", "conf/data/a.yaml", 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "dotenv"),
     [
@@ -186,6 +190,7 @@ def test_a_variable_that_the_project_sets(tmp_path: Path, code: str, dotenv: str
 PLUGINS = [("launcher", "joblib"), ("sweeper", "optuna"), ("job_logging", "colorlog"), ("launcher", "our_cluster")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asking", ASKING, ids=["fast", "hydra"])
 @pytest.mark.parametrize(("group", "option"), PLUGINS)
 def test_a_plugin_that_is_not_installed_hides_nothing(
@@ -209,6 +214,7 @@ def test_a_plugin_that_is_not_installed_hides_nothing(
     assert sorted(said(check(tmp_path, *asking))) == sorted([*without, *warning])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asking", ASKING, ids=["fast", "hydra"])
 @pytest.mark.parametrize(
     ("group", "option", "right"), [("launcher", "joblb", "joblib"), ("sweeper", "optunaa", "optuna")]
@@ -231,6 +237,7 @@ def test_an_option_that_chooses_a_plugin(tmp_path: Path) -> None:
     assert said(check(tmp_path)) == [("ES417", "conf/search/unknown.yaml", 3)]
 
 
+@pytest.mark.slow
 def test_the_projects_python_says_whether_the_plugin_is_there(tmp_path: Path) -> None:
     import sys
 

@@ -34,6 +34,8 @@ from sweeping import (
     undo,
 )
 
+pytestmark = pytest.mark.slow
+
 # The packages compile once, unlike what run_entry does for the tests' own. Ray tells nobody that it runs, and does not
 # take the `uv run` that began the tests for the one that its workers shall begin with.
 ENVIRON = {"PYTHONDONTWRITEBYTECODE": "", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}

@@ -12,6 +12,8 @@ import pytest
 
 from running import Ran, run, run_entry, tree
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def entry(tmp_path: Path, elsewhere: Path) -> Path:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mending import Broken, Mending, complaints
 from running import PLAIN_EXPERIMENT
+
+pytestmark = pytest.mark.slow
 
 SEEDS = range(1, 11)
 REMARKED = "\ufeffdefaults:\r\n  - _self_ # x <1>\r\n  - default@_here_\r\n\r\nseed: 7 # <2>\r\nbatch_size: 16 # <3>"

@@ -14,6 +14,8 @@ from omegaconf import OmegaConf
 
 from running import ROOT, hydra, run, tree, write
 
+pytestmark = pytest.mark.slow
+
 ASSETS = ROOT / "assets" / "notebook"
 needs_kernel = pytest.mark.skipif(
     not (importlib.util.find_spec("nbclient") and importlib.util.find_spec("ipykernel")),

@@ -15,6 +15,8 @@ from omegaconf import OmegaConf
 
 from running import ROOT, Ran, hydra, run, run_entry, tree, write
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE = ROOT / "assets" / "000-template"
 OUTPUT = "output/001-baseline"
 RESULTS = ("config.yaml", "fold0.jsonl", "result.json")

@@ -164,6 +164,7 @@ class TestText:
         out = run("validate.py", "--select", "ES0", cwd=project).out
         return out.splitlines()
 
+    @pytest.mark.slow
     def test_paths_open_from_where_the_command_is_typed(self, project: Path, experiment: Path, elsewhere: Path) -> None:
         self.lines(project, experiment, "batch_size: 16.0")
         for cwd in (experiment / "exp", experiment / "env", project, elsewhere):
@@ -300,6 +301,7 @@ class TestTerminal:
         process.wait(timeout=60)
         return b"".join(chunks).decode()
 
+    @pytest.mark.slow
     def test_colours(self, project: Path, experiment: Path) -> None:
         write(experiment, TYPO)
         assert "\x1b[31;1merror\x1b[0m" in self.read(cwd=project, env={"TERM": "xterm"})
