@@ -15,13 +15,23 @@ def own_modules(scripts: Path) -> dict[str, Path]:
     }
 
 
-def imported(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
-    """Those of `modules` that a file imports, anywhere in it; `from a.b import c` is a.b, and a.b.c if c is one."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+def imported(path: Path, modules: Mapping[str, Path], *, types: bool = True) -> Iterator[str]:
+    """Those of `modules` that a file imports, anywhere in it; `from a.b import c` is a.b.c, or a.b if that is none.
+
+    Without `types`, what is imported for type checkers only is left out.
+    """
+    tree = ast.parse(path.read_text("utf-8"))
+    guarded = [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    passed_over = set() if types else {inner for node in guarded for inner in ast.walk(node)}
+    for node in ast.walk(tree):
         names: list[str] = []
+        if node in passed_over:
+            continue
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         for name in names:
-            yield from (known for known in (name, name.rpartition(".")[0]) if known in modules)
+            yield from [known for known in (name, name.rpartition(".")[0]) if known in modules][:1]
