@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from environments import HYDRA
 from experiment_setup.writing.node_values import plain_data
 from running import CONFIG, PLAIN_EXPERIMENT, hydra, run, run_entry, write
 
@@ -364,8 +365,8 @@ hydra: {run: {dir: .}, output_subdir: null}
     found = run("validate.py", "--json", cwd=tmp_path).json["findings"]
     assert [(f["code"], f["severity"], f["line"]) for f in found if f["code"] == "ES012"] == [("ES012", "warning", 2)]
     assert not [f for f in found if f["severity"] == "error"], found
-    assert run_entry(entry, env={"ROOT_OF_NOBODY": "/x"}).code == 0
-    assert run_entry(entry).code == 1
+    assert run_entry(entry, "optimizer.lr=0.1", env={"ROOT_OF_NOBODY": "/x"}).code == 0
+    assert run_entry(entry, "optimizer.lr=0.1").code == 1
 
 
 def test_a_mistake_that_others_refer_to_is_found_once(tmp_path: Path) -> None:
@@ -375,6 +376,7 @@ def test_a_mistake_that_others_refer_to_is_found_once(tmp_path: Path) -> None:
     assert "nobody" in run_entry(entry).err
 
 
+@pytest.mark.skipif(not HYDRA.startswith("1.3"), reason="Hydra 1.4 knows no schema by the config's name")
 def test_a_field_of_the_whole_config_that_is_still_to_be_given_is_in_it(tmp_path: Path) -> None:
     classes = """
 from dataclasses import dataclass

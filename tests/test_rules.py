@@ -130,11 +130,11 @@ class TestExamples:
     def test_bad_is_found_and_nothing_else(self, rule: Rule, examples: Examples) -> None:
         found = examples[rule].bad
         own = [finding for finding in found if finding.code == rule.code]
-        assert {finding.severity for finding in own} == {rule.severity}
+        severer = {Severity.ERROR} if rule.hydra == "differs" and not hydra.__version__.startswith("1.3") else set()
+        assert {finding.severity for finding in own} <= {rule.severity} | severer
         assert len(own) == IN_TWO_PLACES.get(rule.code, 1), "one mistake, one finding"
         others = [finding for finding in found if finding.severity is Severity.ERROR and finding.code != rule.code]
-        if rule.hydra != "differs" or hydra.__version__.startswith("1.3"):
-            assert not others, "one mistake, one finding"
+        assert not others, "one mistake, one finding"
         further = {finding.code for finding in found} - {rule.code, *(f.code for f in examples[rule].good)}
         assert further == FOLLOWING.get(rule.code, set())
 

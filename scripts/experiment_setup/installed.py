@@ -20,3 +20,9 @@ def hydra_version() -> str | None:
     text = Path(spec.origin).read_text(encoding="utf-8")
     found = re.search(r'^__version__ = "(\d+\.\d+[^"]*)"', text, re.MULTILINE)
     return found[1] if found else None
+
+
+def hydra_since_1_4() -> bool:
+    """Whether the installed release is 1.4 or a later one; not if none is installed, as most projects have 1.3."""
+    version = hydra_version()
+    return version is not None and not version.startswith("1.3.")

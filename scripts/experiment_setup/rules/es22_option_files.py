@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup import installed
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values
@@ -364,7 +365,7 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
     """exp/default.yaml beside `cs.store(group="exp", name="default")`: two configs with one name.
 
     Hydra 1.3 merges the file into the dataclass, for every set that inherits `default@_here_`, and warns. Hydra 1.4
-    takes the file alone, in silence: the fields that it does not set are gone.
+    takes the file alone, in silence: the fields that it does not set are gone, and this is an error.
     """
     for option in context.all_options():
         stored = context.schema.registration(option.group, option.name)
@@ -374,6 +375,7 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
                 Location(option.path),
                 f"{option.config_path} is stored in {place} as well: Hydra 1.3 merges the two, 1.4 drops the dataclass",
                 "move the values into the dataclass and delete the file, or rename it",
+                severity=Severity.ERROR if installed.hydra_since_1_4() else None,
             )
 
 

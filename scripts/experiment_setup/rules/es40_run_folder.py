@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from experiment_setup import installed
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.settings import (
     UNGIVEN,
@@ -203,19 +204,20 @@ def _is_relative_folder(key: str, value: str) -> bool:
     "chdir-null",
     Severity.WARNING,
     "Hydra 1.4 refuses chdir: null",
-    phase=Phase.VALUES,
+    phase=Phase.LISTS,
     bad={"config.yaml": [(CHDIR, "    chdir: null\n")]},
     good={},
     hydra="differs",
 )
 def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
-    """Up to 1.3 null means "as version_base says"; in Hydra 1.4 the setting is a plain bool."""
+    """Up to 1.3 null means "as version_base says"; in Hydra 1.4 the setting is a plain bool, and this is an error."""
     if setting(context, "job", "chdir") is None:
         yield chdir_null.finding(
             at(context, "job", "chdir"),
             "chdir: null is refused by Hydra 1.4",
             "write chdir: false",
             edits=rewrite(context, ["job", "chdir"], "false"),
+            severity=Severity.ERROR if installed.hydra_since_1_4() else None,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from experiment_setup import installed
 from experiment_setup.composing import plugins
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
@@ -16,7 +17,7 @@ from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
-from experiment_setup.rules.phases import Phase
+from experiment_setup.rules.phases import Of, Phase
 
 
 @rule(
@@ -73,14 +74,15 @@ def _is_hydra_block(key: str, value: Any) -> bool:
     "environment-variable-in-defaults",
     Severity.WARNING,
     "Hydra 1.4 does not resolve environment variables in a defaults list",
-    phase=Phase.VALUES,
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"config.yaml": [("  - env: default\n", "  - env: ${oc.env:MACHINE,default}\n")]},
     good={},
     hydra="differs",
 )
 def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Finding]:
-    """`- env: ${oc.env:MACHINE,default}` works up to Hydra 1.3 and fails in 1.4. `env=local` on the command line works
-    in both.
+    """`- env: ${oc.env:MACHINE,default}` works up to Hydra 1.3. In 1.4 it fails, and this is an error; `env=local` on
+    the command line works in both.
     """
     if "${oc." not in context.primary.text_or_empty:
         return
@@ -92,6 +94,7 @@ def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Fin
                 context.primary.value(["defaults", entry.index, *steps]),
                 f"{found[0]} in a defaults list does not work with Hydra 1.4",
                 f"name an option, and pass {entry.group or 'GROUP'}=… on the command line",
+                severity=Severity.ERROR if installed.hydra_since_1_4() else None,
             )
 
 
