@@ -64,6 +64,13 @@ class NotOverridable(Refusal):
 
 
 @dataclass(frozen=True)
+class UnknownKeyword(Refusal):
+    """A word before a group that is neither `override` nor `optional`; Hydra 1.3 passes it over."""
+
+    keyword: str
+
+
+@dataclass(frozen=True)
 class UnresolvedOption(Refusal):
     """An option that a defaults list takes from an interpolation, which does not resolve."""
 
@@ -199,6 +206,7 @@ _LISTS = _sentences(
     (NotOverridable, r"^Could not override '(?P<group>[^']+)'\."),
     (UnresolvedOption, r"^Error resolving interpolation '(?P<written>[^']+)'"),
     (NotOverridable, r"^Invalid Defaults List override '(?P<group>\S+): "),
+    (UnknownKeyword, r"^In .*: Unsupported keyword '(?P<keyword>[^']+)' in defaults list"),
 )
 _IN = re.compile(r"In '(?P<config>[^']+)': ")
 _MERGING = re.compile(r"(?P<kind>\w+) raised while composing config:\n")
@@ -233,7 +241,7 @@ class Failure:
         if merging is not None and within is not None:
             return cls.of_merging(rest[merging.end() :], merging["kind"], within["config"])
         if bare is not None:
-            refusal = of_omegaconf(below[bare.end() :], bare["kind"])
+            refusal = _first(_LISTS, below[bare.end() :]) or of_omegaconf(below[bare.end() :], bare["kind"])
         else:
             refusal = _first(_LISTS, _line(rest)) or of_omegaconf(rest)
         if isinstance(refusal, Other) or bare is None:

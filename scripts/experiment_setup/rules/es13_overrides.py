@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
-from experiment_setup.composing.refusals import ChosenTwice
+from experiment_setup.composing.refusals import ChosenTwice, UnknownKeyword
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
@@ -80,16 +80,21 @@ def _to_the_end(context: ExperimentContext, entry: Entry, last: Entry) -> tuple[
 def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra lists its own groups (hydra/job_logging, hydra/launcher, …) first; another choice has to say `override`.
 
-    A misspelled keyword is none: `overide hydra/job_logging: none` is read as if it were not there.
+    A misspelled keyword is none: Hydra 1.3 reads `overide hydra/job_logging: none` as if it were not there, and 1.4
+    refuses it.
     """
     failure = context.composition().failure
-    if failure is None or not isinstance(failure.refusal, ChosenTwice):
+    if failure is None or not isinstance(failure.refusal, (ChosenTwice, UnknownKeyword)):
         return
     for entry in entries.of_primary(context):
         group = (entry.group or "").lstrip("/")
-        if not isinstance(entry.value, dict) or group != failure.refusal.group:
+        if not isinstance(entry.value, dict) or "override" in entry.keywords or not group.startswith("hydra/"):
             continue
-        if "override" in entry.keywords or not group.startswith("hydra/"):
+        if isinstance(failure.refusal, ChosenTwice):
+            refused = group == failure.refusal.group
+        else:
+            refused = failure.refusal.keyword in entry.keywords
+        if not refused:
             continue
         node = entries.item_node(context.primary, entry.index)
         key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
