@@ -102,6 +102,7 @@ def test_bytes_of_bom_crlf_and_japanese_survive(project: Path, experiment: Path,
     assert hydra(made / "train.py", "env=local")["env"]["output_dir"] == "out/002-next"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folders", "name", "expected"),
     [
@@ -192,6 +193,7 @@ def test_the_first_experiment_comes_from_the_template(tmp_path: Path, elsewhere:
     assert hydra(project / "experiments/002-next/train.py", "exp=001")["env"]["output_dir"] == "output/002-next"
 
 
+@pytest.mark.slow
 def test_a_first_try_in_a_folder_that_git_ignores(tmp_path: Path) -> None:
     """As in the README: nothing to warn of, and the next commands say where they work."""
     checkout = write(tmp_path / "checkout", {".gitignore": "demo/\n"})
@@ -242,6 +244,7 @@ def test_git_ignored_environments_come_along_and_are_pointed_out(
     assert ".gitignore:1:env/" in ran.err
 
 
+@pytest.mark.slow
 def test_two_at_once_get_two_numbers(project: Path, elsewhere: Path) -> None:
     command = [sys.executable, SCRIPTS / "new_experiment.py", "--root", project]
     running = [subprocess.Popen([*command, f"n{i}"], cwd=elsewhere, stdout=subprocess.DEVNULL) for i in range(4)]
@@ -250,6 +253,7 @@ def test_two_at_once_get_two_numbers(project: Path, elsewhere: Path) -> None:
     assert [name[:3] for name in names] == ["001", "002", "003", "004", "005"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_end_at_any_moment_leaves_nothing_or_all(project: Path, experiment: Path, elsewhere: Path, sent) -> None:
@@ -271,6 +275,7 @@ def test_an_end_at_any_moment_leaves_nothing_or_all(project: Path, experiment: P
     assert not list((project / "experiments").glob(".*.tmp"))
 
 
+@pytest.mark.slow
 def test_sets_with_a_package_of_their_own_get_another_of_their_kind(tmp_path: Path, elsewhere: Path) -> None:
     older = ROOT / "tests/evals/files/older/experiments/001-tabular"
     project = tmp_path / "p"

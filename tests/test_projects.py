@@ -228,6 +228,7 @@ def runnable(root: Path, shape: Shape) -> Path:
     return root / shape.folder / shape.entry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_the_shape_is_understood(tmp_path: Path, elsewhere: Path, shape: Shape, monkeypatch) -> None:
     root = write(tmp_path / "プロジェクト", shape.files)
@@ -255,6 +256,7 @@ def test_the_shape_is_understood(tmp_path: Path, elsewhere: Path, shape: Shape, 
     assert plain_data(hydra(copied, f"exp={option}", cwd=root)) == new.json["config"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_hydra_and_the_projects_python_agree(tmp_path: Path, elsewhere: Path, shape: Shape, monkeypatch) -> None:
     import sys
@@ -281,6 +283,7 @@ def test_python_sees_what_only_running_tells(project: Path, experiment: Path, el
     assert "not_there_at_all" in ran.out
 
 
+@pytest.mark.slow
 def test_none_of_the_users_statements_is_executed(tmp_path: Path, elsewhere: Path) -> None:
     trap = f"""
 import pathlib

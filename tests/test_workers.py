@@ -82,6 +82,7 @@ def many(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_check_says_the_same(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def checked() -> tuple[list[object], list[object]]:
         project = Project(many)
@@ -96,6 +97,7 @@ def test_a_check_says_the_same(many: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert sum("experiments/010-x writes to the same env.output_dir" in finding for finding in shared[0]) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
 def test_ctrl_c_ends_all_without_a_word(many: Path) -> None:
     """The whole group of the terminal gets the signal, the helpers too; or only the command does."""

@@ -172,6 +172,7 @@ def hydra_codes(jobs: list[tuple[Path, str]]) -> list[int]:
     return [code for code, _ in batch([[str(f / "train.py"), "--cfg", "job", *run.split()] for f, run in jobs])]
 
 
+@pytest.mark.slow
 def test_what_hydra_refuses_is_an_error(tmp_path: Path) -> None:
     folders = [build(tmp_path / str(n), m.base, m.files)[0] for n, m in enumerate(MISTAKES.values())]
     codes = hydra_codes([(folder, m.run) for folder, m in zip(folders, MISTAKES.values(), strict=True)])
