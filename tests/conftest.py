@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from running import (  # noqa: F401
-    CONFIG,
-    PLAIN_EXPERIMENT,
-    ROOT,
-    SCRIPTS,
-    Ran,
-    git,
-    hydra,
-    run,
-    run_entry,
-    tree,
-    write,
-)
+from running import PLAIN_EXPERIMENT, write
 
 
 @pytest.fixture
@@ -42,6 +29,3 @@ def project(tmp_path: Path) -> Path:
 def experiment(project: Path) -> Path:
     """Its experiment."""
     return project / "experiments" / "001-baseline"
-
-
-Edit = Callable[[str], Sequence[str]]

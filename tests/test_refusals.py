@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PLAIN_EXPERIMENT, write
 from experiment_setup import schema
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.refusals import (
@@ -34,6 +33,7 @@ from experiment_setup.composing.refusals import (
     WrongValue,
 )
 from experiment_setup.project import experiment_at
+from running import PLAIN_EXPERIMENT, write
 
 _FIELDS = """\
 @dataclass
