@@ -165,6 +165,42 @@ class TestSteered:
         type_all(entry, found["rerun"])
         assert sorted(map(tuple, scores(entry, "output/sw").values())) == before
 
+    def test_variables_of_the_environment_stay_variables(self, entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is printed may end in a log."""
+        monkeypatch.setenv("SCRATCH_SPACE", str(lab(entry) / "output" / "secret-place"))
+        words = ["exp.seed=1,2", "hydra.sweep.dir=output/sw"]
+        assert sweep(entry, *words, "env.output_dir=${oc.env:SCRATCH_SPACE}/${hydra:job.num}").code == 0
+        before = scores(entry)
+        assert list(before) == ["secret-place/0", "secret-place/1"]
+        remove(*(lab(entry) / f"output/{folder}/1" for folder in ("sw", "secret-place")))
+        found = status(entry)
+        assert states(found) == ["unknown", "missing"]
+        assert "secret-place" not in str(found["rerun"])
+        type_all(entry, found["rerun"])
+        assert scores(entry) == before
+
+    def test_what_a_resolver_of_the_code_gives_cannot_be_told(self, entry: Path) -> None:
+        """It is not run; a rerun that guesses could write over what is there."""
+        own = 'from omegaconf import OmegaConf\n\nOmegaConf.register_new_resolver("pad", lambda n: f"{n:03}")\n'
+        entry.write_text(entry.read_text().replace("import hydra\n", f"import hydra\n{own}", 1))
+        words = ["exp.seed=1,2", "hydra.sweep.dir=output/sw", 'env.output_dir="output/s/${pad:${hydra:job.num}}"']
+        assert sweep(entry, *words).code == 0
+        assert list(scores(entry)) == ["s/000", "s/001"]
+        remove(lab(entry) / "output/sw/1")
+        found = status(entry)
+        assert (states(found), found["rerun"]) == (["unknown", "missing"], [])
+        assert "jobs 1" in run("sweep_status.py", "output/sw", cwd=lab(entry)).err
+
+    def test_a_config_folder_of_the_command_line(self, entry: Path) -> None:
+        write(lab(entry), {"more/exp/077.yaml": SET.replace("002-x", "077-x")})
+        words = ["--config-dir", str(lab(entry) / "more"), "exp=077,001", "exp.seed=1", "hydra.sweep.dir=output/sw"]
+        assert sweep(entry, *words, "env.output_dir=${hydra:runtime.output_dir}").code == 0
+        remove(lab(entry) / "output/sw/0")
+        found = status(entry)
+        assert states(found) == ["missing", "unknown"]
+        type_all(entry, found["rerun"])
+        assert scores(entry, "output/sw")["sw-again/0"] == ["077-x 1"]
+
     def test_jobs_that_wrote_to_one_folder_are_told_by_hydras(self, entry: Path) -> None:
         assert sweep(entry, "exp.seed=1,2,3", "hydra.sweep.dir=output/sw").code == 0
         assert states(status(entry)) == ["unknown"] * 3
@@ -313,9 +349,11 @@ class TestReader:
             "import os, wandb\nconfig = {'exp': {'lr': 1e-5, 'notes': '学習' * 20000}, 'fold': [0]}\n"
             "wandb.init(project='p', mode='offline', config=config)\n"
             "for step in range(500):\n    wandb.log({'accuracy': step / 500, 'loss': float('nan')})\n"
-            f"wandb.config.update({{'late': True}})\nimport time; time.sleep(2)\n{ending}\n"
+            "wandb.config.update({'late': True})\nimport glob, time\n"  # until another process has written it
+            "while not any(b'late' in open(log, 'rb').read() for log in glob.glob('wandb/*/*.wandb')):\n"
+            f"    time.sleep(0.1)\n{ending}\n"
         )
-        subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True)
+        subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, timeout=300)
         [folder] = tmp_path.glob("wandb/offline-run-*")
         for place in (tmp_path, folder):
             found = runs.read(place)
@@ -342,6 +380,7 @@ class TestReader:
             "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
             "a: &a\n  b: *a\n",
             "[" * 5000,
+            "a: " + "[" * 200 + "]" * 200,
             "\x00",
             "a: [",
             "just words",
@@ -359,7 +398,7 @@ class TestReader:
         ):
             write(tmp_path, {name: text.replace("{}", str(mark))})
         found = runs.read(tmp_path)
-        assert (found.choices, found.overrides) == (None, None)
+        assert (found.config, found.choices, found.overrides) == (None, None, None)
         assert not mark.exists()
         assert run("sweep_status.py", tmp_path, cwd=tmp_path).code == 2
 

@@ -7,6 +7,7 @@ words of what fails there are not shown as they are.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,11 @@ _asked_for: set[str] | None = None  # the variables that `real` has given so far
 def stand_in(name: str) -> str:
     """What is shown in the place of a variable's value."""
     return f"<value of {name}>"
+
+
+def referring(text: str) -> str:
+    """`text` with `${oc.env:NAME}` in place of the stand-ins."""
+    return re.sub(r"<value of ([^<>]+)>", r"${oc.env:\1}", text)
 
 
 @contextmanager

@@ -141,14 +141,15 @@ class HydraSession:
 
         Raises HydraFailed with Hydra's words.
         """
-        try:
-            config = self._with_stand_ins(list(overrides), config_name)
-            with flag_override(config, ["struct", "readonly"], False):
-                config.hydra.job.num = number
-                config.hydra.job.id = f"job_id_for_{number}"
-            return config
-        except Exception as error:
-            raise HydraFailed(_words(error)) from error
+        with environment.real() as variables:
+            try:
+                config = self._with_stand_ins(list(overrides), config_name)
+                with flag_override(config, ["struct", "readonly"], False):
+                    config.hydra.job.num = number
+                    config.hydra.job.id = f"job_id_for_{number}"
+                return config
+            except Exception as error:
+                raise HydraFailed(_words(error), variables) from error
 
     def _with_stand_ins(self, overrides: list[str], config_name: str | None = None) -> DictConfig:
         """What Hydra composes, with an empty config for each option of a plugin that is not installed here."""

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import naming
+from experiment_setup.composing import environment
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 from experiment_setup.project import Project
 from experiment_setup.runs.origin import Origin
@@ -62,6 +63,9 @@ class JobConfigs:
         self._base = origin.recorded.cwd if origin.recorded.cwd.is_dir() else project.root
         self._session = HydraSession(origin.experiment, origin.schema, project.root)
         self._settings = [word for word in origin.recorded.hydra if not word.startswith(_REPLACED)]
+        if origin.recorded.config_dir is not None:  # as --config-dir: behind the config folder of the entry point
+            place = naming.override("", f"file://{origin.recorded.config_dir}").removeprefix("=")
+            self._settings.append(f"hydra.searchpath=[{place}]")
         self._alike: dict[tuple[str, ...], _Alike | None] = {}
         self._known: dict[int, Facts] = {}
 
@@ -96,7 +100,8 @@ class JobConfigs:
         return _Alike(subdir, choices, self._results(config), differs)
 
     def _results(self, config: DictConfig) -> tuple[Path, ...]:
-        values = (_resolved(config, key) for key, _ in _texts(config) if _says_where(key))
+        with environment.real():
+            values = [_resolved(config, key) for key, _ in _texts(config) if _says_where(key)]
         return tuple(self._base / value for value in values if value)
 
     @contextlib.contextmanager
@@ -118,12 +123,16 @@ class JobConfigs:
         with flag_override(config, ["struct", "readonly"], False):
             config.hydra.runtime.cwd = str(self._recorded.cwd)
             config.hydra.sweep.dir = str(self._sweep)
-            config.hydra.runtime.output_dir = str(self._sweep / str(config.hydra.sweep.subdir))
+            with environment.real():
+                config.hydra.runtime.output_dir = str(self._sweep / str(config.hydra.sweep.subdir))
         return config
 
 
 def _numbered(config: DictConfig, number: int) -> dict[str, str] | None:
-    """The values that another job of the same overrides would have otherwise; None where one of them can't be told."""
+    """The values that another job of the same overrides would have otherwise; None where one of them can't be told.
+
+    They are to be typed, so variables of the environment stay what they are: `${oc.env:SCRATCH}/out/3`.
+    """
     texts = {key: text for key, text in _texts(config) if "${" in text}
     values = {key: _resolved(config, key) for key in texts}
     with flag_override(config, ["struct", "readonly"], False):
@@ -134,7 +143,7 @@ def _numbered(config: DictConfig, number: int) -> dict[str, str] | None:
         if value is None and "hydra" in texts[key]:
             return None
         if value is not None and value != _resolved(config, key):
-            found[key] = value
+            found[key] = environment.referring(value)
     return found
 
 

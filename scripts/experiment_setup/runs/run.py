@@ -76,6 +76,8 @@ def read(folder: Path) -> Run:
 def below(folder: Path) -> Iterator[Run]:
     """The runs in `folder` and in the folders below it: those that hold a saved config or a result."""
     for place in saved.folders(folder):
+        if place != folder and "wandb" in place.relative_to(folder).parts:
+            continue  # it belongs to the run in the folder above
         if (place / RESULT).is_file() or _hydra(place) or _saved_config(place) or _wandb(place):
             yield read(place)
 

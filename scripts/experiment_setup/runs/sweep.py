@@ -69,7 +69,7 @@ def read(project: Project, folder: Path) -> Sweep:
     """Read the sweep or search in `folder`. Raises CommandError where there is none, or its experiment is gone."""
     file = folder / MULTIRUN
     if not file.is_file():
-        runs = [left for left in run.below(folder) if left.folder != folder]
+        runs = [left for left in run.below(folder) if left.folder != folder and _is_a_job(left)]
         if not runs:
             raise CommandError(f"no sweep in {folder}: it has no {MULTIRUN}", f"name the folder that holds {MULTIRUN}")
         jobs = [Job(number, left.overrides or ()) for number, left in enumerate(runs)]
@@ -80,12 +80,17 @@ def read(project: Project, folder: Path) -> Sweep:
     try:
         jobs = [Job(number, words) for number, words in enumerate(_jobs(project, origin))]
     except (HydraException, HydraFailed) as error:
-        reason = str(error).splitlines()[0]
+        reason = error.failure.refusal.words if isinstance(error, HydraFailed) else str(error).splitlines()[0]
         raise CommandError(f"{file}: its jobs can't be told any more: {reason}", "see what validate.py says") from None
     configs = JobConfigs(project, origin, folder)
     sweep = Sweep(folder, origin, jobs, configs)
     _collect(project, sweep, configs)
     return sweep
+
+
+def _is_a_job(left: Run) -> bool:
+    """Whether Hydra ran it: a folder of a job may hold the saved configs of models as well."""
+    return left.overrides is not None or left.state is State.RUNNING
 
 
 # -- what was asked for -----------------------------------------------------------------------------------------------
