@@ -31,7 +31,7 @@ def test_two_files_with_only_what_differs(project: Path, experiment: Path, elsew
         assert name.startswith(option)
         assert "learning_rate" in name
         assert "32" in name
-    assert "python -B experiments/001-baseline/train.py --cfg job exp=002" in ran.out
+    assert "show.py 001-baseline exp=002\n" in ran.out
 
 
 def test_running_twice_writes_nothing(project: Path, elsewhere: Path) -> None:

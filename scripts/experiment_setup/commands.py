@@ -55,10 +55,7 @@ def next_commands(
     name = experiment.name if len(project.matching(experiment.name)) <= 1 else project.relative(experiment.folder)
     commands = [_ours("validate.py", project, name)]
     entry = quoted(project.relative(experiment.entry))
-    if _script("show.py").is_file():
-        commands += [_ours("show.py", project, name, *words) for words in choices]
-    elif launch.works and not launch.leaves_files:
-        commands += [" ".join([launch.start, "-B", entry, "--cfg job", *map(quoted, words)]) for words in choices]
+    commands += [_ours("show.py", project, name, *words) for words in choices]
     if launch.works:
         commands += [" ".join([launch.start, entry, *map(quoted, words)]) for words in choices]
     if launch.works and len(options) > 1:

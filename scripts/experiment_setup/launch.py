@@ -32,7 +32,6 @@ class Launch:
     start: str
     missing: tuple[Missing, ...] = ()
     works: bool = True  # with what the command itself brings along, such as `--with wandb`
-    leaves_files: bool = False  # even where only the config is printed: uv makes .venv and uv.lock
 
 
 def of(root: Path, modules: Sequence[Path]) -> Launch:
@@ -51,13 +50,13 @@ def of(root: Path, modules: Sequence[Path]) -> Launch:
     undeclared = [name for name in needed if declared.lacks(name)]
     as_project = uv and declared.is_uv_project and "hydra" not in undeclared
     if as_project and not undeclared:
-        return Launch("uv run python", leaves_files=not (root / ".venv").is_dir())
+        return Launch("uv run python")
     other = _on_path(root)
     if other is not None and not (lacking := [name for name in needed if other.lacks(name)]):
         return Launch(other.start)
     if as_project:
         start, works = _brought(["uv", "run"], undeclared)
-        return Launch(start, _missing(undeclared, "uv add {}"), works, leaves_files=not (root / ".venv").is_dir())
+        return Launch(start, _missing(undeclared, "uv add {}"), works)
     for python, lacking in own:
         if "hydra" not in lacking:
             start, works = _brought(["uv", "run", "--no-project"], lacking) if uv else ("", False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,4 +57,6 @@ def _env(key: str, *default: Any) -> str | None:
     return value
 
 
-OmegaConf.register_new_resolver("oc.env", _env, replace=True)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # OmegaConf 2.4 has another name for it, which 2.3 uses for something else
+    OmegaConf.register_new_resolver("oc.env", _env, replace=True)
