@@ -28,6 +28,7 @@ exit codes:
   2  wrong usage or bad input
   3  the environment lacks something (hydra-core)"""
 
+_LONGEST = 2_000  # characters of an error that are shown
 _OLDEST_HYDRA = (1, 3)
 
 
@@ -145,12 +146,17 @@ def _uv_run() -> str:
 def _fail(error: CommandError, as_json: bool) -> int:
     if as_json:
         print_json({"version": 1, "error": {"message": error.message, "help": error.help, "command": error.command}})
-    print(f"error: {error.message}", file=sys.stderr)
+    print(f"error: {_short(error.message)}", file=sys.stderr)
     if error.help:
-        print(f"  help: {error.help}", file=sys.stderr)
+        print(f"  help: {_short(error.help)}", file=sys.stderr)
     if error.command:
         print(f"  type: {error.command}", file=sys.stderr)
     return error.exit_code
+
+
+def _short(text: str) -> str:
+    """A text as it is shown: the value that it quotes may be very long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
 
 
 class Answer(Protocol):

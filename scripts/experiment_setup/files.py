@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import signal
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,8 +27,11 @@ _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on thei
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file with its line ends and a BOM, if any, as they are.
 
-    Raises CommandError if the file is not UTF-8 (Hydra reads nothing else: FileConfigSource.load_config).
+    Raises CommandError if the file is not UTF-8 (Hydra reads nothing else: FileConfigSource.load_config), and OSError
+    for what is no regular file.
     """
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe: reading it might never end
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -121,8 +125,16 @@ def create_files(texts: Mapping[Path, str]) -> None:
                 path.unlink(missing_ok=True)
             raise
         finally:
-            for folder in (aside, complete):
-                shutil.rmtree(folder, ignore_errors=True)
+            _discard(aside)
+            _discard(complete)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder of ours, if it is there; a disk that refuses once is asked again, and what stays is hidden."""
+    for _ in range(3):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.lexists(folder):
+            return
 
 
 def _link(source: Path, target: Path) -> None:
@@ -173,7 +185,7 @@ def new_folder(target: Path, *, keep: bool = True) -> Iterator[Path]:
             aside.rename(target)
             interrupts.forget()
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        _discard(aside)
 
 
 class Interrupts:

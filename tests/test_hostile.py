@@ -1,0 +1,117 @@
+"""Values, names and files that nobody means well with: one line, soon, and nothing written or waited for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from running import SCRIPTS, hydra, run, tree
+
+VALUES = {
+    "no values": "seed=range(1,1)",
+    "no step": "seed=range(0,1,step=0)",
+    "a thousand million": "seed=range(0,1000000000)",
+    "shuffled": "seed=shuffle(range(0,1000000000))",
+    "floats without end": "learning_rate=range(0,1.0,step=1e-30)",
+    "no number": "learning_rate=range(nan,1.0)",
+    "five thousand digits": f"seed={'9' * 5000}",
+    "a long exponent": f"learning_rate=1e{'9' * 5000}x",
+    "a hundred levels": f"fold={'[' * 100}{']' * 100}",
+    "ten thousand levels": f"fold={'[' * 10_000}{']' * 10_000}",
+    "ten thousand keys": f"notes{'.a' * 10_000}=1",
+    "thousands of elements": f"fold=[{','.join('1' * 20_000)}]",
+    "half a character": "notes=\udc80",
+    "a reference to nothing": "notes=${exp.nope}",
+    "a reference to itself": "notes=${exp.notes}",
+    "no resolver": "notes=${nope:1}",
+    "no key": "=1",
+    "an empty part": "exp..seed=1",
+}
+
+
+@pytest.mark.parametrize("what", VALUES)
+def test_a_value_that_cannot_be_is_one_error(project: Path, elsewhere: Path, what: str) -> None:
+    before = tree(project)
+    for script in (["add_exp.py", "001"], ["new_experiment.py", "next"]):
+        ran = subprocess.run(
+            [sys.executable, str(SCRIPTS / script[0]), "--root", str(project), script[1], os.fsencode(VALUES[what])],
+            cwd=elsewhere,
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        error = ran.stderr.decode()
+        assert (ran.returncode, ran.stdout, error.startswith("error: ")) == (2, b"", True), error
+        assert "Traceback" not in error
+        assert all(len(line) < 2_100 for line in error.splitlines() if not line.startswith("  type: "))
+        assert tree(project) == before
+
+
+@pytest.mark.parametrize("words", [["--name=--"], ["--from=--"], ["--name", "\udc80\udc81"], ["--name", "---"]])
+def test_a_name_that_cannot_be_is_one_error(project: Path, elsewhere: Path, words) -> None:
+    before = tree(project)
+    command = [
+        sys.executable,
+        str(SCRIPTS / "add_exp.py"),
+        "--root",
+        str(project),
+        "001",
+        "seed=5",
+        *map(os.fsencode, words),
+    ]
+    ran = subprocess.run(command, cwd=elsewhere, capture_output=True)
+    assert (ran.returncode, ran.stderr.startswith(b"error: ")) == (2, True), ran.stderr
+    assert b"Traceback" not in ran.stderr
+    assert tree(project) == before
+
+
+def test_an_environment_is_named_as_its_file_is(project: Path, elsewhere: Path) -> None:
+    ran = run("new_experiment.py", "--root", project, "next", "--env", "x.yaml", cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert (project / "experiments/002-next/env/x.yaml").is_file()
+    assert run("new_experiment.py", "--root", project, "third", "--env=--", cwd=elsewhere).code == 2
+
+
+def test_environments_that_differ_in_case_only_are_refused(project: Path, experiment: Path, elsewhere: Path) -> None:
+    before = tree(project)
+    ran = run("add_env.py", "--root", project, "001", "LOCAL", "base_model=x", cwd=elsewhere)
+    assert (ran.code, "differ in case" in ran.err) == (2, True)
+    assert tree(project) == before
+    (experiment / "env/local.yaml").unlink()
+    assert run("add_env.py", "--root", project, "001", "LOCAL", "base_model=x", cwd=elsewhere).code == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes pipes")
+@pytest.mark.parametrize("name", ["config.yaml", "exp/002.yaml", "env/gpu.yaml", "helper.py"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling link"])
+def test_what_is_no_file_is_never_waited_for(project, experiment, elsewhere, name: str, kind: str) -> None:
+    place = experiment / name
+    place.unlink(missing_ok=True)
+    place.parent.mkdir(exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to("nowhere")
+    commands = [
+        ("add_exp.py", "001", "seed=5"),
+        ("add_env.py", "001", "new", "base_model=x"),
+        ("new_experiment.py", "x"),
+    ]
+    for script, *words in commands:
+        ran = run(script, "--root", project, *words, cwd=elsewhere)
+        assert ran.code == (2 if name == "config.yaml" else 0), ran.err
+    if name != "config.yaml":
+        assert hydra(experiment / "train.py", "exp=003" if "002" in name else "exp=002")["exp"]["seed"] == 5
+
+
+def test_a_long_text_is_written_whole_and_shown_in_part(project: Path, experiment: Path, elsewhere: Path) -> None:
+    ran = run("add_exp.py", "--root", project, "001", f"notes={'x' * 15_000}", cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert all(len(line) < 2_100 for line in ran.out.splitlines())
+    assert hydra(experiment / "train.py", "exp=002")["exp"]["notes"] == "x" * 15_000
