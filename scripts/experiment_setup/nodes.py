@@ -39,8 +39,12 @@ def split(key: str) -> Steps:
 
 
 def join(steps: Steps) -> str:
-    """The dotted key of these steps."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+    """The dotted key of these steps; a key that has a dot in its name stands in brackets, as OmegaConf reads it."""
+    return "".join(map(_written, steps)).removeprefix(".")
+
+
+def _written(step: Any) -> str:
+    return f"[{step}]" if isinstance(step, int) or "." in str(step) else f".{step}"
 
 
 def is_none(node: Any) -> bool:
@@ -103,8 +107,8 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     inner: Any = is_mapping(node) or is_list(node)
     if inner:
         for step, below in children(node):
-            dotted = f"[{step}]" if isinstance(node, ListConfig) else (f".{step}" if path else str(step))
-            yield from leaves(below, f"{path}{dotted}")
+            named = step if isinstance(node, ListConfig) else str(step)
+            yield from leaves(below, f"{path}{_written(named)}".removeprefix("."))
     elif node is not None and path:
         yield path, node
 

@@ -2,6 +2,10 @@
 
 Keys that a fix is about may change: those that stand on its lines; where it mends a defaults list or a `# @package`
 line, what this lets in or puts out, and values that now are what a chosen file says; where it mends Python, new fields.
+
+What failed before may go on failing, which is loud. If it composes now, it must be as a person would have mended it:
+each value of the mended file is in the config as the file says it, and none of a file that was moved has come to a
+place of which nothing else knows.
 """
 
 from __future__ import annotations
@@ -10,13 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup import nodes
 from experiment_setup.composing.compose import Composition
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.findings import Edit
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document, SourceError
@@ -42,11 +49,23 @@ class Composed:
     def __init__(self, contexts: Iterable[ExperimentContext]) -> None:
         self._contexts: dict[Path, ExperimentContext] = {}
         self.leaves: dict[Case, Leaves | None] = {}  # None where Hydra refuses
+        self._configs: dict[Case, DictConfig | None] = {}
         for context in contexts:
             self._contexts[context.experiment.folder] = context
             for choices, outcome in _outcomes(context):
                 case = Case(context.experiment.folder, tuple((g, o) for g, o in choices if o is not None))
                 self.leaves[case] = None if outcome.config is None else dict(_leaves(outcome.container))
+                self._configs[case] = outcome.config
+
+    def knows(self, case: Case, key: Key) -> bool:
+        """Whether the key is a field of a dataclass, or other combinations have it too."""
+        config = self._configs[case]
+        if nodes.is_structured(nodes.at(config, key[:-1])):
+            return True
+        others = (
+            leaves for other, leaves in self.leaves.items() if other.experiment == case.experiment and other != case
+        )
+        return any(key in leaves for leaves in others if leaves is not None)
 
     def says(self, case: Case, key: Key, value: Any) -> bool:
         """Whether a file that takes part in the case has this value, as its type reads it, at the key from the root."""
@@ -72,9 +91,10 @@ def _outcomes(context: ExperimentContext) -> Iterator[tuple[Sequence[tuple[str, 
     for parameter_set, environment in context.combinations:
         choices = ((SETS, parameter_set), (ENVIRONMENTS, environment))
         yield choices, context.composition(parameter_set, environment)
-    for group in context.further_groups:
-        for option in context.options[group]:
-            yield ((group, option),), context.choosing(group, option)
+    keys = {**{group: [group] for group in context.further_groups}, **chosen_keys(context)}
+    for group, chosen in keys.items():
+        for key, option in product(chosen, context.options[group]):
+            yield ((key, option),), context.choosing(key, option)
 
 
 def _is_read_as(written: Any, value: Any) -> bool:
@@ -127,8 +147,13 @@ class Change:
     @cached_property
     def mends_inheritance(self) -> bool:
         """Whether it changes the file's defaults list or its `# @package` line."""
-        headers = [Document(self.path, text).header for text in (self.before, self.after)]
-        return headers[0] != headers[1] or ("defaults",) in self._touched
+        return self.moves or ("defaults",) in self._touched
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether it changes the place of the file's content: its `# @package` line."""
+        before, after = (Document(self.path, text).header for text in (self.before, self.after))
+        return before != after
 
     @cached_property
     def _touched(self) -> set[Key]:
@@ -187,8 +212,13 @@ def objection(before: Composed, after: Composed, changes: Sequence[Change], *, e
     """What speaks against the changes, in words, or None. With `exact` false only that something fails now."""
     inheritance = any(change.mends_inheritance for change in changes if change.group is not None)
     for case, old in before.leaves.items():
-        new = after.leaves.get(case)
-        if old is None or case not in after.leaves:
+        if case not in after.leaves:
+            continue
+        new = after.leaves[case]
+        if old is None:
+            reason = _guess(after, case, new, changes) if exact and new is not None else None
+            if reason is not None:
+                return reason
             continue
         if new is None:
             return f"it would no longer compose with {case}"
@@ -203,4 +233,22 @@ def objection(before: Composed, after: Composed, changes: Sequence[Change], *, e
                 continue
             was, now = (repr(leaves[key]) if key in leaves else "nothing" for leaves in (old, new))
             return f"{'.'.join(key)} would change from {was} to {now} with {case}"
+    return None
+
+
+def _guess(after: Composed, case: Case, new: Leaves, changes: Sequence[Change]) -> str | None:
+    """Why nobody can tell whether a combination that failed before is right now, or None where it surely is."""
+    for change in changes:
+        option = (change.group, change.path.stem)
+        if option not in case.choices:
+            continue
+        if change.moves:
+            unknown = next((key for key in new if not after.knows(case, key)), None)
+            if unknown is not None:
+                return f"{case} would compose with {'.'.join(unknown)}, which nothing else knows"
+            continue
+        for inner, value in _written(Document(change.path, change.after)).items():
+            key = (*(change.group or "").split("/"), *inner)
+            if inner[0] != "defaults" and key in new and not _is_read_as(value, new[key]) and value != "???":
+                return f"{'.'.join(key)} would be {new[key]!r}, not {value!r} as the file says, with {case}"
     return None

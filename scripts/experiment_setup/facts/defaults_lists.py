@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Edit
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document, SourceError
 
 HERE = "_here_"
@@ -126,6 +127,20 @@ def lineage(options: Mapping[str, Option], name: str) -> list[str]:
         if current in options:
             waiting += [above for _, above in parents(options[current])]
     return list(seen)
+
+
+def only_a_base(context: ExperimentContext, option: Option) -> bool:
+    """Whether the option only serves as what others of its group inherit, and is no choice of its own.
+
+    Such a file leaves to its heirs what it does not give. config.yaml does not choose it; a parameter set or an
+    environment that others inherit is a choice as well, unless its name begins with an underscore.
+    """
+    options = context.options[option.group]
+    if context.groups.get(option.group) == option.name:
+        return False
+    if option.group in (SETS, ENVIRONMENTS) and not option.name.startswith("_"):
+        return False
+    return any(option.name in lineage(options, heir)[1:] for heir in options if heir != option.name)
 
 
 def names(context: ExperimentContext, group: str) -> list[str]:
@@ -277,11 +292,11 @@ def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
     fields = [field.name for field in found.fields]
     if not isinstance(values, dict):
         return fields
-    if _is_typed(composed.config, option.group):
+    if is_typed(composed.config, option.group):
         return None
     missing = [name for name in fields if name not in values]
     # Asked through another interpreter, no config has types.
-    return missing if missing or _is_typed(context.composition().config, option.group) else None
+    return missing if missing or is_typed(context.composition().config, option.group) else None
 
 
 def inherits_stored(context: ExperimentContext, option: Option) -> bool:
@@ -290,7 +305,8 @@ def inherits_stored(context: ExperimentContext, option: Option) -> bool:
     return option.document.header is None and any(context.schema.registration(option.group, name) for name in above)
 
 
-def _is_typed(config: DictConfig | None, group: str) -> bool:
+def is_typed(config: DictConfig | None, group: str) -> bool:
+    """Whether the composed values of a group are those of a dataclass."""
     node = config._get_node(group) if config is not None and group in config else None
     return isinstance(node, DictConfig) and not node._is_none() and OmegaConf.get_type(node) is not dict
 

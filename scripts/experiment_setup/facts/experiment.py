@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
-from experiment_setup import uses
+from experiment_setup import nodes, uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import last_name
@@ -183,6 +183,13 @@ class ExperimentContext:
                     yield known[name].path
                     waiting += known[name].document.parents
 
+    def is_stored_by_a_function(self, config: str) -> bool:
+        """Whether some function of the code stores a config of this name, for a compose of its own."""
+        name = re.escape(config.rpartition("/")[2])
+        return re.search(r"\bcompose\(", self.code) is not None and (
+            re.search(rf"\bstore\([^()]*[\"']{name}[\"']", self.code) is not None
+        )
+
     @property
     def unread_registrations(self) -> list[Problem]:
         """What is stored in the ConfigStore without our knowing it, so that what is not found may well be there."""
@@ -315,7 +322,7 @@ class ExperimentContext:
 
     def written_with(self, key: str, choices: Mapping[str, str | None]) -> Location:
         """The same with these options."""
-        steps: Steps = tuple(int(s[1:-1]) if s.startswith("[") else s for s in key.replace("[", ".[").split("."))
+        steps = nodes.split(key)
         group, inner = str(steps[0]), steps[1:]
         for placed in self._choices:
             below = len(placed.package)

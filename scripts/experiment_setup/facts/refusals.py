@@ -110,8 +110,11 @@ def chosen_keys(context: ExperimentContext) -> dict[str, list[str]]:
 
 
 def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
-    """Whether a run has to choose, or what is not found may be stored by code that is not followed (ES307)."""
+    """Whether a run has to choose, or what is not found may be stored by code that is not followed, or in time
+    for a compose of the code's own (ES307)."""
     if isinstance(failure.refusal, (NotFound, NotOverridable)) and context.unread_registrations:
+        return True
+    if isinstance(failure.refusal, NotFound) and context.is_stored_by_a_function(failure.refusal.config):
         return True
     return isinstance(failure.refusal, NotChosen)
 

@@ -26,6 +26,7 @@ from experiment_setup.composing.refusals import (
     UnsetVariable,
 )
 from experiment_setup.facts import option_pairs as combinations
+from experiment_setup.facts.defaults_lists import only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.refusals import Refused, chosen_keys, refusals
 from experiment_setup.facts.written import declared, kind, schema
@@ -34,7 +35,9 @@ from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.phases import Of, Phase
+from experiment_setup.schema import Field
 
 
 @rule(
@@ -117,16 +120,16 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
                 f"move the line to a file in {other}/ (a new one: {command} {context.experiment.name} … {key}=…)",
             )
     guess = did_you_mean(key, fields)
-    inner = refusal.owner if len(steps) > 2 else None
-    where = inner or _class_name(context, group)
+    where = refusal.owner or _class_name(context, group)
     if guess:
         return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
     if group == "hydra":
         advice = f"there is: {', '.join(fields)}; values of your own go into the dataclasses"
         return unknown_key.finding(location, f"Hydra has no setting {'.'.join(steps)}", advice)
+    has = f"{where} has {', '.join(fields)}" if fields else f"it is no field of {where}"
     return unknown_key.finding(
         location,
-        f"unknown key {key!r}: {where} has {', '.join(fields) or 'no fields'}",
+        f"unknown key {key!r}: {has}",
         f"add `{key}: TYPE = DEFAULT` to {where}, or remove the line",
     )
 
@@ -162,8 +165,18 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
         node = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
     if isinstance(node, DictConfig) and not node._is_none():
         return [str(key) for key in node]
-    found = context.config_class(group)
-    return [field.name for field in found.fields] if found and not inner else []
+    return [field.name for field in _declared(context, group, inner)]
+
+
+def _declared(context: ExperimentContext, group: str, inner: Sequence[str]) -> Sequence[Field]:
+    """The fields of the dataclass at `group` and below it: of the group's own, or of the class of the whole config."""
+    stored = (r.config_class for r in context.schema.registrations if r.group is None and r.config_class)
+    own, whole = context.config_class(group), root_class(context) or next(stored, None)
+    found, steps = (own, inner) if own is not None else (whole, (group, *inner))
+    for step in steps:
+        field = found.field(step) if found is not None else None
+        found = context.schema.classes.get(field.annotation) if field is not None else None
+    return found.fields if found is not None else ()
 
 
 @rule(
@@ -180,16 +193,21 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     """`--cfg job` prints interpolations as they are written and exits with 0; the run fails where the value is read.
 
     They are resolved here in every combination of parameter set and environment, since one may break the other's, and
-    with every option of a further group. Two of those may go together, as a loss with its model: what resolves with
-    some option of the other group is right, and what an option leaves open for another file is a warning.
+    with every option of a further group, but for those that only serve as what others inherit. Two may go together, as
+    a loss with its model: what resolves with some option of the other group is right, and what an option leaves open
+    for another file is a warning.
     """
     seen: set[tuple[str, str]] = set()
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
     runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
-    runs += [{group: name} for group in context.further_groups for name in context.options[group]]
-    placed = {group: keys[0] for group, keys in chosen_keys(context).items() if len(keys) == 1}
-    runs += [{key: name} for group, key in placed.items() for name in context.options[group]]
+    named = {group: group for group in (SETS, ENVIRONMENTS, *context.further_groups)}
+    named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
+    options = [(key, option) for group, key in named.items() for option in context.options[group].values()]
+    bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
+    runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
     for chosen in runs:
+        if any(chosen.get(key) == name for key, name in bases):
+            continue  # what it leaves open its heirs give, each of which is looked at
         outcome = context.composed_with(chosen)
         for bad in outcome.unusable_values(context.custom_resolvers):
             if bad.missing or (bad.key, bad.written) in seen or _needs_an_open_choice(context, outcome, bad):

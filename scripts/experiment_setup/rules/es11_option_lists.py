@@ -11,6 +11,7 @@ import yaml
 from experiment_setup import installed
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Edit, Finding, Severity
@@ -51,21 +52,32 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
     that it does not give itself: `exp=002` takes the place of `exp: base`.
 
     Reported where config.yaml chooses the base and other files inherit from it; an error for a file without any key.
+    A file with a key that none of them has, or with another `_target_`, is an alternative to the base.
     """
     for group, base in context.groups.items():
         options = context.options.get(group, {})
         if base not in options or context.config_class(group) is not None:
             continue
         heirs = {name for name in options if base in entries.lineage(options, name)[1:]}
+        family = {key for name in (base, *heirs) for key in _keys_of(context, options[name])}
         whole = _keys_of(context, options[base])
         for name, option in options.items() if heirs else ():
             own = _keys_of(context, option)
             lost = [key for key in whole if key not in own]
             if name == base or name in heirs or entries.parents(option) or option.document.header or not lost:
                 continue
+            if not set(own) <= family or _says_another_kind(context, options[base], option):
+                continue  # an alternative to the base
             if context.composed(option).failure is not None:
                 continue
             yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
+
+
+def _says_another_kind(context: ExperimentContext, base: Option, option: Option) -> bool:
+    """Whether the option makes an object of another class than the base."""
+    targets = [context.composed(one).container.get(one.group) for one in (base, option)]
+    named = [found.get("_target_") if isinstance(found, dict) else None for found in targets]
+    return named[1] is not None and named[0] != named[1]
 
 
 def _keys_of(context: ExperimentContext, option: Option) -> list[str]:
@@ -158,27 +170,31 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
     """The content of exp/001.yaml belongs at `exp`, and that is where Hydra puts it without a header.
 
     In a header `_here_` and `_group_` are no keywords but names of a key (`_group_` is one as long as Hydra 1.3 behaves
-    as 1.1); `_global_` puts the keys beside `exp`, which is reported where the file composes without it only.
+    as 1.1). `_global_` is right over a file that is written from the root of the config, as those of Hydra's experiment
+    pattern are; over the keys of a group it puts them beside the group. Where the other options of a group have that
+    header, a file with blocks of the same kind and without it is reported too: nothing reads what it sets.
     """
     for option in context.all_options():
-        package = _header_package(option.document)
-        if package in (None, option.group):
+        package = headers.package(option.document)
+        if package is None and _lacks_the_header(context, option):
+            yield _without_header(context, option)
+        if package in (None, option.group) or (package == "_group_" and _is_keyword(context)):
             continue
-        if package == "_group_" and _is_keyword(context):
-            continue
-        if package in (HERE, "_group_", "_name_") or _header_breaks(context, option):
-            place = f"puts {option.config_path} at `{package}`, not at `{option.group}`"
-            block = package == "_global_" and option.group in entries.own_keys(option.document)
-            yield _header_finding(option.document, place, option.group if block else None)
+        place = f"puts {option.config_path} at `{package}`, not at `{option.group}`"
+        if package in (HERE, "_group_", "_name_"):
+            if headers.belongs_at_the_root(context, option):
+                yield _written_from_the_root(option)
+            else:
+                yield _header_finding(option.document, place)
+        elif option.group in entries.own_keys(option.document):
+            if _header_breaks(context, option):
+                yield _header_finding(option.document, place, option.group)
+        elif headers.belongs_in_its_group(context, option) and _header_breaks(context, option):
+            yield _header_finding(option.document, place)
     if context.experiment.config_file.is_file():
-        package = _header_package(context.primary)
+        package = headers.package(context.primary)
         if package not in (None, "_global_") and context.composition().failure:
             yield _header_finding(context.primary, f"puts the whole config at `{package}`")
-
-
-def _header_package(document: Document) -> str | None:
-    header = document.header if "@package" in document.text_or_empty[:512] else None
-    return header.split()[-1] if header else None
 
 
 def _is_keyword(context: ExperimentContext) -> bool:
@@ -206,6 +222,48 @@ def _header_span(document: Document) -> tuple[int, int]:
     rest = text[start + len(header) :]
     end = start + len(header) + (2 if rest.startswith("\r\n") else 1 if rest else 0)
     return entries.line_start(text, start), end
+
+
+def _lacks_the_header(context: ExperimentContext, option: Option) -> bool:
+    """Whether the file is written from the root as the others of its group are, which have the header for that."""
+    others = [other for other in context.options[option.group].values() if other.path != option.path]
+    keys = entries.own_keys(option.document)
+    return (
+        any(headers.package(other.document) == headers.GLOBAL for other in others)
+        and bool(keys)
+        and set(keys) <= headers.root_keys(context)
+        and headers.belongs_at_the_root(context, option)
+    )
+
+
+def _without_header(context: ExperimentContext, option: Option) -> Finding:
+    text = option.document.text
+    start = 1 if text.startswith("\ufeff") else 0
+    header = f"# @package {headers.GLOBAL}"
+    keys = entries.own_keys(option.document)
+    return package_header.finding(
+        option.document.key([keys[0]]),
+        f"without a header {keys[0]} lands in {option.group}.{keys[0]}: the other options of {option.group} begin "
+        f"with `{header}`",
+        f"begin the file with {header}",
+        edits=(Edit(start, start, f"{header}{entries.newline(text)}"),),
+        safe=False,
+    )
+
+
+def _written_from_the_root(option: Option) -> Finding:
+    """A header that is no keyword over blocks that stand at the root of the config."""
+    start, end = _header_span(option.document)
+    text, header = option.document.text, option.document.header or ""
+    blocks = " and ".join(f"`{key}:`" for key in entries.own_keys(option.document))
+    fixed = text[start:end].replace(header, f"# @package {headers.GLOBAL}")
+    return package_header.finding(
+        Location(option.path, text.count("\n", 0, start) + 1),
+        f"`{header}` puts {option.config_path} at `{headers.package(option.document)}`"
+        + (f", but its block {blocks} is written from the root of the config" if blocks else ""),
+        f"write # @package {headers.GLOBAL}",
+        edits=(Edit(start, end, fixed),),
+    )
 
 
 def _header_finding(document: Document, effect: str, block: str | None = None) -> Finding:
@@ -477,6 +535,8 @@ def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
         if failure is None or not isinstance(failure.refusal, NotFound):
             continue
         missing = failure.refusal.config
+        if context.is_stored_by_a_function(missing):
+            continue  # the code composes the file itself, after the store
         known = entries.names(context, option.group)
         for entry in found:
             if entry.is_plain and _is_missing(context, option, entry, missing, known):

@@ -6,10 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.facts.refusals import refused_at
+from experiment_setup.facts.written import Steps, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
@@ -33,16 +38,49 @@ from experiment_setup.rules.phases import Of, Phase
     hydra="accepts",
 )
 def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
-    """With `_self_` last, or left out, config.yaml is merged after the groups: its `exp:` block beats exp/001.yaml."""
+    """With `_self_` last, or left out, config.yaml is merged after the groups: its `exp:` block beats exp/001.yaml.
+
+    That it has the last word is Hydra's own advice, and right for what is the same whatever is chosen. Reported are
+    keys for which the options have different values, since those are what is to be chosen: an error for parameter sets
+    and environments, a warning for other groups.
+    """
     for group in _blocks(context):
-        if not _self_is_first(context, group):
-            keys = ", ".join(f"{group}.{key}" for key in _block(context, group))
+        beaten = [] if _self_is_first(context, group) else list(_beaten(context, group))
+        if beaten:
+            keys = ", ".join(nodes.join((group, *steps)) for steps in beaten)
             yield config_beats_sets.finding(
-                context.primary.key([group]),
+                context.primary.key([group, *beaten[0]]),
                 f"{context.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
                 f"move the values to the default of {group}, and `- _self_` to the top of the list",
+                severity=None if group in (SETS, ENVIRONMENTS) else Severity.WARNING,
                 spoils=[phases.values_of(group)],
             )
+
+
+def _beaten(context: ExperimentContext, group: str) -> Iterator[Steps]:
+    """The keys of config.yaml's block for which the group's options have different values, which are all lost."""
+    options = context.options.get(group, {})
+    root = schema(context, group)
+    default = dict(leaves(OmegaConf.to_container(root))) if root is not None else {}
+    given = [_given(context, option, default) for option in options.values()]
+    if root is not None and context.groups[group] not in options:
+        given.append(default)
+    for steps, value in leaves(_block(context, group)):
+        refers = isinstance(value, str) and "${" in value and group not in (SETS, ENVIRONMENTS)
+        if not refers and len({repr(one[steps]) for one in given if steps in one}) > 1:
+            yield steps
+
+
+def _given(context: ExperimentContext, option: Option, default: dict[Steps, Any]) -> dict[Steps, Any]:
+    """What an option and those that it inherits from set."""
+    options = context.options[option.group]
+    found: dict[Steps, Any] = {}
+    for name in reversed(entries.lineage(options, option.name)):
+        if name in options:
+            found |= dict(leaves(values(options[name].document)))
+        elif context.schema.registration(option.group, name):
+            found |= default
+    return found
 
 
 def _block(context: ExperimentContext, group: str) -> dict[str, Any]:

@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from experiment_setup.facts.experiment import ExperimentContext
+from omegaconf import OmegaConf
+
+from experiment_setup import nodes
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.facts.written import (
     Steps,
     dotted,
@@ -14,7 +18,7 @@ from experiment_setup.facts.written import (
     values,
 )
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.nodes import child
+from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
 
@@ -65,7 +69,8 @@ def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
 def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
     """OmegaConf's merge passes over `???` (omegaconf#771): the inherited value stays, and nobody is asked for one.
 
-    A field that every set must give is MISSING in the dataclass.
+    A field that every set must give is MISSING in the dataclass. A warning for the default of a dataclass in a group of
+    options; nothing is said where another file fills the value, as `model: ???` is by the group module/model.
     """
     for option in context.all_options():
         if "???" not in option.document.text_or_empty:
@@ -73,15 +78,42 @@ def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
         group = context.composed_group(option)
         for path, value in leaves(values(option.document)):
             node = _below(group, path)
-            if value == "???" and node is not None and not node._is_missing():
-                yield missing_without_effect.finding(
-                    option.document.value(path),
-                    f"{dotted(path)}: ??? has no effect, the inherited {node._value()!r} stays",
-                    "write a value, or remove the line",
-                )
+            if value != "???" or node is None or nodes.is_missing(node):
+                continue
+            above = _inherited(context, option, path)
+            if above is None and not _is_a_field_with_a_default(group, path, node):
+                continue  # another file fills it, such as an option of a group of its own
+            yield missing_without_effect.finding(
+                option.document.value(path),
+                f"{dotted(path)}: ??? has no effect, the inherited {_shown(node)} stays",
+                "write a value, or remove the line",
+                severity=None if above is not None or option.group in (SETS, ENVIRONMENTS) else Severity.WARNING,
+            )
+
+
+def _inherited(context: ExperimentContext, option: Option, path: Steps) -> Option | None:
+    """The file among those that the option inherits which gives a value at `path`."""
+    options = context.options[option.group]
+    for name in entries.lineage(options, option.name)[1:]:
+        if name in options and options[name].document.says(path) and options[name].document.at(path) != "???":
+            return options[name]
+    return None
+
+
+def _is_a_field_with_a_default(group: Any, path: Steps, node: Any) -> bool:
+    """Whether a dataclass has the value that stays as its default."""
+    parent = _below(group, path[:-1])
+    if not nodes.is_structured(parent):
+        return False
+    default = nodes.child(OmegaConf.structured(OmegaConf.get_type(parent)), path[-1])
+    return default is not None and not nodes.is_missing(default) and bool(default == node)
+
+
+def _shown(node: Any) -> str:
+    return str(nodes.value(node)) if not nodes.is_text(node) else repr(nodes.value(node))
 
 
 def _below(node: Any, path: Steps) -> Any:
     for step in path:
-        node = child(node, step)
+        node = nodes.child(node, step)
     return node

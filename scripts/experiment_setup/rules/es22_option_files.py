@@ -92,8 +92,11 @@ def _near_misses(
     hydra="accepts",
 )
 def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
-    """A parameter set says what differs. A repeated default hides that, and stays when the default changes."""
-    for option in context.all_options():
+    """A parameter set says what differs. A repeated default hides that, and stays when the default changes.
+
+    An option of another group says what its name promises, whether or not that is the default today.
+    """
+    for option in context.sets.values():
         found = entries.entries(option.document)
         named = entries.parents(option)
         if len(named) != 1 or len(found) > 2 or (len(found) == 2 and not found[1].is_self):

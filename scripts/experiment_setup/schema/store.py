@@ -160,17 +160,26 @@ class Store(Known):
         if not isinstance(function, UserFunction) or isinstance(function.node, ast.Lambda):
             return
         for node in ast.walk(function.node):
-            if isinstance(node, ast.Call) and (
-                self.is_store_call(node, function.scope) or self._stores_inside(node, function.scope)
-            ):
+            if not isinstance(node, ast.Call):
+                continue
+            stores = self.is_store_call(node, function.scope) and not _composes(function.node)
+            if stores or self._stores_inside(node, function.scope):
                 too_late(self._evaluator, self._evaluator.location(node, function.scope), f"inside {main.name}()")
 
     def _stores_inside(self, node: ast.Call, scope: Scope) -> bool:
         called = self._evaluator.lookup(node.func.id, scope)[1] if isinstance(node.func, ast.Name) else None
         if not isinstance(called, UserFunction) or not called.scope.module.source.mentions(".store", called.node):
             return False
+        if _composes(called.node):
+            return False
         inner = ast.walk(called.node)
         return any(isinstance(one, ast.Call) and self.is_store_call(one, called.scope) for one in inner)
+
+
+def _composes(function: ast.AST) -> bool:
+    """Whether a function composes a config itself, for which what it stores is in time."""
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    return any(last_name(call) == "compose" for call in calls)
 
 
 class _StoreMethod(Special):

@@ -1,0 +1,54 @@
+"""The `# @package` line of an option: where it puts the file, and what its keys say about where they belong."""
+
+from __future__ import annotations
+
+from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.experiment import ExperimentContext, Option, once
+from experiment_setup.reading.source import Document
+
+GLOBAL = "_global_"
+
+
+def package(document: Document) -> str | None:
+    """The package that the header names, or None without a header."""
+    header = document.header if "@package" in document.text_or_empty[:512] else None
+    return header.split()[-1] if header else None
+
+
+@once
+def root_keys(context: ExperimentContext) -> frozenset[str]:
+    """What stands at the top of the config: its groups, the fields of its class, and what config.yaml sets there."""
+    config = context.some_config
+    composed = [str(key) for key in config] if config is not None else []
+    return frozenset((*context.groups, *composed))
+
+
+def group_keys(context: ExperimentContext, option: Option) -> frozenset[str]:
+    """What stands in the option's group: the fields of its class, and what its other options without a header set."""
+    found = context.config_class(option.group)
+    if found is not None:
+        return frozenset(field.name for field in found.fields)
+    config = context.some_config
+    part = config._get_node(option.group) if config is not None and option.group in config else None
+    typed = [str(key) for key in part] if entries.is_typed(config, option.group) else []  # type: ignore[union-attr]
+    others = [o for o in context.options[option.group].values() if o.path != option.path and o.document.header is None]
+    return frozenset((*typed, *(key for other in others for key in entries.own_keys(other.document))))
+
+
+def belongs_at_the_root(context: ExperimentContext, option: Option) -> bool:
+    """Whether the file is written from the root of the config, as options of Hydra's experiment pattern are.
+
+    Its keys are parts of the config and none of its group, or it has none and overrides what other entries choose.
+    """
+    keys = set(entries.own_keys(option.document))
+    if not keys:
+        return any("override" in entry.keywords for entry in entries.entries(option.document))
+    return bool(keys & root_keys(context)) and not keys & group_keys(context, option)
+
+
+def belongs_in_its_group(context: ExperimentContext, option: Option) -> bool:
+    """Whether the file has keys of its group; without any, whether the group has a dataclass to inherit."""
+    keys = set(entries.own_keys(option.document))
+    if not keys:
+        return context.config_class(option.group) is not None and isinstance(entries.content(option.document), dict)
+    return bool(keys & group_keys(context, option))
