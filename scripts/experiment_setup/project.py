@@ -160,7 +160,7 @@ class Project:
         names = [self.relative(e.folder) for e in self.experiments]
         shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         return CommandError(
-            f"no experiment {name!r} below {self.root}; there is: {shown}",
+            f"no experiment {name!r} below {self.root}; available: {shown}",
             f"did you mean {guess}?" if guess else "give one of these names, its number or its path",
         )
 

@@ -96,7 +96,7 @@ def _refused(config: DictConfig, key: str, written: str) -> UnusableValue | None
         else:
             node = nodes.at(config, nodes.split(key))
             if isinstance(node, ListConfig) and value is not None and not isinstance(value, (list, tuple)):
-                return UnusableValue(key, written, Other(f"{value!r} is no list"))
+                return UnusableValue(key, written, Other(f"{value!r} is not a list"))
             if isinstance(node, (DictConfig, ListConfig)):  # handed out in silence, but not to be resolved in place
                 copy.deepcopy(node)._set_value(value)
     except Exception as error:

@@ -124,7 +124,7 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
     if guess:
         return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
     if group == "hydra":
-        advice = f"there is: {', '.join(fields)}; values of your own go into the dataclasses"
+        advice = f"available: {', '.join(fields)}; values of your own go into the dataclasses"
         return unknown_key.finding(location, f"Hydra has no setting {'.'.join(steps)}", advice)
     has = f"{where} has {', '.join(fields)}" if fields else f"it is no field of {where}"
     return unknown_key.finding(
@@ -308,7 +308,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
         return "they refer to each other: give one of them a value of its own"
     if isinstance(refusal, UnknownResolver):
         guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, _RESOLVERS)
-        return f"write ${{{guess}:…}}" if guess else f"there is: {', '.join(_RESOLVERS)}, or register it in the code"
+        return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(_RESOLVERS)}, or register it in the code"
     if "oc.env" in written:
         return _SET_IT
     named = refusal.key if isinstance(refusal, NoSuchTarget) else None
@@ -395,7 +395,7 @@ def _refused_value(context: ExperimentContext, refused: Refused) -> Finding:
     value = _written(context, failure)
     message = f"{'.'.join(steps[1:]) or failure.key}: {_words(failure.refusal, value)}"
     if field is None:
-        return wrong_type.finding(location, message, "write a value of the type that it has where it is inherited from")
+        return wrong_type.finding(location, message, "write a value of the same type as the inherited one")
     root = schema(context, steps[0])
     inner = tuple(int(step) if step.isdigit() else step for step in steps[1:])
     better = _better(value, declared(root, inner), str(steps[0]), str(steps[-1]))
@@ -421,7 +421,7 @@ def _words(refusal: Refusal, value: Any) -> str:
     """OmegaConf's words, but for those that are about its own classes."""
     match refusal:
         case NotAList() if value is not _UNKNOWN:
-            return f"{value!r} is no list"
+            return f"{value!r} is not a list"
         case MappingForList():
             return "a mapping stands where a list belongs"
         case ListForMapping():

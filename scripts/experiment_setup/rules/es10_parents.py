@@ -246,7 +246,7 @@ def _two_in_one(option: Option, entry: Entry) -> Finding:
     plain = node is not None and node.start_mark.line < node.end_mark.line and len(rest) == 1
     return misspelled_here.finding(
         at_offset(option.document, at),
-        f"`{entry.option}@{here} {' '.join(rest)}` is one entry to YAML, since no dash stands before {rest[0]}",
+        f"`{entry.option}@{here} {' '.join(rest)}` is one entry to YAML, because there is no dash before {rest[0]}",
         f"write - {rest[0]}, in line with the other entries",
         edits=(Edit(entries.line_start(text, at), at, " " * (node.start_mark.column - 2) + "- "),)
         if plain and node is not None
@@ -395,7 +395,7 @@ def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
             shown = entries.written(context.primary, node) or "nothing"
             yield entry_is_no_text.finding(
                 context.primary.value(["defaults", entry.index]),
-                f"`- {shown}` is no entry of a defaults list: it names no group",
+                f"`- {shown}` is not an entry of a defaults list: it names no group",
                 "write - GROUP: OPTION, or remove it",
             )
         if not isinstance(entry.value, dict) or len(entry.value) != 1 or not isinstance(node, yaml.MappingNode):

@@ -504,7 +504,7 @@ def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
                 name = entry.value if isinstance(entry.value, str) else entry.group
                 yield entry_twice.finding(
                     document.value(["defaults", entry.index]),
-                    f"{name} stands in the defaults list twice",
+                    f"{name} is listed twice",
                     "keep one of the two",
                     edits=entries.remove_item(document, entry.index),
                     safe=isinstance(entry.value, str),

@@ -263,8 +263,8 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
         yield optional_choice_missing.finding(
             context.primary.value(["defaults", entry.index, next(iter(entry.value))]),
             f"there is no {group}/{entry.option}, and `optional` "
-            + (f"leaves {group} out of the config" if absent else "passes over that in silence"),
-            f"write {group}: {guess} (there is: {', '.join(known)})",
+            + (f"leaves {group} out of the config" if absent else "silently skips it"),
+            f"write {group}: {guess} (available: {', '.join(known)})",
             severity=None if absent else Severity.WARNING,
         )
 
@@ -297,7 +297,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
         known = entries.names(context, group)
         guess = did_you_mean(entry.option or "", known)
         there = (
-            f"there is: {', '.join(known)}" if known else f"there is no folder {group}/ and nothing is stored for it"
+            f"available: {', '.join(known)}" if known else f"there is no folder {group}/ and nothing is stored for it"
         )
         yield choice_not_found.finding(
             context.primary.value(["defaults", entry.index, key]),
@@ -359,7 +359,7 @@ def _two_keys(document: Document, node: yaml.MappingNode) -> Finding:
     names = " and ".join(str(key.value) for key, _ in node.value)
     return two_keys_in_one_entry.finding(
         Location(document.path, second.start_mark.line + 1, second.start_mark.column + 1),
-        f"{names} stand in one entry of the defaults list",
+        f"{names} share one entry of the defaults list",
         f"put `- ` before {second.value}, in line with the other entries; settings belong below the list",
         edits=tuple(edits) if plain else (),
     )

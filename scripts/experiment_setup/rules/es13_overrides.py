@@ -103,7 +103,7 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
         written = f"override {entry.group}"
         yield override_left_out.finding(
             Location(where.path, where.line, where.column),
-            f"{word!r} is no keyword of a defaults list" if word else f"Hydra has chosen {group} already",
+            f"{word!r} is not a keyword of a defaults list" if word else f"Hydra has chosen {group} already",
             f"write - {written}: {entry.option}",
             edits=entries.replace(context.primary, key, written) if key is not None and key.style is None else (),
         )

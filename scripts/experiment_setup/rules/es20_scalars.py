@@ -128,7 +128,7 @@ def _odd_number(option: Option, name: str, node: yaml.ScalarNode, text: str) -> 
         help_ = f'write {decimal}, or quote it ("{text}") if it is a name'
         yield octal_or_sexagesimal.finding(where, message, help_, severity=Severity.WARNING)
     else:
-        message = f"{name}: {text} is no octal number, so it is {decimal}, while {text[:-1]}0 would be octal"
+        message = f"{name}: {text} is not octal, so it is {decimal}, while {text[:-1]}0 would be octal"
         yield octal_or_sexagesimal.finding(where, message, f"write {decimal}", severity=Severity.WARNING)
 
 

@@ -110,7 +110,7 @@ def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
             if same and not entries.changed(context, option, key):  # else something overrules the file
                 yield value_is_inherited.finding(
                     option.document.key([key]),
-                    f"{key} is what {named[0][1]} says already",
+                    f"{key} repeats the value inherited from {named[0][1]}",
                     "remove the line",
                     edits=_without_line(option, key),
                 )
@@ -287,7 +287,7 @@ def secret_in_file(context: ExperimentContext) -> Iterator[Finding]:
             yield secret_in_file.finding(
                 at_offset(document, match.start()),
                 f"this looks like a secret: {match[0].lstrip(chr(34) + chr(39))[:4]}…",
-                "make it invalid where it was issued, and read it from the environment: ${oc.env:NAME}",
+                "revoke it where it was issued, and read it from the environment: ${oc.env:NAME}",
             )
 
 

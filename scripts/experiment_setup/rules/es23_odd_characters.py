@@ -91,7 +91,7 @@ def _odd_key(option: Option, key: yaml.ScalarNode, above: Location | None) -> Fi
     return odd_character.finding(
         at_offset(option.document, key.start_mark.index + at if _is_bare(key) else key.start_mark.index),
         f"the key {clean!r} has an invisible character in it",
-        f"type it anew: {clean}",
+        f"retype it: {clean}",
         edits=entries.replace(option.document, key, clean) if _is_one_line(key) else (),
         severity=Severity.ERROR,
         spoils=[phases.place(place)],

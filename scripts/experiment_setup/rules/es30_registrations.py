@@ -393,6 +393,6 @@ def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
         yield unread_registration.finding(
             problem.location,
             problem.message,
-            "have the code run: validate.py --python .venv/bin/python",
+            "let your interpreter run the code: validate.py --python .venv/bin/python",
             severity=Severity.INFO if found else None,
         )

@@ -74,7 +74,7 @@ def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
                 what = f"dict({shown}) has a list or dict of the config in it" if given.part.form == "shallow" else ""
                 yield json_of_config.finding(
                     given.location,
-                    f"{what or f'{shown} is no list or dict of Python'}: {writer} refuses it",
+                    f"{what or f'{shown} is not a Python list or dict'}: {writer} refuses it",
                     f"write OmegaConf.to_container({shown}, resolve=True)",
                 )
 

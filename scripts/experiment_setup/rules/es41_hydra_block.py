@@ -137,7 +137,7 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _write(prefix: str, guess: str | None, known: Iterable[str]) -> str:
-    return f"write {prefix}{guess}" if guess else f"there is: {', '.join(sorted(known))}"
+    return f"write {prefix}{guess}" if guess else f"available: {', '.join(sorted(known))}"
 
 
 _NONE = "  - override hydra/job_logging: none\n"
@@ -164,8 +164,8 @@ def plugin_not_installed(context: ExperimentContext) -> Iterator[Finding]:
     for group, option in sorted(context.composer.stand_ins):
         yield plugin_not_installed.finding(
             _chosen_at(context, group, option),
-            f"hydra/{group}: {option} is of no plugin that is installed here: its settings are not checked",
-            "have it checked where it is installed: validate.py --python .venv/bin/python",
+            f"hydra/{group}: {option} comes from a plugin that is not installed here, so its settings are not checked",
+            "check it where it is installed: validate.py --python .venv/bin/python",
         )
 
 

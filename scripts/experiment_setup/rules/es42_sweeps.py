@@ -70,7 +70,7 @@ def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
             values = ",".join(map(str, value))
             yield sweep_of_a_number.finding(
                 at(context, "sweeper", "params", str(key)),
-                f"the list is one value for {key}, which is no list: nothing is swept",
+                f"the list is one value for {key}, which is not a list, so nothing is swept",
                 f"write {key}: {values}" + (f'  # or "{values}"' if values.isdigit() else ""),
             )
     for group in context.groups if isinstance(params, dict) else ():
@@ -134,7 +134,7 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
                 yield unknown_value_in_folder.finding(
                     _inside(context, place, value, found.start(1) + found[1].rfind(name)),
                     f"{found[0]} does not exist" + (f" (did you mean {guess!r}?)" if guess else ""),
-                    f"write {found[0].replace(name, guess)}" if guess else f"there is: {', '.join(known)}",
+                    f"write {found[0].replace(name, guess)}" if guess else f"available: {', '.join(known)}",
                 )
 
 
@@ -216,5 +216,5 @@ def _nothing(place: Location, what: str, name: str, known: list[str]) -> Finding
     return sweep_of_nothing.finding(
         place,
         f"{what} does not exist" + (f" (did you mean {guess!r}?)" if guess else ""),
-        f"write {guess}" if guess else f"there is: {', '.join(known)}",
+        f"write {guess}" if guess else f"available: {', '.join(known)}",
     )

@@ -252,8 +252,8 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
             continue
         yield relative_output_folder.finding(
             context.written_at(key, None, None),
-            f"{key} ({written}) starts at the folder that the run is started from",
-            "call os.chdir() to the project's folder before main(), or build the path from __file__",
+            f"{key} ({written}) is relative to the folder that the run is started from",
+            "build the path from __file__, so that it is the same wherever the run is started",
         )
         return
 

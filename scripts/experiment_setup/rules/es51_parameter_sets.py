@@ -143,7 +143,7 @@ def repeated_name(context: ExperimentContext) -> Iterator[Finding]:
     "ES514",
     "name-of-another-number",
     Severity.WARNING,
-    "the name says another number than the file",
+    "the name has another number than the file",
     phase=Phase.OUTPUTS,
     of=Of.OPTION,
     bad={"exp/001.yaml": f'{_SET}name: "007-lr"\nlearning_rate: 5.0e-5\n'},
@@ -158,7 +158,7 @@ def name_of_another_number(context: ExperimentContext) -> Iterator[Finding]:
         if wanted:
             yield name_of_another_number.finding(
                 option.document.value(["name"]),
-                f"the name {name!r} in {option.path.name} says another number",
+                f"the name {name!r} in {option.path.name} has another number than its file",
                 f'write "{wanted}"',
             )
 
