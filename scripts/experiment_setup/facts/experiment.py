@@ -230,13 +230,22 @@ class ExperimentContext:
         return self._compositions[key]
 
     @cached_property
-    def some_config(self) -> DictConfig | None:
-        """A config that composes: the default one, or that of the first option that does."""
+    def _some(self) -> tuple[Path, DictConfig | None]:
         default = self.composition().config
         if default is not None:
-            return default
-        others = (self.composed(option).config for option in self.all_options())
-        return next((config for config in others if config is not None), None)
+            return self.experiment.config_file, default
+        others = ((option.path, self.composed(option).config) for option in self.all_options())
+        return next(((path, config) for path, config in others if config is not None), (Path(), None))
+
+    @property
+    def some_config(self) -> DictConfig | None:
+        """A config that composes: the default one, or that of the first option that does."""
+        return self._some[1]
+
+    @property
+    def some_file(self) -> Path:
+        """The file whose config `some_config` is: what is said of that is worth no more than its defaults list."""
+        return self._some[0]
 
     def composed(self, option: Option) -> Composition:
         """What Hydra composes with this option, the other groups at their defaults."""

@@ -161,7 +161,7 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
                     location,
                     f"cfg.{shown_path(path)} is {what} of {owner.name}, which the config does not have{found.again}",
                     f"write OmegaConf.to_object(cfg.{shown_path(path[:-1])}).{path[-1]}",
-                    rests_on=[phases.group(path[0])],
+                    rests_on=[phases.group(path[0]), phases.defaults_list(context.some_file)],
                 )
             continue
         yield unknown_attribute.finding(
@@ -169,7 +169,7 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
             f"cfg.{shown_path(path)} does not exist{_meant(found)}{found.again}",
             _advice(context, found),
             severity=Severity.WARNING if found.assumed else None,
-            rests_on=[phases.group(path[0])],
+            rests_on=[phases.group(path[0]), phases.defaults_list(context.some_file)],
         )
 
 
