@@ -88,8 +88,8 @@ class _Unknown:
 
 def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
     config, reading = context.some_config, context.reading
-    if config is None:
-        return
+    if config is None or (context.unread_registrations and context.composition().failure is not None):
+        return  # what only running the code stores may have any key
     written = {use.path for use in reading.uses if use.kind == "write" and (reading.open or use.form != "config")}
     defaulted = {use.path for use in reading.uses if use.kind == "default"}
     found: dict[ConfigPath, list[Use]] = {}
