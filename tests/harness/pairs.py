@@ -62,9 +62,7 @@ def together(one: Files, other: Files) -> Files | None:
                 return None
             text = text.replace(old, new)
         result[path] = [*mine, *change]
-    stores = (
-        "train.py" not in result or 'group="exp"' in rules_page.example({"train.py": result["train.py"]})["train.py"]
-    )
+    stores = 'group="exp"' in rules_page.example({"train.py": result.get("train.py", ())}).get("train.py", "")
     needs = "train.py" in other or any("default@_here_" in text for text in other.values() if isinstance(text, str))
     return result if stores or not needs else None
 
