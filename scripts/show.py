@@ -4,9 +4,14 @@
 # ///
 """Show the composed config of an experiment, each value with where it comes from and what it replaced."""
 
-from __future__ import annotations
-
+import os
 import sys
+
+sys.path.insert(0, __file__.rpartition(os.sep)[0])  # it is not there with PYTHONSAFEPATH or `python -I`
+from experiment_setup import isolation
+
+isolation.isolate()  # before anything else is imported
+
 from collections.abc import Sequence
 
 from experiment_setup import cli
@@ -22,7 +27,7 @@ EXAMPLES = """
 """
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: "Sequence[str]") -> int:
     """Show it; 2 where Hydra does not compose it."""
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from running import CONFIG, SCRIPTS, Ran, git, run, write
+from running import CONFIG, ROOT, SCRIPTS, Ran, git, run, write
 
 MODULES = sorted(SCRIPTS.rglob("*.py"))
 # Names that Python, Hydra, OmegaConf and this skill import sooner or later, or try to.
@@ -339,3 +341,91 @@ def test_one_module_starts_processes() -> None:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
                 starts |= node.attr.startswith(_STARTING)
             assert not starts or path.name == "processes.py", f"{path}:{node.lineno}"  # type: ignore[attr-defined]
+
+
+_HOOK = """\
+import json, os, sys
+if True:
+    log = os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    seen = (
+        "subprocess.", "socket.", "pty.", "shutil.", "urllib.", "webbrowser.", "ftplib.", "http.", "os.exec", "os.fork",
+        "os.posix_spawn", "os.spawn", "os.system", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link",
+        "os.symlink", "os.truncate", "os.chmod",
+    )
+    def hook(event, arguments):
+        writes = event == "open" and (
+            isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+            or isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        )
+        if writes or event.startswith(seen):
+            os.write(log, (json.dumps([event, repr(arguments[0]) if arguments else ""]) + "\\n").encode())
+    sys.addaudithook(hook)
+"""
+
+
+def seen(project: Path, watch: Path, script: str, *words: str, **env: str) -> list[tuple[str, str]]:
+    """What a command starts, writes and connects to, by Python's audit events; the hook is there before the script."""
+    log = watch / "log"
+    log.unlink(missing_ok=True)
+    write(watch, {"sitecustomize.py": _HOOK.replace("{log!r}", repr(str(log)))})
+    ran = run(script, "--root", project, *words, cwd=project, env={"PYTHONPATH": str(watch), **env})
+    assert ran.code in (0, 1), ran
+    return [tuple(json.loads(line)) for line in log.read_text().splitlines()]
+
+
+def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> None:
+    """No process, write or connection but those that references/security.md lists."""
+    git(project, "init", "-q")
+    write(experiment, {"exp/002.yaml": "defaults: [default@_here_]\nseed: ${oc.env:HOME}\n"})
+    watch = tmp_path / "watch"
+    for words in (
+        ["validate.py"],
+        ["validate.py", "--hydra"],
+        ["validate.py", "--diff"],
+        ["validate.py", "--fix"],
+        ["add_exp.py", "001", "learning_rate=0.5"],
+        ["add_env.py", "001", "there", "output_dir=there"],
+        ["new_experiment.py", "next", "epochs=2"],
+    ):
+        writes = []
+        for event, subject in seen(project, watch, *words):
+            if event == "subprocess.Popen":
+                assert Path(subject.strip("'")).name in ("git", "python", "python3")
+            elif not subject.isdigit() and os.devnull not in subject:  # a number: a pipe to one of these
+                writes.append((event, subject))
+        # Without a folder it is a name in one that is open: how a whole folder is removed.
+        outside = [(event, subject) for event, subject in writes if str(project) not in subject and "/" in subject]
+        assert outside == [], words
+        assert bool(writes) == (words[0] != "validate.py"), (words, writes)
+    events = seen(project, watch, "validate.py", "--python", sys.executable)
+    assert {Path(subject.strip("'")).name for event, subject in events if event == "subprocess.Popen"} == {
+        "git",
+        Path(sys.executable).name,
+    }
+    events = seen(project, watch, "validate.py", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert [subject for event, subject in events if event == "os.exec"] == [repr(sys.executable)]
+
+
+def test_security_md_names_tests_that_exist() -> None:
+    text = (ROOT / "references" / "security.md").read_text(encoding="utf-8")
+    tests = "".join(
+        (ROOT / "tests" / name).read_text(encoding="utf-8") for name in ("test_security.py", "test_output.py")
+    )
+    named = set(re.findall(r"\btest_\w+\b(?!\.py)", text))
+    assert len(named) > 10
+    assert [name for name in named if f"def {name}(" not in tests] == []
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.endswith("test |")]
+    assert all("test_" in row for row in rows)
+
+
+def test_every_script_takes_the_project_off_the_path_first() -> None:
+    for script in SCRIPTS.glob("*.py"):
+        body = ast.parse(script.read_text(encoding="utf-8")).body
+        first = [ast.unparse(statement) for statement in body[1:6]]
+        assert first == [
+            "import os",
+            "import sys",
+            "sys.path.insert(0, __file__.rpartition(os.sep)[0])",
+            "from experiment_setup import isolation",
+            "isolation.isolate()",
+        ], script.name

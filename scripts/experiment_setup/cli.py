@@ -6,6 +6,7 @@ Nothing here imports hydra or omegaconf, so that `--help` and the message for a 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import os
@@ -17,8 +18,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from experiment_setup import __version__, command_line, installed, processes
-from experiment_setup.errors import CommandError, EnvironmentLacks
+from experiment_setup import __version__, command_line, installed, processes, visible
+from experiment_setup.errors import CommandError, Defect, EnvironmentLacks
 from experiment_setup.location import did_you_mean
 
 EXIT_CODES = """\
@@ -26,9 +27,9 @@ exit codes:
   0  done, or nothing found
   1  findings (validate.py, sweep_status.py)
   2  wrong usage or bad input
-  3  the environment lacks something (hydra-core)"""
+  3  the environment lacks something (hydra-core)
+  70 a defect of this skill"""
 
-_LONGEST = 2_000  # characters of an error that are shown
 _OLDEST_HYDRA = (1, 3)
 
 
@@ -90,30 +91,51 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
         # A C locale garbles Japanese values and paths before anything here sees them: start once more in UTF-8 mode.
         os.environ["PYTHONUTF8"] = "1"
         processes.start_over("-X", "utf8")
-    as_json = "--json" in sys.argv[1:] or "--format=json" in sys.argv[1:]
     # A command is short, and keeps most of what it makes: the default looks through all of that over and over.
     gc.set_threshold(50_000)
+    _open_streams()
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a C locale must not break Japanese names
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         code = _run_checked(main)
-        sys.stdout.flush()
+        _print_rest()
         return code
     except CommandError as error:
-        return _fail(error, as_json)
+        return _fail(error)
     except KeyboardInterrupt:
-        print("interrupted; no unfinished file is left behind", file=sys.stderr)
+        note("interrupted; no unfinished file is left behind")
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The reader (`| head`) has what it wanted. Python would complain once more while it shuts down.
+    except _NotPrinted as error:
+        # Python would complain once more while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        if isinstance(error.__cause__, BrokenPipeError):
+            return 0  # the reader (`| head`) has what it wanted
+        note(f"error: what was to be printed could not be written: {error}")
+        return CommandError.exit_code
     except PermissionError as error:
-        what = CommandError(f"no permission for {error.filename}", "run it where you may write, or name another --root")
-        return _fail(what, as_json)
+        return _fail(
+            CommandError(f"no permission for {error.filename}", "run it where you may write, or name another --root")
+        )
     except OSError as error:
-        return _fail(CommandError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")), as_json)
+        return _fail(CommandError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+    except Exception as error:
+        return _fail(Defect.of(error))
+
+
+class _NotPrinted(Exception):
+    """stdout is closed, or its disk full."""
+
+
+def _open_streams() -> None:
+    """Have all three streams: what is closed (`>&-`) is replaced, before a file that is opened gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r+" if number else "r"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a C locale must not break Japanese names
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _run_checked(main: Callable[[Sequence[str]], int]) -> int:
@@ -143,20 +165,24 @@ def _uv_run() -> str:
     return shlex.join(["uv", "run", *sys.argv])
 
 
-def _fail(error: CommandError, as_json: bool) -> int:
-    if as_json:
-        print_json({"version": 1, "error": {"message": error.message, "help": error.help, "command": error.command}})
-    print(f"error: {_short(error.message)}", file=sys.stderr)
+def _wants_json() -> bool:
+    """Whether a program reads stdout, by the words alone: what is wrong may be one of them."""
+    given = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    return "--json" in given or re.search(r"(?:^|\n)--format[=\n](?:json|sarif)(?:\n|$)", "\n".join(given)) is not None
+
+
+def _fail(error: CommandError) -> int:
+    if _wants_json():
+        with contextlib.suppress(_NotPrinted):
+            print_json(
+                {"version": 1, "error": {"message": error.message, "help": error.help, "command": error.command}}
+            )
+    note(f"error: {error.message}")
     if error.help:
-        print(f"  help: {_short(error.help)}", file=sys.stderr)
+        note(f"  help: {error.help}")
     if error.command:
-        print(f"  type: {error.command}", file=sys.stderr)
+        note(f"  type: {error.command}")
     return error.exit_code
-
-
-def _short(text: str) -> str:
-    """A text as it is shown: the value that it quotes may be very long."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
 
 
 class Answer(Protocol):
@@ -178,11 +204,13 @@ class Answer(Protocol):
 
 def show(answer: Answer, *, as_json: bool) -> int:
     """Print an answer and return its exit code."""
+    # What is the same as another program's output, byte for byte, is changed on a terminal alone.
+    exact = getattr(answer, "is_exact", False) and not sys.stdout.isatty()
     if as_json:
         print_json(answer.data())
     else:
         for line in answer.text():  # one by one, so that a reader that goes away (`| head`) is noticed
-            print(line)
+            _print(line if exact else visible.line(line))
     for line in answer.notes():
         note(line)
     return answer.exit_code
@@ -190,9 +218,25 @@ def show(answer: Answer, *, as_json: bool) -> int:
 
 def print_json(data: Any) -> None:
     """Print one JSON object on stdout; paths, enums and other values of a config become strings."""
-    print(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    text = json.dumps(visible.for_json(data), ensure_ascii=False, indent=2, default=str)
+    _print(visible.json_text(text))
+
+
+def _print(text: str) -> None:
+    try:
+        print(text)
+    except OSError as error:
+        raise _NotPrinted(error.strerror) from error
+
+
+def _print_rest() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise _NotPrinted(error.strerror) from error
 
 
 def note(text: str) -> None:
-    """Print a diagnostic on stderr."""
-    print(text, file=sys.stderr)
+    """Print a diagnostic, one line, on stderr."""
+    with contextlib.suppress(OSError):  # there is nowhere else to say it
+        print(visible.words(text), file=sys.stderr)

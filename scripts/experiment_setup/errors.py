@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from experiment_setup import __version__
 
 
 class CommandError(Exception):
@@ -36,3 +39,25 @@ class EnvironmentLacks(CommandError):
     """The machine lacks something that the command needs, such as hydra-core."""
 
     exit_code = 3
+
+
+class Defect(CommandError):
+    """Something that nobody foresaw, and that is no mistake of the user's."""
+
+    exit_code = 70  # EX_SOFTWARE of sysexits.h
+
+    @classmethod
+    def of(cls, error: Exception, where: str | None = None) -> Defect:
+        """What there is to say about an error that nobody caught; `where` is what was looked at."""
+        trace, place = error.__traceback__, ""
+        while trace is not None:
+            file = Path(trace.tb_frame.f_code.co_filename)
+            if "experiment_setup" in file.parts:
+                place = f" in {file.parent.name}/{file.name}:{trace.tb_lineno}"
+            trace = trace.tb_next
+        said = (str(error).splitlines() or [""])[0]
+        failed = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        return cls(
+            f"{where + ': ' if where else ''}experiment-setup {__version__} does not cope with this: {failed}{place}",
+            "this is a defect of the skill: send this line, the command, and the file if you may, to where it is from",
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from experiment_setup import visible
 from experiment_setup.project import Project
 
 
@@ -34,4 +35,4 @@ class Style:
 
     def paint(self, words: str, code: str) -> str:
         """The words in a colour, where colours are wanted."""
-        return f"\033[{code}m{words}\033[0m" if self.colour else words
+        return f"{visible.COLOUR}{code}m{words}{visible.COLOUR}0m" if self.colour else words

@@ -9,6 +9,7 @@ from pathlib import Path
 from experiment_setup import schema
 from experiment_setup.checking import workers
 from experiment_setup.composing.compose import Composer
+from experiment_setup.errors import CommandError, Defect
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.together import Together
@@ -43,6 +44,7 @@ class Result:
 
     checked: list[Checked] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    defects: list[Defect] = field(default_factory=list)  # one for each experiment that could not be checked
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
@@ -67,14 +69,22 @@ def check(
     `started` is told the number and the name of experiments when their turn comes.
     """
 
-    def one(number: int, experiment: Experiment) -> _Outcome:
+    def one(number: int, experiment: Experiment) -> _Outcome | Defect:
         started(number, experiment.name)
-        return _check_one(project, experiment, make_composer)
+        try:
+            return _check_one(project, experiment, make_composer)
+        except (CommandError, OSError):
+            raise
+        except Exception as error:  # one experiment does not hide the rest
+            return Defect.of(error, project.relative(experiment.folder))
 
     result = Result()
     comments: dict[Path, list[Suppression]] = {}
     folders: list[WrittenFolder] = []
     for outcome in workers.results(experiments, one):
+        if isinstance(outcome, Defect):
+            result.defects.append(outcome)
+            continue
         result.findings += outcome.findings
         result.checked.append(outcome.checked)
         comments |= outcome.comments

@@ -331,7 +331,8 @@ def diff(project: Project, fixed: Fixed) -> Iterator[str]:
         # As git writes a name with a space for patch.
         source, target = (f"{name}\t" if " " in name else name for name in (f"a/{old}", f"b/{new}"))
         lines = difflib.unified_diff(_ended(before), _ended(after), source, target, lineterm="")
-        yield from lines
+        for line in lines:
+            yield from line.split("\n")  # the remark about a line end follows its line
 
 
 def data(project: Project, fixed: Fixed, *, written: bool) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from experiment_setup import visible
+
 _AFTER = 1.0  # seconds; what is done by then needs no progress
 _EVERY = 0.2
 
@@ -47,7 +49,7 @@ def shown(total: int, stream: TextIO = sys.stderr) -> Iterator[Progress]:
             return
         while not done.wait(_EVERY):
             room = shutil.get_terminal_size().columns - 1  # a line that wraps would be left behind
-            stream.write(f"\r\033[K{progress.line(time.monotonic() - start)[:room]}")
+            stream.write(f"\r\033[K{visible.line(progress.line(time.monotonic() - start))[:room]}")
             stream.flush()
         stream.write("\r\033[K")
         stream.flush()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import visible
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import SETS, Experiment, Project
@@ -25,7 +26,7 @@ def text(project: Project, result: Result, style: Style, *, in_full: bool = Fals
         by_kind[finding.severity is Severity.INFO and not in_full].append(finding)
     yield from blocks(project, by_kind[False], style)
     yield from _counted(project, by_kind[True], style)
-    yield summary(result)
+    yield from summary(result)
 
 
 def blocks(project: Project, findings: Iterable[Finding], style: Style) -> Iterator[str]:
@@ -58,7 +59,7 @@ def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], sty
         yield f"  {style.paint(number, '34;1')} {bar} {shown}"
         yield f"  {' ' * len(number)} {bar} {' ' * gap}{style.paint('^', colour)}"
     if finding.help:
-        yield f"  {style.paint('help', '36;1')}: {_visible(finding.help)}"
+        yield f"  {style.paint('help', '36;1')}: {visible.words(finding.help)}"
     yield ""
 
 
@@ -67,7 +68,7 @@ def _head(project: Project, finding: Finding, style: Style) -> str:
     where = style.paint(f"{style.path(project, place.path)}:{place.line}:{place.column}", "1")
     mark = " [*]" if finding.fixable else ""
     severity = style.paint(finding.severity.value, _COLOURS[finding.severity])
-    return f"{where}: {severity} {finding.code}{mark} {_visible(finding.message)}  [{finding.name}]"
+    return f"{where}: {severity} {finding.code}{mark} {visible.words(finding.message)}  [{finding.name}]"
 
 
 def _window(source: str, index: int, width: int) -> tuple[str, int]:
@@ -93,15 +94,7 @@ def _window(source: str, index: int, width: int) -> tuple[str, int]:
 
 def _cell(character: str) -> str:
     """A character as it is printed: what a terminal would not show, or would obey, by its number."""
-    if character == "\t":
-        return "    "
-    if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp"):
-        return f"<U+{ord(character):04X}>"
-    return character
-
-
-def _visible(words: str) -> str:
-    return "".join(map(_cell, " ".join(words.splitlines())))
+    return "    " if character == "\t" else visible.character(character)
 
 
 def _columns(cell: str) -> int:
@@ -122,7 +115,7 @@ def _line(path: Path, number: int, lines: dict[Path, list[str]]) -> str:
     return found[number - 1].rstrip("\r") if 0 < number <= len(found) else ""
 
 
-def summary(result: Result) -> str:
+def summary(result: Result) -> Iterator[str]:
     """What was checked and what was found, and what can be fixed."""
     experiments = len(result.checked)
     composed = sum(checked.composed for checked in result.checked)
@@ -130,7 +123,7 @@ def summary(result: Result) -> str:
     passed_over = sum(max(_yaml_files(checked.experiment) - checked.parameter_sets, 0) for checked in result.checked)
     beside = f" ({passed_over} more YAML {'file' if passed_over == 1 else 'files'} not checked)" if passed_over else ""
     counts = [_plural(result.count(s), s.value) for s in Severity if result.count(s)]
-    first = (
+    yield (
         f"{_plural(experiments, 'experiment')}, {_plural(sets, 'parameter set')}{beside}, "
         f"{_plural(composed, 'combination')} composed: {', '.join(counts) or 'nothing found'}"
     )
@@ -139,7 +132,8 @@ def summary(result: Result) -> str:
     offers = [f"{safe} with --fix"] * bool(safe) + [f"{len(fixable) - safe} with --fix --unsafe"] * (
         safe < len(fixable)
     )
-    return first + (f"\n[*] can be fixed: {', '.join(offers)}" if offers else "")
+    if offers:
+        yield f"[*] can be fixed: {', '.join(offers)}"
 
 
 def _yaml_files(experiment: Experiment) -> int:
@@ -175,8 +169,8 @@ def data(project: Project, result: Result) -> dict[str, Any]:
                 "path": project.relative(finding.location.path),
                 "line": finding.location.line,
                 "column": finding.location.column,
-                "message": finding.message,
-                "help": finding.help,
+                "message": visible.shortened(finding.message),
+                "help": finding.help and visible.shortened(finding.help),
                 "fixable": finding.fixable,
                 "safe": finding.fixable and finding.safe,
             }
@@ -205,7 +199,7 @@ def github(project: Project, result: Result) -> Iterator[str]:
     kinds = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
     for finding in result.findings:
         place = finding.location
-        words = finding.message + (f"\n{finding.help}" if finding.help else "")
+        words = "\n".join(map(visible.words, filter(None, (finding.message, finding.help))))
         properties = {
             "file": _escaped(root.relative(place.path), ":,"),
             "line": place.line,

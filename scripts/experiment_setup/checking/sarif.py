@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from experiment_setup import __version__
+from experiment_setup import __version__, visible
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.rules import ALL
@@ -53,7 +54,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _result(finding: Finding, index: int, root: Path) -> dict[str, Any]:
     place = finding.location
-    text = finding.message + (f"\n{finding.help}" if finding.help else "")
+    text = "\n".join(map(visible.shortened, filter(None, (finding.message, finding.help))))
     return {
         "ruleId": finding.code,
         "ruleIndex": index,
@@ -72,5 +73,5 @@ def _result(finding: Finding, index: int, root: Path) -> dict[str, Any]:
 
 def _artifact(path: Path, root: Path) -> dict[str, str]:
     if path.is_relative_to(root):
-        return {"uri": quote(path.relative_to(root).as_posix()), "uriBaseId": "%SRCROOT%"}
+        return {"uri": quote(os.fsencode(path.relative_to(root).as_posix())), "uriBaseId": "%SRCROOT%"}
     return {"uri": path.absolute().as_uri()}

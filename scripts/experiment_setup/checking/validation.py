@@ -13,6 +13,7 @@ from experiment_setup.checking import fix, progress, report, sarif, scope, selec
 from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.interpreter import InterpreterComposer
+from experiment_setup.errors import Defect
 from experiment_setup.project import Project
 from experiment_setup.style import Style
 
@@ -57,7 +58,9 @@ class Validation:
 
     @property
     def exit_code(self) -> int:
-        """1 if there are findings that count, or changes that are shown but not made."""
+        """1 if there are findings that count, or changes that are shown but not made; 70 if a check broke down."""
+        if self.result.defects:
+            return Defect.exit_code
         shown_only = self.request.diff and bool(self.fixed.rewrites)
         return int(self.result.fails(strict=self.request.strict) or shown_only)
 
@@ -81,8 +84,10 @@ class Validation:
         return report.text(self.project, self.result, Style.of(sys.stdout), in_full=in_full)
 
     def notes(self) -> Iterator[str]:
-        """What was mended, for stderr."""
-        return fix.summary(self.project, self.fixed, written=not self.request.diff)
+        """What was mended, and what could not be checked, for stderr."""
+        yield from fix.summary(self.project, self.fixed, written=not self.request.diff)
+        for defect in self.result.defects:
+            yield from (f"error: {defect.message}", f"  help: {defect.help}")
 
 
 def run(request: Request) -> Validation:

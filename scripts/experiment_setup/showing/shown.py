@@ -49,6 +49,11 @@ class Shown:
             return self._explained()
         return self._yaml() if self.request.format == YAML else self._table()
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the text is what `--cfg job` prints, byte for byte."""
+        return self.request.format == YAML and self.request.explain is None
+
     def notes(self) -> Iterator[str]:
         """What the signs of the table mean, if it has any."""
         marks = {value.mark for value in self.values}

@@ -178,7 +178,8 @@ class Started:
             yield f"left behind in {report.source}: {shown}"
         for key, value in (report.option.at_base if report.option else {}).items():
             yield _short(f"left out: {key}={source.scalar(value)} is the default already")
-        yield f"\n# the config{f' of {report.choice}' if report.choice else ''}"
+        yield ""
+        yield f"# the config{f' of {report.choice}' if report.choice else ''}"
         yield from map(_short, OmegaConf.to_yaml(OmegaConf.create(plain_data(report.config))).rstrip().splitlines())
         yield from _next_lines(self.project, self._next)
 
@@ -194,7 +195,8 @@ def _next_lines(project: Project, following: Next) -> Iterator[str]:
     if following.commands:
         here, root = Path.cwd().resolve(), project.root.resolve()
         where = root.relative_to(here).as_posix() if root.is_relative_to(here) else str(root)
-        yield "\nnext:" if here == root else f"\nnext, in {where}:"
+        yield ""
+        yield "next:" if here == root else f"next, in {where}:"
         yield from (f"  {command}" for command in following.commands)
 
 

@@ -1,0 +1,80 @@
+"""The way out for all that is printed: what comes from a project is shown, and never obeyed.
+
+Names, keys, values and code may hold escape sequences, line ends of all kinds, characters that turn text round or take
+no room, and half characters. In a terminal they hide or forge lines, in the log of a workflow they give commands.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import unicodedata
+from typing import Any
+
+LONGEST = 2_000  # characters of a text that is shown; more would bury the rest
+
+# Begins a colour in a line of ours. It differs in each process, so that no project can write one.
+COLOUR = f"\0{os.urandom(8).hex()}["
+# Control and format characters, line and paragraph separators, surrogates, and those for private use.
+_HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
+_DEEPEST = 200  # levels of JSON; many programs read no more
+
+
+def character(char: str) -> str:
+    """A character as Python would write it in a string, if it cannot be seen or is not only shown (`\\x1b`)."""
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    code = ord(char)
+    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(char) or (
+        f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    )
+
+
+def line(text: str) -> str:
+    """One line for a terminal or a log. A tab stays, and so does the rest of a line end of Windows."""
+    if text.isprintable():
+        return text
+    body, end = (text[:-1], "\r") if text.endswith("\r") else (text, "")
+    parts = ("".join(char if char == "\t" else character(char) for char in part) for part in body.split(COLOUR))
+    return "\033[".join(parts) + end
+
+
+def words(text: str) -> str:
+    """A message as one line of bearable length."""
+    return shortened(line(" ".join(text.splitlines())))
+
+
+def shortened(text: str) -> str:
+    """A text with its middle left out if it is very long."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST - 100]} … {len(text) - LONGEST + 150:,} characters … {text[-50:]}"
+
+
+def json_text(text: str) -> str:
+    """JSON in which what cannot be seen is escaped; it means the same to whoever reads it."""
+    return text if text.isprintable() else re.sub(r"[^\n\x20-\x7e]", _json_character, text)
+
+
+def _json_character(found: re.Match[str]) -> str:
+    char = found[0]
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    return "".join(f"\\u{unit:04x}" for unit in _units(ord(char)))
+
+
+def _units(code: int) -> tuple[int, ...]:
+    """A character in UTF-16, as JSON has it."""
+    return (code,) if code < 0x10000 else (0xD7C0 + (code >> 10), 0xDC00 + (code & 0x3FF))
+
+
+def for_json(value: Any, depth: int = 0) -> Any:
+    """The value in JSON's own types: keys are texts, numbers finite, and it is not too deep for its readers."""
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(value, dict):
+        return {str(key): for_json(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [for_json(item, depth + 1) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

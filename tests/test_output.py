@@ -1,0 +1,166 @@
+"""What is printed: nothing of a project is obeyed by a terminal or a log, and every error is a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from experiment_setup.checking import check as checking
+from experiment_setup.checking import validation
+from running import CONFIG, SCRIPTS, run, write
+
+HOSTILE = "\x1b[31m \x1b]0;x\x07 \x9b2J \x07 \r \x85 \u2028 \u2029 \u202e \u2066 \u200b \ufeff \x00 \xad \U000e0041"
+NAMES = [c for c in HOSTILE if c != "\0" and unicodedata.category(c) != "Zs"]
+HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
+FORMATS = [[], ["--format", "github"], ["--format", "sarif"], ["--format", "json"], ["--diff"]]
+
+
+def quoted(text: str) -> str:
+    """In YAML's double quotes."""
+    return json.dumps(text)
+
+
+def is_harmless(text: str) -> bool:
+    return all(char == "\n" or unicodedata.category(char) not in HIDDEN for char in text)
+
+
+@pytest.fixture
+def hostile(project: Path, experiment: Path) -> Path:
+    """A project with what a terminal obeys in its keys, values, options, comments, code and names."""
+    sets = {
+        "001": f"{quoted(HOSTILE)}: 1",
+        "002": f"seed: {quoted(HOSTILE)}",
+        "003": f"name: {quoted('::error::' + HOSTILE)}\nseed: ${{oc.env:X}}{quoted(HOSTILE)}",
+        "004": f"seed: 1 # \u202e \u200b\nleraning_rate: {quoted(HOSTILE)}",
+        "005": "seed: '\u2028::error::forged'\n\u200bepochs: 1",
+    }
+    for name, text in sets.items():
+        write(experiment, {f"exp/{name}.yaml": f"defaults:\n  - default@_here_\n\n{text}\n"})
+    for number, chars in enumerate(("".join(NAMES[0::2]), "".join(NAMES[1::2]))):
+        write(experiment, {f"exp/{number}{chars}::error::x.yaml": "defaults:\n  - default@_here_\nsede: 1\n"})
+    write(experiment, {"env/a\n::error::b.yaml": "nothing: 1\n"})
+    name = "002-\x1b[2J\u202e\n::error::x"
+    write(project / "experiments" / name, {"config.yaml": CONFIG, "train.py": "x = '\u202e'\n@hydra.main(\n"})
+    return project
+
+
+@pytest.mark.parametrize("options", FORMATS, ids=" ".join)
+def test_what_a_terminal_would_obey_is_shown(hostile: Path, options: list[str]) -> None:
+    for words in (options, [*options, "--hydra"]):
+        ran = run("validate.py", *words, cwd=hostile)
+        assert ran.code == 1
+        assert is_harmless(ran.out.replace("\r\n", "\n"))
+        assert is_harmless(ran.err)
+        if "json" in options or "sarif" in options:
+            assert ran.json
+        elif "github" in options:
+            assert all(
+                line.startswith(("::error file=", "::warning file=", "::notice file=")) for line in ran.out.splitlines()
+            )
+        else:
+            assert not any(line.startswith("::") for line in ran.out.splitlines())
+
+
+def test_json_means_what_the_files_say(hostile: Path) -> None:
+    """The twin: what is escaped is not lost."""
+    found = run("validate.py", "--json", cwd=hostile).json["findings"]
+    assert any(NAMES[0] in finding["path"] for finding in found)
+    assert any("\x1b[31m" in finding["message"] for finding in found)
+
+
+def test_half_characters_are_shown(project: Path, experiment: Path) -> None:
+    name = os.fsdecode(b"exp/\xff\xfe.yaml")
+    write(experiment, {"exp/001.yaml": "defaults:\n  - default@_here_\nsede: 1\n"})
+    (experiment / "exp/001.yaml").rename(experiment / name)
+    for options in FORMATS:
+        ran = run("validate.py", *options, cwd=project)
+        assert ran.code in (0, 1)
+        if options[-1:] in (["json"], ["sarif"]):
+            assert ran.json
+
+
+@pytest.mark.parametrize("value", ["\x1b[2J", "\u202etxt", "a\u2028b"])
+@pytest.mark.parametrize("options", [[], ["--json"], ["--dry-run"]])
+def test_the_writing_commands_show_it_too(project: Path, value: str, options: list[str]) -> None:
+    for script, words in (
+        ("add_exp.py", ["001", f"notes='{value}'"]),
+        ("add_exp.py", ["001", f"no{value}tes=1"]),
+        ("add_exp.py", [f"0{value}01", "seed=1"]),
+        ("add_env.py", ["001", f"x{value}", "output_dir=1"]),
+        ("new_experiment.py", [f"new {value}"]),
+        ("validate.py", [f"x{value}"]),
+    ):
+        ran = run(script, *words, *options[: None if script != "validate.py" else 0], cwd=project)
+        assert ran.code in (0, 2)
+        assert is_harmless(ran.out + ran.err)
+
+
+def test_very_long_values_are_shortened(project: Path, experiment: Path) -> None:
+    write(experiment, {"exp/001.yaml": f"defaults:\n  - default@_here_\n\nseed: {'x' * 100_000}\n"})
+    for options in FORMATS[:4]:
+        assert "x" * 2_100 not in run("validate.py", *options, cwd=project).out
+    assert "x" * 2_100 not in run("add_exp.py", "001", f"seed={'x' * 50_000}", cwd=project).err
+
+
+@pytest.mark.parametrize("options", [["--format", "json"], ["--format=json"], ["--json"], ["--format", "sarif"]])
+def test_errors_are_json_where_that_is_asked_for(elsewhere: Path, options: list[str]) -> None:
+    ran = run("validate.py", *options, cwd=elsewhere)
+    assert ran.code == 2
+    assert "no experiment" in ran.json["error"]["message"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-", "> /dev/full", "2> /dev/full"])
+@pytest.mark.parametrize(
+    "words", [["validate.py"], ["validate.py", "--json"], ["add_exp.py", "001", "seed=7"], ["add_exp.py"]]
+)
+def test_closed_and_full_streams(project: Path, closed: str, words: list[str]) -> None:
+    command = f'"{sys.executable}" "{SCRIPTS / words[0]}" {" ".join(words[1:])} {closed}'
+    ran = subprocess.run(["bash", "-c", command], cwd=project, capture_output=True, text=True, check=False)
+    assert "Traceback" not in ran.stderr
+    assert "Exception" not in ran.stderr
+    assert ran.returncode == (2 if words == ["add_exp.py"] or closed == "> /dev/full" else 0), ran
+
+
+def test_what_nobody_foresaw_is_one_line(elsewhere: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); sys.argv = ['x.py', *sys.argv[1:]]\n"
+        "from experiment_setup import cli\n"
+        "def main(argv): raise {}\n"
+        "sys.exit(cli.run(main))"
+    )
+    for raised in ("ValueError('a\\nb')", "RecursionError()", "KeyError('x')", "MemoryError()", "AssertionError()"):
+        for options in ([], ["--json"]):
+            words = [sys.executable, "-c", code.replace("{}", raised), *options]
+            ran = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
+            assert ran.returncode == 70
+            assert ran.stderr.startswith("error: experiment-setup")
+            assert ran.stderr.count("\n") == 2
+            if options:
+                assert json.loads(ran.stdout)["error"]["help"].startswith("this is a defect")
+
+
+def test_one_experiment_does_not_hide_the_rest(
+    project: Path, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("002-bad", "003-typo"):
+        for file in ("config.yaml", "train.py", "exp/001.yaml"):
+            write(project / "experiments" / name, {file: (experiment / file).read_bytes()})
+    write(project / "experiments/003-typo", {"exp/002.yaml": "defaults:\n  - default@_here_\nsede: 1\n"})
+    ask = checking._check_one
+
+    def fails(project: object, experiment: object, composer: object) -> object:
+        if experiment.name == "002-bad":  # type: ignore[attr-defined]
+            raise KeyError("surprise")
+        return ask(project, experiment, composer)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(checking, "_check_one", fails)
+    outcome = validation.run(validation.Request(root=project))
+    assert outcome.exit_code == 70
+    assert any("002-bad" in line and "surprise" in line for line in outcome.notes())
+    assert any("sede" in line for line in outcome.text())
