@@ -155,6 +155,18 @@ class TestSteered:
         assert scores(entry) == before
         assert states(status(entry)) == ["unknown"] * 4
 
+    def test_results_that_are_older_than_the_sweep(self, entry: Path) -> None:
+        """Another sweep wrote to the same folders before; this one was stopped after its first job."""
+        words = ["exp.seed=1,2", "env.output_dir=output/s/${exp.seed}"]
+        assert sweep(entry, *words, "hydra.sweep.dir=output/before").code == 0
+        for path in (lab(entry) / "output/s").rglob("*"):
+            os.utime(path, (1e9, 1e9))
+        assert sweep(entry, *words, "hydra.sweep.dir=output/sw").code == 0
+        remove(lab(entry) / "output/sw/1")
+        for path in (lab(entry) / "output/s/2", lab(entry) / "output/s/2/score.txt"):
+            os.utime(path, (1e9, 1e9))
+        assert states(status(entry)) == ["unknown", "missing"]
+
     def test_several_commands_write_to_several_folders(self, entry: Path) -> None:
         words = ["exp=001,002", "exp.seed=1,2", "hydra.sweep.dir=output/sw"]
         assert sweep(entry, *words, "env.output_dir=${hydra:runtime.output_dir}").code == 0

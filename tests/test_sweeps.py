@@ -129,6 +129,21 @@ def test_a_failed_job_stops_no_other_and_only_it_runs_again(entry: Path, elsewhe
     assert done == tree(swept / "0_001") | tree(swept / "2_002") | {"m": (swept / "multirun.yaml").read_bytes()}
 
 
+def test_a_rerun_with_the_number_of_the_job_counts(entry: Path, elsewhere: Path) -> None:
+    """Its own number is another one there; what the job had from its number is a word of its own."""
+    break_for_seed(entry, 2)
+    words = ["exp=001", "exp.seed=1,2", "exp.notes='job ${hydra:job.num}'", "hydra.sweep.dir=output/seeds"]
+    assert sweep(entry, elsewhere, *words).code == 1
+    swept = project_of(entry) / "output" / "seeds"
+    found = status(entry, elsewhere, swept)
+    assert states(found) == ["done", "failed"]
+    entry.write_text(entry.read_text().replace("cfg.exp.seed == 2", "False"))
+    assert rerun(entry, found.json["rerun"]) == [0]
+    last = status(entry, elsewhere, swept)
+    assert (states(last), last.json["summary"]["other_results"]) == (["done"] * 2, 0)
+    assert [record["exp"]["notes"] for record in results(swept / "seeds-again").values()] == ["job 1"]
+
+
 @pytest.mark.slow
 def test_what_a_kill_left_runs_again_once_it_is_said_to_be_over(entry: Path, elsewhere: Path) -> None:
     """Job 1 of 4 kills the whole process: it says "running" for ever, and the rest never began."""

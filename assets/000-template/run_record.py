@@ -61,7 +61,7 @@ def run_folds(cfg: Any, train_fold: Train) -> dict[str, float]:
         "folder": str(folder),
         **config,
         "choices": {group: option for group, option in job.runtime.choices.items() if "/" not in group},
-        "overrides": list(job.overrides.task),
+        "overrides": OmegaConf.to_container(job.overrides.task),  # unresolved: as Hydra words the job
         "git": commit and {"commit": commit, "dirty": bool(changed)},
         "versions": {"python": python_version(), "hydra-core": version("hydra-core")},
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
@@ -42,6 +43,12 @@ class Facts:
     def places(self) -> list[Path]:
         """Where it writes, each folder once; empty where it composes no more."""
         return list(dict.fromkeys([*([self.folder] if self.folder else []), *self.results]))
+
+    def pinned(self, overrides: Sequence[str]) -> tuple[str, ...]:
+        """The job's overrides, with what depends on its number as it was: the words of its rerun, as Hydra has them."""
+        fixed = {key: _worded(naming.override(key, value)) for key, value in (self.numbered or {}).items()}
+        words = [fixed.pop(word.partition("=")[0].lstrip("+"), word) for word in overrides]
+        return (*words, *fixed.values())
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,12 @@ def _numbered(config: DictConfig, number: int) -> dict[str, str] | None:
         if value is not None and value != _resolved(config, key):
             found[key] = environment.referring(value)
     return found
+
+
+def _worded(word: str) -> str:
+    """An override as BasicSweeper.split_arguments words it."""
+    override = OverridesParser.create().parse_override(word)
+    return f"{override.get_key_element()}={override.get_value_element_as_str()}"
 
 
 def _says_where(key: str) -> bool:

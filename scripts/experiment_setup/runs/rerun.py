@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ def commands(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> Again:
         return Again()
     recorded, experiment, read = sweep.origin.recorded, sweep.origin.experiment, sweep.origin.schema
     assert experiment.entry is not None
-    numbered = {job.number: sweep.configs.of(job.number, job.overrides).numbered for job in jobs}
-    words = [_with(job.overrides, values) for job in jobs if (values := numbered[job.number]) is not None]
+    known = [(job, sweep.configs.of(job.number, job.overrides)) for job in jobs]
+    words = [facts.pinned(job.overrides) for job, facts in known if facts.numbered is not None]
     started = launch.of(project.root, read.modules)
     at_root = not recorded.cwd.is_dir() or recorded.cwd.resolve() == project.root.resolve()
     here = recorded.cwd.resolve() == project.root.resolve()
@@ -51,7 +51,7 @@ def commands(project: Project, sweep: Sweep, jobs: Sequence[Job]) -> Again:
         where = naming.override("hydra.sweep.dir", project.relative(target) if here else str(target))
         line = " ".join([*begin, *map(quoted, [*product, *kept, where])])
         lines.append(line if at_root else f"(cd {quoted(str(recorded.cwd))} && {line})")
-    left_out = tuple(number for number, values in numbered.items() if values is None)
+    left_out = tuple(job.number for job, facts in known if facts.numbered is None)
     return Again(tuple(lines), left_out, started.missing)
 
 
@@ -67,13 +67,6 @@ def _new_folders(sweep: Path) -> Iterator[Path]:
         folder = sweep / f"{sweep.name}-again{number if number > 1 else ''}"
         if not folder.exists():
             yield folder
-
-
-def _with(overrides: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
-    """The overrides, but these keys with these values."""
-    fixed = {key: naming.override(key, value) for key, value in values.items()}
-    words = [fixed.pop(word.partition("=")[0].lstrip("+"), word) for word in overrides]
-    return (*words, *fixed.values())
 
 
 def products(jobs: Sequence[tuple[str, ...]]) -> list[list[str]]:

@@ -73,6 +73,15 @@ def folders(top: Path) -> Iterator[Path]:
             waiting += [(path, depth + 1) for path in sorted(below, key=by_number, reverse=True)]
 
 
+def changed(folder: Path) -> float:
+    """When something was last written into `folder` or to a file in it, in seconds since the epoch."""
+    try:
+        with os.scandir(folder) as found:
+            return max([folder.stat().st_mtime, *(entry.stat(follow_symlinks=False).st_mtime for entry in found)])
+    except OSError:
+        return 0.0
+
+
 def by_number(path: Path) -> tuple[int, str]:
     """Folder 10 comes after folder 9, and 9_001 before 10_001."""
     digits = path.name[: len(path.name) - len(path.name.lstrip("0123456789"))]

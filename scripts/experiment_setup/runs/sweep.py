@@ -22,12 +22,13 @@ from hydra.errors import HydraException
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 from experiment_setup.errors import CommandError
 from experiment_setup.project import Project
-from experiment_setup.runs import run
+from experiment_setup.runs import run, saved
 from experiment_setup.runs.job_config import JobConfigs
 from experiment_setup.runs.origin import MULTIRUN, Origin, origin_of
 from experiment_setup.runs.run import Run, State
 
 _COMPARED = 3  # jobs that are done, to see whether all write to one folder
+_CLOCKS = 2.0  # seconds that the clocks of two machines, or of a file system, may differ
 
 
 @dataclass
@@ -118,17 +119,27 @@ def _collect(project: Project, sweep: Sweep, configs: JobConfigs) -> None:
     for left in run.below(sweep.folder):
         if left.overrides is not None:
             by_overrides.setdefault(frozenset(left.overrides), []).append(left)
-    order = list(State)
     for same in by_overrides.values():
-        same.sort(key=lambda left: order.index(left.state), reverse=True)
+        same.sort(key=_order, reverse=True)
     for job in sweep.jobs:  # two with the same overrides have a result each
         if same := by_overrides.get(frozenset(job.overrides), []):
             job.left(same.pop(), sweep.folder)
-    asked = {frozenset(job.overrides) for job in sweep.jobs}
-    sweep.others = sum(len(same) for overrides, same in by_overrides.items() if overrides not in asked)
+    for job in sweep.jobs:
+        by_overrides.pop(frozenset(job.overrides), None)
+    for job in sweep.jobs if by_overrides else ():  # a rerun gives what depends on the number as a word of its own
+        facts = configs.of(job.number, job.overrides) if job.state is not State.DONE else None
+        if facts and facts.numbered and (same := by_overrides.get(frozenset(facts.pinned(job.overrides)), [])):
+            best = same.pop()
+            if job.run is None or _order(best) <= _order(job.run):
+                job.left(best, sweep.folder)
+    sweep.others = sum(map(len, by_overrides.values()))
     rest = [job for job in sweep.jobs if job.state in (State.UNKNOWN, State.MISSING)]
     if rest:
         _look_further(project, sweep, rest, configs)
+
+
+def _order(left: Run) -> int:
+    return list(State).index(left.state)
 
 
 def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job], configs: JobConfigs) -> None:
@@ -136,19 +147,21 @@ def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job], configs: 
 
     A folder that several jobs share says nothing of any one of them. That of the job itself is made by Hydra when it
     begins (run_job): an empty one means that it wrote elsewhere, or was refused; code that leaves records was refused.
+    What is older than the sweep is no result of it.
     """
     assert sweep.origin is not None
-    others = [job for job in sweep.jobs if job not in jobs][:_COMPARED]
+    begun = (sweep.folder / MULTIRUN).stat().st_mtime
+    others = [job for job in sweep.jobs if job.state not in (State.UNKNOWN, State.MISSING)][:_COMPARED]
     places = {job.number: configs.of(job.number, job.overrides).places for job in (*jobs, *others)}
     shared = Counter(place for own in places.values() for place in own)
     records = any(job.state in (State.DONE, State.FAILED, State.RUNNING) for job in sweep.jobs)
     records = records or any(b"result.json" in path.read_bytes() for path in sweep.origin.schema.modules)
     for job in jobs:
         own = [place for place in places[job.number] if shared[place] == 1]
-        found = [run.read(place) for place in own if place.is_dir()]
+        found = [run.read(place) for place in own if place.is_dir() and saved.changed(place) >= begun - _CLOCKS]
         telling = [left for left in found if left.state is not State.MISSING]
         if job.run is None and telling:
-            job.left(min(telling, key=lambda left: list(State).index(left.state)), sweep.folder)
+            job.left(min(telling, key=_order), sweep.folder)
         elif job.run is None and found and not records:
             job.left(found[0], sweep.folder)
             job.state, job.evidence = State.UNKNOWN, "it began, and left nothing in its folder"
