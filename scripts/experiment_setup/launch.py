@@ -41,30 +41,30 @@ def of(root: Path, modules: Sequence[Path]) -> Launch:
     another Python that has it all; `uv run --no-project` with what is needed, which leaves nothing behind.
     """
     needed = requirements.on_their_own(list(dict.fromkeys(["hydra", *requirements.imported(modules, root)])))
-    declared = Declared(root)
-    own = [(python, [name for name in needed if python.lacks(name)]) for python in _own_pythons(root)]
+    own = [(python, python.lacking(needed)) for python in _own_pythons(root)]
     for python, lacking in own:
         if not lacking:
             return Launch(python.start)
     uv = "UV" in os.environ or shutil.which("uv") is not None
+    declared = Declared(root)
     undeclared = [name for name in needed if declared.lacks(name)]
     as_project = uv and declared.is_uv_project and "hydra" not in undeclared
     if as_project and not undeclared:
         return Launch("uv run python")
     other = _on_path(root)
-    if other is not None and not (lacking := [name for name in needed if other.lacks(name)]):
+    lacking = other.lacking(needed) if other is not None else needed
+    if other is not None and not lacking:
         return Launch(other.start)
     if as_project:
         start, works = _brought(["uv", "run"], undeclared)
         return Launch(start, _missing(undeclared, "uv add {}"), works)
-    for python, lacking in own:
-        if "hydra" not in lacking:
-            start, works = _brought(["uv", "run", "--no-project"], lacking) if uv else ("", False)
-            return Launch(start if works else python.start, _missing(lacking, python.install), works)
+    for python, absent in own:
+        if "hydra" not in absent:
+            start, works = _brought(["uv", "run", "--no-project"], absent) if uv else ("", False)
+            return Launch(start if works else python.start, _missing(absent, python.install), works)
     if uv:
         return _without_environment(declared, needed)
     start = other.start if other is not None else "python"
-    lacking = [name for name in needed if other is None or other.lacks(name)]
     return Launch(start, _missing(lacking, f"{start} -m pip install {{}}"), works=False)
 
 
@@ -111,13 +111,13 @@ class _Python:
     root: Path  # of the project
     environment: Path | None = None  # None: the machine's, which is no environment
 
-    def lacks(self, module: str) -> bool:
-        """Whether it cannot import a module. An environment is looked at, not run: it may be anybody's."""
+    def lacking(self, modules: Sequence[str]) -> list[str]:
+        """Those that it cannot import. An environment is looked at, not run: it may be anybody's."""
         if self.environment is not None:
-            return not _holds(self.environment, module)
+            return [name for name in modules if not _holds(self.environment, name)]
         if self.executable.parent.samefile(Path(sys.executable).parent):  # environments link to one binary
-            return not installed.has(module)
-        return not _answers(self.executable, module, self.root)
+            return [name for name in modules if not installed.has(name)]
+        return _not_found(self.executable, modules, self.root)
 
     @property
     def install(self) -> str:
@@ -150,17 +150,18 @@ def _on_path(root: Path) -> _Python | None:
     return None
 
 
-def _answers(executable: Path, module: str, root: Path) -> bool:
-    """Whether a Python of the machine has a module. One that lies in the project, or its checkout, is not asked."""
+def _not_found(executable: Path, modules: Sequence[str], root: Path) -> list[str]:
+    """What a Python of the machine says it lacks. One that lies in the project, or its checkout, is not asked."""
     checkout = git.Checkout.around(root)
     program = processes.find(
         executable.name, project=checkout.folder if checkout else root, path=str(executable.parent)
     )
-    ask = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    ask = "import importlib.util, sys; print(*[n for n in sys.argv[1:] if importlib.util.find_spec(n) is None])"
     try:
-        return program is not None and processes.ask([program, "-I", "-c", ask, module], seconds=_SECONDS).code == 0
+        said = processes.ask([program, "-I", "-c", ask, *modules], seconds=_SECONDS) if program is not None else None
     except OSError:
-        return False
+        said = None
+    return said.out.decode().split() if said is not None and said.code == 0 else list(modules)
 
 
 def _is_environment(folder: Path) -> bool:
