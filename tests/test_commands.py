@@ -163,6 +163,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_what_is_printed_works(kind: Callable[[Path, Shell], str], shell: Shell, tmp_path: Path) -> None:
     root = tmp_path / "a lab"
@@ -173,6 +174,7 @@ def test_what_is_printed_works(kind: Callable[[Path, Shell], str], shell: Shell,
     works(shell, root, data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["env", "exp"])
 def test_several_sets_are_run_without_one_overwriting_another(shell: Shell, tmp_path: Path, place: str) -> None:
     """The code writes to one folder whatever the job; the printed line still gives each a folder."""

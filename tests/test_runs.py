@@ -84,6 +84,7 @@ def remove(*folders: Path) -> None:
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 class TestSteered:
     """Results that are steered from the command line."""
 
