@@ -11,6 +11,8 @@ import pytest
 
 from running import hydra, run, tree, write
 
+pytestmark = pytest.mark.slow
+
 GROUP_NAMES = "wandb logs log output outputs cache checkpoints ckpt runs weights artifacts predictions multirun mlruns"
 
 

@@ -18,6 +18,8 @@ from experiment_setup.code.evaluator import Evaluator
 from running import write
 from schema_samples import HEAD, TAIL
 
+pytestmark = pytest.mark.slow
+
 MOST = 300 * 1024  # KiB
 LONGEST = 30  # seconds of CPU; all of them together take about ten
 

@@ -27,6 +27,8 @@ from omegaconf import OmegaConf
 
 from running import PLAIN_EXPERIMENT, Ran, run, run_entry, write
 
+pytestmark = pytest.mark.slow
+
 LESSONS = sorted((Path(__file__).parent / "data" / "twins").glob("*.yaml"))
 Told = Mapping[str, Any]
 KEYS = {
