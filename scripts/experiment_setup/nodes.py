@@ -136,10 +136,15 @@ def is_well_written(text: str) -> bool:
     return True
 
 
+def put(node: Any, candidate: Any) -> None:
+    """Give the value to a copy of the field. Raises OmegaConf's error where the field does not take it."""
+    copy.deepcopy(node)._set_value(candidate)
+
+
 def takes(node: Any, candidate: Any) -> bool:
     """Whether the field would take the value."""
     try:
-        copy.deepcopy(node)._set_value(candidate)
+        put(node, candidate)
     except OmegaConfBaseException:
         return False
     return True

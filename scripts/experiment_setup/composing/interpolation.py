@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def _refused(config: DictConfig, key: str, written: str) -> UnusableValue | None
             if isinstance(node, ListConfig) and value is not None and not isinstance(value, (list, tuple)):
                 return UnusableValue(key, written, Other(f"{value!r} is not a list"))
             if isinstance(node, (DictConfig, ListConfig)):  # handed out in silence, but not to be resolved in place
-                copy.deepcopy(node)._set_value(value)
+                nodes.put(node, value)
     except Exception as error:
         refusal = of_omegaconf(str(error), type(error).__name__)
         return None if _is_about_another(refusal, written) else UnusableValue(key, written, refusal)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from experiment_setup import nodes
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.findings import Edit
 from experiment_setup.location import Location, did_you_mean
@@ -307,8 +308,8 @@ def inherits_stored(context: ExperimentContext, option: Option) -> bool:
 
 def is_typed(config: DictConfig | None, group: str) -> bool:
     """Whether the composed values of a group are those of a dataclass."""
-    node = config._get_node(group) if config is not None and group in config else None
-    return isinstance(node, DictConfig) and not node._is_none() and OmegaConf.get_type(node) is not dict
+    node = nodes.child(config, group)
+    return nodes.is_mapping(node) and nodes.is_structured(node)
 
 
 def breaks(context: ExperimentContext, option: Option) -> bool:

@@ -368,9 +368,8 @@ class ExperimentContext:
 
     def composed_group(self, option: Option) -> DictConfig | None:
         """The composed values of one option, or None where it does not compose."""
-        config = self.composed(option).config
-        node = config._get_node(option.group) if config is not None and option.group in config else None
-        return node if isinstance(node, DictConfig) and not node._is_none() else None
+        node = nodes.child(self.composed(option).config, option.group)
+        return node if nodes.is_mapping(node) else None
 
     def relative(self, path: Path) -> str:
         """A path as messages show it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, Option, once
 from experiment_setup.reading.source import Document
@@ -28,9 +29,8 @@ def group_keys(context: ExperimentContext, option: Option) -> frozenset[str]:
     found = context.config_class(option.group)
     if found is not None:
         return frozenset(field.name for field in found.fields)
-    config = context.some_config
-    part = config._get_node(option.group) if config is not None and option.group in config else None
-    typed = [str(key) for key in part] if entries.is_typed(config, option.group) else []  # type: ignore[union-attr]
+    part = nodes.child(context.some_config, option.group)
+    typed = [str(key) for key in part] if entries.is_typed(context.some_config, option.group) else []
     others = [o for o in context.options[option.group].values() if o.path != option.path and o.document.header is None]
     return frozenset((*typed, *(key for other in others for key in entries.own_keys(other.document))))
 

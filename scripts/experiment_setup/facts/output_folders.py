@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup import nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -45,16 +46,14 @@ class WrittenFolder:
 
 def output_fields(config: DictConfig) -> Iterator[tuple[str, Any]]:
     """(dotted key, value as written) of the fields that name a folder to write to, by their names."""
-    for group in config:
-        node = config._get_node(group)
-        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+    for group, node in nodes.children(config):
+        if not nodes.is_mapping(node):
             continue
-        for key in node:
+        for key, child in nodes.children(node):
             name = str(key)
-            child: Any = node._get_node(key)
             if not (_OUTPUT.search(name) or name in ("output", "save_to")) or _INPUT.search(name):
                 continue
-            value = None if child is None or isinstance(child, DictConfig) else child._value()
+            value = None if isinstance(child, DictConfig) else nodes.value(child)
             if isinstance(value, (str, PurePath)) and str(value):
                 yield f"{group!s}.{name}", value
 

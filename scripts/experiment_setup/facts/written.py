@@ -18,6 +18,7 @@ from omegaconf import (
 )
 from omegaconf.errors import OmegaConfBaseException
 
+from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.location import Location
@@ -75,11 +76,10 @@ def declared(node: Any, path: Steps) -> Any:
     """The node below `node` at `path`; for an element of a list or dict, its element type; None if there is none."""
     for step in path:
         if isinstance(node, (DictConfig, ListConfig)) and OmegaConf.get_type(node) in (dict, list):
-            known = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
-            element = node._metadata.element_type
-            node = known if known is not None and kind(known) else element
-        elif isinstance(node, DictConfig) and not node._is_none() and not node._is_interpolation():
-            node = node._get_node(step) if step in node else None
+            known = nodes.child(node, step) if isinstance(node, DictConfig) and step in node else None
+            node = known if known is not None and kind(known) else nodes.element_type(node)
+        elif nodes.is_mapping(node):
+            node = nodes.child(node, step) if step in node else None
         else:
             return None
     return node

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 
-from experiment_setup import naming
+from experiment_setup import naming, nodes
 from experiment_setup.composing.compose import Composition, Failure, UnusableValue
 from experiment_setup.composing.refusals import (
     ListForMapping,
@@ -159,11 +159,8 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
         )
 
         return settings(inner)
-    config = context.composition().config
-    node = config._get_node(group) if config is not None and group in config else None
-    for step in inner:
-        node = node._get_node(step) if isinstance(node, DictConfig) and step in node else None
-    if isinstance(node, DictConfig) and not node._is_none():
+    node = nodes.at(context.composition().config, (group, *inner))
+    if nodes.is_mapping(node):
         return [str(key) for key in node]
     return [field.name for field in _declared(context, group, inner)]
 
@@ -448,7 +445,7 @@ def _better(value: Any, node: Any, group: str, key: str) -> str | None:
         return _as_list(value)
     if isinstance(node, DictConfig) and OmegaConf.get_type(node) is not dict:
         glued = re.fullmatch(r"([\w.\-]+)[:：](\S.*)", value) if isinstance(value, str) else None
-        fields = ", ".join(f"{name!s}:" for name in node) if not node._is_none() else ""
+        fields = ", ".join(f"{name!s}:" for name in node) if nodes.is_mapping(node) else ""
         return f"a space belongs after the colon: {glued[1]}: {glued[2]}" if glued else f"write {fields} below it"
     if wanted is not None and isinstance(value, (list, tuple)):
         return _one_value(group, key, [str(item) for item in value])

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from omegaconf import ListConfig
 
+from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.facts.written import (
@@ -199,7 +200,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
             field = declared(root, path)
             if kind(field) not in (str, None):
                 continue  # Hydra refuses it
-            optional = kind(field) is str and not isinstance(field, type) and field._is_optional()
+            optional = kind(field) is str and not isinstance(field, type) and nodes.is_optional(field)
             sure = node.value == "None"
             if not optional and not sure:
                 continue
@@ -254,7 +255,7 @@ def nested_list(context: ExperimentContext) -> Iterator[Finding]:
         root = schema(context, option.group) if nested else None
         for path, value, index in nested:
             field = declared(root, path)
-            element = field._metadata.element_type if isinstance(field, ListConfig) else None
+            element = nodes.element_type(field) if isinstance(field, ListConfig) else None
             if element in (int, float, str, bool):
                 name = element.__name__
                 yield nested_list.finding(

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup import nodes
 from experiment_setup.code.tree import last_name
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.facts.experiment import ExperimentContext
@@ -271,7 +272,7 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
         registration = context.schema.registration(group, option) if option else None
         if known_field is None or registration is None or registration.config_class is None:
             continue
-        said, stored = declared._get_node(group), context.schema.structured(registration)
+        said, stored = nodes.child(declared, group), context.schema.structured(registration)
         own = {key for key, *_ in _differences(said, _plain(registration.config_class))}
         for key, here, there in _differences(said, stored):
             name = registration.config_class.name
@@ -301,7 +302,7 @@ def _plain(config_class: ConfigClass) -> DictConfig | None:
 
 
 def _differences(left: Any, right: Any) -> Iterator[tuple[str, Any, Any]]:
-    if not (isinstance(left, DictConfig) and isinstance(right, DictConfig)) or left._is_none() or left._is_missing():
+    if not (nodes.is_mapping(left) and isinstance(right, DictConfig)):
         return
     a, b = (OmegaConf.to_container(node, resolve=False) for node in (left, right))
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():

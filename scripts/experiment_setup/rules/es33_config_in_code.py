@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup import nodes
 from experiment_setup.code.values import find_method, is_dataclass_type
 from experiment_setup.composing.compose import unusable_values
 from experiment_setup.facts.experiment import ExperimentContext, Option
@@ -35,21 +36,21 @@ def missing_step(config: DictConfig, path: ConfigPath) -> int | None:
         if step == ELEMENT:
             node = _element(node)
             continue
-        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+        if not nodes.is_mapping(node):
             return None
         if step not in node.keys():  # noqa: SIM118 (a key whose value is missing is not `in` a DictConfig)
             return None if step in DICT_METHODS or step.startswith("_") else index
-        node = node._get_node(step)
+        node = nodes.child(node, step)
     return None
 
 
 def _element(node: Any) -> Any:
     """What a list of the config holds: its first element, or one as its type says."""
-    if not isinstance(node, ListConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+    if not nodes.is_list(node):
         return None
-    kind = node._metadata.element_type
+    kind = nodes.element_type(node)
     if len(node):
-        return node._get_node(0)
+        return nodes.child(node, 0)
     return OmegaConf.structured(kind) if dataclasses.is_dataclass(kind) else None
 
 
@@ -118,7 +119,7 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
         if not exists_somewhere(context, path):
             known: Any = config
             for name in path[:-1]:
-                known = _element(known) if name == ELEMENT else known._get_node(name)
+                known = _element(known) if name == ELEMENT else nodes.child(known, name)
             ordered = sorted(places[path], key=lambda place: (str(place.path), place.line, place.column))
             yield _Unknown(path, ordered, [str(key) for key in known], all(use.assumed for use in uses))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from experiment_setup import nodes
 from experiment_setup.code.modules import Module
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
@@ -21,12 +22,8 @@ _PRINT = "    print(f"
 
 def _container(config: DictConfig | None, path: ConfigPath) -> Any:
     """The dict or list of the config at a path; None for what is neither."""
-    node: Any = config
-    for step in path:
-        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or step not in node:
-            return None
-        node = node._get_node(step)
-    return node if isinstance(node, (DictConfig, ListConfig)) and not node._is_none() else None
+    node = nodes.at(config, path)
+    return node if nodes.is_mapping(node) or nodes.is_list(node) else None
 
 
 def _refused(context: ExperimentContext, given: Given) -> bool:

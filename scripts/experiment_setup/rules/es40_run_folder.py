@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from experiment_setup import installed
+from experiment_setup import installed, nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.settings import (
     UNGIVEN,
@@ -179,12 +179,10 @@ def chdir_moves_outputs(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _strings(config: DictConfig) -> Iterator[tuple[str, str]]:
-    for group in config:
-        node = config._get_node(group)
-        if isinstance(node, DictConfig) and not node._is_none() and not node._is_missing():
-            for key in node:
-                child: Any = node._get_node(key)
-                value = child._value() if child is not None and not isinstance(child, DictConfig) else None
+    for group, node in nodes.children(config):
+        if nodes.is_mapping(node):
+            for key, child in nodes.children(node):
+                value = None if isinstance(child, DictConfig) else nodes.value(child)
                 if isinstance(value, (str, os.PathLike)):
                     yield f"{group!s}.{key!s}", str(value)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from experiment_setup import nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.settings import at, is_fixed, is_here, setting
 from experiment_setup.findings import Finding, Severity
@@ -87,12 +87,9 @@ def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _is_no_list(context: ExperimentContext, key: str) -> bool:
-    node: Any = context.some_config
-    for step in key.split("."):
-        if not isinstance(node, DictConfig) or node._is_none() or step not in node:
-            return False
-        node = node._get_node(step)
-    return node is not None and not isinstance(node, (DictConfig, ListConfig)) and not node._is_interpolation()
+    node = nodes.at(context.some_config, nodes.split(key))
+    is_one_value = node is not None and not isinstance(node, (DictConfig, ListConfig))
+    return is_one_value and not (nodes.is_missing(node) or nodes.is_interpolation(node))
 
 
 # What hydra.job and hydra.runtime have (hydra/conf/__init__.py); a test holds them against Hydra.
@@ -166,10 +163,7 @@ def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[s
     missing = missing_step(config, steps)
     if missing is None or exists_somewhere(context, steps[: missing + 1]):
         return None
-    node: Any = config
-    for step in steps[:missing]:
-        node = node._get_node(step)
-    return steps[missing], [str(key) for key in node]
+    return steps[missing], [str(key) for key in nodes.at(config, steps[:missing])]
 
 
 @rule(
