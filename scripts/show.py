@@ -13,6 +13,7 @@ from experiment_setup import isolation
 isolation.isolate()  # before anything else is imported
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from experiment_setup import cli
 
@@ -23,6 +24,7 @@ EXAMPLES = """
   show.py 001 exp=002 --explain learning_rate       one value: where it is set, and all that it replaced there
   show.py 001 exp=002 --format yaml        what `python train.py --cfg job exp=002` prints, byte for byte
   show.py 001 exp=002 --format yaml --package exp --resolve
+  show.py --run output/001-baseline/002 --format table   what a run had, and what would be another value now
   show.py 001 --fields                     what can be set at all: groups, options, fields with types and defaults
 """
 
@@ -44,6 +46,12 @@ def main(argv: "Sequence[str]") -> int:
     parser.add_argument("--resolve", action="store_true", help="show the values of interpolations, as Hydra does")
     parser.add_argument("--package", metavar="KEY", help="one part of the config, such as exp")
     parser.add_argument("--fields", action="store_true", help="what can be set at all, and where it is set and read")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        metavar="FOLDER",
+        help="the config that a run saved there, and which values would be others now",
+    )
     arguments = vars(cli.parse(parser, argv))
     as_json = arguments.pop("json")
     if as_json:

@@ -38,6 +38,7 @@ _ARGUMENTS = [
     ["exp.name=1e-5", "exp.notes=0x10"],
     ["hydra.job.chdir=true", "exp=001"],
     ["+exp@other=001"],
+    ["exp=[001,002]"],
 ]
 
 
@@ -122,7 +123,8 @@ def test_a_failure_has_its_place_and_the_command_that_is_right(made: Path, proje
         ("02",): ("no parameter set", "show.py experiments/001-baseline exp=002"),
         ("--explain", "learning_rte"): ("no such key", "--explain exp.learning_rate"),
         ("--package", "exq"): ("not in the config", "exp"),
-        ("exp=001,002",): ("", ""),
+        ("exp=001,002",): ("is a sweep", "show.py experiments/001-baseline exp=001"),
+        ("exp=100",): ("does not read exp=100", "'exp='\"'\"'100'\"'\"''"),
     }
     for words, (what, next_words) in wrong.items():
         ran = run("show.py", "001", *words, cwd=project)
@@ -163,6 +165,33 @@ def test_fields(made: Path, project: Path) -> None:
     assert set(fields["env.output_dir"]["set_by"]) == {"env=local"}
     text = run("show.py", "001", "--fields", cwd=project).out
     assert "exp.learning_rate" in text
+
+
+def test_what_a_run_had_and_would_have_now(made: Path, project: Path) -> None:
+    words = ["exp=002", "exp.seed=7", "hydra.output_subdir=.hydra", "hydra.run.dir=ran"]
+    assert run_entry(made / "train.py", *words).code == 0
+    folder = made / "ran"
+    assert (folder / ".hydra" / "config.yaml").is_file()
+    same = run("show.py", "--run", folder, "--json", cwd=project)
+    assert (same.json["experiment"], same.json["differences"]) == ("experiments/001-baseline", {})
+    assert same.json["config"]["exp"]["seed"] == 7
+    assert same.json["choices"]["exp"] == "002"
+    write(made, {"exp/002.yaml": f"{_HERE}learning_rate: 1e-3\nfold: [1, 2, 3]\n"})
+    changed = run("show.py", "--run", folder, "--json", cwd=project).json["differences"]
+    assert {key: (one["ran"], one["now"]) for key, one in changed.items()} == {
+        "exp.fold": ([1, 2], [1, 2, 3]),
+        "exp.name": ("${env.output_dir}/x", "default"),
+    }
+    assert changed["exp.fold"]["source"]["path"].endswith("exp/002.yaml")
+    table = run("show.py", "--run", folder, "--format", "table", cwd=project)
+    assert "exp/002.yaml:5:7" in table.out
+    write(made, {"exp/002.yaml": f"{_HERE}learning_rte: 1e-3\n"})
+    refused = run("show.py", "--run", folder, cwd=project)
+    assert refused.code == 0
+    assert "learning_rte" in refused.err
+    nothing = run("show.py", "--run", made / "exp", cwd=project)
+    assert nothing.code == 2
+    assert "no config was saved" in nothing.err
 
 
 def test_on_a_terminal_it_is_a_coloured_table(made: Path, project: Path) -> None:

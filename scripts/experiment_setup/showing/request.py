@@ -32,6 +32,7 @@ class Request:
     resolve: bool = False
     package: str | None = None
     fields: bool = False
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -50,23 +51,26 @@ class Subject:
         name, words = None, list(request.words)
         if words and (not _OVERRIDE.match(words[0]) or words[0].startswith(("./", "/"))):
             name, *words = words
-        experiment = project.experiment(name)
-        if experiment.entry is None:
-            where = project.relative(experiment.folder)
-            raise CommandError(f"{where} has no entry point with @hydra.main", "add train.py first")
-        composer = Composer(experiment, schema.read(experiment.entry, project.root), project.root)
-        subject = cls(project, composer)
-        groups = composer.groups()
+        subject = cls.over(project, project.experiment(name))
+        groups = subject.composer.groups()
         overrides: list[str] = []
         for word in words:
             group, separator, option = word.partition("=")
             if not _OVERRIDE.match(word):
                 subject.choices[SETS] = subject._set(word)
-            elif separator and group in groups and _option(option) is not None:
-                subject.choices[group] = _option(option)
+            elif separator and group in groups and not option.startswith("["):  # of a list Hydra takes each
+                subject.choices[group] = subject._one_option(group, option, words)
             else:
                 overrides.append(word)
-        return cls(project, composer, subject.choices, overrides)
+        return cls(project, subject.composer, subject.choices, overrides)
+
+    @classmethod
+    def over(cls, project: Project, experiment: Experiment) -> Subject:
+        """The experiment as it is without a choice. Raises CommandError where it has no entry point."""
+        if experiment.entry is None:
+            where = project.relative(experiment.folder)
+            raise CommandError(f"{where} has no entry point with @hydra.main", "add train.py first")
+        return cls(project, Composer(experiment, schema.read(experiment.entry, project.root), project.root))
 
     @property
     def experiment(self) -> Experiment:
@@ -102,6 +106,19 @@ class Subject:
     def place(self, location: Location) -> str:
         """A place, as seen from the project's root."""
         return f"{self.project.relative(location.path)}:{location.line}:{location.column}"
+
+    def _one_option(self, group: str, text: str, words: Sequence[str]) -> str:
+        """The option that the text after `group=` names. Raises CommandError for a sweep, and for a number or null."""
+        option, meant = _option(text), None
+        if option is not None:
+            return option
+        word = f"{group}={text}"
+        if "," in text:
+            what, meant = f"{word} is a sweep, and one config is shown", text.partition(",")[0]
+        else:
+            what, meant = f"Hydra does not read {word} as the name of an option", text
+        corrected = [naming.override(group, meant) if other == word else other for other in words]
+        raise CommandError(what, f"type: {self.command(corrected)}")
 
     def _set(self, word: str) -> str:
         """The parameter set that a bare word means."""

@@ -105,6 +105,10 @@ class Shown:
 
 def show(request: Request) -> Answer:
     """What is asked for; raises CommandError for what is not there or does not compose."""
+    if request.run is not None:
+        from experiment_setup.showing import saved_run
+
+        return saved_run.of(request, request.run)
     subject = Subject.of(request)
     if request.fields:
         from experiment_setup.showing import fields  # follows the code, which takes longer than composing

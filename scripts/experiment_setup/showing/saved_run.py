@@ -1,0 +1,147 @@
+"""The config that a run saved, and how it differs from what the same choices and overrides give now."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from experiment_setup.composing.composed import Composition
+from experiment_setup.errors import CommandError
+from experiment_setup.project import Experiment, Project
+from experiment_setup.runs import run as runs
+from experiment_setup.runs.run import Run
+from experiment_setup.showing import values
+from experiment_setup.showing.request import Request, Subject
+from experiment_setup.showing.values import Value
+from experiment_setup.style import Style
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run, and the values that are others now: key -> what it ran with, and what it would run with."""
+
+    subject: Subject
+    request: Request
+    run: Run
+    differences: Mapping[str, tuple[Any, Any]]
+    now: Mapping[str, Value]
+    refused: str | None  # why the same choices do not compose any more
+
+    exit_code = 0
+
+    def data(self) -> dict[str, Any]:
+        """The JSON object of `--run FOLDER --json`."""
+        project = self.subject.project
+        return {
+            "version": 1,
+            "experiment": project.relative(self.subject.experiment.folder),
+            "run": project.relative(self.run.folder),
+            "state": self.run.state.value,
+            "choices": dict(self.run.choices or {}),
+            "overrides": list(self.run.overrides or ()),
+            "config": values.data(dict(self.run.config or {})),
+            "differences": {
+                key: {
+                    **({} if ran is _ABSENT else {"ran": values.data(ran)}),
+                    **({} if now is _ABSENT else {"now": values.data(now)}),
+                    **({"source": values.source(project, self.now[key])} if key in self.now else {}),
+                }
+                for key, (ran, now) in self.differences.items()
+            },
+            "refused": self.refused,
+        }
+
+    def text(self) -> Iterator[str]:
+        """The saved config as YAML, or a table of what differs."""
+        if self.request.format == "yaml":
+            config = OmegaConf.create(values.data(dict(self.run.config or {})))
+            yield from OmegaConf.to_yaml(config).removesuffix("\n").split("\n")
+            return
+        rows = [("key", "ran with", "now", "set in")]
+        for key, (ran, now) in self.differences.items():
+            rows.append((key, _shown(ran), _shown(now), self._place(key)))
+        yield from values.lines(rows) if self.differences else ()
+
+    def notes(self) -> Iterator[str]:
+        """How the run stands to the files that there are now."""
+        words = " ".join(self.run.overrides or ()) or "no overrides"
+        if self.refused is not None:
+            yield f"this run ({words}) would not compose now: {self.refused}"
+        elif self.differences:
+            yield f"{len(self.differences)} values of this run ({words}) would be others now"
+        else:
+            yield f"the same ({words}) gives the same config now"
+
+    def _place(self, key: str) -> str:
+        chain = self.now[key].chain if key in self.now else ()
+        at = chain[0].location if chain else None
+        if at is None:
+            return (chain[0].word or "") if chain else ""
+        return f"{Style.of(sys.stdout).path(self.subject.project, at.path)}:{at.line}:{at.column}"
+
+
+def of(request: Request, folder: Path) -> SavedRun:
+    """The run in `folder`. Raises CommandError where it saved no config, or its experiment cannot be told."""
+    run = runs.read(folder.resolve())
+    if run.config is None:
+        raise CommandError(
+            f"--run {folder}: no config was saved there ({run.evidence})",
+            "name a folder with the config.yaml, result.json or .hydra/ that a run wrote",
+        )
+    project = Project.locate(request.root)
+    experiment = _experiment(project, request, run)
+    subject = Subject.over(project, experiment)
+    groups = subject.composer.groups()
+    chosen = {group: option for group, option in (run.choices or {}).items() if group in groups}
+    words = [word for word in run.overrides or () if word.partition("=")[0] not in chosen]
+    own = [word for word in words if not word.lstrip("+~").startswith("hydra")]
+    outcome = subject.composer.compose(chosen, own, origins=True)
+    subject = Subject(project, subject.composer, dict(chosen), own)
+    if outcome.failure is not None:
+        return SavedRun(subject, request, run, {}, {}, outcome.failure.refusal.words)
+    now = {value.key: value for value in _now(subject, outcome, resolved=run.resolved)}
+    return SavedRun(subject, request, run, _differences(run, now), now, None)
+
+
+def _experiment(project: Project, request: Request, run: Run) -> Experiment:
+    """The experiment that is named, else the one whose folder's name is a part of the run's path."""
+    if request.words:
+        return project.experiment(request.words[0])
+    parts = set(run.folder.parts)
+    named = [experiment for experiment in project.experiments if experiment.name in parts]
+    return named[0] if len(named) == 1 else project.experiment(None)
+
+
+def _now(subject: Subject, outcome: Composition, *, resolved: bool) -> list[Value]:
+    if resolved:
+        outcome = subject.composer.resolved(outcome, subject.overrides)
+    return values.of_config(outcome.config, outcome.origins) if outcome.config is not None else []
+
+
+def _differences(run: Run, now: Mapping[str, Value]) -> dict[str, tuple[Any, Any]]:
+    """Only of the groups that the run saved: a record may hold a part of the config."""
+    ran = dict(runs.leaves(dict(run.config or {})))
+    groups = {key.partition(".")[0] for key in ran}
+    here = {key: values.data(value.value) for key, value in now.items() if key.partition(".")[0] in groups}
+    pairs = {
+        key: (ran.get(key, _ABSENT), here.get(key, _ABSENT)) for key in [*here, *(k for k in ran if k not in here)]
+    }
+    return {key: pair for key, pair in pairs.items() if not _same(*pair)}
+
+
+def _same(ran: Any, now: Any) -> bool:
+    if isinstance(ran, float) and isinstance(now, float) and math.isnan(ran) and math.isnan(now):
+        return True
+    return ran is not _ABSENT and now is not _ABSENT and values.data(ran) == now
+
+
+def _shown(value: Any) -> str:
+    return "(not there)" if value is _ABSENT else values.shortened(value)
