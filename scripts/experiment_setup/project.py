@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from experiment_setup import main_call, naming
+from experiment_setup import command_line, main_call, naming
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 
@@ -162,6 +162,7 @@ class Project:
         return CommandError(
             f"no experiment {name!r} below {self.root}; available: {shown}",
             f"did you mean {guess}?" if guess else "give one of these names, its number or its path",
+            command_line.corrected({name: [guess]}) if guess else None,
         )
 
     def _only_experiment(self) -> Experiment:

@@ -6,7 +6,7 @@ import contextlib
 import keyword
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,8 +81,30 @@ def start(request: ExperimentRequest) -> Started:
         source = project.experiment(request.source)
     elif not request.from_template and not request.bare:
         source = project.latest()
+        _refuse_unseen(project, source)
     making = _Making(project, request, names[0], source, assignments)
     return Started(project, making.tried() if request.dry_run else making.make(), request.dry_run)
+
+
+def _refuse_unseen(project: Project, source: Experiment | None) -> None:
+    """Raise CommandError where a later folder looks like an experiment, but was not found to be one.
+
+    Else an older one, or the template, would be taken in its place without a word because a file could not be read.
+    """
+    known = {experiment.folder for experiment in project.experiments}
+    for folder in sorted(project.container.iterdir()) if project.container.is_dir() else ():
+        number = naming.parse(folder.name)
+        later = source is None or (number is not None and number.number > (source.number or 0))
+        if folder in known or not later or folder.name.startswith(".") or not folder.is_dir():
+            continue
+        names = {path.name for path in folder.iterdir()}
+        scripts = [folder / name for name in sorted(names) if name.endswith(".py") and (folder / name).is_file()]
+        if not names.isdisjoint(("config.yaml", SETS)) and any(b"hydra.main" in path.read_bytes() for path in scripts):
+            raise CommandError(
+                f"{project.relative(folder)} looks like an experiment, but could not be read as one",
+                "mend it, or name another with --from; --template starts from the template",
+                command_line.corrected({}, more=["--template"]),
+            )
 
 
 def _several_values(name: str, full_name: str, assignments: Sequence[Sequence[Assignment]]) -> CommandError:
@@ -150,9 +172,19 @@ class _Making:
                 except CommandError as error:
                     raise error.saying(f".{target.name}", target.name) from None
                 if texts and not self.request.dry_run:
-                    notebook.write(texts)
+                    self._add_notebook(texts, report)
                 return report
         raise AssertionError("unreachable")
+
+    def _add_notebook(self, texts: Mapping[Path, str], report: Report) -> None:
+        try:
+            notebook.write(texts)
+        except OSError as error:
+            raise CommandError(
+                f"{self.project.relative(report.path)} was made, but not its notebook: "
+                f"{error.strerror or error}: {error.filename}",
+                "the experiment is complete without it",
+            ) from None
 
     def _container(self) -> Path:
         """The folder that it goes into. Raises CommandError where that would not be a folder of experiments."""

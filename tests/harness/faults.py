@@ -1,0 +1,156 @@
+"""Lets one file-system operation of a command fail, or kills it there, and looks at what is left in the project.
+
+    faults.py WHERE KIND STEP SCRIPT ARGUMENT…      KIND: SIGKILL, SIGINT, or an errno such as EIO
+
+Prints one JSON object: how many operations there are, and the runs that left neither all nor nothing, lost something,
+left something unfinished (a kill may: the next command clears it away), or said the wrong thing with their exit code.
+The command runs in forks of one process, so that its modules are loaded once.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import io
+import json
+import os
+import runpy
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import experiment_setup.composing.hydra_bridge
+import experiment_setup.writing.adding
+import experiment_setup.writing.new_folder  # noqa: F401 (loaded before the forks)
+import running
+
+OPERATIONS = "mkdir open rename replace link unlink rmdir scandir listdir symlink fsync chmod utime readlink".split()
+
+
+def project(where: Path) -> Path:
+    """A project with one experiment, in a folder of its own."""
+    root = Path(tempfile.mkdtemp(dir=where)) / "p"
+    files = {**running.PLAIN_EXPERIMENT, "src/a.py": "X = 1\n", "src/b/c.py": "Y = '001-baseline'\n"}
+    return running.write(root, {f"experiments/001-baseline/{name}": text for name, text in files.items()})
+
+
+def state(root: Path) -> dict[str, bytes | None]:
+    """Every file with its content, and every folder."""
+    found = (path for path in root.rglob("*") if "__pycache__" not in path.parts)
+    return {path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else None for path in found}
+
+
+def inject(root: Path, number: int, kind: str) -> list[int]:
+    """From now on count the operations below `root`, and let that one fail; the count, which grows."""
+    count = [0]
+
+    def concerns(path: Any) -> bool:
+        try:
+            name = os.fsdecode(path)
+        except TypeError:
+            return False
+        return not name.startswith("/") or name.startswith(str(root))
+
+    def wrapped(name: str, real: Any) -> Any:
+        def operation(*given: Any, **named: Any) -> Any:
+            if given and (name == "fsync" or concerns(given[0]) or named.get("dir_fd") is not None):
+                count[0] += 1
+                if count[0] == number and kind.startswith("SIG"):
+                    os.kill(os.getpid(), getattr(signal, kind))
+                elif count[0] == number:
+                    raise OSError(getattr(errno, kind), os.strerror(getattr(errno, kind)), given[0])
+            return real(*given, **named)
+
+        return operation
+
+    for name in OPERATIONS:
+        setattr(os, name, wrapped(name, getattr(os, name)))
+    io.open = builtins.open = wrapped("open", io.open)  # type: ignore[assignment]
+    return count
+
+
+def run(root: Path, words: list[str], number: int = 0, kind: str = "") -> tuple[int, str, int]:
+    """Run the command with a fault; its exit code (below 0: a signal), what it said, and how many operations it did."""
+    out = root.parent / "out"
+    process = os.fork()
+    if process == 0:
+        code = 70
+        try:
+            handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(handle, 1)
+            os.dup2(handle, 2)
+            sys.stdout, sys.stderr = (io.TextIOWrapper(os.fdopen(n, "wb", closefd=False)) for n in (1, 2))
+            os.chdir(root.parent)
+            sys.argv = [str(running.SCRIPTS / words[0]), *words[1:], "--root", str(root)]
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            count = inject(root, number, kind)
+            try:
+                runpy.run_path(sys.argv[0], run_name="__main__")
+            except SystemExit as end:
+                code = int(end.code or 0)
+            sys.stdout.flush()
+            os.write(1, f"\noperations: {count[0]}".encode())
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(process, 0)
+    said = out.read_text(errors="replace")
+    return os.waitstatus_to_exitcode(status), said, int(said.rpartition("operations: ")[2] or 0)
+
+
+def wrong(before: Mapping[str, Any], after: Mapping[str, Any], whole: Mapping[str, Any], code: int, said: str) -> str:
+    """What is not right about the end of a run; "" if nothing."""
+    made = {name for name in after if name not in before}
+    unfinished = {name for name in made if ".tmp" in name}
+    files = {name for name in made - unfinished if after[name] is not None}
+    wanted = {name for name in whole if name not in before and whole[name] is not None}
+    if any(after.get(name) != before[name] for name in before):
+        return "something was lost"
+    if files and (files != wanted or any(after[name] != whole[name] for name in files)):
+        return f"a part was made: {sorted(files)}"
+    if "Traceback" in said:
+        return "a traceback"
+    if code < 0:
+        return ""
+    if unfinished or (not files and made):
+        return f"left behind: {sorted(made - files)}"
+    return "" if bool(files) is (code == 0) else f"exit code {code}, {len(files)} files"
+
+
+def main() -> None:
+    """Try every STEP-th operation."""
+    where, kind, step, *words = sys.argv[1:]
+    root = project(Path(where))
+    code, said, operations = run(root, words)
+    assert code == 0, said
+    whole = state(root)
+    found = []
+    for number in range(1, operations + 1, int(step)):
+        root = project(Path(where))
+        before = state(root)
+        code, said, _ = run(root, words, number, kind)
+        after = state(root)
+        mistake = wrong(before, after, whole, code, said)
+        if code < 0:  # the same command again: whatever a kill left is completed or cleared away
+            code, again, _ = run(root, words)
+            rest = state(root)
+            made = code == 0 or "taken" in again or "exists" in again
+            mistake = (
+                "" if made and not [name for name in rest if ".tmp" in name] else f"{mistake}; then {code}: {again}"
+            )
+            mistake = mistake or ("" if whole.keys() <= rest.keys() else "not whole after the same command again")
+        if mistake:
+            found.append({"operation": number, "wrong": mistake, "said": said[-300:]})
+        shutil.rmtree(root.parent)
+    print(json.dumps({"operations": operations, "found": found}))
+
+
+if __name__ == "__main__":
+    main()

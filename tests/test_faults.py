@@ -1,0 +1,40 @@
+"""A disk that refuses and a process that is ended, at many moments of each writing command: all, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from running import ROOT, SCRIPTS
+
+COMMANDS = {
+    "a new experiment": ["new_experiment.py", "next", "seed=3"],
+    "three sets": ["add_exp.py", "001", "seed=5,6,7"],
+    "an environment": ["add_env.py", "001", "gpu", "base_model=x"],
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="forks")
+@pytest.mark.parametrize("kind", ["SIGKILL", "SIGINT", "EIO"])
+@pytest.mark.parametrize("what", COMMANDS)
+def test_a_fault_at_any_moment_leaves_all_or_nothing(tmp_path: Path, what: str, kind: str) -> None:
+    step = os.environ.get("FAULTS_STEP", "5")  # 1: every operation, which takes some minutes
+    ran = subprocess.run(
+        [sys.executable, ROOT / "tests/harness/faults.py", tmp_path, kind, step, *COMMANDS[what]],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(SCRIPTS), str(ROOT / "tests/harness")]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    result = json.loads(ran.stdout)
+    assert result["operations"] > 20
+    assert result["found"] == []
