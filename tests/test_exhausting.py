@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from experiment_setup import schema
+from experiment_setup import schema, uses
 from experiment_setup.code.evaluator import Evaluator
 from running import write
 from schema_samples import HEAD, TAIL
@@ -212,3 +212,46 @@ def test_odd_code_is_read_without_an_exception(name: str, tmp_path: Path, monkey
     write(tmp_path, {"train.py": f"{HEAD}{ODD[name]}\n{TAIL}"})
     read = schema.read(tmp_path / "train.py", tmp_path)
     assert all(problem.message and problem.location.line for problem in read.problems)
+
+
+# --- what the code does with the config ---
+
+MAIN = '\n@hydra.main(version_base=None, config_path=".", config_name="config")\ndef main(cfg):\n'
+SUPER = "    def __init__(self, c):\n        super().__init__(c)\n        super().__init__(c.a)\n"
+FOLLOW = {
+    "calls in calls": f"def f(c): return c\n{MAIN}    x = {'f(' * 40}cfg{')' * 40}\n    print(x.a)",
+    "a function that calls itself": f"def f(c):\n    f(c.a)\n{MAIN}    f(cfg)",
+    "one that calls itself twice": f"def f(c):\n    f(c.a)\n    f(c.b)\n{MAIN}    f(cfg)",
+    "a class that makes itself": "class A:\n    def __init__(self, c):\n        self.c = c\n        A(c.a)\n        A(c.b)\n"
+    f"    def g(self):\n        A(self.c.d)\n{MAIN}    A(cfg)",
+    "functions that call each other": "".join(
+        f"def f{i}(c, d=None):\n" + "".join(f"    f{j}(c, c.a{i})\n    f{j}(d, c)\n" for j in range(12))
+        for i in range(12)
+    )
+    + f"{MAIN}    f0(cfg, cfg)",
+    "functions that return each other's": "".join(
+        f"def f{i}(c):\n    return f{i + 1}(f{i + 1}(c))\n" for i in range(25)
+    )
+    + f"def f25(c): return c\n{MAIN}    print(f0(cfg).a)",
+    "super": f"class A0:\n{SUPER}"
+    + "".join(f"class A{i}(A{i - 1}):\n{SUPER}" for i in range(1, 30))
+    + f"{MAIN}    A29(cfg)",
+    "deep expressions": f"{MAIN}    x = cfg{'.a' * 900}\n    z = {' + '.join(['cfg.a'] * 800)}",
+    "many branches": f"{MAIN}    if cfg.a: pass\n" + "    elif cfg.b: pass\n" * 400,
+}
+
+
+@pytest.mark.parametrize("name", FOLLOW)
+def test_following_the_config_ends(name: str, tmp_path: Path) -> None:
+    """Where it is not followed further, the config counts as read: nothing of it is said to be of no use."""
+    write(tmp_path, {"train.py": f'import hydra\n{FOLLOW[name]}\n\nif __name__ == "__main__":\n    main()\n'})
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    spent = int(sum(os.times()[:2]))
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + LONGEST, before[1]))
+    try:
+        reading = uses.read(schema.read(tmp_path / "train.py", tmp_path), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, before)
+    assert reading.followed
+    assert reading.reads(("a",))
+    assert len(reading.uses) < 10_000

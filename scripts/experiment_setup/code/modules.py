@@ -193,6 +193,7 @@ class Modules:
         self.finder = Finder(entry, root)
         self.known: dict[str, Module] = {}
         self._size = 0
+        self._found: dict[tuple[str, ...], Module | None] = {}
 
     def __iter__(self) -> Iterator[Module]:
         """Those that have a syntax tree; one that was imported under two names is one."""
@@ -239,7 +240,16 @@ class Modules:
         return self._read(name, found, package.fallback)
 
     def find(self, name: str, inside: Sequence[str] = ()) -> Module | None:
-        """The module of the project that a dotted name means; `inside`: the names that are wanted of it."""
+        """The module of the project that a dotted name means; `inside`: the names that are wanted of it.
+
+        For what comes after evaluation: the answers are kept, as if sys.path changed no more.
+        """
+        key = (name, *inside)
+        if key not in self._found:
+            self._found[key] = self._find(name, inside)
+        return self._found[key]
+
+    def _find(self, name: str, inside: Sequence[str]) -> Module | None:
         first, *rest = name.split(".")
         module = self.top_level(first, [[*rest, *inside]])
         for part in rest:

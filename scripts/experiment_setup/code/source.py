@@ -12,10 +12,10 @@ import re
 import textwrap
 import tokenize
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from experiment_setup.code.tree import FUNCTIONS, LOOPS, comments, parameters, walk
 from experiment_setup.location import Location
@@ -208,13 +208,8 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
     return SourceFile(path, lines, tree, _size(data))
 
 
-# Words of what the compiler has rules for, and a `*` that is no operator: `x = *a`, `*a, *b = c`.
-_RARE = re.compile(
-    r":=|\b(?:await|yield|async|__debug__|except[ \t]*\*|import[ \t]*\*)"
-    r"|^[ \t]*(?:global|nonlocal|match|case|type)[ \t]"
-    r"|^[ \t]*(?:[^(\n#]*[=,])?[ \t]*\*[\w(\[]",
-    re.MULTILINE,
-)
+# Words of what the compiler has rules for that no single statement shows.
+_RULED = ("await", "async ", "global ", "nonlocal ", "__debug__", "except*", "except *")
 
 
 def _may_not_compile(tree: ast.Module, text: str) -> bool:
@@ -222,31 +217,62 @@ def _may_not_compile(tree: ast.Module, text: str) -> bool:
 
     The compiler knows for certain, but takes as long as the parser: this only says whether it has to be asked.
     """
-    if _RARE.search(text):
+    if any(word in text for word in _RULED):
         return True
     first = list(itertools.takewhile(_may_stand_first, tree.body))
-    waiting: list[tuple[ast.AST, bool, bool]] = [(tree, False, False)]  # a block, whether in a function, and in a loop
+    waiting: list[tuple[Iterable[ast.AST], bool, bool]] = [(tree.body, False, False)]
     while waiting:
         block, in_function, in_loop = waiting.pop()
-        if _is_out_of_place(block, in_function, in_loop) or (_is_of_the_future(block) and block not in first):
-            return True
-        if isinstance(block, (*FUNCTIONS, ast.ClassDef)):
-            in_function, in_loop = isinstance(block, FUNCTIONS), False
-        for name in _BLOCKS:
-            inside = in_loop or (isinstance(block, LOOPS) and name == "body")
-            waiting += [(inner, in_function, inside) for inner in getattr(block, name, ())]
+        for node in block:
+            kind = type(node)
+            if kind in _REFUSED and _REFUSED[kind](node, in_function, in_loop):
+                return True
+            if kind is ast.ImportFrom and _is_of_the_future(node) and node not in first:
+                return True
+            for name in _BLOCKS.get(kind, ()):
+                if kind in _DEFINITIONS:
+                    inside = kind is not ast.ClassDef, False
+                else:
+                    inside = in_function, in_loop or (kind in LOOPS and name == "body")
+                waiting.append((getattr(node, name), *inside))
     return False
 
 
-def _is_out_of_place(node: ast.AST, in_function: bool, in_loop: bool) -> bool:
-    if isinstance(node, ast.Return):
-        return not in_function
-    if isinstance(node, (ast.Break, ast.Continue)):
-        return not in_loop
-    if isinstance(node, FUNCTIONS):
-        names = [parameter.arg for parameter in parameters(node)]
-        return len(set(names)) < len(names)
-    return isinstance(node, ast.Try) and any(handler.type is None for handler in node.handlers[:-1])
+def _has_two_of_a_name(node: ast.AST, *_place: bool) -> bool:
+    names = [parameter.arg for parameter in parameters(node)] if isinstance(node, FUNCTIONS) else []
+    return len(set(names)) < len(names)
+
+
+def _has_odd_stars(node: ast.AST, in_function: bool, _in_loop: bool) -> bool:
+    """`*a = b`, `*a, *b = c`, `a = *b`; and `yield` outside a function."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    counts = [sum(isinstance(part, ast.Starred) for part in getattr(target, "elts", ())) for target in targets]
+    value = getattr(node, "value", None)
+    starred = isinstance(value, ast.Starred) or any(isinstance(target, ast.Starred) for target in targets)
+    return starred or any(count > 1 for count in counts) or (_yields(value) and not in_function)
+
+
+def _yields(node: ast.AST | None) -> bool:
+    return isinstance(node, (ast.Yield, ast.YieldFrom))
+
+
+_DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+# Kind of statement -> whether it may be refused where it stands: its node, whether in a function, and in a loop.
+_REFUSED: Mapping[type, Callable[[Any, bool, bool], bool]] = {
+    ast.Return: lambda _node, in_function, _in_loop: not in_function,
+    **dict.fromkeys((ast.Break, ast.Continue), lambda _node, _in_function, in_loop: not in_loop),
+    **dict.fromkeys(FUNCTIONS, _has_two_of_a_name),
+    **dict.fromkeys((ast.Expr, ast.Assign), _has_odd_stars),
+    ast.Try: lambda node, *_place: any(handler.type is None for handler in node.handlers[:-1]),
+    ast.ImportFrom: lambda node, in_function, _in_loop: in_function and node.names[0].name == "*",
+}
+_BLOCKS: Mapping[type, tuple[str, ...]] = {
+    **dict.fromkeys((*_DEFINITIONS, ast.With, ast.AsyncWith, ast.ExceptHandler), ("body",)),
+    **dict.fromkeys((ast.If, *LOOPS), ("body", "orelse")),
+    ast.Try: ("body", "handlers", "orelse", "finalbody"),
+    ast.Match: ("cases",),
+    ast.match_case: ("body",),
+}
 
 
 def _is_of_the_future(node: ast.AST) -> bool:
@@ -260,7 +286,6 @@ def _may_stand_first(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-_BLOCKS = ("body", "orelse", "handlers", "finalbody")
 _AS_UTF8 = "save the file as UTF-8"
 
 

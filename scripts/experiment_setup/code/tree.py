@@ -78,6 +78,8 @@ def parameters(node: Function) -> list[ast.arg]:
 
 def dotted(node: ast.AST) -> str:
     """`json.dumps` for the expression of that spelling; the last name for `a().b`; "" for what has no name."""
+    if isinstance(node, ast.Name):
+        return node.id
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)

@@ -6,7 +6,7 @@ How a syntax node is read stands in `expressions` and `statements`; each functio
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,10 @@ from experiment_setup.uses.records import ConfigPath, Kind, Part, Reading, Use
 T = TypeVar("T")
 ConfigClasses = Mapping[tuple[Path, str], ConfigPath]  # (file, name) of a dataclass -> the part that it is the type of
 
+_DEPTH = 20  # functions within each other
+_STEPS = 60_000  # expressions; the code of an experiment has some thousands
+_FUNCTION = 20  # steps that entering one counts for
+
 # `shown` (the last argument for an expression): what it gives is only printed or saved.
 EXPRESSIONS: Registry[Callable[[Follower, Any, Frame, bool], None]] = Registry()
 STATEMENTS: Registry[Callable[[Follower, Any, Frame], None]] = Registry()
@@ -39,6 +43,15 @@ class Frame:
     functions: dict[str, Function] = field(default_factory=dict)  # that are defined in it
     owner: Sequence[Defined] = ()  # the class, and the project's own ones that it derives from
     self_name: str | None = None
+    parts: dict[int, tuple[ast.expr, Part | None]] = field(default_factory=dict)  # of expressions, as names stand now
+
+    def bind(self, name: str, part: Part | None) -> None:
+        """Let a name stand for a part, or for none."""
+        self.parts.clear()
+        if part is None:
+            del self.names[name]
+        else:
+            self.names[name] = part
 
     def location(self, node: ast.AST) -> Location:
         """Where a node of this frame's module stands."""
@@ -58,7 +71,30 @@ class Follower:
         self.seen: set[object] = set()  # functions and classes, with what they were read with
         self.entered: set[int] = set()  # ids of the functions and classes that were followed from main
         self.returning: set[int] = set()  # ids of the functions whose result is being looked for
+        self.depth = 0  # functions within each other
+        self._steps = 0
         self._answers: dict[tuple[str, int], Any] = {}
+
+    def may_enter(self) -> bool:
+        """Whether another function is followed. There is an end: a function may call itself with ever other parts."""
+        self._steps += _FUNCTION
+        return self.depth <= _DEPTH and self._steps <= _STEPS
+
+    @contextmanager
+    def entered_function(self, parts: Iterable[Part]) -> Iterator[None]:
+        """A body is read. Where it is nested too deeply, all that it was given may be read."""
+        self.depth += 1
+        try:
+            yield
+        except RecursionError:
+            self.lose(parts)
+        finally:
+            self.depth -= 1
+
+    def lose(self, parts: Iterable[Part]) -> None:
+        """Parts of the config are given to code that is not followed."""
+        for part in parts:
+            self.use(part, "read", ())
 
     def once(self, question: str, node: ast.AST, answer: Callable[[], T]) -> T:
         """The answer to a question about the tree alone: a function is read anew for every way to call it."""
@@ -90,8 +126,14 @@ class Follower:
 
     def part(self, node: ast.expr, frame: Frame) -> Part | None:
         """The part of the config that an expression stands for."""
+        if isinstance(node, ast.Name):
+            return frame.names.get(node.id)
         look = PARTS.get(type(node))
-        return look(self, node, frame) if look is not None else None
+        if look is None:
+            return None
+        if id(node) not in frame.parts:  # each call within another is asked for more than once
+            frame.parts[id(node)] = node, look(self, node, frame)
+        return frame.parts[id(node)][1]
 
     def places(self, node: ast.expr, frame: Frame) -> tuple[Location, ...]:
         """The places of the steps that `node` writes out, outermost last."""
@@ -120,6 +162,7 @@ class Follower:
 
     def expression(self, node: ast.expr, frame: Frame, shown: bool = False) -> None:
         """Note what an expression does. `shown`: what it gives is only printed or saved."""
+        self._steps += 1
         read = EXPRESSIONS.get(type(node))
         part = self.part(node, frame) if not isinstance(node, ast.NamedExpr) else None
         if part is not None and isinstance(node, ast.Call) and read is not None:

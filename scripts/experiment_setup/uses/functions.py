@@ -90,6 +90,9 @@ def read_function(
     if key in follower.seen:
         return
     follower.seen.add(key)
+    if not follower.may_enter():
+        follower.lose(bound.values())
+        return
     own = {parameter.arg for parameter in parameters(node)}
     names = {n: part for n, part in names.items() if n in bound or n in annotated or n not in own}
     inner = follower.once(
@@ -101,15 +104,16 @@ def read_function(
     frame = Frame(module, names, {**(outer.functions if outer else {}), **inner}, owner, self_name)
     if outer and not owner:
         frame.owner, frame.self_name = outer.owner, outer.self_name
-    _bind_aliases(follower, node, frame)
-    follower.block(node.body, frame)
+    with follower.entered_function(bound.values()):
+        _bind_aliases(follower, node, frame)
+        follower.block(node.body, frame)
 
 
 def _bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
     """Find the aliases of a function body; a name with two meanings has none."""
     assigned = follower.once("assigned", node, partial(shapes.assigned, node))
     for name in [name for name in assigned if name in frame.names]:
-        _bind(frame, name, _merged(follower, assigned[name], frame, frame.names[name]))
+        frame.bind(name, _merged(follower, assigned[name], frame, frame.names[name]))
     for _ in range(3):  # an alias of an alias
         for name, values in assigned.items():
             if name in frame.names:
@@ -117,15 +121,8 @@ def _bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
             parts = (follower.part(value, frame) for value in values if value is not None)
             first = next((part for part in parts if part is not None), None)
             if first is not None:
-                frame.names[name] = first
-                _bind(frame, name, _merged(follower, values, frame, first))
-
-
-def _bind(frame: Frame, name: str, part: Part | None) -> None:
-    if part is None:
-        del frame.names[name]
-    else:
-        frame.names[name] = part
+                frame.bind(name, first)
+                frame.bind(name, _merged(follower, values, frame, first))
 
 
 def _merged(follower: Follower, values: Sequence[ast.expr | None], frame: Frame, first: Part) -> Part | None:
@@ -186,10 +183,9 @@ def _read_class(follower: Follower, start: Defined, arguments: Arguments) -> Non
     follower.seen.add(key)
     follower.entered.add(id(start.node))
     lineage = _lineage(follower, start)
-    kept = _kept(follower, lineage, arguments)
+    kept = _kept(follower, lineage, arguments) if follower.may_enter() else None
     if kept is None:
-        for given in arguments.values():
-            follower.use(given.part, "read", ())
+        follower.lose(given.part for given in arguments.values())
         return
     attributes, begin, bound = kept
     methods: dict[str, tuple[Module, Function]] = {}
@@ -214,7 +210,7 @@ def _kept(follower: Follower, lineage: Sequence[Defined], arguments: Arguments) 
     if found is None:
         return _kept_by_dataclass(lineage, arguments)
     home, start = found
-    if not start.args.args:
+    if not start.args.args or not follower.may_enter():
         return None
     annotated = _annotated(follower, start, home.module)
     bound = {**annotated, **_bound_parameters(follower, start, arguments, 1)}
@@ -303,6 +299,8 @@ def returned(follower: Follower, node: ast.Call, frame: Frame) -> Part | None:
     """The part of the config that a call of one of the project's functions gives back."""
     callee = _callee(follower, node.func, frame) if node.args or node.keywords else None
     if callee is None or isinstance(callee.node, ast.ClassDef) or id(callee.node) in follower.returning:
+        return None
+    if not follower.may_enter():
         return None
     function = callee.node
     values = follower.once("returns", function, partial(shapes.returns, function))

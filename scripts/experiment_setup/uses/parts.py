@@ -10,11 +10,6 @@ from experiment_setup.uses.functions import returned
 from experiment_setup.uses.records import ELEMENT, Form, Part
 
 
-@PARTS.reads(ast.Name)
-def _name(_follower: Follower, node: ast.Name, frame: Frame) -> Part | None:
-    return frame.names.get(node.id)
-
-
 @PARTS.reads(ast.Attribute)
 def _attribute(follower: Follower, node: ast.Attribute, frame: Frame) -> Part | None:
     if isinstance(node.value, ast.Name) and f"{node.value.id}.{node.attr}" in frame.names:

@@ -26,7 +26,13 @@ def _class(follower: Follower, node: ast.ClassDef, frame: Frame) -> None:
 @STATEMENTS.reads(ast.If, ast.While)
 def _branch(follower: Follower, node: ast.If | ast.While, frame: Frame) -> None:
     follower.expression(node.test, frame)
-    follower.some_runs([*node.body, *node.orelse], frame)
+    with follower.perhaps():
+        follower.statements(node.body, frame)
+        while len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):  # elif: there may be hundreds
+            node = node.orelse[0]
+            follower.expression(node.test, frame)
+            follower.statements(node.body, frame)
+        follower.statements(node.orelse, frame)
 
 
 @STATEMENTS.reads(ast.Match)
