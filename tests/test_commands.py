@@ -241,6 +241,14 @@ class TestMissing:
         assert data["missing"] == []
         assert "train.py" in data["next"][-1]
 
+    def test_each_is_named(self, shell: Shell, tmp_path: Path) -> None:
+        root = project_at(tmp_path / "lab", pyproject__toml=pyproject(HYDRA, "tqdm"))
+        importing(root, "import torch, torchvision, numpy, tqdm\nfrom omegaconf import OmegaConf")
+        missing = shell.ours(root, "add_exp.py", "learning_rate=3e-6")["missing"]
+        assert [(found["module"], found["help"]) for found in missing] == [
+            (name, f"uv add {name}") for name in ("torch", "torchvision", "numpy")
+        ]
+
     def test_in_a_module_of_the_project(self, shell: Shell, tmp_path: Path) -> None:
         root = project_at(tmp_path / "lab")
         write(root / "experiments/001-baseline", {"model.py": "import torch\n"})

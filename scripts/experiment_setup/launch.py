@@ -40,7 +40,7 @@ def of(root: Path, modules: Sequence[Path]) -> Launch:
     In this order: an environment of the project's own that has all that is imported; a uv project as it is declared;
     another Python that has it all; `uv run --no-project` with what is needed, which leaves nothing behind.
     """
-    needed = requirements.on_their_own(list(dict.fromkeys(["hydra", *requirements.imported(modules, root)])))
+    needed = requirements.imported(modules, root)
     own = [(python, python.lacking(needed)) for python in _own_pythons(root)]
     for python, lacking in own:
         if not lacking:

@@ -46,10 +46,9 @@ _WITH_NUMPY = frozenset(
 )
 TRACKERS = ("wandb", "mlflow")
 _TRACKER = "run_tracker.py"  # of the template: it imports a tracker late, to end the run in words of its own without it
+_WITH_HYDRA = frozenset(["omegaconf", "yaml"])
 # A package that is not declared may still come along: with one of these.
 _COMES_WITH = {
-    "omegaconf": frozenset(["hydra-core"]),
-    "pyyaml": frozenset(["hydra-core", "omegaconf"]),
     "numpy": _WITH_NUMPY,
     "torch": _WITH_TORCH,
     "pandas": frozenset("datasets mlflow seaborn statsmodels".split()),
@@ -73,22 +72,17 @@ def is_heavy(module: str) -> bool:
     return package in _HEAVY or package in _WITH_TORCH
 
 
-def on_their_own(modules: Sequence[str]) -> list[str]:
-    """Those of `modules` that do not come along with another of them: omegaconf does with hydra."""
-    packages = {package_of(name) for name in modules}
-    return [name for name in modules if packages.isdisjoint(_COMES_WITH.get(package_of(name) or name, ()))]
-
-
 def imported(modules: Iterable[Path], root: Path) -> list[str]:
     """The packages (as modules) without which the run of these files of the project at `root` stops at its imports.
 
-    Imports inside functions do not count, nor do those that the code can do without (`try: … except ImportError`), nor
-    the project's own modules.
+    They begin with hydra, for what it brings along. Imports inside functions do not count, nor do those that the code
+    can do without (`try: … except ImportError`), nor the project's own modules.
     """
     files = list(modules)
     places = [*dict.fromkeys(folder for file in files for folder in _above(file.parent, root)), root / "src"]
-    names = dict.fromkeys(name for file in files for name in _top_level(file))
-    return [name for name in names if name not in sys.stdlib_module_names and not _is_own(name, places)]
+    names = dict.fromkeys(["hydra", *(name for file in files for name in _top_level(file))])
+    known = sys.stdlib_module_names | _WITH_HYDRA
+    return [name for name in names if name not in known and not _is_own(name, places)]
 
 
 def _above(folder: Path, root: Path) -> Iterator[Path]:
