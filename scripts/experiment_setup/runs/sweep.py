@@ -115,27 +115,38 @@ def _jobs(project: Project, origin: Origin) -> list[tuple[str, ...]]:
 
 def _collect(project: Project, sweep: Sweep, configs: JobConfigs) -> None:
     """Give each job what it left, the best where it ran more than once; count the results that are no job's."""
-    by_overrides: dict[frozenset[str], list[Run]] = {}
-    for left in run.below(sweep.folder):
-        if left.overrides is not None:
-            by_overrides.setdefault(frozenset(left.overrides), []).append(left)
-    for same in by_overrides.values():
-        same.sort(key=_order, reverse=True)
+    left = _by_overrides(sweep.folder)
     for job in sweep.jobs:  # two with the same overrides have a result each
-        if same := by_overrides.get(frozenset(job.overrides), []):
+        if same := left.get(frozenset(job.overrides), []):
             job.left(same.pop(), sweep.folder)
     for job in sweep.jobs:
-        by_overrides.pop(frozenset(job.overrides), None)
-    for job in sweep.jobs if by_overrides else ():  # a rerun gives what depends on the number as a word of its own
-        facts = configs.of(job.number, job.overrides) if job.state is not State.DONE else None
-        if facts and facts.numbered and (same := by_overrides.get(frozenset(facts.pinned(job.overrides)), [])):
-            best = same.pop()
-            if job.run is None or _order(best) <= _order(job.run):
-                job.left(best, sweep.folder)
-    sweep.others = sum(map(len, by_overrides.values()))
+        left.pop(frozenset(job.overrides), None)
+    if left:
+        _take_reruns(sweep, left, configs)
+    sweep.others = sum(map(len, left.values()))
     rest = [job for job in sweep.jobs if job.state in (State.UNKNOWN, State.MISSING)]
     if rest:
         _look_further(project, sweep, rest, configs)
+
+
+def _by_overrides(folder: Path) -> dict[frozenset[str], list[Run]]:
+    """The runs below a folder by their overrides, the best of the same ones last."""
+    found: dict[frozenset[str], list[Run]] = {}
+    for left in sorted(run.below(folder), key=_order, reverse=True):
+        if left.overrides is not None:
+            found.setdefault(frozenset(left.overrides), []).append(left)
+    return found
+
+
+def _take_reruns(sweep: Sweep, left: dict[frozenset[str], list[Run]], configs: JobConfigs) -> None:
+    """Give jobs that are not done what a rerun left: there, what depends on the number is a word of its own."""
+    for job in sweep.jobs:
+        facts = configs.of(job.number, job.overrides) if job.state is not State.DONE else None
+        same = left.get(frozenset(facts.pinned(job.overrides)), []) if facts and facts.numbered else []
+        if same:
+            best = same.pop()
+            if job.run is None or _order(best) <= _order(job.run):
+                job.left(best, sweep.folder)
 
 
 def _order(left: Run) -> int:
