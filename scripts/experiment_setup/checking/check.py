@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,17 +25,25 @@ from experiment_setup.rules.phases import judge
 class Checked:
     """One experiment and what was composed of it.
 
-    `environments` counts the environment of the defaults list as one, and `composed` every combination.
+    `environments` counts the environment of the defaults list as one, and `composed` every combination of these with
+    the parameter sets: those of exp/ (the bare experiment, if there is none), and those that are written from the root
+    or lie in folders, without an environment. `left_out` are the options that were not composed, by their group.
     """
 
     experiment: Experiment
     parameter_sets: int
     environments: int
+    composed: int
+    left_out: Mapping[str, int]
 
-    @property
-    def composed(self) -> int:
-        """How many combinations of parameter set and environment were composed; the bare experiment counts as a set."""
-        return max(self.parameter_sets, 1) * self.environments
+    @classmethod
+    def of(cls, context: ExperimentContext) -> Checked:
+        """Count what the rules have looked at."""
+        environments, listed = 1 + len(context.environments), len(context.sets)
+        further = len({option.path for option in (*context.root_sets, *context.added)})
+        composed = max(listed, not further) * environments + further
+        left_out = {known.group: len(known.options) for known in context.unlisted if not known.writes_the_config}
+        return cls(context.experiment, listed + further, environments, composed, left_out)
 
 
 @dataclass
@@ -119,8 +127,7 @@ def _check_one(
     comments = dict(context.suppressions)
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
-    checked = Checked(experiment, len(context.sets), 1 + len(context.environments))
-    return _Outcome(checked, _unique(findings), comments, written_folders(context))
+    return _Outcome(Checked.of(context), _unique(findings), comments, written_folders(context))
 
 
 def _of_all(checked: Together) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import SETS, Experiment, Project
 from experiment_setup.style import Style
 
+_NAMED = 10  # groups that are named in a line
 _COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.INFO: "36;1"}
 
 
@@ -120,8 +121,8 @@ def summary(result: Result) -> Iterator[str]:
     experiments = len(result.checked)
     composed = sum(checked.composed for checked in result.checked)
     sets = sum(checked.parameter_sets for checked in result.checked)
-    passed_over = sum(max(_yaml_files(checked.experiment) - checked.parameter_sets, 0) for checked in result.checked)
-    beside = f" ({passed_over} more YAML {'file' if passed_over == 1 else 'files'} not checked)" if passed_over else ""
+    unseen = sum(_unseen_files(checked.experiment) for checked in result.checked)
+    beside = f" ({_plural(unseen, 'more YAML file')} not checked)" if unseen else ""
     counts = [_plural(result.count(s), s.value) for s in Severity if result.count(s)]
     yield (
         f"{_plural(experiments, 'experiment')}, {_plural(sets, 'parameter set')}{beside}, "
@@ -134,12 +135,29 @@ def summary(result: Result) -> Iterator[str]:
     )
     if offers:
         yield f"[*] can be fixed: {', '.join(offers)}"
+    yield from left_out(result)
 
 
-def _yaml_files(experiment: Experiment) -> int:
-    """How many files a person counts in the folder of the parameter sets, whether or not Hydra sees them."""
+def _unseen_files(experiment: Experiment) -> int:
+    """How many files a person takes for parameter sets that Hydra does not see."""
     files = (path for path in experiment.group_dir(SETS).rglob("*") if path.suffix.lower() in (".yaml", ".yml"))
-    return sum(not path.name.startswith(".") for path in files)
+    return sum(path.suffix != ".yaml" and not path.name.startswith(".") for path in files)
+
+
+def left_out(result: Result) -> Iterator[str]:
+    """How many options were not composed, since nothing says how they are chosen; nothing where there are none."""
+    groups: dict[tuple[Path, str], int] = {}
+    for checked in result.checked:
+        groups.update({(checked.experiment.group_dir(name), name): n for name, n in checked.left_out.items()})
+    if not groups:
+        return
+    names = list(dict.fromkeys(name for _, name in groups))
+    named = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    count = sum(groups.values())
+    yield (
+        f"{_plural(count, 'option')} of {_plural(len(groups), 'group')} {'was' if count == 1 else 'were'} not "
+        f"composed, as no defaults list comes to them: {named}"
+    )
 
 
 def _plural(count: int, noun: str) -> str:
@@ -158,6 +176,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
                 "parameter_sets": checked.parameter_sets,
                 "environments": checked.environments,
                 "composed": checked.composed,
+                "not_composed": dict(checked.left_out),
             }
             for checked in result.checked
         ],
@@ -183,6 +202,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             "parameter_sets": sum(checked.parameter_sets for checked in result.checked),
             "environments": sum(checked.environments for checked in result.checked),
             "composed": sum(checked.composed for checked in result.checked),
+            "not_composed": sum(sum(checked.left_out.values()) for checked in result.checked),
         },
     }
 

@@ -17,6 +17,8 @@ from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import last_name
 from experiment_setup.composing.compose import Composer, Composition
+from experiment_setup.facts import unlisted
+from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
@@ -49,11 +51,24 @@ class Option:
     group: str
     name: str
     document: Document
+    chosen_by: str | None = None  # what is typed before `=`, where that is not the group: `+experiment`
+
+    @property
+    def key(self) -> str:
+        """What chooses it on the command line."""
+        return self.chosen_by or self.group
 
     @property
     def path(self) -> Path:
         """The file."""
         return self.document.path
+
+    def package(self, usual: tuple[str, ...]) -> tuple[str, ...]:
+        """Where its content goes in the config: where its header says, else to the `usual` place."""
+        named = (self.document.header or "").split()[-1:]
+        if named in ([], ["_group_"]):
+            return usual
+        return () if named == ["_global_"] else tuple(named[0].split("."))
 
     @property
     def config_path(self) -> str:
@@ -99,13 +114,47 @@ class ExperimentContext:
     def options(self) -> dict[str, dict[str, Option]]:
         """Every file of every group folder, by group and name."""
         found = {*self.groups, SETS, ENVIRONMENTS}
+        added = {known.group for known in self.unlisted if known.key != known.group}
         return {
             group: {
                 name: Option(group, name, self.composer.document(path))
-                for name, path in self.experiment.options(group).items()
+                for name, path in (self.experiment.options(group) if group not in added else {}).items()
             }
             for group in sorted(found)
         }
+
+    @cached_property
+    def unlisted(self) -> list[Unlisted]:
+        """The options of the config folder that no defaults list comes to."""
+        return unlisted.find(self.experiment, self.groups, self.composer.document)
+
+    @cached_property
+    def added(self) -> list[Option]:
+        """The parameter sets among them: options that are added to a run, or that lie in folders of exp/ and env/.
+
+        Those that only serve others as a base are composed with these.
+        """
+        found = [
+            Option(known.group, name, self.composer.document(path), known.key)
+            for known in self.unlisted
+            if known.writes_the_config
+            for name, path in known.options.items()
+        ]
+        bases = {(option.group, name) for option in found for name in option.document.parents}
+        return [option for option in found if (option.group, option.name) not in bases]
+
+    @cached_property
+    def root_sets(self) -> list[Option]:
+        """The parameter sets that are written from the root of the config: what a run is without one is no run yet."""
+        found = [
+            Option(placed.group, option.name, option.document, placed.key)
+            for placed in self._choices
+            if placed.group not in (SETS, ENVIRONMENTS)
+            and (placed.option in (None, "???") or placed.group in ROOT_SETS)
+            for option in self.options[placed.group].values()
+            if option.package(placed.package) == ()
+        ]
+        return found + [option for option in self.added if option.key != option.group]
 
     @property
     def sets(self) -> dict[str, Option]:
@@ -154,11 +203,13 @@ class ExperimentContext:
         if self.experiment.config_file.is_file():
             yield self.primary
         yield from (option.document for options in self.options.values() for option in options.values())
+        yield from (option.document for option in self.added)
 
     @cached_property
     def files(self) -> list[Path]:
         """What this experiment is made of: its primary config, its options and the modules it is read from."""
         options = [option.path for options in self.options.values() for option in options.values()]
+        options += [option.path for option in self.added]
         return [self.experiment.config_file, *options, *self.schema.modules]
 
     @cached_property
@@ -222,8 +273,12 @@ class ExperimentContext:
     def _composition(self, chosen: dict[str, str]) -> Composition:
         """With choices, a group that must be chosen for every run (`- env: ???`) gets its first option."""
         if chosen:
-            open_groups = [group for group, default in self.groups.items() if default == "???" and group not in chosen]
-            chosen = {**{g: next(iter(self.options[g])) for g in open_groups if self.options[g]}, **chosen}
+            first = {
+                placed.key: next(iter(self.options[placed.group]), None)
+                for placed in self._choices
+                if placed.option == "???" and placed.key not in chosen
+            }
+            chosen = {**{key: option for key, option in first.items() if option is not None}, **chosen}
         key = tuple(sorted(chosen.items()))
         if key not in self._compositions:
             self._compositions[key] = self.composer.compose(chosen)
@@ -249,7 +304,7 @@ class ExperimentContext:
 
     def composed(self, option: Option) -> Composition:
         """What Hydra composes with this option, the other groups at their defaults."""
-        return self.choosing(option.group, option.name)
+        return self.choosing(option.key, option.name)
 
     @cached_property
     def crosses(self) -> bool:
@@ -333,10 +388,9 @@ class ExperimentContext:
         """The same with these options."""
         steps = nodes.split(key)
         group, inner = str(steps[0]), steps[1:]
-        for placed in self._choices:
-            below = len(placed.package)
-            if steps[:below] == placed.package:
-                found_at = self._written_in(placed.group, choices.get(placed.key) or placed.option, steps[below:])
+        for option, package in self._chosen(choices):
+            if steps[: len(package)] == package:
+                found_at = self._written_in(option, steps[len(package) :])
                 if found_at:
                     return found_at
         if self.experiment.config_file.is_file() and self.primary.has([group, *inner]):
@@ -345,19 +399,27 @@ class ExperimentContext:
         declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
         return (declared.value_location or declared.location) if declared else Location(self.experiment.config_file)
 
-    def _written_in(self, group: str, name: str | None, inner: Steps) -> Location | None:
+    def _chosen(self, choices: Mapping[str, str | None]) -> Iterator[tuple[Option, tuple[str, ...]]]:
+        """The options that are chosen, each with its place in the config; those that nobody lists come first."""
+        yield from (
+            (option, option.package((option.group,))) for option in self.added if choices.get(option.key) == option.name
+        )
+        for placed in self._choices:
+            option = self.options.get(placed.group, {}).get(choices.get(placed.key) or placed.option or "")
+            if option is not None:
+                yield option, option.package(placed.package)
+
+    def _written_in(self, option: Option, inner: Steps) -> Location | None:
         """Where an option, or one that it inherits from, has a value; None where they have none."""
-        seen: set[str] = set()
-        waiting = [name] if name else []
+        known, seen = self.options.get(option.group, {}), set[str]()
+        waiting = [option]
         while waiting:
-            name = waiting.pop()
-            option = self.options.get(group, {}).get(name)
-            if option is None or name in seen:
-                continue
-            seen.add(name)
-            if option.document.has(inner):
-                return option.document.value(inner)
-            waiting += option.document.parents
+            option = waiting.pop()
+            if option.name not in seen:
+                seen.add(option.name)
+                if option.document.has(inner):
+                    return option.document.value(inner)
+                waiting += [known[name] for name in option.document.parents if name in known]
         return None
 
     def composed_parents(self, option: Option) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def refused_at(context: ExperimentContext, location: Location) -> bool:
 
 def _choices(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
     """Every option, chosen; of a group with several places, an option may be meant for one of them."""
-    for option in context.all_options():
+    for option in (*context.all_options(), *context.added):
         yield option, context.composed(option)
     for group, keys in chosen_keys(context).items():
         for option in context.options[group].values():
@@ -125,7 +125,7 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
         file = context.composer.document(failure.path)
         return file.value(failure.steps) if isinstance(failure.refusal, WrongValue) else file.key(failure.steps)
     options = (option for known in context.options.values() for option in known.values())
-    documents = {o.config_path: (o.group, o.document) for o in options}
+    documents = {o.config_path: (o.group, o.document) for o in (*options, *context.added)}
     group, document = documents.get(failure.config or "", (None, None))
     if document is None and failure.config == context.experiment.config_name:
         group, document = "", context.primary

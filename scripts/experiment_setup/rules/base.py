@@ -102,6 +102,7 @@ def registered() -> dict[str, Rule]:
 RETIRED = {
     "ES207": "a number in quotes is the same number",
     "ES216": "what changes per machine is for the project to say",
+    "ES226": "options in folders of a group are composed as any other",
     "ES338": "a flag of the project's own is no mistake",
     "ES405": "a log file is no mistake",
     "ES413": "Hydra's own folder for sweeps keeps results apart",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -202,12 +202,15 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     options = [(key, option) for group, key in named.items() for option in context.options[group].values()]
     bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
     runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
+    runs += [{option.key: option.name} for option in context.added]
     for chosen in runs:
         if any(chosen.get(key) == name for key, name in bases):
             continue  # what it leaves open its heirs give, each of which is looked at
         outcome = context.composed_with(chosen)
         for bad in outcome.unusable_values(context.custom_resolvers):
             if bad.missing or (bad.key, bad.written) in seen or _needs_an_open_choice(context, outcome, bad):
+                continue
+            if _is_for_a_parameter_set(context, chosen, bad):
                 continue
             seen.add((bad.key, bad.written))
             if _is_set_by_the_project(context, bad):
@@ -268,6 +271,19 @@ def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad:
         and group in context.groups
         and context.groups[group] is None
         and context.registration(group) is None
+    )
+
+
+def _is_for_a_parameter_set(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
+    """Whether no parameter set is chosen that is written from the root, and the value resolves with one of those."""
+    sets = context.root_sets if isinstance(bad.refusal, NoSuchTarget) else []
+    if any(option.key in chosen for option in sets):
+        return False
+    outcomes = (context.composed_with({**chosen, option.key: option.name}) for option in sets)
+    return any(
+        outcome.config is not None
+        and all(value.key != bad.key for value in outcome.unusable_values(context.custom_resolvers))
+        for outcome in outcomes
     )
 
 

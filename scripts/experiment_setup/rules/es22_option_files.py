@@ -18,10 +18,12 @@ from experiment_setup.facts.written import at_offset, declared, dotted, leaves, 
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
 
+_AT_ROOT = "# @package _global_\n"
 _LIST = "defaults:\n  - default@_here_\n\n"
 
 
@@ -326,31 +328,39 @@ def twin_file(context: ExperimentContext) -> Iterator[Finding]:
 
 
 @rule(
-    "ES226",
-    "nested-options",
-    Severity.INFO,
-    "a folder below exp/ or env/ holds options that are not checked",
-    phase=Phase.VALUES,
-    bad={"exp/sub/001.yaml": f"{_LIST}learning_rate: 1e-5\n"},
-    good={},
-    was="ES219",
+    "ES229",
+    "no-header-at-the-root",
+    Severity.WARNING,
+    "an option that is added to a run lacks the header with which it writes to the root",
+    phase=Phase.INHERITANCE,
+    bad={"study/long.yaml": f"{_AT_ROOT}exp:\n  epochs: 9\n", "study/short.yaml": "exp:\n  epochs: 1\n"},
+    good={"study/long.yaml": f"{_AT_ROOT}exp:\n  epochs: 9\n", "study/short.yaml": f"{_AT_ROOT}exp:\n  epochs: 1\n"},
     hydra="accepts",
+    run="+study=short",
 )
-def nested_options(context: ExperimentContext) -> Iterator[Finding]:
-    """Hydra takes `exp=sub/001`; this check looks at the files of exp/ and env/ only."""
-    for group in (SETS, ENVIRONMENTS):
-        try:
-            folders = sorted(path for path in context.experiment.group_dir(group).iterdir() if path.is_dir())
-        except OSError:
+def no_header_at_the_root(context: ExperimentContext) -> Iterator[Finding]:
+    """An option of a group that config.yaml does not list is added with `+study=short`, and lands in `study`.
+
+    With `# @package _global_` on its first line, it sets `exp.epochs`; without, a new `study.exp.epochs` that nothing
+    reads. Where the config is a dataclass, Hydra refuses that key (an error).
+    """
+    known = context.some_config
+    for option in context.added:
+        keys = entries.own_keys(option.document)
+        if option.key == option.group or option.document.header or not keys or known is None:
             continue
-        for folder in folders:
-            held = sorted(folder.glob("*.yaml"))
-            if held:
-                yield nested_options.finding(
-                    Location(held[0]),
-                    f"{group}/{folder.name} holds {len(held)} options, which are not checked",
-                    f"keep options in {group}/ itself: {group}/{folder.name}-{held[0].name}",
-                )
+        if not all(key in known for key in keys):
+            continue
+        outcome = context.composed(option)
+        with_header = Document(option.path, _AT_ROOT + option.document.text_or_empty)
+        if context.composer.compose_with({option.path: with_header}, dict(outcome.choices)).failure is None:
+            yield no_header_at_the_root.finding(
+                Location(option.path),
+                f"{option.key}={option.name} sets {option.group}.{keys[0]}, not {keys[0]}",
+                f"write `{_AT_ROOT.strip()}` on the first line",
+                severity=Severity.ERROR if outcome.failure is not None else None,
+                spoils=[phases.option(option.path)],
+            )
 
 
 @rule(

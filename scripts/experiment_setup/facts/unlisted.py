@@ -1,0 +1,141 @@
+"""The options that no defaults list comes to: of groups that are only added (`+experiment=long`), and in folders of a
+group (`exp=sub/001`)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
+from experiment_setup.reading.source import Document
+
+# What people call a group of parameter sets that are written from the root of the config.
+ROOT_SETS = frozenset("experiment experiments exp exps study studies overrides".split())
+
+_DEEPEST = 4  # folders below the config folder; what lies deeper is no option that a person types
+_NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun outputs lightning_logs".split())
+_MEANT_FOR_HYDRA = re.compile(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
+_FROM_THE_ROOT = re.compile(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
+_NAMED = re.compile(
+    r"^[ \t]*-[ \t]*[\"']?(?P<override>override[ \t]+)?(?:optional[ \t]+)?/?(?P<path>[\w./\-]+)(?:@[\w.]+)?"
+    r"[\"']?[ \t]*(?P<chosen>:.*)?$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Unlisted:
+    """A folder of options that the primary defaults list does not come to."""
+
+    key: str  # what chooses one: `+experiment`, or `exp` for those in folders below exp/
+    options: Mapping[str, Path]
+    writes_the_config: bool  # whether they are parameter sets: written from the root, to be added to a run
+
+    @property
+    def group(self) -> str:
+        """The config group."""
+        return self.key.lstrip("+")
+
+
+def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path], Document]) -> list[Unlisted]:
+    """The groups below the config folder that are not `listed`, and the options in folders of those that are.
+
+    A group that any file of the config folder names in a defaults list is not among them: its options are meant for
+    that place. In a folder that holds code as well, a folder counts where a file in it is written for Hydra.
+    """
+    folders = {name: files for name, files in _folders(experiment, listed, read) if files}
+    if not folders:
+        return []
+    named = _Named.by(experiment.config_dir, read)
+    found = {
+        name: {
+            option: path
+            for option, path in files.items()
+            if not named.group(_group(experiment.config_dir, path)) and path not in named.files
+        }
+        for name, files in folders.items()
+    }
+    return [made for name, files in found.items() if files and (made := _unlisted(name, files, listed, read))]
+
+
+def _folders(
+    experiment: Experiment, listed: Collection[str], read: Callable[[Path], Document]
+) -> Iterator[tuple[str, dict[str, Path]]]:
+    """Each folder of the config folder with the files that may be options and that nobody lists, by their names."""
+    root = experiment.config_dir
+    with_code = any(path.suffix == ".py" and path.name != "__init__.py" for path in _entries(root))
+    for folder in _entries(root):
+        if folder.name in _NO_GROUPS or folder.name.startswith(".") or not folder.is_dir():
+            continue
+        files = [path for path in _yaml_files(folder, 1) if _group(root, path) not in listed]
+        is_group = (
+            not with_code
+            or folder.name in ROOT_SETS
+            or any(f"{name}/".startswith(f"{folder.name}/") for name in listed)
+        )
+        if is_group or any(_MEANT_FOR_HYDRA.search(read(path).text_or_empty) for path in files):
+            yield folder.name, {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
+
+
+def _group(root: Path, path: Path) -> str:
+    return path.parent.relative_to(root).as_posix()
+
+
+def _unlisted(
+    name: str, files: dict[str, Path], listed: Collection[str], read: Callable[[Path], Document]
+) -> Unlisted | None:
+    if name in listed:
+        return Unlisted(name, files, writes_the_config=name in {*ROOT_SETS, SETS, ENVIRONMENTS})
+    texts = [read(path) for path in files.values()]
+    from_the_root = any(text.header or _FROM_THE_ROOT.search(text.text_or_empty) for text in texts)
+    if name in (SETS, ENVIRONMENTS) and not from_the_root:
+        return None  # they belong into the primary defaults list
+    return Unlisted(f"+{name}", files, writes_the_config=from_the_root or name in ROOT_SETS)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What the defaults lists of a config folder name."""
+
+    groups: frozenset[str]
+    files: frozenset[Path]  # these are composed with those that name them
+
+    @classmethod
+    def by(cls, root: Path, read: Callable[[Path], Document]) -> _Named:
+        """Look at every file. A word of a list that is no defaults list names nothing that there is."""
+        groups: set[str] = set()
+        files: set[Path] = set()
+        for path in _yaml_files(root, 0):
+            text = read(path).text_or_empty
+            for entry in _NAMED.finditer(text) if "defaults" in text else ():
+                if entry["chosen"] is not None:
+                    groups.update(() if entry["override"] else (entry["path"],))
+                else:
+                    files.update(base / f"{entry['path']}.yaml" for base in (root, path.parent))
+        return cls(frozenset(groups), frozenset(files))
+
+    def group(self, path: str) -> bool:
+        """Whether a list chooses for the group, by its whole path or from within a folder of it."""
+        steps = path.split("/")
+        return any("/".join(steps[start:]) in self.groups for start in range(len(steps)))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(Path(entry.path) for entry in os.scandir(folder))
+    except OSError:
+        return []
+
+
+def _yaml_files(folder: Path, depth: int) -> Iterator[Path]:
+    """The files that Hydra takes for options, hidden ones and those of its own groups left out."""
+    for path in _entries(folder):
+        if path.name.startswith("."):
+            continue
+        if path.suffix == ".yaml" and path.is_file():
+            yield path
+        elif depth < _DEEPEST and path.suffix == "" and path.name not in _NO_GROUPS and path.is_dir():
+            yield from _yaml_files(path, depth + 1)
