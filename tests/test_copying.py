@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import hydra, run, tree, write
+from running import SCRIPTS, hydra, run, tree, write
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ def test_a_copied_package_imports_itself(tmp_path: Path, elsewhere: Path, folder
     project = write(
         tmp_path / "p",
         {
-            f"{folder}/__init__.py": "",
+            f"{folder}/__init__.py": "from .model import Net\n",
             f"{folder}/model.py": "class Net:\n    value = 64\n\n\ndef width():\n    return 64\n",
             f"{folder}/data.py": "def rows():\n    return 64\n",
             f"{folder}/train.py": TRAIN.format(package=package, more=""),
@@ -218,3 +218,53 @@ def test_links_out_of_the_project_are_not_written_through(project: Path, experim
     assert ran.code == 2
     assert str(outside) in ran.err
     assert len(list(outside.iterdir())) == 1
+
+
+def test_a_class_of_the_package_itself_is_instantiated_from_the_copy(tmp_path: Path, elsewhere: Path) -> None:
+    project = write(
+        tmp_path / "p",
+        {
+            "src/fitlib/__init__.py": "class Net:\n    value = 64\n",
+            "src/fitlib/train.py": "import hydra\n\n"
+            "@hydra.main(version_base=None, config_path='.', config_name='config')\n"
+            "def main(cfg): ...\n\nif __name__ == '__main__':\n    main()\n",
+            "src/fitlib/config.yaml": "defaults:\n  - _self_\nnet:\n  _target_: fitlib.Net\nproject: fitlib\n",
+        },
+    )
+    assert new(project, elsewhere, "following").code == 0
+    made = project / "src/following"
+    assert hydra(made / "train.py") == {"net": {"_target_": "following.Net"}, "project": "fitlib"}
+
+
+def test_the_folder_of_all_code_is_not_copied(tmp_path: Path, elsewhere: Path) -> None:
+    from running import PLAIN_EXPERIMENT
+
+    project = write(tmp_path / "p", {f"src/{name}": text for name, text in PLAIN_EXPERIMENT.items()})
+    before = tree(project)
+    ran = new(project, elsewhere, "idea", "seed=3")
+    assert (ran.code, "whole repository" in ran.err) == (2, True)
+    assert tree(project) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such locks")
+@pytest.mark.parametrize(("script", "words"), [("new_experiment.py", ["n{0}"]), ("add_exp.py", ["001", "seed=10{0}"])])
+def test_without_locks_everyone_still_gets_a_number(project: Path, experiment: Path, elsewhere, script, words) -> None:
+    """As on a network file system without them: making a folder and linking a file are atomic there."""
+    code = (
+        "import fcntl, runpy, sys\n"
+        "def refuse(*_): raise OSError(95, 'no locks')\n"
+        "fcntl.flock = refuse\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    commands = [
+        [sys.executable, "-c", code, SCRIPTS / script, "--root", project, *(word.format(i) for word in words)]
+        for i in range(5)
+    ]
+    env = {**os.environ, "PYTHONPATH": str(SCRIPTS), "PYTHONDONTWRITEBYTECODE": "1"}
+    running = [subprocess.Popen(c, cwd=elsewhere, stdout=subprocess.DEVNULL, env=env) for c in commands]
+    assert [process.wait(120) for process in running] == [0] * 5
+    made = [
+        path.name for path in (project / "experiments" if script.startswith("new") else experiment / "exp").iterdir()
+    ]
+    assert sorted(name[:3] for name in made) == ["001", "002", "003", "004", "005", "006"]

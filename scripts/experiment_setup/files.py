@@ -21,6 +21,7 @@ from experiment_setup.errors import CommandError
 if sys.platform != "win32":
     import fcntl
 
+_CLAIM = "00000000"
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
 
 
@@ -78,6 +79,27 @@ def lock(folder: Path) -> Iterator[bool]:
     finally:
         with contextlib.suppress(OSError):
             os.close(handle)
+
+
+@contextlib.contextmanager
+def claim(folder: Path, name: str) -> Iterator[None]:
+    """Claim a name in `folder` by making a hidden folder, which is atomic where locks are not to be had.
+
+    Raises FileExistsError where another has claimed it. What a kill leaves is removed by `remove_unfinished`.
+    """
+    place = folder / f".{name}.{_CLAIM}.tmp"
+    place.mkdir()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            place.rmdir()
+
+
+def claimed(folder: Path) -> list[str]:
+    """The names in `folder` that are claimed, by others or by us."""
+    ends = f".{_CLAIM}.tmp"
+    return [path.name[1:].removesuffix(ends) for path in folder.iterdir() if path.name.endswith(ends)]
 
 
 @contextlib.contextmanager

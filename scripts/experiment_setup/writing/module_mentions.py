@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiment_setup import files, installed
+from experiment_setup.errors import CommandError
 
 _PATH_ENTRIES = {"src", "lib", "python"}  # folders that are put on Python's path, besides the project's root
 # What a name alone stands behind where it can only be a package.
@@ -31,6 +32,7 @@ class PackageMentions:
         if not self._on_path and installed.has(self._name):  # `timm` means the library, unless its folder is named
             self._paths = [path for path in self._paths if len(path) > 1]
         dotted = "|".join(map(re.escape, map(".".join, self._paths))) or r"(?!)"
+        members |= _public_names(folder / "__init__.py")  # `_target_: fitlib.Net`
         known = "|".join(map(re.escape, sorted(members - {self._name}, key=len, reverse=True))) or r"(?!)"
         self._patterns = (
             re.compile(rf"(?<![\w.\-/])(?:{dotted})(?=\.(?:{known})(?![\w-]))"),
@@ -96,3 +98,23 @@ class PackageMentions:
             if tuple(parts[: len(path)]) == path and (len(path) > 1 or self._on_path):
                 return len("".join(f"{part}." for part in path[:-1]))
         return None
+
+
+def _public_names(init: Path) -> set[str]:
+    """The names that a package's __init__.py binds at its top."""
+    try:
+        tree = ast.parse(files.read_text(init))
+    except (OSError, CommandError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    names |= {
+        target.id
+        for n in tree.body
+        if isinstance(n, ast.Assign)
+        for target in n.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in tree.body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    return names

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import keyword
+import random
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +39,7 @@ from experiment_setup.writing.outcomes import Report, Started
 from experiment_setup.writing.root_option import RootWriter
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "assets" / "000-template"
+_CODE_FOLDERS = {"src", "source", "code", "app"}  # in a project's root: all of its code
 _TRIES = 100  # where there are no locks, others may take a name between looking and writing; each time one fewer
 
 
@@ -157,24 +161,29 @@ class _Making:
             with files.folder_for_files(container), files.lock(container) as held:
                 if held:
                     files.remove_unfinished(container)
-                target = container / _full_name(self.name, container)
-                source = self.project.relative(self.source.folder) if self.source else "template"
-                report = Report(target.name, target, source)
-                if any(len(values) > 1 for values in self.values):
-                    raise _several_values(self.name, target.name, self.values)
+                name = _full_name(self.name, container)
                 try:
-                    with files.new_folder(target) as aside:
-                        texts = self._fill(aside, root, report)
-                except FileExistsError:
+                    with contextlib.nullcontext() if held else _claimed(self.name, name, container):
+                        return self._make_named(name, container, root)
+                except FileExistsError:  # another took the name in between
                     if attempt + 1 == _TRIES:
                         raise
-                    continue
-                except CommandError as error:
-                    raise error.saying(f".{target.name}", target.name) from None
-                if texts and not self.request.dry_run:
-                    self._add_notebook(texts, report)
-                return report
+                    time.sleep(random.uniform(0.01, 0.1))
         raise AssertionError("unreachable")
+
+    def _make_named(self, name: str, container: Path, root: Path) -> Report:
+        target = container / name
+        report = Report(name, target, self.project.relative(self.source.folder) if self.source else "template")
+        if any(len(values) > 1 for values in self.values):
+            raise _several_values(self.name, name, self.values)
+        try:
+            with files.new_folder(target) as aside:
+                texts = self._fill(aside, root, report)
+        except CommandError as error:
+            raise error.saying(f".{name}", name) from None
+        if texts and not self.request.dry_run:
+            self._add_notebook(texts, report)
+        return report
 
     def _add_notebook(self, texts: Mapping[Path, str], report: Report) -> None:
         try:
@@ -464,10 +473,21 @@ def _composer(experiment: Experiment, root: Path) -> Composer:
     return Composer(experiment, schema.read(experiment.entry, root), root)
 
 
+@contextlib.contextmanager
+def _claimed(asked: str, name: str, container: Path) -> Iterator[None]:
+    """Hold the number of `name`, or the name without one; FileExistsError where that is another's by then."""
+    numbered = naming.parse(name)
+    with files.claim(container, f"{numbered.number:0{numbered.width}d}" if numbered else name):
+        if _full_name(asked, container, besides=numbered.number if numbered else None) != name:
+            raise FileExistsError(errno.EEXIST, "was taken in between", name)
+        yield
+
+
 def _is_whole_repository(source: Experiment, root: Path) -> bool:
-    """Whether the experiment is the project: its folder is the root, or one beside its config in the root."""
+    """Whether the experiment is the project: its folder is the root, or has all of the code there, or no config."""
+    beside = source.folder.parent == root
     return source.folder == root or (
-        source.folder.parent == root and not source.config_dir.is_relative_to(source.folder)
+        beside and (source.folder.name in _CODE_FOLDERS or not source.config_dir.is_relative_to(source.folder))
     )
 
 
@@ -478,8 +498,11 @@ def _template() -> Experiment:
     return found
 
 
-def _full_name(name: str, container: Path) -> str:
-    """`name` with a number: its own, or the next in the habit of the container's folders."""
+def _full_name(name: str, container: Path, *, besides: int | None = None) -> str:
+    """`name` with a number: its own, or the next in the habit of the container's folders.
+
+    Numbers that others have claimed count, but not `besides`, which is claimed by us.
+    """
     better = naming.slug(name, limit=200)
     if not name or better != name:
         better = better or "baseline"
@@ -489,6 +512,7 @@ def _full_name(name: str, container: Path) -> str:
             command_line.corrected({name: [better]}),
         )
     siblings = [path.name for path in container.iterdir() if not path.name.startswith(".")]
+    siblings += [claim for claim in files.claimed(container) if not claim.isdigit() or int(claim) != besides]
     numbered = naming.parse(name)
     habit = naming.habit_of(siblings)
     if numbered is None:
