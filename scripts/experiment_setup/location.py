@@ -24,24 +24,43 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return the member of `known` that `word` most likely meant, or None.
 
     Besides similar spelling it finds what people shorten: `lr` for `learning_rate` (initials), `bs` for `batch_size`,
-    and `epoch` for `n_epochs` (a part of the name).
+    and `epoch` for `n_epochs` (all of the name but one part). Words that have parts in common are not alike for that:
+    `full_experiment_name` is no `experiment`, and `train_batch_size` no `test_batch_size`.
     """
     options = sorted(set(known))
     folded = {option.lower().replace("-", "_"): option for option in options}
     key = word.lower().replace("-", "_")
     if key in folded:
         return folded[key]
-    close = difflib.get_close_matches(key, list(folded), n=1, cutoff=0.7)
+    close = difflib.get_close_matches(key, [name for name in folded if _is_spelled_like(key, name)], n=1, cutoff=0.7)
     if close:
         return folded[close[0]]
+    swapped = [o for f, o in folded.items() if sorted(f) == sorted(key)]
+    if len(swapped) == 1:
+        return swapped[0]
     initials = [o for f, o in folded.items() if _initials(f) == key or _initials(key) == f]
     if len(initials) == 1:
         return initials[0]
-    parts = [o for f, o in folded.items() if len(key) > 2 and (key in f.split("_") or f in key.split("_"))]
-    if len(parts) == 1:
-        return parts[0]
-    close = difflib.get_close_matches(key, list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else None
+    parts = [o for f, o in folded.items() if len(key) > 2 and _has_one_part_more(key, f)]
+    return parts[0] if len(parts) == 1 else None
+
+
+def _is_spelled_like(one: str, other: str) -> bool:
+    """Whether two names of as many parts are alike in each of them, and others but for the underscores."""
+    left, right = one.split("_"), other.split("_")
+    if len(left) == len(right):
+        return all(_ratio(*pair) >= 0.6 for pair in zip(left, right, strict=True))
+    return _ratio("".join(left), "".join(right)) >= 0.85
+
+
+def _has_one_part_more(one: str, other: str) -> bool:
+    """Whether one of two names is the other with a word before or behind it, a plural being the same word."""
+    short, long = sorted(([part.removesuffix("s") for part in name.split("_")] for name in (one, other)), key=len)
+    return len(long) - len(short) <= 1 and short in (long, long[1:], long[:-1])
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _initials(name: str) -> str:

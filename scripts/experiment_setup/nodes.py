@@ -28,6 +28,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 Steps = tuple["str | int", ...]  # keys and list indexes, from the top
 
+# What YAML 1.1 reads as truth values, as keys as well.
+TRUTHS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 _STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 _ONE_TYPE = (IntegerNode, FloatNode, BooleanNode, StringNode, BytesNode, PathNode, EnumNode)
 
@@ -125,6 +127,12 @@ def value(node: Any) -> Any:
     while hasattr(node, "_value"):  # the value of a union is a node of its own
         node = node._value()
     return node
+
+
+def refer(node: Any, reference: str) -> Any:
+    """What an interpolation gives in the place of `node`. Raises OmegaConf's error where it does not resolve."""
+    standing = AnyNode(reference, key=node._key(), parent=node._get_parent())
+    return standing._maybe_dereference_node(throw_on_resolution_failure=True)
 
 
 def is_well_written(text: str) -> bool:

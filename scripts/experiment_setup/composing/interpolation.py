@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import nodes
 from experiment_setup.composing import environment
@@ -60,9 +62,26 @@ def unusable_values(config: DictConfig, custom_resolvers: frozenset[str] = froze
             yield not_given(key)
         elif nodes.is_interpolation(node):
             written = str(nodes.value(node))
-            found = None if needs_a_run(written, custom_resolvers) else unusable(config, key, written)
+            if needs_a_run(written, custom_resolvers):
+                yield from broken_arguments(node, key, written)
+                continue
+            found = unusable(config, key, written)
             if found:
                 yield found
+
+
+_PLAIN = re.compile(r"\$\{\s*(?:\.*[A-Za-z_][\w.]*(?:\[\w+\])*)\s*\}")
+
+
+def broken_arguments(node: Any, key: str, written: str) -> Iterator[UnusableValue]:
+    """References to keys that are not there, among the arguments of a resolver that exists only when it runs."""
+    for reference in _PLAIN.findall(written):
+        try:
+            nodes.refer(node, reference)
+        except OmegaConfBaseException as error:
+            refusal = of_omegaconf(str(error), type(error).__name__)
+            if isinstance(refusal, NoSuchTarget) and refusal.key in reference:
+                yield UnusableValue(key, reference, refusal)
 
 
 def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None:

@@ -282,7 +282,9 @@ class OverlayComposition(Composition):
         for key, written in special.items():
             if written == "???":
                 yield interpolation.not_given(key)
-            elif not interpolation.needs_a_run(written, custom_resolvers):
+            elif interpolation.needs_a_run(written, custom_resolvers):
+                yield from interpolation.broken_arguments(nodes.at(self.config, nodes.split(key)), key, written)
+            else:
                 mark = _signature(container, self._base, tuple(key.split(".")), written, 0)
                 if mark is None:
                     found = interpolation.unusable(self.config, key, written)

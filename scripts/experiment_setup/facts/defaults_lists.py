@@ -317,6 +317,19 @@ def breaks(context: ExperimentContext, option: Option) -> bool:
     return context.composed(option).failure is not None or bool(fields_lost(context, option))
 
 
+def becomes(meant: Any, composed: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """What the values that a file says come to where that is something else: `opt.lr: 9 becomes 3`."""
+    if isinstance(meant, dict) and isinstance(composed, dict):
+        for key, value in meant.items():
+            yield from becomes(value, composed.get(key), (*path, str(key)))
+    elif differs(meant, composed):
+        yield f"{'.'.join(path)}: {_as_yaml(meant)} becomes {_as_yaml(composed)}"
+
+
+def _as_yaml(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def changed(context: ExperimentContext, option: Option, key: str) -> bool:
     """Whether the composed value of a key is another than the file's."""
     own = content(option.document)

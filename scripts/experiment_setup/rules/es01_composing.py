@@ -26,10 +26,10 @@ from experiment_setup.composing.refusals import (
     UnsetVariable,
 )
 from experiment_setup.facts import option_pairs as combinations
-from experiment_setup.facts.defaults_lists import only_a_base
+from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.refusals import Refused, chosen_keys, refusals
-from experiment_setup.facts.written import declared, kind, schema
+from experiment_setup.facts.written import at_offset, declared, kind, schema
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -122,7 +122,8 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
     guess = did_you_mean(key, fields)
     where = refusal.owner or _class_name(context, group)
     if guess:
-        return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
+        of = "" if where.startswith("the default") else f" (a field of {where})"
+        return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:{of}")
     if group == "hydra":
         advice = f"available: {', '.join(fields)}; values of your own go into the dataclasses"
         return unknown_key.finding(location, f"Hydra has no setting {'.'.join(steps)}", advice)
@@ -344,6 +345,41 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     if guess is None:
         return "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
+
+
+_SELECTED = re.compile(r"\$\{\s*oc\.select\s*:\s*([A-Za-z_][\w.]*)")
+
+
+@rule(
+    "ES015",
+    "selected-key-misspelled",
+    Severity.WARNING,
+    "`oc.select` names a key that is not there, but for a letter",
+    phase=Phase.COMPOSITION,
+    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${oc.select:env.outptu_dir,x}\n"},
+    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${oc.select:env.output_dir,x}\n"},
+    hydra="accepts",
+)
+def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
+    """`${oc.select:KEY,DEFAULT}` is the default where the key is missing, so that a typo in it is never heard of.
+
+    Reported where a key of the same place differs in one letter; a key that no file has may be one that a run adds.
+    """
+    documents = [(option.document, context.composed(option).config) for option in context.all_options()]
+    if context.experiment.config_file.is_file():
+        documents.append((context.primary, context.some_config))
+    for document, config in documents:
+        for match in _SELECTED.finditer(document.text_or_empty) if config is not None else ():
+            *above, key = match[1].split(".")
+            parent = nodes.at(config, above)
+            known = [str(name) for name, _ in nodes.children(parent)]
+            guess = next((name for name in known if one_letter_away(key, name)), None)
+            if key not in known and guess is not None:
+                yield selected_key_misspelled.finding(
+                    at_offset(document, match.start(1)),
+                    f"there is no {match[1]} (did you mean {guess}?): this is always the default",
+                    f"write {'.'.join((*above, guess))}",
+                )
 
 
 @rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
@@ -58,15 +58,15 @@ def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence
     keys = entries.own_keys(option.document)
     unknown = [key for key in keys if key not in fields and key not in ("hydra", *context.groups)]
     if missing:
-        shown = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")
-        effect = f"{len(missing)} of {len(fields)} fields vanish ({shown})"
+        effect = f"{len(missing)} of {len(fields)} fields vanish ({', '.join(missing)})"
+        effect += _first_read(context, option.group, missing)
     else:
         effect = "types and unknown keys are not checked"
     help_ = f"begin the file with `defaults:` and `- {default}`"
     if isinstance(entries.content(option.document), list):
         help_ = f"the file holds a list: write `defaults:` above `- {default}`, and `key: value` lines below it"
+    guesses = {key: did_you_mean(key, fields) for key in unknown}
     if unknown:
-        guesses = {key: did_you_mean(key, fields) for key in unknown}
         said = [f"{key} (did you mean {guess}?)" if guess else key for key, guess in guesses.items()]
         help_ += f"; no field of {found.name}: {', '.join(said)}"
     where = option.document.key(["defaults"]) if option.document.has(["defaults"]) else Location(option.path)
@@ -74,11 +74,37 @@ def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence
         where,
         f"{option.config_path} does not inherit {default}: {effect}",
         help_,
-        edits=insert_default(option, default),
+        edits=_with_keys_mended(option, guesses, insert_default(option, default)),
         safe=set(keys) <= set(fields),
         spoils=[phases.defaults_list(option.path)],
         severity=None if missing else Severity.WARNING,
     )
+
+
+def _with_keys_mended(option: Option, guesses: Mapping[str, str | None], edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The edits, and those of the keys that the dataclass will refuse; () where nobody can tell what these were."""
+    if not edits or not guesses:
+        return edits
+    meant = [guess for guess in guesses.values() if guess is not None]
+    taken = entries.own_keys(option.document)
+    root = option.document.root
+    if (
+        len(set(meant)) < len(guesses)
+        or any(guess in taken for guess in meant)
+        or not isinstance(root, yaml.MappingNode)
+    ):
+        return ()
+    nodes = [(key, guesses[key.value]) for key, _ in root.value if key.value in guesses]
+    return (*edits, *(edit for key, guess in nodes for edit in entries.replace(option.document, key, str(guess))))
+
+
+def _first_read(context: ExperimentContext, group: str, missing: Sequence[str]) -> str:
+    """Where the code fails for the first of the fields that it reads, in words."""
+    for use in context.reading.uses:
+        place = use.location(1) if use.path[:1] == (group,) and len(use.path) > 1 else None
+        if place is not None and use.kind == "read" and not use.guarded and use.path[1] in missing:
+            return f"; cfg.{group}.{use.path[1]} fails at {context.relative(place.path)}:{place.line}"
+    return ""
 
 
 def insert_default(option: Option, default: str) -> tuple[Edit, ...]:
@@ -131,9 +157,11 @@ def self_before_parent(context: ExperimentContext) -> Iterator[Finding]:
             key for key in entries.own_keys(option.document) if key in given and entries.changed(context, option, key)
         ]
         if beaten:
+            own, composed = entries.content(option.document), context.composed(option).container[option.group]
+            lost = entries.becomes({key: own[key] for key in beaten}, composed)
             yield self_before_parent.finding(
                 entries.place(option, at),
-                f"{', '.join(after)} overwrites what {option.config_path} sets: {', '.join(beaten)}",
+                f"{', '.join(after)} overwrites what {option.config_path} sets: {', '.join(lost)}",
                 "move _self_ to the end of the list, or leave it out",
                 edits=entries.remove_item(option.document, at.index),
             )
@@ -174,11 +202,11 @@ def parent_reset(context: ExperimentContext) -> Iterator[Finding]:
         named = entries.parents(option)
         for position, (entry, name) in enumerate(named):
             for earlier in dict.fromkeys(above for _, above in named[:position]):
-                reset = _reset_keys(context, option.group, earlier, name)
-                if not reset:
+                lost = list(_lost(context, option, earlier, _reset_keys(context, option.group, earlier, name)))
+                if not lost:
                     continue
                 redundant = name in entries.lineage(context.options[option.group], earlier)
-                shown = ", ".join(sorted(reset))
+                shown = ", ".join(lost)
                 yield parent_reset.finding(
                     entries.place(option, entry),
                     f"{name} comes after {earlier} and resets what {earlier} sets: {shown}",
@@ -188,6 +216,17 @@ def parent_reset(context: ExperimentContext) -> Iterator[Finding]:
                     edits=entries.remove_item(option.document, entry.index) if redundant else (),
                 )
                 break
+
+
+def _lost(context: ExperimentContext, option: Option, earlier: str, reset: set[str]) -> Iterator[str]:
+    """What becomes of the values of an earlier parent that are set back, and not given by the file itself."""
+    above = context.choosing(option.group, earlier).container.get(option.group)
+    composed = context.composed(option).container.get(option.group)
+    for key in sorted(reset - set(_own(option))):
+        if isinstance(above, dict) and isinstance(composed, dict):
+            yield from entries.becomes({key: above.get(key)}, composed)
+        else:
+            yield key  # what comes of it cannot be told before something else is mended
 
 
 def _reset_keys(context: ExperimentContext, group: str, earlier: str, later: str) -> set[str]:

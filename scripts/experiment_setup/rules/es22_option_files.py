@@ -390,6 +390,17 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
                 "move the values into the dataclass and delete the file, or rename it",
                 severity=Severity.ERROR if installed.hydra_since_1_4() else None,
             )
+    file, name = context.experiment.config_file, context.experiment.config_name
+    whole = context.schema.registration(None, name)
+    if whole and file.is_file() and name not in [entry.option for entry in entries.of_primary(context)]:
+        yield file_beside_stored_config.finding(
+            whole.location,
+            f"{name} is the name of {context.relative(file)} as well: Hydra 1.3 takes what is stored here for its "
+            "schema, 1.4 drops it in silence",
+            f'give the schema another name, cs.store(name="{name}_schema", …), and list `- {name}_schema` first in '
+            f"{file.name}",
+            severity=Severity.ERROR if installed.hydra_since_1_4() else None,
+        )
 
 
 @rule(

@@ -39,7 +39,9 @@ def missing_step(config: DictConfig, path: ConfigPath) -> int | None:
         if not nodes.is_mapping(node):
             return None
         if step not in node.keys():  # noqa: SIM118 (a key whose value is missing is not `in` a DictConfig)
-            return None if step in DICT_METHODS or step.startswith("_") else index
+            read_as = nodes.TRUTHS.get(step.lower())  # `yes:` without quotes is the key True: key-is-a-truth-value
+            there = read_as is not None and read_as in node.keys()  # noqa: SIM118
+            return None if there or step in DICT_METHODS or step.startswith("_") else index
         node = nodes.child(node, step)
     return None
 
