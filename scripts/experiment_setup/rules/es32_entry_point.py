@@ -13,6 +13,7 @@ from experiment_setup.code.tree import dotted, last_name
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
+from experiment_setup.requirements import Declared
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
@@ -140,7 +141,8 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.
 
     Hydra 1.4 refuses "1.1" and "1.2" (on 1.3 that is for information only); every 1.3 refuses "1.0" and what is no
-    version string. None means the installed one. (Hydra 1.4 deprecates the argument; it still takes None.)
+    version string. None means the installed one. (Hydra 1.4 deprecates the argument; it still takes None.) Nothing is
+    said of a project that declares a Hydra before 1.2, which does not know the argument.
     """
     main = context.schema.main
     if main is None or isinstance(main.version_base, Opaque) or main.version_base is None:
@@ -148,8 +150,13 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     given = main.version_base
     advice = "write version_base=None"
     if given is UNSET:
+        if _OLD_HYDRA.search(Declared(context.project.root).requirement("hydra") or ""):
+            return
+        keeping = f'write version_base="1.1" to keep that, or {advice.removeprefix("write ")} for what Hydra 1.3 does'
         yield version_base.finding(
-            main.location, "version_base is not given: Hydra 1.3 falls back to the behaviour of 1.1", advice
+            main.location,
+            "version_base is not given: Hydra 1.3 falls back to the behaviour of 1.1",
+            advice if _hydra_is_new() else keeping,
         )
     elif not isinstance(given, str) or not re.fullmatch(r"\d+\.\d+(\.\d+)?", given):
         wrong = f"version_base={given!r} is not a version: expected a string such as '1.3', or None"
@@ -160,6 +167,9 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     elif _version(given) < (1, 3):
         refused = f"version_base={given!r} is refused by Hydra 1.4"
         yield version_base.finding(main.location, refused, advice, severity=None if _hydra_is_new() else Severity.INFO)
+
+
+_OLD_HYDRA = re.compile(r"(?:==|~=|<=)\s*1\.[01](?![0-9])|<\s*1\.2(?![0-9])")
 
 
 def _hydra_is_new() -> bool:

@@ -43,10 +43,19 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
         yield sweep_folders.finding(
             at(context, "sweep", "dir"), "a sweep leaves 0/, 1/, … and multirun.yaml beside the code", advice
         )
-    elif is_fixed(subdir):
+    elif is_fixed(subdir) and not _differs_by_job(context, folder):
         yield sweep_folders.finding(
             at(context, "sweep", "subdir"), f"all jobs of a sweep get the same folder {subdir!r}", advice
         )
+
+
+_OF_ALL_JOBS = r"now:|oc\.env:|hydra[.:](?:job\.(?:name|config_name)|runtime\.)"
+
+
+def _differs_by_job(context: ExperimentContext, folder: object) -> bool:
+    """Whether sweep.dir, which is resolved for each job, is another for each: with the name of its overrides, say."""
+    text = re.sub(r"\$\{hydra[.:]run\.dir\}", lambda _: str(setting(context, "run", "dir")), str(folder))
+    return re.search(rf"\$\{{(?!{_OF_ALL_JOBS})", text) is not None
 
 
 @rule(
