@@ -201,6 +201,7 @@ ODD = {
     "bases": "class A(*[1], **{}): pass\nclass B(metaclass=3): pass\nclass C(1): pass\nclass D(Enum, int, str): pass",
     "enumerations": "class A(Enum):\n    def mro(self): pass\nclass B(Enum):\n    _ignore_ = 3\nclass C(bool): pass",
     "raising": "raise UnicodeDecodeError",
+    "a body that fails": "class Q:\n    a: 'Later' = None\n    b = 1 / 0\nLater = int",
     "raising a function": "def f(): pass\nraise f",
     "imports": "import train\nfrom train import *\nfrom .... import z\nimport a.b.c\nfrom os.path import nothing",
 }

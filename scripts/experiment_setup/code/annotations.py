@@ -55,6 +55,8 @@ def resolve_pending(evaluator: Evaluator) -> None:
     """Look again for the names in annotations that are text; what is still undefined is kept as the error."""
     pending, evaluator.pending = evaluator.pending, []
     for info, field in pending:
+        if info.cls is object:  # a class whose body failed: it was never made
+            continue
         scope = _late_scope(Scope("class", dict(info.cls.__dict__), info.module))
         try:
             hint = evaluator.compute(lambda: _hint_of(evaluator, field, scope, True))  # noqa: B023
