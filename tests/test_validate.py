@@ -21,7 +21,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import Project
 from experiment_setup.style import Style
-from running import PLAIN_EXPERIMENT, SCRIPTS, run, write
+from running import PLAIN_EXPERIMENT, SCRIPTS, run, run_entry, write
 
 TYPO = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nlearning_rte: 1e-4\n'}
 BIG = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nbatch_size: 16.0\n'}
@@ -109,6 +109,7 @@ class TestJson:
                 "environments": 2,
                 "composed": 4,
                 "not_composed": {},
+                "not_checked": [],
             }
         ]
         [finding] = [finding for finding in data["findings"] if finding["severity"] == "error"]
@@ -235,6 +236,14 @@ class TestStyle:
         assert ", 8 parameter sets, " in run("validate.py", cwd=many).out
         write(experiment, {"exp/more/009.yaml": "seed: 1\n", "exp/010.yml": "seed: 1\n", "exp/notes.txt": "\n"})
         assert ", 9 parameter sets (1 more YAML file not checked), " in run("validate.py", cwd=many).out
+
+    def test_entry_points_and_configs_that_are_not_checked_are_named(self, many: Path, experiment: Path) -> None:
+        assert "not checked" not in run("validate.py", cwd=many).out
+        train = (experiment / "train.py").read_text("utf-8")
+        quick = "defaults:\n  - config\n  - _self_\n\nexp:\n  epochs: 1\n"
+        write(experiment, {"infer.py": train, "tool.py": "x = 1\n", "quick.yaml": quick, "notes.yaml": "a: 1\n"})
+        assert run_entry(experiment / "train.py", "-cn", "quick", "--cfg", "job").code == 0
+        assert "infer.py, quick.yaml: further entry points" in run("validate.py", cwd=many).out
 
 
 def block(tmp_path: Path, source: str, column: int, width: int = 60) -> tuple[str, int]:

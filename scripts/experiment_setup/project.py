@@ -114,6 +114,13 @@ class Project:
             return max(numbered, key=lambda e: (e.number or 0, e.name))
         return max(candidates, key=lambda e: (e.config_file.stat().st_mtime, e.name), default=None)
 
+    def other_entry_points(self, experiment: Experiment) -> list[Path]:
+        """The other files with `@hydra.main` in the experiment's folder."""
+        if experiment.entry is None:
+            return []
+        scripts = sorted(experiment.folder.glob("*.py"))
+        return [script for script in scripts if script != experiment.entry and main_call.named(script) is not None]
+
     def relative(self, path: Path) -> str:
         """`path` as the user would type it from the root; unchanged where it lies elsewhere."""
         try:

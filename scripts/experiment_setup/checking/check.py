@@ -35,6 +35,7 @@ class Checked:
     environments: int
     composed: int
     left_out: Mapping[str, int]
+    unread: tuple[Path, ...] = ()  # further entry points of the folder, and further primary configs (`-cn quick`)
 
     @classmethod
     def of(cls, context: ExperimentContext) -> Checked:
@@ -43,7 +44,8 @@ class Checked:
         further = len({option.path for option in (*context.root_sets, *context.added)})
         composed = max(listed, not further) * environments + further
         left_out = {known.group: len(known.options) for known in context.unlisted if not known.writes_the_config}
-        return cls(context.experiment, listed + further, environments, composed, left_out)
+        unread = (*context.project.other_entry_points(context.experiment), *context.other_primary_configs)
+        return cls(context.experiment, listed + further, environments, composed, left_out, unread)
 
 
 @dataclass

@@ -136,12 +136,21 @@ def summary(result: Result) -> Iterator[str]:
     if offers:
         yield f"[*] can be fixed: {', '.join(offers)}"
     yield from left_out(result)
+    yield from unread(result)
 
 
 def _unseen_files(experiment: Experiment) -> int:
     """How many files a person takes for parameter sets that Hydra does not see."""
     files = (path for path in experiment.group_dir(SETS).rglob("*") if path.suffix.lower() in (".yaml", ".yml"))
     return sum(path.suffix != ".yaml" and not path.name.startswith(".") for path in files)
+
+
+def unread(result: Result) -> Iterator[str]:
+    """The entry points and primary configs that nobody looked at; nothing where there are none."""
+    names = list(dict.fromkeys(path.name for checked in result.checked for path in checked.unread))
+    if names:
+        named = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        yield f"{named}: further entry points, or primary configs for -cn, that were not checked"
 
 
 def left_out(result: Result) -> Iterator[str]:
@@ -177,6 +186,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
                 "environments": checked.environments,
                 "composed": checked.composed,
                 "not_composed": dict(checked.left_out),
+                "not_checked": [project.relative(path) for path in checked.unread],
             }
             for checked in result.checked
         ],

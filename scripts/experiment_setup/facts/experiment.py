@@ -128,6 +128,13 @@ class ExperimentContext:
         """The options of the config folder that no defaults list comes to."""
         return unlisted.find(self.experiment, self.groups, self.composer.document)
 
+    @property
+    def other_primary_configs(self) -> list[Path]:
+        """The configs beside the primary one that are run with `-cn`, and that no entry point names."""
+        named = {experiment.config_file for experiment in self.project.experiments}
+        found = unlisted.primary_configs(self.experiment, self.composer.document)
+        return [path for path in found if path not in named]
+
     @cached_property
     def added(self) -> list[Option]:
         """The parameter sets among them: options that are added to a run, or that lie in folders of exp/ and env/.

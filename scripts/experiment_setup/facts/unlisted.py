@@ -18,6 +18,7 @@ ROOT_SETS = frozenset("experiment experiments exp exps study studies overrides".
 _DEEPEST = 4  # folders below the config folder; what lies deeper is no option that a person types
 _NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun outputs lightning_logs".split())
 _MEANT_FOR_HYDRA = re.compile(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
+_HAS_A_LIST = re.compile(r"^defaults[ \t]*:", re.MULTILINE)
 _FROM_THE_ROOT = re.compile(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
 _NAMED = re.compile(
     r"^[ \t]*-[ \t]*[\"']?(?P<override>override[ \t]+)?(?:optional[ \t]+)?/?(?P<path>[\w./\-]+)(?:@[\w.]+)?"
@@ -59,6 +60,17 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
         for name, files in folders.items()
     }
     return [made for name, files in found.items() if files and (made := _unlisted(name, files, listed, read))]
+
+
+def primary_configs(experiment: Experiment, read: Callable[[Path], Document]) -> list[Path]:
+    """The files beside the primary config that have a defaults list of their own and that no other list names.
+
+    They are run with `-cn NAME`.
+    """
+    beside = [path for path in _entries(experiment.config_dir) if path.suffix == ".yaml" and path.is_file()]
+    own = [path for path in beside if path != experiment.config_file and _HAS_A_LIST.search(read(path).text_or_empty)]
+    named = _Named.by(experiment.config_dir, read).files if own else frozenset()
+    return [path for path in own if path not in named]
 
 
 def _folders(
