@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import command_line, naming, nodes, schema
+from experiment_setup import command_line, files, naming, nodes, schema
 from experiment_setup import launch as how_to_start
 from experiment_setup.command_line import quoted
 from experiment_setup.composing.compose import Composer
@@ -70,14 +70,14 @@ def separating(project: Project, experiment: Experiment, read: Schema) -> list[s
 
     A job's own folder is hydra.runtime.output_dir. Folders of results are told by the names of their fields.
     """
-    if any(word in path.read_bytes() for path in read.modules for word in (b"HydraConfig", b"hydra:")):
+    if any(word in files.read_bytes(path) for path in read.modules for word in (b"HydraConfig", b"hydra:")):
         return []
     config = Composer(experiment, read, project.root).compose().config
     keys = [key for key, node in nodes.leaves(config) if isinstance(nodes.value(node), str)]
     named = [key for key in keys if naming.is_output_folder(key.rpartition(".")[2])]
     folder = "${hydra:runtime.output_dir}"
     words = [f"{key}={folder}{'/' + key.rpartition('.')[2] if number else ''}" for number, key in enumerate(named)]
-    primary = experiment.config_file.read_bytes() if experiment.config_file.is_file() else b""
+    primary = files.read_bytes(experiment.config_file) if experiment.config_file.is_file() else b""
     if words and re.search(rb"^ +(?:sweep|dir|subdir):", primary, re.MULTILINE):  # may refer to these very fields
         words.append(f"hydra.sweep.dir=multirun/{experiment.name}/${{now:%Y%m%d-%H%M%S}}")
         words.append("hydra.sweep.subdir=${hydra.job.num}")

@@ -22,21 +22,42 @@ if sys.platform != "win32":
     import fcntl
 
 _CLAIM = "00000000"
+LARGEST = 4 << 20  # bytes; a hundred times a large config, and Python's YAML takes seconds for it
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of the project: the one way in which any is read.
+
+    Raises OSError for what is no regular file (reading a pipe might never end) and for what is larger than LARGEST.
+    """
+    with os.fdopen(
+        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+    ) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if state.st_size > LARGEST:
+            raise OSError(errno.EFBIG, f"larger than the {LARGEST >> 20} MiB that are read of a file", str(path))
+        return file.read(LARGEST)
+
+
+def read_loosely(path: Path) -> str:
+    """The text of a file, with marks in place of what is not UTF-8. Raises OSError as `read_bytes` does."""
+    return read_bytes(path).decode("utf-8", "replace")
 
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file with its line ends and a BOM, if any, as they are.
 
     Raises CommandError if the file is not UTF-8 (Hydra reads nothing else: FileConfigSource.load_config), and OSError
-    for what is no regular file.
+    as `read_bytes` does.
     """
-    if not stat.S_ISREG(path.stat().st_mode):  # a pipe: reading it might never end
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    data = read_bytes(path)
     try:
-        return path.read_bytes().decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = data[: error.start].count(b"\n") + 1
         raise CommandError(
             f"{path}:{line}: not UTF-8 (byte 0x{error.object[error.start]:02x})",
             "save the file as UTF-8; Hydra reads no other encoding",

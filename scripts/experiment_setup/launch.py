@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiment_setup import git, installed, processes, requirements
+from experiment_setup import files, git, installed, processes, requirements
 from experiment_setup.requirements import Declared, package_of
 
 _SECONDS = 10  # for a Python to start; a slower one is not asked
@@ -184,10 +184,10 @@ def _site_packages(environment: Path) -> Iterator[Path]:
         for place in environment.glob(pattern):
             yield place
             for added in place.glob("*.pth"):
-                lines = added.read_text(encoding="utf-8", errors="replace").splitlines()
+                lines = files.read_loosely(added).splitlines()
                 yield from (place / line for line in lines if line.strip() and not line.startswith(("#", "import ")))
     settings = environment / "pyvenv.cfg"
-    text = settings.read_text(encoding="utf-8", errors="replace") if settings.is_file() else ""
+    text = files.read_loosely(settings) if settings.is_file() else ""
     if re.search(r"(?im)^include-system-site-packages\s*=\s*true", text):
         for home in re.findall(r"(?m)^home\s*=\s*(\S.*)$", text):
             yield from _site_packages(Path(home.strip()).parent)

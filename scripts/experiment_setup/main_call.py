@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from experiment_setup import files
+
 _DECORATOR = re.compile(rb"^[ \t]*@(?:hydra\s*\.\s*)?main\b(?!\s*\.)[ \t]*(?:\((?P<arguments>[^)]*)\))?", re.MULTILINE)
 _MENTION = re.compile(rb"\.\s*main\b|from\s+hydra(?:\.main)?\s+import\s+(?:\([^)]*|[^\n]*)\bmain\b")
 _PLAIN = re.compile(r"(?:\s*\w+\s*=\s*(?:None|[rRuU]?\"[^\"\n]*\"|[rRuU]?'[^'\n]*')\s*(?:,|$))*\s*")
@@ -21,7 +23,7 @@ def named(script: Path) -> tuple[str, str] | None:
     What can't be told without running the script counts as not given.
     """
     try:
-        source = script.read_bytes()
+        source = files.read_bytes(script)
     except OSError:
         return None
     if b"hydra" not in source:

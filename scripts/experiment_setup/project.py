@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from experiment_setup import command_line, main_call, naming
+from experiment_setup import command_line, files, main_call, naming
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 
@@ -236,9 +236,16 @@ def experiment_at(folder: Path) -> Experiment | None:
     if any(name in scripts for name in _ENTRY_NAMES):
         return None  # it reads its YAML files by hand
     config = folder / "config.yaml"
-    if (folder / SETS).is_dir() and config.is_file() and _DEFAULTS_KEY.search(config.read_bytes()):
+    if (folder / SETS).is_dir() and config.is_file() and _DEFAULTS_KEY.search(_start_of(config)):
         return Experiment(folder, None, folder, "config")
     return None
+
+
+def _start_of(config: Path) -> bytes:
+    try:
+        return files.read_bytes(config)
+    except OSError:
+        return b""
 
 
 def entry_points(root: Path) -> list[Path]:

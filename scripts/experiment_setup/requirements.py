@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from experiment_setup import files
+
 # Where a package goes by another name than its module: these are asked for by name, so only well-known ones count.
 _OTHER_NAMES = {
     "PIL": "pillow",
@@ -101,7 +103,7 @@ def _is_own(name: str, places: Sequence[Path]) -> bool:
 
 def _top_level(file: Path) -> Iterator[str]:
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = ast.parse(files.read_bytes(file))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
     if file.name == _TRACKER:
@@ -197,6 +199,6 @@ def _normal(name: str) -> str:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        return files.read_loosely(file)
     except OSError:
         return ""

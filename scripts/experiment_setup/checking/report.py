@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import visible
+from experiment_setup import files, visible
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import SETS, Experiment, Project
@@ -108,7 +108,7 @@ def _columns(cell: str) -> int:
 def _line(path: Path, number: int, lines: dict[Path, list[str]]) -> str:
     if path not in lines:
         try:
-            content = path.read_text(encoding="utf-8-sig", errors="replace")
+            content = files.read_loosely(path).removeprefix("\ufeff")
         except OSError:
             content = ""
         lines[path] = content.split("\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import files
 from experiment_setup.code import standard
 
 INSTALLED = "<installed>"  # where the standard library and site-packages stand in sys.path
@@ -104,8 +106,11 @@ def _runs_modules_of(package: str, root: Path) -> bool:
     for pattern in ("*", f"{package}/*", f"{package}/*/*"):
         for path in root.glob(pattern):
             named = path.suffix in (".sh", ".md", ".toml") or path.name.lower() in ("makefile", "justfile")
-            if named and path.is_file() and command.search(path.read_text(encoding="utf-8", errors="replace")):
-                return True
+            if not named:
+                continue
+            with contextlib.suppress(OSError):
+                if command.search(files.read_loosely(path)):
+                    return True
     return False
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from experiment_setup import files
 from experiment_setup.code.tree import FUNCTIONS, LOOPS, comments, parameters, walk
 from experiment_setup.location import Location
 
@@ -133,7 +134,7 @@ def read_source(path: Path) -> SourceFile:
     changed is parsed once.
     """
     try:
-        data = path.read_bytes() if path.stat().st_size <= _MAX_SIZE else None
+        data = files.read_bytes(path) if path.stat().st_size <= _MAX_SIZE else None
     except OSError as error:
         raise UnreadableSource(f"cannot be read: {error.strerror or error}", Location(path)) from error
     if data is None or _size(data) > _MAX_SIZE:

@@ -16,8 +16,9 @@ from hydra._internal.core_plugins.importlib_resources_config_source import Impor
 from hydra._internal.core_plugins.structured_config_source import StructuredConfigSource
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigSource
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 
+from experiment_setup import files
 from experiment_setup.code.finder import Finder
 from experiment_setup.project import Experiment
 
@@ -36,7 +37,7 @@ def looked_up(experiment: Experiment, root: Path) -> Iterator[None]:
         known = path == "structured://"
         return StructuredConfigSource(provider, path) if known else _Package(provider, path, None)
 
-    makers: dict[str, Callable[[str, str], ConfigSource]] = {"pkg": package, "structured": stored}
+    makers: dict[str, Callable[[str, str], ConfigSource]] = {"pkg": package, "structured": stored, "file": _Files}
     Plugins.instance()  # stores Hydra's own ways, and refuses to after these
     registry = SourcesRegistry.instance()
     before = dict(registry.types)
@@ -47,7 +48,17 @@ def looked_up(experiment: Experiment, root: Path) -> Iterator[None]:
         registry.types = before
 
 
-class _Package(FileConfigSource):
+class _Files(FileConfigSource):
+    """Files as Hydra reads them, if they are not too large to be read at all."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        file = Path(self.path, self._normalize_file_name(config_path))
+        if file.is_file() and file.stat().st_size > files.LARGEST:
+            raise ConfigLoadError(f"{file} is larger than the {files.LARGEST >> 20} MiB that are read of a file")
+        return super().load_config(config_path)
+
+
+class _Package(_Files):
     """The files of a package; without a folder, there are none."""
 
     def __init__(self, provider: str, name: str, folder: Path | None) -> None:

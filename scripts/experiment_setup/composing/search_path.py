@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from experiment_setup import files
+from experiment_setup.errors import CommandError
 from experiment_setup.project import Experiment
 
 _FILE_ENTRY = re.compile(r"file://([^\s\"',\]]+)")
@@ -17,8 +19,8 @@ def base(experiment: Experiment, root: Path) -> Path:
     experiment upwards in which the entry exists.
     """
     try:
-        text = experiment.config_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = files.read_text(experiment.config_file)
+    except (OSError, CommandError):
         return root
     for path in _FILE_ENTRY.findall(text):
         for folder in (root, experiment.folder, *experiment.folder.parents):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
-from experiment_setup import nodes, uses
+from experiment_setup import files, nodes, uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import last_name
@@ -383,7 +383,7 @@ class ExperimentContext:
         """Names of the resolvers that the entry point or its modules register: they exist only when it runs."""
         names: set[str] = set()
         for module in self.schema.modules:
-            text = module.read_text(encoding="utf-8", errors="replace")
+            text = files.read_loosely(module)
             names.update(re.findall(r"register_(?:new_)?resolver\(\s*(?:name\s*=\s*)?[\"']([\w.]+)[\"']", text))
         return frozenset(names)
 

@@ -65,9 +65,13 @@ class Document:
             return files.read_text(self.path)
         except CommandError as error:
             line = int(error.message.removeprefix(f"{self.path}:").split(":")[0])
-            wrong = self.path.read_bytes().split(b"\n")[line - 1]
+            wrong = files.read_bytes(self.path).split(b"\n")[line - 1]
             column = len(wrong.decode("utf-8", "replace").partition("\ufffd")[0]) + 1
             raise SourceError(Location(self.path, line, column), "not UTF-8: Hydra reads no other encoding") from None
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise SourceError(Location(self.path), f"cannot be read: {error.strerror or error}") from None
 
     @property
     def text_or_empty(self) -> str:

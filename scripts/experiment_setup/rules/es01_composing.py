@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 
-from experiment_setup import naming, nodes
+from experiment_setup import files, naming, nodes
 from experiment_setup.composing.compose import Composition, Failure, UnusableValue
 from experiment_setup.composing.refusals import (
     ListForMapping,
@@ -259,7 +259,7 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     ):
         return True
     file = context.project.root / ".env"
-    lines = file.read_text(encoding="utf-8", errors="replace") if "dotenv" in code and file.is_file() else ""
+    lines = files.read_loosely(file) if "dotenv" in code and file.is_file() else ""
     return re.search(rf"^(?:export\s+)?{name}\s*=", lines, re.MULTILINE) is not None
 
 

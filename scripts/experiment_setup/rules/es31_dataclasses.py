@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from experiment_setup import files
 from experiment_setup.code.values import ClassInfo, class_info
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
@@ -84,7 +85,7 @@ def _literal_type(text: str | None) -> str | None:
 def offset(location: Location) -> int | None:
     """The character offset of a place in a Python file, in the text as it is on disk (with its line ends)."""
     try:
-        text = location.path.read_bytes().decode("utf-8")
+        text = files.read_bytes(location.path).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return None
     starts = [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]
@@ -143,7 +144,7 @@ def undecorated_subclass(context: ExperimentContext) -> Iterator[Finding]:
         lost = [name for name in own if name not in names]
         if lost or config_class.unannotated:
             start = offset(Location(config_class.location.path, config_class.location.line, 1))
-            source = "" if start is None else config_class.location.path.read_bytes().decode("utf-8")[start:]
+            source = "" if start is None else files.read_bytes(config_class.location.path).decode("utf-8")[start:]
             indented = source[:1] in " \t"
             yield undecorated_subclass.finding(
                 config_class.location,
@@ -258,7 +259,7 @@ def _by_attribute(use: Use) -> bool:
     """Whether the last step is written `.name`, not `["name"]`."""
     place = use.locations[-1] if use.locations else None
     start = offset(place) if place is not None else None
-    return start is None or place is None or place.path.read_bytes().decode("utf-8")[start] not in "\"'"
+    return start is None or place is None or files.read_bytes(place.path).decode("utf-8")[start] not in "\"'"
 
 
 @rule(

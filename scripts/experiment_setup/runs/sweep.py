@@ -19,6 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from experiment_setup import files
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 from experiment_setup.errors import CommandError
 from experiment_setup.project import Project
@@ -166,7 +167,7 @@ def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job], configs: 
     places = {job.number: configs.of(job.number, job.overrides).places for job in (*jobs, *others)}
     shared = Counter(place for own in places.values() for place in own)
     records = any(job.state in (State.DONE, State.FAILED, State.RUNNING) for job in sweep.jobs)
-    records = records or any(b"result.json" in path.read_bytes() for path in sweep.origin.schema.modules)
+    records = records or any(b"result.json" in files.read_bytes(path) for path in sweep.origin.schema.modules)
     for job in jobs:
         own = [place for place in places[job.number] if shared[place] == 1]
         found = [run.read(place) for place in own if place.is_dir() and saved.changed(place) >= begun - _CLOCKS]

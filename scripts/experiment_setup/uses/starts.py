@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from experiment_setup import files
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.source import UnreadableSource, read_source
 
@@ -105,6 +106,6 @@ def _is_of_project(folder: str, name: str) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return files.read_loosely(path) if path.is_file() else ""
     except OSError:
         return ""

@@ -6,13 +6,15 @@ import ast
 import re
 from pathlib import Path
 
+from experiment_setup import files
+
 _TOY = re.compile(r"^ *# >>>.*?# <<<\n", re.MULTILINE | re.DOTALL)
 _PLACE = "    # your training: rows from the paths in cfg.env, log({...}) each epoch, the model into model_dir\n"
 
 
 def strip(entry: Path) -> None:
     """Take the toy out of the entry point of a copy of the template."""
-    text = entry.read_text(encoding="utf-8")
+    text = files.read_text(entry)
     inside = _TOY.search(text)
     if inside is not None:
         text = text[: inside.start()] + _PLACE + text[inside.end() :]

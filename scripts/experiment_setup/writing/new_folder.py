@@ -103,7 +103,9 @@ def _refuse_unseen(project: Project, source: Experiment | None) -> None:
             continue
         names = {path.name for path in folder.iterdir()}
         scripts = [folder / name for name in sorted(names) if name.endswith(".py") and (folder / name).is_file()]
-        if not names.isdisjoint(("config.yaml", SETS)) and any(b"hydra.main" in path.read_bytes() for path in scripts):
+        if not names.isdisjoint(("config.yaml", SETS)) and any(
+            b"hydra.main" in files.read_bytes(path) for path in scripts
+        ):
             raise CommandError(
                 f"{project.relative(folder)} looks like an experiment, but could not be read as one",
                 "mend it, or name another with --from; --template starts from the template",
@@ -290,8 +292,8 @@ class _Making:
             return
         text = ""
         if renamer.understands(path):
-            with contextlib.suppress(UnicodeDecodeError):
-                text = path.read_bytes().decode("utf-8")
+            with contextlib.suppress(UnicodeDecodeError, OSError):
+                text = files.read_bytes(path).decode("utf-8")
         if not text:
             shutil.copy(path, target)
             return

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import command_line
+from experiment_setup import command_line, files
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 from experiment_setup.reading import source
@@ -146,4 +146,4 @@ def _lines(tree: Mapping[str, Any], indent: str = "") -> list[str]:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    return files.read_loosely(path)

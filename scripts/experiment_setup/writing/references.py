@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from omegaconf import DictConfig
 
+from experiment_setup import files
 from experiment_setup.composing.compose import unusable_values
 from experiment_setup.composing.refusals import UnsetVariable
 from experiment_setup.errors import CommandError
@@ -24,7 +25,7 @@ def check(config: DictConfig, settings: Mapping[str, Setting], schema: Schema) -
     """
     if not any("${" in str(setting.value) for setting in settings.values()):
         return
-    texts = [module.read_text(encoding="utf-8", errors="replace") for module in schema.modules]
+    texts = [files.read_loosely(module) for module in schema.modules]
     resolvers = frozenset(name for text in texts for name in _REGISTERS.findall(text))
     for bad in unusable_values(config, resolvers):
         if isinstance(bad.refusal, UnsetVariable):
