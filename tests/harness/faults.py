@@ -138,14 +138,15 @@ def main() -> None:
         code, said, _ = run(root, words, number, kind)
         after = state(root)
         mistake = wrong(before, after, whole, code, said)
-        if code < 0:  # the same command again: whatever a kill left is completed or cleared away
-            code, again, _ = run(root, words)
+        if code < 0:  # another command for the same folder: whatever a kill left is completed or cleared away
+            code, again, _ = run(root, ["add_exp.py", "001", "seed=99"] if words[0] == "add_exp.py" else words)
             rest = state(root)
             made = code == 0 or "taken" in again or "exists" in again
+            there = [rest.get(name) == whole[name] for name in whole if name not in before]
             mistake = (
                 "" if made and not [name for name in rest if ".tmp" in name] else f"{mistake}; then {code}: {again}"
             )
-            mistake = mistake or ("" if whole.keys() <= rest.keys() else "not whole after the same command again")
+            mistake = mistake or ("" if all(there) or not any(there) else "a part is left after the next command")
         if mistake:
             found.append({"operation": number, "wrong": mistake, "said": said[-300:]})
         shutil.rmtree(root.parent)
