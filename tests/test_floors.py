@@ -16,7 +16,7 @@ LIBRARY = SCRIPTS / "experiment_setup"
 
 def drawing() -> dict[str, int]:
     """Each part that CONTRIBUTING.md draws, with the number of its floor, counted from the roof."""
-    [text] = re.findall(r"```\n(commands .*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
+    [text] = re.findall(r"```text\n(commands .*?)```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL)
     floor, parts = -1, {}
     for line in text.splitlines():
         floor += not line.startswith(" ")
