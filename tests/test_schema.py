@@ -378,7 +378,7 @@ def test_a_store_that_may_or_may_not_happen_is_said(store: str, tmp_path: Path) 
 
 
 def test_unset_variable_leaves_a_typed_placeholder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the variable set the same file is read without a word; unset, nothing else is lost."""
+    """Unset, nothing else is lost; set, its value is not known either: it may be a secret, and differs elsewhere."""
     entry = entry_of(tmp_path, fields("a: str = os.getenv('SCHEMA_TEST_NOT_SET')", "b: int = 2"))
     read = schema.read(entry, tmp_path)
     assert [(p.code, p.fatal) for p in read.problems if p.code != "opaque-default"] == [("environment-variable", False)]
@@ -386,10 +386,14 @@ def test_unset_variable_leaves_a_typed_placeholder(tmp_path: Path, monkeypatch: 
     assert registration is not None
     assert list(read.opaque_paths(registration)) == ["a"]
     assert read.structured(registration).b == 2
-    monkeypatch.setenv("SCHEMA_TEST_NOT_SET", "now")
+    monkeypatch.setenv("SCHEMA_TEST_NOT_SET", "secret")
     again = schema.read(entry, tmp_path)
-    assert not again.problems
-    assert again.structured(again.registrations[0]).a == "now"
+    assert {problem.code for problem in again.problems} == {"opaque-default"}
+    assert "secret" not in f"{again.problems}{again.structured(again.registrations[0])}"
+    for use in ("os.environ['SCHEMA_TEST_NOT_SET']", "os.environ.get('SCHEMA_TEST_NOT_SET', 'no')"):
+        text = fields(f"a: str = {use}", f"b: bool = {use} is not None", "c: int = 2")
+        known = schema.read(entry_of(tmp_path / "more", text), tmp_path)
+        assert set(known.opaque_paths(known.registrations[0])) == {"a", "b"}
 
 
 # --- nothing runs ---
