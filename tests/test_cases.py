@@ -42,6 +42,7 @@ NOT_IN_THE_FILES = {
 }
 # Hydra composes these, and the facts name no mistake: they were written to see what happens. They are mistakes.
 MISTAKES_WITHOUT_A_NAME = {
+    "f_subdir_dotdot": "ES014",  # nobody asked for exp=sub/001, which Hydra refuses
     "d_env_no_here": "ES101",  # an environment without default@_here_ loses the other fields
     "p_MISSING_access": "ES337",  # train.py reads a field that has no value
     "p_set_new_attr": "ES331",  # train.py sets a field that is not declared

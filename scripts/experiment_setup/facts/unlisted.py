@@ -20,6 +20,7 @@ _NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun out
 _MEANT_FOR_HYDRA = re.compile(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
 _HAS_A_LIST = re.compile(r"^defaults[ \t]*:", re.MULTILINE)
 _FROM_THE_ROOT = re.compile(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
+_OWN_SETTINGS = re.compile(r"^hydra[ \t]*:|^[ \t]*-[ \t]*[\"']?override[ \t]+hydra/", re.MULTILINE)
 _NAMED = re.compile(
     r"^[ \t]*-[ \t]*[\"']?(?P<override>override[ \t]+)?(?:optional[ \t]+)?/?(?P<path>[\w./\-]+)(?:@[\w.]+)?"
     r"[\"']?[ \t]*(?P<chosen>:.*)?$",
@@ -105,7 +106,9 @@ def _unlisted(
     from_the_root = any(text.header or _FROM_THE_ROOT.search(text.text_or_empty) for text in texts)
     if name in (SETS, ENVIRONMENTS) and not from_the_root:
         return None  # they belong into the primary defaults list
-    return Unlisted(f"+{name}", files, writes_the_config=from_the_root or name in ROOT_SETS)
+    if any(text.header is None and _OWN_SETTINGS.search(text.text_or_empty) for text in texts):
+        return None  # a config folder of its own, with a primary config in it
+    return Unlisted(f"+{name}", files, writes_the_config=from_the_root)
 
 
 @dataclass(frozen=True)
