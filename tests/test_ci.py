@@ -128,11 +128,12 @@ class TestPreCommit:
             assert ran.returncode == expected, ran.stderr
 
     def test_every_module_is_installed(self) -> None:
-        text = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.setuptools]")[2]
-        listed = re.search(r"^packages = \[(.*?)\]$", text, re.MULTILINE | re.DOTALL)
-        assert listed is not None
-        packages = {p.parent.relative_to(SCRIPTS).as_posix().replace("/", ".") for p in SCRIPTS.rglob("__init__.py")}
-        assert set(re.findall(r'"([^"]+)"', listed[1])) == packages
+        """setuptools finds the packages, which are the folders with an `__init__.py`: each folder of code has one."""
+        settings = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.setuptools.packages.find]")[2]
+        assert 'include = ["experiment_setup*"]' in settings
+        folders = {path.parent for path in (SCRIPTS / "experiment_setup").rglob("*.py")}
+        assert len(folders) > 10
+        assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
     @pytest.mark.skipif(shutil.which("pre-commit") is None, reason="pre-commit is not installed")
     def test_with_pre_commit_itself(self, repository: Path) -> None:
