@@ -64,10 +64,7 @@ def test_an_option_from_the_root_chooses_hydras_own_groups(tmp_path: Path, askin
     assert "lr: 0.5" in works(run_entry(entry, "search=a"))
     refused = run_entry(entry, "search=b").err
     assert "Could not override" in refused or "No earlier Group Default" in refused  # Hydra 1.4
-    assert said(check(tmp_path, *asking), "error") == [
-        ("ES111", "conf/search/b.yaml", 2),
-        ("ES111", "conf/search/b.yaml", 3),
-    ]
+    assert said(check(tmp_path, *asking), "error") == [("ES119", "conf/search/b.yaml", 4)]
 
 
 @pytest.mark.slow

@@ -425,6 +425,8 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
     env. (Hydra's "experiment" pattern needs other headers and another order of the groups.)
     """
     for option, found in entries.each(context):
+        if _lacks_the_header(context, option):
+            continue  # package-header: with the header it may choose
         for entry in found:
             target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
             if target is None or (entry.group is None and not target.startswith("/")):
