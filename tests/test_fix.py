@@ -42,7 +42,7 @@ def rule(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
                 )  # fmt: skip
 
     made = Rule(
-        "ES998", "of-the-test", Severity.WARNING, "of the test", Phase.VALUES, Of.TEXT, finds, False, {}, {}, "accepts"
+        "ES998", "of-the-test", Severity.WARNING, "of the test", Phase.FILES, Of.TEXT, finds, False, {}, {}, "accepts"
     )
     monkeypatch.setitem(ALL, "ES998", made)
     return wanted

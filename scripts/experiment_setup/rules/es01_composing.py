@@ -388,6 +388,7 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
     Severity.ERROR,
     "Hydra does not take the file's name as an option on the command line",
     phase=Phase.FILES,
+    of=Of.NAME,
     bad={"exp/100.yaml": "defaults:\n  - default@_here_\n"},
     good={"exp/100-lr.yaml": "defaults:\n  - default@_here_\n"},
     hydra="fails",

@@ -148,7 +148,7 @@ _NONE = "  - override hydra/job_logging: none\n"
     "plugin-not-installed",
     Severity.WARNING,
     "a launcher or sweeper of a plugin that is not installed where the check runs",
-    phase=Phase.LISTS,
+    phase=Phase.VALUES,
     bad={"config.yaml": [(_NONE, f"{_NONE}  - override hydra/launcher: our_cluster\n")]},
     good={"config.yaml": [(_NONE, f"{_NONE}  - override hydra/launcher: basic\n")]},
     hydra="differs",

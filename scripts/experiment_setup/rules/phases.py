@@ -43,6 +43,7 @@ class Phase(IntEnum):
 class Of(Enum):
     """What a rule's findings speak of, and so what they rest on and what they spoil (`rests_on`, `spoiled_by`)."""
 
+    NAME = auto()  # a file by its name: nothing that stands in it
     TEXT = auto()  # something as it is written, which is wrong whatever comes of it
     ENTRY = auto()  # an entry of a defaults list, or the list as a whole
     KEY = auto()  # a key or a value that is merged into a schema
@@ -122,6 +123,8 @@ def _rests_on(context: ExperimentContext, of: Of, finding: Finding) -> Iterator[
     path = finding.location.path
     yield from finding.rests_on
     yield file(path)
+    if of is Of.NAME:
+        return
     if of is Of.TEXT:
         yield place(finding.location)
     elif of is Of.ENTRY:
@@ -153,6 +156,8 @@ def _spoiled_by(of: Of, finding: Finding) -> Iterator[Subject]:
     """The subjects of which nothing can be said before the error is mended."""
     path = finding.location.path
     yield from finding.spoils
-    yield from (place(finding.location), option(path))
+    yield option(path)
+    if of is not Of.NAME:
+        yield place(finding.location)
     if of is Of.ENTRY:
         yield from (_line(finding), defaults_list(path))

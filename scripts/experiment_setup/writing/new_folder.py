@@ -95,6 +95,7 @@ def _refuse_unseen(project: Project, source: Experiment | None) -> None:
 
     Else an older one, or the template, would be taken in its place without a word because a file could not be read.
     """
+    files.refuse_outside(project.container, project.root)
     known = {experiment.folder for experiment in project.experiments}
     for folder in sorted(project.container.iterdir()) if project.container.is_dir() else ():
         number = naming.parse(folder.name)
