@@ -155,7 +155,8 @@ def shell(
     shims = project.parent / f"shims-{zlib.crc32(str(executable).encode()):08x}"
     if not shims.exists():
         python = f'#!/bin/sh\n[ "$1 $2 $3" = "-m pip install" ] && exit 0\nexec "{executable}" "$@"\n'
-        uv = '#!/bin/sh\nshift\n[ "$1" = --no-project ] && shift\n[ "$1" = --with ] && shift 2\n[ "$1" = python ] && shift\nexec python "$@"\n'
+        flags = '[ "$1" = --no-project ] && shift\n[ "$1" = --with ] && shift 2\n'
+        uv = f'#!/bin/sh\nshift\n{flags}[ "$1" = python ] && shift\nexec python "$@"\n'
         write(shims, {"python": python, "python3": python, "uv": uv})
         for path in shims.iterdir():
             path.chmod(0o755)
