@@ -96,8 +96,8 @@ def pairs(part: int, parts: int) -> Iterator[tuple[Rule, Rule, Files]]:
             yield one, other, files
 
 
-def _of_a_set_without_name(files: Files) -> set[str]:
-    """ES512, where it is true of an example, and hidden by its own mistake."""
+def _true_of_its_sets(files: Files) -> set[str]:
+    """ES512, where it is true of an example and hidden by its mistake, and ES511, where two examples set the same."""
     sets = [text for path, text in files.items() if path.startswith("exp/") and isinstance(text, str)]
     nameless = {"ES512"} if any("name:" not in text for text in sets) else set()
     return nameless | ({"ES511"} if "exp/007.yaml" in files else set())
