@@ -11,15 +11,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiment_setup import nodes
+from experiment_setup import naming, nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
 
-_OUTPUT = re.compile(
-    r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
-)
-_INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
+# Words that name an output of the code, but are no field that names a folder.
+_NO_FOLDERS = ("out", "outputs", "results", "checkpoints")
 
 # What a folder is made of in code that keeps runs apart: the time, a hash, Hydra's own folder; and sets apart: choices.
 EACH_RUN_APART = re.compile(
@@ -51,7 +49,7 @@ def output_fields(config: DictConfig) -> Iterator[tuple[str, Any]]:
             continue
         for key, child in nodes.children(node):
             name = str(key)
-            if not (_OUTPUT.search(name) or name in ("output", "save_to")) or _INPUT.search(name):
+            if not naming.is_output_folder(name) or name in _NO_FOLDERS:
                 continue
             value = None if isinstance(child, DictConfig) else nodes.value(child)
             if isinstance(value, (str, PurePath)) and str(value):
@@ -105,9 +103,3 @@ def all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | No
                     option.name if option.group == SETS else None,
                     option.name if option.group == ENVIRONMENTS else None,
                 )
-
-
-def names_an_output(name: str) -> bool:
-    """Whether a variable is called as one that holds a folder to write to."""
-    named = _OUTPUT.search(name) or name in ("out", "output", "outputs", "results", "checkpoints", "save_to")
-    return bool(named) and not _INPUT.search(name)

@@ -18,7 +18,6 @@ from experiment_setup.facts.output_folders import (
     WrittenFolder,
     all_folders,
     code_sets,
-    names_an_output,
     output_fields,
     resolved,
 )
@@ -321,7 +320,7 @@ def _named_folders(context: ExperimentContext) -> Iterator[tuple[str, str, Locat
     for node in source.nodes(ast.Assign) if source is not None else ():
         if source is not None and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            for value, text in _texts(node.value) if names_an_output(name.lower()) else ():
+            for value, text in _texts(node.value) if naming.is_output_folder(name.lower()) else ():
                 yield name, value, source.location(text)
 
 
