@@ -153,8 +153,8 @@ def test_flags_exist(elsewhere: Path) -> None:
     ours = {path.name: set(_flags(run(path.name, "--help", cwd=elsewhere).out)) for path in SCRIPTS.glob("*.py")}
     hydras = {flag for action in get_args_parser()._actions for flag in action.option_strings}
     others = set(
-        "--with --no-project --group -n -m -d -k -rs --exp".split()
-    )  # uv's, unzip's, …; a mistake in troubleshooting.md
+        "--with --no-project --group -n -m -d -k -rs --exp --seed --examples".split()
+    )  # uv's, unzip's, …; a mistake in troubleshooting.md; the long runs of tests/harness
     seen = 0
     for doc in [*ENGLISH, *JAPANESE, CONTRIBUTING]:
         for section in sections(doc):

@@ -273,7 +273,7 @@ MORE = {
     ),
     "a setting that is no setting": ("ES011", [("run:\n    dir: .", "run: .")], "RunDir"),
     "a value of Hydra": ("ES422", [("dir: .", "dir: x/${hydra.job.nme}")], "did you mean 'name'?"),
-    "no group of that name": ("ES422", [("dir: .", "dir: x/${hydra:runtime.choices.exq}")], "did you mean 'exp'?"),
+    "no group of that name": ("ES422", [("dir: .", "dir: x/${hydra:runtime.choices.epx}")], "did you mean 'exp'?"),
     "a group of Hydra": ("ES414", [("hydra/job_logging", "hydra/joblogging")], "no group hydra/joblogging"),
 }
 

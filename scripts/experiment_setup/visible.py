@@ -32,12 +32,15 @@ def character(char: str) -> str:
 
 
 def line(text: str) -> str:
-    """One line for a terminal or a log. A tab stays, and so does the rest of a line end of Windows."""
+    """One line for a terminal or a log. A tab stays, and so do two things without which a diff could not be applied:
+    the rest of a line end of Windows, and a file's byte order mark behind the sign of its first line.
+    """
     if text.isprintable():
         return text
-    body, end = (text[:-1], "\r") if text.endswith("\r") else (text, "")
+    start, rest = (text[:2], text[2:]) if text[1:2] == "\ufeff" and text[0] in " +-" else ("", text)
+    body, end = (rest[:-1], "\r") if rest.endswith("\r") else (rest, "")
     parts = ("".join(char if char == "\t" else character(char) for char in part) for part in body.split(COLOUR))
-    return "\033[".join(parts) + end
+    return start + "\033[".join(parts) + end
 
 
 def words(text: str) -> str:

@@ -11,7 +11,7 @@ from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.nodes import TRUTHS
 from experiment_setup.rules.base import rule
-from experiment_setup.rules.phases import Phase
+from experiment_setup.rules.phases import Of, Phase
 
 _COSTS = [("    notes: str", "    costs: dict = field(default_factory=dict)\n    notes: str")]
 _SET = "defaults:\n  - default@_here_\n\ncosts:\n"
@@ -22,7 +22,8 @@ _SET = "defaults:\n  - default@_here_\n\ncosts:\n"
     "key-is-a-truth-value",
     Severity.WARNING,
     "`yes:`, `no:`, `on:` and `off:` are the keys true and false",
-    phase=Phase.FILES,
+    phase=Phase.VALUES,  # where the dataclass has no such key anyway, quoting it mends nothing
+    of=Of.TEXT,
     bad={"train.py": _COSTS, "exp/001.yaml": f"{_SET}  yes: 2.0\n"},
     good={"train.py": _COSTS, "exp/001.yaml": f'{_SET}  "yes": 2.0\n'},
     hydra="accepts",

@@ -95,6 +95,8 @@ def _refuse_unseen(project: Project, source: Experiment | None) -> None:
 
     Else an older one, or the template, would be taken in its place without a word because a file could not be read.
     """
+    if not project.container.is_relative_to(project.root):
+        return  # the project itself is the experiment, and what lies beside it is not the project's
     files.refuse_outside(project.container, project.root)
     known = {experiment.folder for experiment in project.experiments}
     for folder in sorted(project.container.iterdir()) if project.container.is_dir() else ():
