@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,17 @@ def corrected(words: Mapping[str, Sequence[str]], *, more: Sequence[str] = ()) -
 def command(script: str, words: Sequence[str]) -> str:
     """A command of ours with these words, ready to paste."""
     return " ".join([start(Path(sys.argv[0]).with_name(script)), *map(quoted, words)])
+
+
+def attached(argv: Sequence[str], option: str) -> list[str]:
+    """The words with `--sort -KEY` as one word, which argparse would take for an option."""
+    result: list[str] = []
+    for word in argv:
+        if result and result[-1] == option and "--" not in result and re.match(r"-[^-]", word):
+            result[-1] = f"{option}={word}"
+        else:
+            result.append(word)
+    return result
 
 
 def options(*names: str) -> list[str]:

@@ -1,0 +1,188 @@
+"""What compare.py answers: the rows that are asked for, in the columns by which they differ."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiment_setup.checking import workers
+from experiment_setup.cli import Answer
+from experiment_setup.comparing import configs, selection, table
+from experiment_setup.comparing.comparison import MISSING, Column, Comparison, Row
+from experiment_setup.comparing.conditions import conditions, ordered
+from experiment_setup.comparing.keys import KEY, Names
+from experiment_setup.comparing.selection import Selections
+from experiment_setup.errors import Defect
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.style import Style
+
+TABLE, MARKDOWN, CSV, JSON, HTML, GITHUB = "table", "markdown", "csv", "json", "html", "github"
+_IGNORED = (f"{SETS}.name", f"{SETS}.notes", "name", "notes", ENVIRONMENTS)  # unless asked for
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for; the fields are the options of compare.py."""
+
+    root: Path | None = None
+    words: Sequence[str] = ()
+    format: str = TABLE
+    all: bool = False
+    where: Sequence[str] = ()
+    sort: Sequence[str] = ()
+    ignore: Sequence[str] = ()
+    exit_code: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison as it is printed."""
+
+    project: Project
+    request: Request
+    comparison: Comparison
+    about: Sequence[str] = ()  # lines of what is to be known besides
+
+    @property
+    def exit_code(self) -> int:
+        """1 with `--exit-code` if anything differs."""
+        return int(self.request.exit_code and self.comparison.differs)
+
+    def data(self) -> dict[str, Any]:
+        """The JSON object of `--format json`."""
+        return self.comparison.data()
+
+    def text(self) -> Iterator[str]:
+        """The lines of the format that is asked for."""
+        if self.request.format == MARKDOWN:
+            return table.markdown(self.comparison)
+        if self.request.format == CSV:
+            return table.comma_separated(self.comparison)
+        if self.request.format == HTML:
+            from experiment_setup.comparing import page
+
+            return iter(page.page(self.comparison).split("\n"))
+        return iter(self._table.lines if self._is_worth_a_table else [])
+
+    def notes(self) -> Iterator[str]:
+        """What the table does not show."""
+        shown = self.comparison
+        if self.request.format == TABLE and self._table.left_out and self._is_worth_a_table:
+            left = self._table.left_out
+            yield (
+                f"no room for {len(left)} more columns ({', '.join(left[:6])}{', …' if len(left) > 6 else ''}): "
+                "a wider terminal, --format csv or --format html has them"
+            )
+        if not shown.columns and len(shown.rows) > 1:
+            yield f"nothing differs between these {len(shown.rows)} configs"
+        if len(shown.rows) == 1:
+            yield "one config alone has nothing to differ from; name two, or see show.py"
+        if shown.ignored:
+            yield f"also different: {_listed(shown.ignored)} (--all shows them)"
+        if shown.elsewhere:
+            yield f"only in some of the experiments: {_listed(shown.elsewhere)} (--all shows them)"
+        refused = [row for row in shown.rows if row.refused is not None]
+        for row in refused[:3]:
+            yield f"does not compose: {row.experiment} {row.name}: {row.refused} (validate.py says more)"
+        if len(refused) > 3:
+            yield f"does not compose: {len(refused) - 3} more; validate.py names them"
+        yield from self.about
+
+    @property
+    def _is_worth_a_table(self) -> bool:
+        return bool(self.comparison.columns or self.comparison.results or len(self.comparison.rows) > 2)
+
+    @property
+    def _table(self) -> table.Table:
+        style = Style.of(sys.stdout)
+        return table.text(self.comparison, style, style.width if sys.stdout.isatty() else None)
+
+
+def compare(request: Request) -> Answer:
+    """What is asked for; raises CommandError for words that name nothing."""
+    project = Project.locate(request.root)
+    selected = selection.of(project, request.words)
+    rows = _rows(project, selected)
+    return Compared(project, request, arranged(rows, request), selected.notes)
+
+
+def _rows(project: Project, selected: Selections) -> list[Row]:
+    rows: list[Row] = []
+    for part in selected.parts:
+
+        def one(_: int, experiment: Experiment, part: selection.Selection = part) -> configs.Configs | Defect:
+            try:
+                return configs.of(project, experiment, part)
+            except OSError:
+                raise
+            except Exception as error:  # one experiment does not hide the rest
+                return Defect.of(error, project.relative(experiment.folder))
+
+        found = workers.results(part.experiments, one)
+        for outcome in found:
+            if isinstance(outcome, Defect):
+                raise outcome
+            rows += outcome.rows
+        sets = [name for outcome in found for name in outcome.sets]
+        for name in part.sets:
+            if name not in sets:
+                raise selection.unknown_set(part, name, list(dict.fromkeys(sets)))
+    return rows
+
+
+def arranged(rows: Sequence[Row], request: Request) -> Comparison:
+    """The rows that hold `--where` in the order of `--sort`, and the columns that are worth being shown."""
+    names = Names(rows)
+    holding = conditions(request.where, rows)
+    left = ordered([row for row in rows if all(one.holds(row) for one in holding)], request.sort)
+    ignored = {key for word in request.ignore for key in names.below(word, word)}
+    asked = {one.name.name for one in holding if one.name.kind == KEY}
+    asked |= {names.find(word.removeprefix("-"), word).name for word in request.sort}
+    keys = list(dict.fromkeys(key for row in left for key in row.values))
+    differing, elsewhere = _differing(left, keys)
+    if request.all:
+        shown = [key for key in keys if key not in ignored]
+        return Comparison(left, _columns(left, shown, set(differing)))
+    usual = {key for key in keys if any(f"{key}.".startswith(f"{name}.") for name in _IGNORED)} - asked
+    shown = [key for key in keys if key in asked or (key in differing and key not in ignored and key not in usual)]
+    return Comparison(
+        left,
+        _columns(left, shown, set(differing)),
+        ignored=[key for key in differing if key in usual and key not in ignored],
+        elsewhere=[key for key in elsewhere if key not in usual and key not in ignored],
+    )
+
+
+def _columns(rows: Sequence[Row], keys: Sequence[str], differing: set[str]) -> list[Column]:
+    defaults = {row.experiment: row.defaults for row in rows}
+    return [
+        Column(key, key in differing, {name: own[key] for name, own in defaults.items() if key in own}) for key in keys
+    ]
+
+
+def _differing(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The keys by which rows differ, and those that only some experiments have, with the same value everywhere.
+
+    That an experiment has no such key at all is no difference between its sets and others, unless there are but two.
+    """
+    composed = [row for row in rows if row.refused is None]
+    differing, elsewhere = [], []
+    experiments: dict[str, list[Row]] = {}
+    for row in composed:
+        experiments.setdefault(row.experiment, []).append(row)
+    for key in keys:
+        found = {repr(row.value(key)) for row in composed} - {repr(MISSING)}
+        having = {name: sum(key in row.values for row in own) for name, own in experiments.items()}
+        some = any(0 < count < len(experiments[name]) for name, count in having.items())
+        if len(found) > 1 or some or (len(composed) == 2 and 0 in having.values()):
+            differing.append(key)
+        elif 0 in having.values():
+            elsewhere.append(key)
+    return differing, elsewhere
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")

@@ -1,0 +1,101 @@
+"""`--where` and `--sort`: which rows are shown, and in what order. Conditions are read, never evaluated."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from experiment_setup import command_line
+from experiment_setup.comparing.comparison import MISSING, Row, same
+from experiment_setup.comparing.keys import Name, Names
+from experiment_setup.errors import CommandError
+from experiment_setup.reading import yaml_loader
+
+_CONDITION = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`KEY<VALUE`; the value is read as YAML, so that `1e-4` is a number and `null` is nothing."""
+
+    name: Name
+    sign: str
+    value: Any
+    written: str
+
+    def holds(self, row: Row) -> bool:
+        """Whether it is so; never for a row that has nothing there, or, of `<` and `>`, something of another kind."""
+        found = self.name.of(row)
+        if found is MISSING:
+            return False
+        if self.sign in _ORDERS:
+            return _comparable(found, self.value) and _ORDERS[self.sign](found, self.value)
+        return self._is(found) != (self.sign == "!=")
+
+    def _is(self, found: Any) -> bool:
+        """Numbers by what they come to, a text also as it is written: YAML would read a number from `exp=001`."""
+        if _is_number(found) and _is_number(self.value):
+            return bool(found == self.value)
+        return same(found, self.value) or (isinstance(found, str) and found == self.written)
+
+
+def conditions(words: Sequence[str], rows: Sequence[Row]) -> list[Condition]:
+    """The conditions of `--where`. Raises CommandError for what is none, and for a key that no row has."""
+    names, found = Names(rows), []
+    for word in words:
+        parts = _CONDITION.fullmatch(word)
+        if parts is None or not parts["value"]:
+            raise CommandError(
+                f"--where {word!r} is no condition: expected KEY, one of < <= > >= = !=, and a value",
+                "quote it for the shell",
+                command_line.corrected({word: ["learning_rate<1e-4"]}) if parts is None else None,
+            )
+        found.append(Condition(names.find(parts["key"], word), parts["sign"], _read(parts["value"]), parts["value"]))
+    return found
+
+
+def ordered(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
+    """The rows in the order of `--sort`: by the first key, then the next; with a minus before it the largest first.
+
+    Numbers come before texts, and what is not there comes last, whatever the direction.
+    """
+    names, result = Names(rows), list(rows)
+    for word in reversed(words):
+        name = names.find(word.removeprefix("-"), word)
+        having = [row for row in result if name.of(row) is not MISSING and name.of(row) is not None]
+        rest = [row for row in result if name.of(row) is MISSING or name.of(row) is None]
+        having.sort(key=lambda row: _order(name.of(row)), reverse=word.startswith("-"))
+        result = having + rest
+    return result
+
+
+def _read(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=yaml_loader.Loader)
+    except yaml.YAMLError:
+        return text
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _comparable(left: Any, right: Any) -> bool:
+    return (_is_number(left) and _is_number(right)) or (isinstance(left, str) and isinstance(right, str))
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    if _is_number(value):
+        return (1, 0.0) if value != value else (0, value)
+    return 2, str(value)

@@ -1,0 +1,82 @@
+"""The configs that are compared, each as a row: every parameter set, or those that were named, with its options."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from experiment_setup import schema
+from experiment_setup.comparing.comparison import Row
+from experiment_setup.comparing.selection import Selection
+from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.composed import Composition
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.runs.run import leaves
+from experiment_setup.showing import values
+
+
+@dataclass(frozen=True)
+class Configs:
+    """The rows of one experiment, and the parameter sets that it has."""
+
+    rows: Sequence[Row]
+    sets: Sequence[str]
+
+
+def context_of(project: Project, experiment: Experiment) -> ExperimentContext:
+    """What is asked of an experiment."""
+    read = schema.read(experiment.entry, project.root) if experiment.entry else schema.empty(experiment.config_file)
+    return ExperimentContext(project, experiment, read, Composer(experiment, read, project.root))
+
+
+def of(project: Project, experiment: Experiment, selection: Selection, *, environments: bool = False) -> Configs:
+    """The rows of the experiment; with `environments`, of each parameter set in each environment."""
+    context = context_of(project, experiment)
+    sets = sets_of(context)
+    options = dict(selection.options)
+    if environments and ENVIRONMENTS not in options and context.environments:
+        options[ENVIRONMENTS] = ["", *context.environments]
+    chosen = [sets[name] for name in selection.sets if name in sets] if selection.sets else _files(context, sets)
+    if not selection.sets and not chosen:
+        chosen = [{}]
+    elif len(chosen) == 1 and len(selection.sets) == 1 and len(selection.experiments) == 1 and not options:
+        chosen = [{}, *chosen]  # one set is compared with the defaults
+    defaults = plain(context.composed_with({}))
+    where = project.relative(experiment.folder)
+    rows = []
+    for choices in _with(chosen, options):
+        outcome = context.composed_with(dict(choices))
+        refused = outcome.failure.refusal.words if outcome.failure is not None else None
+        rows.append(Row(where, choices, plain(outcome), defaults, refused))
+    return Configs(rows, list(sets))
+
+
+def sets_of(context: ExperimentContext) -> dict[str, dict[str, str]]:
+    """The choices that each parameter set stands for, by its name; those that are stored, and are no files, as well."""
+    stored = [known.name for known in context.schema.registrations if known.group == SETS]
+    found = {name: {SETS: name} for name in [*context.sets, *stored]}
+    for option in (*context.root_sets, *context.added):
+        found.setdefault(option.name, {option.key: option.name})
+    return found
+
+
+def plain(outcome: Composition) -> dict[str, Any]:
+    """The values of a composed config by dotted key, as JSON's types; {} for a failure."""
+    return {key: value for key, value in leaves(values.data(outcome.container)) if key}
+
+
+def _files(context: ExperimentContext, sets: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """The sets that are files."""
+    stored = {known.name for known in context.schema.registrations if known.group == SETS}
+    return [choices for name, choices in sets.items() if name in context.sets or name not in stored]
+
+
+def _with(sets: Sequence[dict[str, str]], options: dict[str, list[str]]) -> Iterator[dict[str, str]]:
+    """Each set with each combination of the options; "" leaves a group at its default."""
+    named = [[(group, name) for name in names] for group, names in options.items()]
+    for choices in sets:
+        for more in itertools.product(*named):
+            yield {**choices, **{group: name for group, name in more if name}}

@@ -1,0 +1,143 @@
+"""Which configs are compared: the words of the command line as experiments, parameter sets and other options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from experiment_setup import command_line
+from experiment_setup.errors import CommandError
+from experiment_setup.location import did_you_mean
+from experiment_setup.project import SETS, Experiment, Project, option_name
+
+_CHOICE = re.compile(r"\+?[\w./@\-]+=.+")
+
+
+@dataclass
+class Selection:
+    """Experiments, and what of each is compared: the named sets (none: all), with these options of other groups."""
+
+    experiments: list[Experiment]
+    sets: dict[str, str] = field(default_factory=dict)  # name -> the word that named it
+    options: dict[str, list[str]] = field(default_factory=dict)  # config group -> options
+
+
+@dataclass(frozen=True)
+class Selections:
+    """What the words mean, and what is worth saying of that."""
+
+    parts: Sequence[Selection]
+    notes: Sequence[str] = ()
+
+
+def of(project: Project, words: Sequence[str]) -> Selections:
+    """What the words mean: experiments, each with the sets and options behind it; nothing means everything.
+
+    A bare word behind an experiment is one of its parameter sets, if it has that, as for show.py. Raises CommandError
+    for a word that means nothing.
+    """
+    parts: list[Selection] = []
+    notes: list[str] = []
+    for word in words:
+        here = parts[-1] if parts else None
+        file = _set_file(project, word)
+        if file is not None:
+            experiment, name = file
+            if here is None or here.experiments != [experiment] or not here.sets:
+                here = Selection([experiment])
+                parts.append(here)
+            here.sets[name] = word
+        elif _is_choice(word):
+            if here is None:
+                here = Selection(_all(project))
+                parts.append(here)
+            group, _, options = word.partition("=")
+            names = [option.strip().strip("'\"") for option in options.strip("[]").split(",")]
+            if group in (SETS, f"+{SETS}"):
+                here.sets |= {option_name(name, SETS): word for name in names}
+            else:
+                here.options.setdefault(group, []).extend(names)
+        elif here is not None and any(_has(experiment, word) for experiment in here.experiments):
+            here.sets[option_name(word, SETS)] = word
+            if others := [e for e in project.matching(word) if e not in here.experiments]:
+                notes.append(
+                    f"note: {word} is taken for the parameter set of {here.experiments[0].name}; "
+                    f"the experiment is {others[0].name}"
+                )
+        elif found := project.matching(word):
+            if len(found) > 1 and not _is_folder(project, word):
+                found = [project.experiment(word)]  # says which there are
+            if here is None or here.sets or here.options:
+                parts.append(Selection(list(found)))
+            else:
+                here.experiments += [experiment for experiment in found if experiment not in here.experiments]
+        elif here is None and len(project.experiments) == 1 and _has(project.experiments[0], word):
+            parts.append(Selection(list(project.experiments), {option_name(word, SETS): word}))
+        elif here is not None:
+            here.sets[option_name(word, SETS)] = word  # one that is no file of exp/, or a mistake
+        else:
+            raise _unknown(project, word)
+    return Selections(parts or [Selection(_all(project))], notes)
+
+
+def unknown_set(selection: Selection, name: str, known: Sequence[str]) -> CommandError:
+    """The error for a parameter set that none of the experiments has."""
+    word, guess = selection.sets[name], did_you_mean(name, known)
+    names = ", ".join(experiment.name for experiment in selection.experiments[:3])
+    names += f" and {len(selection.experiments) - 3} more" if len(selection.experiments) > 3 else ""
+    listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    return CommandError(
+        f"{name!r} is no parameter set of {names} (available: {listed or 'none'})",
+        f"did you mean {guess}?" if guess else "give one of these names",
+        command_line.corrected({word: [word.replace(name, guess)]}) if guess else None,
+    )
+
+
+def _all(project: Project) -> list[Experiment]:
+    """Every experiment. Raises CommandError where there is none."""
+    if not project.experiments:
+        project.experiment(None)
+    return list(project.experiments)
+
+
+def _is_choice(word: str) -> bool:
+    return _CHOICE.fullmatch(word) is not None and not word.startswith(("./", "/"))
+
+
+def _is_folder(project: Project, word: str) -> bool:
+    return any((base / word).is_dir() for base in (Path.cwd(), project.root))
+
+
+def _has(experiment: Experiment, word: str) -> bool:
+    return option_name(word, SETS) in experiment.options(SETS)
+
+
+def _set_file(project: Project, word: str) -> tuple[Experiment, str] | None:
+    """The experiment and the set that the path of an option file means."""
+    if not word.endswith((".yaml", ".yml")):
+        return None
+    for base in (Path.cwd(), project.root):
+        path = (base / word).resolve()
+        if path.is_file():
+            for experiment in project.experiments:
+                if path.parent == experiment.group_dir(SETS).resolve():
+                    return experiment, path.stem
+    return None
+
+
+def _unknown(project: Project, word: str) -> CommandError:
+    sets = {name for experiment in project.experiments for name in experiment.options(SETS)}
+    if option_name(word, SETS) in sets:
+        having = [e for e in project.experiments if _has(e, word)]
+        return CommandError(
+            f"{word!r} is a parameter set of {len(having)} experiments, and no experiment",
+            f"give the experiment first, or {SETS}={word} for all of them",
+            command_line.corrected({word: [having[0].name, word]}),
+        )
+    try:
+        project.experiment(word)
+    except CommandError as error:
+        return error
+    raise AssertionError(word)

@@ -1,0 +1,133 @@
+"""compare.py: what differs between composed configs, and nothing else; the real Hydra is asked what they are."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from experiment_setup.comparing.compared import Request, compare
+from experiment_setup.errors import CommandError
+from guides import batch
+from running import run, tree, write
+
+_HERE = "defaults:\n  - default@_here_\n\n"
+_FILES = {
+    "exp/001.yaml": f"{_HERE}learning_rate: 1e-5\nname: first\n",
+    "exp/002.yaml": "defaults:\n  - 001@_here_\n\nlearning_rate: 1e-3\nfold: [1, 2]\nnotes: ''\n",
+    "exp/003.yaml": f"{_HERE}batch_size: 64\nname: 三番目の長い名前\n",
+    "env/local.yaml": f"{_HERE}output_dir: output/ローカル\n",
+}
+
+
+@pytest.fixture
+def made(experiment: Path) -> Path:
+    return write(experiment, _FILES)
+
+
+def leaves(config: Any, key: str = "") -> dict[str, Any]:
+    if isinstance(config, dict) and (config or not key):
+        return {
+            k: v for name, item in config.items() for k, v in leaves(item, f"{key}.{name}" if key else name).items()
+        }
+    return {key: config}
+
+
+def oracle(entry: Path, words: list[list[str]]) -> list[dict[str, Any]]:
+    """What Hydra composes, by dotted key."""
+    from omegaconf import OmegaConf
+
+    ran = batch([[str(entry), "--cfg", "job", *each] for each in words])
+    assert not any(code for code, _ in ran)
+    return [leaves(OmegaConf.to_container(OmegaConf.create(text))) for _, text in ran]
+
+
+def test_rows_and_columns_are_hydras(made: Path, project: Path, elsewhere: Path) -> None:
+    before = tree(project)
+    data = run("compare.py", "001", "--all", "--json", "--root", project, cwd=elsewhere).json
+    composed = oracle(made / "train.py", [[f"exp={name}"] for name in ("001", "002", "003")])
+    assert [row["choices"] for row in data["rows"]] == [{"exp": "001"}, {"exp": "002"}, {"exp": "003"}]
+    assert [row["values"] for row in data["rows"]] == composed
+    shown = run("compare.py", "001", "--json", cwd=project).json
+    differ = {key for key in composed[0] if len({repr(config[key]) for config in composed}) > 1}
+    assert set(shown["columns"]) | set(shown["ignored"]) == differ
+    assert set(shown["ignored"]) == {"exp.name", "exp.notes"}
+    assert tree(project) == before
+
+
+def test_two_sets_are_a_diff_sorted_by_key(made: Path, project: Path) -> None:
+    ran = run("compare.py", "001", "003", "002", cwd=project)
+    lines = [line.split(maxsplit=1) for line in ran.out.splitlines()]
+    assert lines[0][1].split() == ["003", "002"]
+    assert [key for key, _ in lines[1:]] == ["batch_size", "fold", "learning_rate"]
+    write(made, {"exp/004.yaml": _FILES["exp/002.yaml"] + "name: the same\n"})
+    assert run("compare.py", "001", "003", "002", "--exit-code", cwd=project).code == 1
+    assert run("compare.py", "001", "002", "004", "--exit-code", cwd=project).code == 0
+
+
+def test_csv_tells_apart_what_looks_alike(made: Path, project: Path) -> None:
+    values = {"a": "false", "b": "0", "c": '""', "d": "null", "e": None, "f": '"false"', "g": "0.0"}
+    for name, value in values.items():
+        text = "" if value is None else f"  odd: {value}\n"
+        write(made, {f"exp/{name}.yaml": f"# @package _global_\nexp:\n  seed: 1\nextra:\n  here: 1\n{text}"})
+    ran = run("compare.py", "001", *values, "--format", "csv", cwd=project)
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    found = {row["exp"]: row["extra.odd"] for row in rows}
+    assert {name: yaml.safe_load(text) if text else "missing" for name, text in found.items()} == {
+        "a": False, "b": 0, "c": "", "d": None, "e": "missing", "f": "false", "g": 0.0,
+    }  # fmt: skip
+    assert len(set(found.values())) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["learning_rate<1e-4"], ["001", "003"]),
+        (["exp.learning_rate>=1e-3"], ["002"]),
+        (["batch_size=64"], ["003"]),
+        (["notes=''"], ["002"]),
+        (["notes=null", "learning_rate<2e-5"], ["001"]),
+        (["name!=first"], ["003"]),
+        (["fold=[1, 2]"], ["002"]),
+        (["name>5"], []),
+        (["exp=002"], ["002"]),
+        (["__import__('os')=1"], None),
+    ],
+)
+def test_where(made: Path, project: Path, words: list[str], names: list[str] | None) -> None:
+    if names is None:
+        with pytest.raises(CommandError):
+            compare(Request(project, ["001"], where=words))
+    else:
+        data = compare(Request(project, ["001"], where=words)).data()
+        assert [row["choices"]["exp"] for row in data["rows"]] == names
+
+
+def test_sort_takes_a_minus(made: Path, project: Path) -> None:
+    for words, names in (
+        (["--sort", "-learning_rate"], ["002", "003", "001"]),
+        (["--sort", "learning_rate"], ["001", "003", "002"]),
+    ):
+        data = run("compare.py", "001", *words, "--json", cwd=project).json
+        assert [row["choices"]["exp"] for row in data["rows"]] == names
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["001", "--where", "lerning_rate<1"], "compare.py 001 --where 'exp.learning_rate<1'"),
+        (["001", "0003"], None),
+        (["001-baselin"], "compare.py 001-baseline"),
+        (["001", "--sort", "-batchsize"], "compare.py 001 --sort -batch_size"),
+        (["001", "--format", "cvs"], "compare.py 001 --format csv"),
+    ],
+)
+def test_what_was_meant(made: Path, project: Path, words: list[str], meant: str | None) -> None:
+    ran = run("compare.py", *words, cwd=project)
+    assert (ran.code, ran.out) == (2, "")
+    if meant:
+        assert meant in ran.err
