@@ -60,9 +60,16 @@ MISTAKES_WITHOUT_A_NAME = {
 COPIED = "x_two_experiments_output"
 
 
-# Where hydra-core 1.4 answers otherwise: it takes a tab after a value and a file in place of a stored config, and
-# refuses `chdir: null` and ${oc.env:…} in a defaults list.
-OTHERWISE_ON_1_4 = {"y_tab_trailing", "y_tab_value", "c_env_oc", "f_config_named_default", "x_chdir_null"}
+# Where hydra-core 1.4 answers otherwise: it takes a tab after a value and a file in place of a stored config (of
+# the primary one, too), and refuses `chdir: null` and ${oc.env:…} in a defaults list.
+OTHERWISE_ON_1_4 = {
+    "y_tab_trailing",
+    "y_tab_value",
+    "c_env_oc",
+    "c_config_store_same_name",
+    "f_config_named_default",
+    "x_chdir_null",
+}
 if not hydra.__version__.startswith("1.3"):
     CASES = {name: case for name, case in CASES.items() if name not in OTHERWISE_ON_1_4}
 

@@ -22,8 +22,8 @@ FORMATS = [[], ["--format", "github"], ["--format", "sarif"], ["--format", "json
 
 
 def quoted(text: str) -> str:
-    """In YAML's double quotes."""
-    return json.dumps(text)
+    """In YAML's double quotes; JSON's halves of one character are two characters to YAML."""
+    return '"' + "".join(f"\\U{ord(char):08x}" for char in text) + '"'
 
 
 def is_harmless(text: str) -> bool:

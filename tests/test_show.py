@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guides import batch
+from guides import answers
 from running import SCRIPTS, run, run_entry, tree, write
 
 _HERE = "defaults:\n  - default@_here_\n\n"
@@ -51,16 +51,16 @@ def test_yaml_is_what_cfg_job_prints(made: Path, project: Path) -> None:
     asked = [[*words, *more] for words in _ARGUMENTS for more in ([], ["--package", "exp"])]
     asked += [["exp=002", "--resolve"], ["exp=002", "env=local", "--resolve", "--package", "exp"]]
     asked += [["exp.name=${hydra:job.name}", "--resolve"], ["--package", "exp.fold"], ["--package", "exp.name"]]
-    oracle = batch([[str(made / "train.py"), "--cfg", "job", *words] for words in asked])
+    oracle = answers([[str(made / "train.py"), "--cfg", "job", *words] for words in asked])
     before = tree(project)
-    for words, (code, text) in zip(asked, oracle, strict=True):
+    for words, answer in zip(asked, oracle, strict=True):
         ran = run("show.py", "001", "--format", "yaml", *words, cwd=project)
-        if code:
+        if answer["code"]:
             assert (ran.code, ran.out) == (2, ""), words
             assert ran.err.startswith("error: "), words
         else:
             assert ran.code == 0, (words, ran.err)
-            assert ran.out.encode() == text.encode(), words
+            assert ran.out == answer["out"], words
     assert tree(project) == before
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -177,10 +178,15 @@ def shell(
 
 
 def batch(jobs: list[list[str]]) -> list[tuple[int, str]]:
-    """Exit code and output of each entry point, run by the real Hydra."""
+    """Exit code and all output of each entry point, run by the real Hydra; what it says on stderr comes first."""
+    return [(answer["code"], answer["err"] + answer["out"]) for answer in answers(jobs)]
+
+
+def answers(jobs: list[list[str]]) -> list[dict[str, Any]]:
+    """`code`, `out` and `err` of each entry point, run by the real Hydra."""
     command = [sys.executable, str(HARNESS / "hydra_batch.py")]
     ran = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, encoding="utf-8", check=True)
-    return [(answer["code"], answer["err"] + answer["out"]) for answer in json.loads(ran.stdout)]
+    return json.loads(ran.stdout)
 
 
 def fields(output: str) -> dict[str, object]:

@@ -216,6 +216,9 @@ _OVERRIDING = re.compile(
     r"(?:Error merging override|Could not override) [^\n]*\n(?:To append to your config [^\n]*\n)?"
 )
 
+# The lines that OmegaConf adds to its words.
+_FOOTER = re.compile(r"\n\s+(?:full_key: |object_type=|reference_type=)")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -261,7 +264,7 @@ class Failure:
 
 def of_omegaconf(message: str, kind: str = "") -> Refusal:
     """What an error of OmegaConf's says; `kind` is the name of its class."""
-    line = _line(message)
+    line = _line(_FOOTER.split(message, maxsplit=1)[0].replace("\n", " "))
     return _first(_KEYS_AND_VALUES, line) or _first(_INTERPOLATIONS, line) or _KINDS.get(kind, Other)(line)
 
 
@@ -275,7 +278,7 @@ def _first(sentences: _Sentences, line: str) -> Refusal | None:
 
 def _line(message: str) -> str:
     """The first line of a message, without the value that OmegaConf may add, as that may be long."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [line.strip() for line in message.split("\n") if line.strip()]  # a value may have line ends of other kinds
     return lines[0].split(". value: ")[0] if lines else message
 
 

@@ -391,6 +391,7 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
                 f"{option.config_path} is stored in {place} as well: Hydra 1.3 merges the two, 1.4 drops the dataclass",
                 "move the values into the dataclass and delete the file, or rename it",
                 severity=Severity.ERROR if installed.hydra_since_1_4() else None,
+                spoils=[phases.file(option.path)],
             )
     file, name = context.experiment.config_file, context.experiment.config_name
     whole = context.schema.registration(None, name)
