@@ -371,7 +371,16 @@ def use(skill: Path, cwd: Path, launcher: Sequence[str | Path] = PYTHON) -> None
 
 
 # Those above, so all.
-COMMANDS = {"new_experiment.py", "validate.py", "add_exp.py", "add_env.py", "show.py", "compare.py", "sweep_status.py"}
+COMMANDS = {
+    "new_experiment.py",
+    "validate.py",
+    "add_exp.py",
+    "add_env.py",
+    "show.py",
+    "compare.py",
+    "export_schema.py",
+    "sweep_status.py",
+}
 AT_HOME = {"PYTHONDONTWRITEBYTECODE": "", "WANDB_PROJECT": ""}
 
 

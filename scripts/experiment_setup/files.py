@@ -172,6 +172,44 @@ def create_files(texts: Mapping[Path, str]) -> None:
             _discard(complete)
 
 
+def replace(path: Path, text: str) -> None:
+    """Give an existing file another text, whole or not at all; its permissions stay."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with aside.open("xb") as stream:
+            stream.write(text.encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        shutil.copymode(path, aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:
+    """Write files, each from the text that was read (None: there is none yet) to another one: all of them or none.
+
+    Raises CommandError or PermissionError, with nothing written, where a file is another one by now or its folder may
+    not be written to. Ctrl-C takes effect before or after.
+    """
+    for path, (before, _) in texts.items():
+        if (read_text(path) if os.path.lexists(path) else None) != before:
+            raise CommandError(f"{path} was changed while this was worked out; nothing was written", "run it again")
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "the folder may not be written to", str(path.parent))
+    done: list[Path] = []
+    with interrupts_deferred():
+        try:
+            for path, (before, after) in texts.items():
+                create_files({path: after}) if before is None else replace(path, after)
+                done.append(path)
+        except BaseException:
+            for path in done:
+                before = texts[path][0]
+                path.unlink() if before is None else replace(path, before)
+            raise
+
+
 def _discard(folder: Path) -> None:
     """Remove a folder of ours, if it is there; a disk that refuses once is asked again, and what stays is hidden."""
     for _ in range(3):

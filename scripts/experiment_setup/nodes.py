@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import PurePath
 from typing import Any, TypeGuard
 
 from omegaconf import (
@@ -127,6 +129,17 @@ def value(node: Any) -> Any:
     while hasattr(node, "_value"):  # the value of a union is a node of its own
         node = node._value()
     return node
+
+
+def data(value: Any) -> Any:
+    """A value for JSON: enums by name, paths and bytes as text."""
+    if isinstance(value, dict):
+        return {str(data(key)): data(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [data(item) for item in value]
+    if isinstance(value, Enum):
+        return value.name
+    return str(value) if isinstance(value, (PurePath, bytes)) else value
 
 
 def refer(node: Any, reference: str) -> Any:

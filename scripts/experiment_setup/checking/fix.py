@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -300,24 +299,11 @@ def write(fixed: Fixed) -> None:
     with files.interrupts_deferred():
         for rewrite in fixed.rewrites:
             if rewrite.new_path == rewrite.path:
-                _replace(rewrite.path, rewrite.after)
+                files.replace(rewrite.path, rewrite.after)
                 continue
             files.create_files({rewrite.new_path: rewrite.after})
             shutil.copymode(rewrite.path, rewrite.new_path)
             rewrite.path.unlink()
-
-
-def _replace(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with aside.open("xb") as stream:
-            stream.write(text.encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        shutil.copymode(path, aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def diff(project: Project, fixed: Fixed) -> Iterator[str]:

@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import PurePath
 from typing import Any
 
 from omegaconf import DictConfig
@@ -14,6 +13,7 @@ from omegaconf import DictConfig
 from experiment_setup.composing import origins
 from experiment_setup.composing.origins import Origin
 from experiment_setup.nodes import Steps
+from experiment_setup.nodes import data as data  # what the other modules here ask for
 from experiment_setup.project import Project
 from experiment_setup.reading.source import scalar
 
@@ -68,17 +68,6 @@ def of_config(config: DictConfig, chains: Mapping[str, Sequence[Origin]] | None)
 
 def _is_interpolated(*found: Any) -> bool:
     return any(isinstance(value, str) and "${" in value for value in found)
-
-
-def data(value: Any) -> Any:
-    """A value for JSON: enums by name, paths and bytes as text."""
-    if isinstance(value, dict):
-        return {str(data(key)): data(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [data(item) for item in value]
-    if isinstance(value, Enum):
-        return value.name
-    return str(value) if isinstance(value, (PurePath, bytes)) else value
 
 
 def written(value: Any) -> str:
