@@ -276,16 +276,18 @@ def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad:
 
 
 def _is_for_a_parameter_set(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
-    """Whether no parameter set is chosen that is written from the root, and the value resolves with one of those."""
-    sets = context.root_sets if isinstance(bad.refusal, NoSuchTarget) else []
-    if any(option.key in chosen for option in sets):
+    """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
+    if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.root_sets):
         return False
-    outcomes = (context.composed_with({**chosen, option.key: option.name}) for option in sets)
-    return any(
-        outcome.config is not None
-        and all(value.key != bad.key for value in outcome.unusable_values(context.custom_resolvers))
-        for outcome in outcomes
-    )
+    return any(_has(context.composed(option).container, bad.refusal.key.split(".")) for option in context.root_sets)
+
+
+def _has(values: object, steps: Sequence[str]) -> bool:
+    for step in steps:
+        if not isinstance(values, dict) or step not in values:
+            return False
+        values = values[step]
+    return True
 
 
 def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str]]:
