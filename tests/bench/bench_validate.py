@@ -10,19 +10,17 @@ a sample and extrapolated, and marked with ~. PYTHON is an interpreter with hydr
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from measuring import ROOT, Cost, measure
+
 ENVIRONMENTS = ("local", "runpod", "colab")
 
 _LOOP = """\
@@ -46,31 +44,6 @@ from hydra_fast import compose, initialize_config_dir
 main = sys.modules["train"] = types.ModuleType("train")
 main.__file__ = str(entry)
 exec(entry.read_text().replace("hydra.core.config_store", "hydra_fast.core.config_store"), main.__dict__)"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a process took."""
-
-    wall: float  # seconds
-    cpu: float  # seconds
-    peak: float  # megabytes
-    code: int
-
-    def times(self, factor: float, start: Cost | None = None) -> Cost:
-        """The cost of `factor` times the work; that of starting, if given, counts once."""
-        wall, cpu = (start.wall, start.cpu) if start else (0.0, 0.0)
-        return Cost(wall + (self.wall - wall) * factor, cpu + (self.cpu - cpu) * factor, self.peak, self.code)
-
-
-def measure(command: Sequence[str | Path], cwd: Path) -> Cost:
-    """Run a command to its end, its output thrown away."""
-    start = time.perf_counter()
-    process = subprocess.Popen([*map(str, command)], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode)
 
 
 def make(root: Path, count: int) -> Path:
