@@ -32,6 +32,7 @@ from experiment_setup.facts.refusals import Refused, chosen_keys, refusals
 from experiment_setup.facts.written import at_offset, declared, kind, schema
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
@@ -279,12 +280,16 @@ def _is_for_a_parameter_set(context: ExperimentContext, chosen: Mapping[str, str
     """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
     if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.root_sets):
         return False
-    return any(_has(context.composed(option).container, bad.refusal.key.split(".")) for option in context.root_sets)
+    key = bad.refusal.key
+    dots = re.search(rf"(\.*){re.escape(key)}", bad.written)
+    above = nodes.split(bad.key)[: -len(dots[1])] if dots and dots[1] else ()
+    return any(_has(context.composed(option).container, (*above, *nodes.split(key))) for option in context.root_sets)
 
 
-def _has(values: object, steps: Sequence[str]) -> bool:
+def _has(values: Any, steps: Steps) -> bool:
     for step in steps:
-        if not isinstance(values, dict) or step not in values:
+        there = values.keys() if isinstance(values, dict) else range(len(values)) if isinstance(values, list) else ()
+        if step not in there:
             return False
         values = values[step]
     return True
