@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
+import random
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 import running
 from experiment_setup import schema
+from experiment_setup.composing import plain
 from experiment_setup.composing.compose import Composer, Composition, unusable_values
 from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.layers import Declined
-from experiment_setup.composing.overlay import OverlayComposition
-from experiment_setup.composing.parts import PartsComposition
+from experiment_setup.composing.parts import LaidPart, PartsComposition, PlainPart
 from experiment_setup.nodes import leaves
 from experiment_setup.project import experiment_at
 from generate import generate
@@ -53,7 +54,9 @@ def test_validate_does_not_import_hydra(project: Path) -> None:
     ],
 )
 def test_plain_values_are_not_merged_one_by_one(experiment: Path, text: str) -> None:
-    assert isinstance(_compose(experiment, text, env="local"), OverlayComposition)
+    composed = _compose(experiment, text, env="local")
+    assert isinstance(composed, PartsComposition)
+    assert {type(part) for part in composed.parts.values()} == {LaidPart}
 
 
 @pytest.mark.slow
@@ -67,7 +70,7 @@ def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
         if found is None or found.entry is None:
             continue
         read = schema.read(found.entry, tmp_path)
-        quick, thorough = FastPath(found, read, tmp_path), FastPath(found, read, tmp_path, overlays=False)
+        quick, thorough = FastPath(found, read, tmp_path), FastPath(found, read, tmp_path, in_parts=False)
         for path in (quick, thorough):
             path.hydra_settings_are_fine()
         for run in example.runs * 2:  # the second time, what is remembered answers
@@ -75,14 +78,14 @@ def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
                 ours = quick.compose(dict(run.choices))
             except Declined:
                 continue
-            taken[type(ours)] += 1
-            if isinstance(ours, (OverlayComposition, PartsComposition)):
+            if isinstance(ours, PartsComposition):
+                taken.update(map(type, ours.parts.values()))
                 merged = thorough.compose(dict(run.choices))
                 assert merged.config is not None, example
                 assert _facts(ours) == _facts(merged), example
                 assert set(ours.unusable_values()) == set(unusable_values(merged.config)), example
-    assert taken[OverlayComposition] > EXAMPLES / 4
-    assert taken[PartsComposition] > EXAMPLES / 20
+    assert taken[LaidPart] > EXAMPLES / 4
+    assert taken[PlainPart] > EXAMPLES / 20
 
 
 _UNTYPED = {
@@ -166,9 +169,16 @@ def _container(config: DictConfig, resolve: bool) -> object:
         return type(error), str(error)
 
 
-@pytest.mark.parametrize("text", ["seed: 7\n", f"{_HEAD}seed: [1]\n", f"{_HEAD}sed: 7\n", f"{_HEAD}fold: [[1]]\n"])
+def test_values_without_types_need_no_node(experiment: Path) -> None:
+    composed = _compose(experiment, "seed: 7\n")
+    assert isinstance(composed, PartsComposition)
+    assert isinstance(composed.parts["exp"], PlainPart)
+
+
+@pytest.mark.parametrize("text", [f"{_HEAD}seed: [1]\n", f"{_HEAD}sed: 7\n", f"{_HEAD}fold: [[1]]\n"])
 def test_everything_else_is(experiment: Path, text: str) -> None:
-    assert not isinstance(_compose(experiment, text), OverlayComposition)
+    composed = _compose(experiment, text)
+    assert not isinstance(composed, PartsComposition) or type(composed.parts["exp"]) not in (LaidPart, PlainPart)
 
 
 _ASK_HYDRA = """\
@@ -179,6 +189,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.version import VersionBase
 sys.path.insert(0, sys.argv[1])
 from experiment_setup import schema
+from experiment_setup.composing import plain
 from experiment_setup.composing.compose import Composer
 from experiment_setup.project import experiment_at
 
@@ -205,3 +216,31 @@ def test_asking_hydra_leaves_it_as_it_was(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", _ASK_HYDRA, str(running.SCRIPTS), *folders]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
+
+
+def _values(draw: random.Random, depth: int = 0) -> object:
+    kind = draw.randrange(10 if depth < 3 else 7)
+    if kind < 7:
+        return [1, 2.5, True, None, "???", "${a}", "word"][kind]
+    if kind == 7:
+        return [_values(draw, depth + 1) for _ in range(draw.randrange(4))]
+    return {key: _values(draw, depth + 1) for key in draw.sample("abcd", draw.randrange(4))}
+
+
+def test_plain_values_are_merged_as_omegaconf_merges_them() -> None:
+    """The same values in the same order; and what OmegaConf refuses is left to it."""
+    draw = random.Random(5)
+    merged = 0
+    for _ in range(3000):
+        contents = [{key: _values(draw) for key in draw.sample("abcd", 3)} for _ in range(3)]
+        try:
+            ours = plain.merged(contents)
+        except plain.NotPlain:
+            continue
+        merged += 1
+        config = OmegaConf.create()
+        with flag_override(config, "no_deepcopy_set_nodes", True):
+            for content in contents:
+                config.merge_with(OmegaConf.create(content))
+        assert repr(ours) == repr(OmegaConf.to_container(config)), contents
+    assert merged > 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import MISSING, AnyNode, DictConfig, ListConfig, OmegaConf
@@ -90,3 +91,25 @@ def test_taking_a_key_away() -> None:
     assert nodes.value(nodes.take(config, "notes")) is None
     assert "notes" not in config
     assert nodes.take(config, "nothing") is None
+
+
+def _insides(node: Any) -> object:
+    inside = dict(node.__dict__)
+    content, parent = inside.pop("_content", None), inside.pop("_parent")
+    below = content.items() if isinstance(content, dict) else enumerate(content or ())
+    return (
+        type(node),
+        inside,
+        parent is None,
+        [(key, _insides(child), child._get_parent() is node) for key, child in below],
+    )
+
+
+def test_what_is_created_quickly_is_what_omegaconf_creates() -> None:
+    values = {"a": 1, "b": {"c": "x", "d": None, "e": ["???", "${a}", {"f": []}]}, "g": 1.5, "h": True, "i": {}}
+    ours, theirs = nodes.created(values), OmegaConf.create(values)
+    assert repr(_insides(ours)) == repr(_insides(theirs))
+    ours.b.e[2].f.append("new")
+    ours.b.d = {"new": "${.f}"}
+    assert nodes.created(values) == theirs
+    assert nodes.created({"c": 1}, "b")._get_full_key(None) == "b"

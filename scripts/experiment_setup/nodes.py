@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import PurePath
@@ -117,6 +118,52 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, node
 
 
+def created(values: dict[str, Any], key: str | None = None) -> DictConfig:
+    """What `OmegaConf.create` makes of plain values, without its checks and in a tenth of the time.
+
+    They are dicts by name, lists and scalars, with interpolations that are well written; `key` is where it will stand.
+    """
+    node: DictConfig = _grown(values, key, None)
+    return node
+
+
+_TEMPLATES = {kind: OmegaConf.create(kind()) for kind in (dict, list)}
+_LEAF = AnyNode(None)
+
+
+def _grown(value: Any, key: Any, parent: Any) -> Any:
+    kind = type(value)
+    template = _TEMPLATES.get(kind, _LEAF)
+    metadata = object.__new__(type(template._metadata))
+    metadata.__dict__.update(template._metadata.__dict__)
+    metadata.__dict__.update(key=key, flags={}, resolver_cache=defaultdict(dict))
+    node: Any = object.__new__(type(template))
+    inside = node.__dict__
+    inside.update(_metadata=metadata, _parent=parent, _flags_cache=None)
+    if kind is dict:
+        inside["_content"] = {step: _grown(below, step, node) for step, below in value.items()}
+    elif kind is list:
+        inside["_content"] = [_grown(below, step, node) for step, below in enumerate(value)]
+    else:
+        inside["_val"] = value
+    return node
+
+
+def open_values(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, str]]:
+    """The interpolations and `???` in plain values that stand at `path`, each with its steps."""
+    kind = type(value)
+    if kind is str:
+        if value == "???" or "${" in value:
+            yield path, value
+    elif kind is dict or kind is list:
+        for step, below in value.items() if kind is dict else enumerate(value):
+            if type(below) in _MAY_BE_OPEN:
+                yield from open_values(below, (*path, step))
+
+
+_MAY_BE_OPEN = frozenset({str, dict, list})
+
+
 def items(node: ListConfig) -> list[Any]:
     """What a list holds: values, and configs for the mappings and lists in it."""
     return list(node._iter_ex(resolve=False))
@@ -199,6 +246,11 @@ def is_structured(node: Any) -> bool:
 def has_one_type(node: Any) -> bool:
     """Whether it is a field for one value of a type, which never stands for a part of the config."""
     return isinstance(node, _ONE_TYPE)
+
+
+def leaves_free(config: DictConfig, key: str) -> bool:
+    """Whether an untyped config has no say in what is merged into it at a key."""
+    return OmegaConf.get_type(config) is dict and key not in config.__dict__["_content"] and not is_frozen(config)
 
 
 def is_text(node: Any) -> bool:

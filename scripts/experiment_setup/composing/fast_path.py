@@ -22,24 +22,20 @@ from experiment_setup import installed, nodes
 from experiment_setup.composing import search_path
 from experiment_setup.composing.changes import Change
 from experiment_setup.composing.composed import Composition
-from experiment_setup.composing.layers import (
-    Declined,
-    Layer,
-    MergeError,
-    crossed,
-    merge,
-    part,
-    part_of_files,
-)
+from experiment_setup.composing.interpolation import UnusableValue
+from experiment_setup.composing.layers import Declined, Layer, MergeError, crossed, merge
 from experiment_setup.composing.origins import Source, Trace
-from experiment_setup.composing.overlay import Base, Overlay, OverlayComposition
-from experiment_setup.composing.parts import Part, PartsComposition
+from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, plain_part
+from experiment_setup.latest import Latest
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import UNSET, Schema
 
 _DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
 _KEPT = 64  # merged configs that are kept, each some twenty kilobytes
+
+# By the texts of the files that they are made of, which stand for all that comes of them.
+_plain_parts: Latest[tuple[str, tuple[str, ...]], Part | None] = Latest(256)
 
 
 @dataclass
@@ -50,15 +46,6 @@ class _Plan:
     groups: dict[str, str | None] = field(default_factory=dict)
     after: list[Layer] = field(default_factory=list)  # merged after them (`_self_` last or absent)
     plain_hydra_settings: bool = True
-
-
-@dataclass(frozen=True)
-class _Option:
-    """The layers of an option; `overlay` says what its own content changes, where that is easily told."""
-
-    layers: tuple[Layer, ...]
-    prefix: tuple[Layer, ...] = ()  # the layers that the overlay lies upon
-    overlay: Overlay | None = None
 
 
 _GROUP = re.compile(r"(?!hydra$)[A-Za-z_][\w\-]*")
@@ -88,22 +75,23 @@ _PLAIN_HYDRA_SETTINGS: dict[str, tuple[type, ...]] = {
 class FastPath:
     """The merges that Hydra would do for one experiment."""
 
-    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, overlays: bool = True) -> None:
+    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, in_parts: bool = True) -> None:
         self._experiment = experiment
         self._schema = schema
         self._root = root
-        self._options: dict[tuple[str, str], _Option | Declined] = {}
-        self._bases: dict[tuple[Layer, ...], Base | None] = {}
-        self._configs: dict[tuple[Layer, ...], DictConfig] = {}
-        self._parts: dict[tuple[Layer, ...], Part | None] = {}
-        self._overlays = overlays  # without them, everything is merged
+        self._options: dict[tuple[str, str], tuple[Layer, ...] | Declined] = {}
+        self._light: dict[tuple[str, tuple[Layer, ...]], Part | None] = {}
+        self._heavy: Latest[tuple[str, tuple[Layer, ...]], MergedPart | None] = Latest(_KEPT)
+        self._merged: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
+        self._outcomes: dict[tuple[Any, ...], UnusableValue | None] = {}
+        self._in_parts = in_parts  # else everything is merged
         self._hydra_checked = False
         self.documents: MutableMapping[Path, Document] = {}  # files that have been read already
 
     def with_documents(self, documents: Mapping[Path, Document]) -> FastPath:
         """The same experiment with other contents of some files, for one composition."""
         # Everything is merged: elsewhere, a text stands for what comes of it.
-        result = FastPath(self._experiment, self._schema, self._root, overlays=False)
+        result = FastPath(self._experiment, self._schema, self._root, in_parts=False)
         result.documents = ChainMap({}, dict(documents), self.documents)
         if self._experiment.config_file not in documents:
             result.__dict__["_plan"] = self._plan
@@ -128,27 +116,18 @@ class FastPath:
             raise Declined("hydra settings that Hydra has not seen yet")
         if not choices.keys() <= plan.groups.keys():
             raise Declined("a group that is not in the defaults list")
-        options: dict[str, _Option] = {}
-        for group, default in plan.groups.items():
-            option = choices.get(group, default)
-            if option is not None:
-                options[group] = self._option(group, option)
-        overlays = {group: option.overlay for group, option in options.items() if option.overlay is not None}
-        layers = (*plan.before, *(layer for option in options.values() for layer in option.layers), *plan.after)
+        chosen = ((group, choices.get(group, default)) for group, default in plan.groups.items())
+        options = {group: self._option(group, option) for group, option in chosen if option is not None}
+        layers = (*plan.before, *(layer for option in options.values() for layer in option), *plan.after)
         if changes or trace is not None:
             return self._changed(choices, layers, changes, trace)
-        if not plan.after and len(overlays) == len(options):
-            base = self._base((*plan.before, *(layer for option in options.values() for layer in option.prefix)))
-            if base is not None:
-                return OverlayComposition(choices, base, overlays)
         try:
-            if self._overlays and not plan.after:
-                base = self._base(tuple(plan.before))
-                parts = {group: self._part(group, option.layers) for group, option in options.items()}
+            if self._in_parts and not plan.after and self._base is not None:
+                parts = {group: self._part(group, option) for group, option in options.items()}
                 known = {group: part for group, part in parts.items() if part is not None}
-                if base is not None and len(known) == len(parts):
-                    return PartsComposition(choices, base, known)
-            return Composition(choices, self._config(layers))
+                if len(known) == len(parts):
+                    return PartsComposition(choices, self._base, known, self._outcomes)
+            return Composition(choices, self._merged.get(layers, lambda: merge(layers)))
         except MergeError as error:
             return Composition(choices, None, error.failure)
 
@@ -170,44 +149,50 @@ class FastPath:
             change.apply(config, trace)
         return Composition(choices, config, origins=trace.origins(config) if trace is not None else None)
 
-    def _config(self, layers: tuple[Layer, ...]) -> DictConfig:
-        found = self._configs.pop(layers, None)
-        if found is None:
-            found = merge(layers)
-        self._configs[layers] = found  # the last one used goes last
-        if len(self._configs) > _KEPT:
-            del self._configs[next(iter(self._configs))]
-        return found
+    @cached_property
+    def _base(self) -> MergedPart | None:
+        """What is merged before the groups; None where only merging everything tells."""
+        plan = self._plan
+        assert isinstance(plan, _Plan)
+        try:
+            return None if crossed(plan.before) else MergedPart("", merge(plan.before))
+        except (MergeError, Declined):
+            return None
 
     def _part(self, group: str, layers: tuple[Layer, ...]) -> Part | None:
-        """What the layers of a group make of it; None where an interpolation may bring in other groups.
+        """What the layers of a group make of it; None where only merging everything tells.
 
         Raises MergeError or Declined.
         """
-        if layers not in self._parts:
-            plan = self._plan
-            assert isinstance(plan, _Plan)
-            base = self._base(tuple(plan.before))
-            if crossed((*plan.before, *layers)):
-                self._parts[layers] = None
-            elif base is not None and base.leaves_free(group) and all(layer.text is not None for layer in layers):
-                self._parts[layers] = part_of_files(group, layers)
-            else:
-                self._parts[layers] = part(group, (*plan.before, *layers))
-            if len(self._parts) > _KEPT:
-                del self._parts[next(iter(self._parts))]
-        return self._parts[layers]
+        key = (group, layers)
+        if key not in self._light:
+            self._light[key] = self._plain_part(group, layers) or self._laid_part(group, layers)
+        return self._light[key] or self._merged_part(group, layers)
 
-    def _base(self, layers: tuple[Layer, ...]) -> Base | None:
-        """What overlays lie upon; None where only merging everything tells."""
-        if layers not in self._bases:
-            if len(self._bases) > _KEPT:
-                self._bases.clear()
-            try:
-                self._bases[layers] = None if crossed(layers) else Base(merge(layers))
-            except (MergeError, Declined):
-                self._bases[layers] = None
-        return self._bases[layers]
+    def _plain_part(self, group: str, layers: tuple[Layer, ...]) -> Part | None:
+        """The part, if files without types alone have a say in it: many experiments may have such a part in common."""
+        texts = tuple(layer.text for layer in layers if layer.text is not None)
+        if self._base is None or len(texts) < len(layers) or not nodes.leaves_free(self._base.merged, group):
+            return None
+        return _plain_parts.get((group, texts), lambda: plain_part(group, [layer.data or {} for layer in layers]))
+
+    def _laid_part(self, group: str, layers: tuple[Layer, ...]) -> Part | None:
+        """The part, if the last layer is plain values for fields that the others have."""
+        own = layers[-1].data
+        below = self._merged_part(group, layers[:-1]) if own is not None else None
+        values = below.fields.take(own) if below is not None and own is not None else None
+        return LaidPart(below, values) if below is not None and values is not None else None
+
+    def _merged_part(self, group: str, layers: tuple[Layer, ...]) -> MergedPart | None:
+        plan = self._plan
+        assert isinstance(plan, _Plan)
+        below = (*plan.before, *layers)
+
+        def merged() -> MergedPart | None:
+            node = None if crossed(below) else nodes.child(merge(below), group)
+            return MergedPart(group, node) if nodes.is_mapping(node) else None
+
+        return self._heavy.get((group, below), merged)
 
     # -- the primary config ------------------------------------------------------------------------------------------
 
@@ -362,7 +347,7 @@ class FastPath:
 
     # -- the options -------------------------------------------------------------------------------------------------
 
-    def _option(self, group: str, name: str, depth: int = 0) -> _Option:
+    def _option(self, group: str, name: str, depth: int = 0) -> tuple[Layer, ...]:
         """The layers of `group=name`: its parents first, unless `_self_` says otherwise."""
         key = (group, name)
         known = self._options.get(key)
@@ -372,7 +357,7 @@ class FastPath:
             if depth > _DEEPEST:
                 raise Declined("a long line of parents")
             try:
-                known = self._with_overlay(group, tuple(self._read_option(group, name, depth)))
+                known = tuple(self._read_option(group, name, depth))
             except Declined as declined:
                 known = declined
             except SourceError as error:
@@ -392,12 +377,14 @@ class FastPath:
             return
         if self._schema.registration(group, name):
             raise Declined("a file with the name of a stored config")  # 1.3 merges both, 1.4 takes the file
-        content = _content(self.documents.get(file) or Document(file))
+        document = self.documents.get(file) or Document(file)
+        content = _content(document)
         defaults = content.data.pop("defaults", [])
         if not isinstance(defaults, list):
             raise Declined("defaults that are no list")
         source = Source(f"{group}/{name}", file)
-        own = Layer(group, source, None, content.data, content.text, interpolated=content.interpolated)
+        text = document.text if document.is_plain else None
+        own = Layer(group, source, None, content.data, text, interpolated=content.interpolated)
         seen_self = False
         for item in defaults:
             if item == "_self_" and not seen_self:
@@ -407,21 +394,9 @@ class FastPath:
             parent = _PARENT.fullmatch(item) if isinstance(item, str) else None
             if parent is None:
                 raise Declined(f"entry {item!r}")
-            yield from self._option(group, parent["option"], depth + 1).layers
+            yield from self._option(group, parent["option"], depth + 1)
         if not seen_self:
             yield own
-
-    def _with_overlay(self, group: str, layers: tuple[Layer, ...]) -> _Option:
-        plan = self._plan
-        assert isinstance(plan, _Plan)
-        if not self._overlays:
-            return _Option(layers)
-        own = layers[-1]
-        if own.data is None:
-            # A base for each option that puts `_self_` before its parents would take much memory.
-            return _Option(layers, layers, Overlay() if all(layer.data is None for layer in layers) else None)
-        base = self._base((*plan.before, *layers[:-1]))
-        return _Option(layers, layers[:-1], base.overlay(group, own.data) if base else None)
 
 
 def _is_supported(version_base: Any) -> bool:
@@ -437,7 +412,6 @@ def _is_supported(version_base: Any) -> bool:
 @dataclass(frozen=True)
 class _Content:
     data: dict[Any, Any]
-    text: str
     interpolated: frozenset[Any]
 
 
@@ -449,10 +423,10 @@ def _content(document: Document) -> _Content:
     if document.header is not None or not isinstance(data, dict):
         raise Declined("a package header, or no mapping")
     if "${" not in document.text:
-        return _Content(dict(data), document.text, frozenset())
+        return _Content(dict(data), frozenset())
     if _READS_HYDRA.search(document.text):
         raise Declined("reads hydra's own config")
-    return _Content(dict(data), document.text, frozenset(key for key, value in data.items() if _interpolates(value)))
+    return _Content(dict(data), frozenset(key for key, value in data.items() if _interpolates(value)))
 
 
 def _interpolates(value: Any) -> bool:

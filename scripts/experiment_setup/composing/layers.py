@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -13,7 +12,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import nodes
 from experiment_setup.composing.origins import Source, Trace
-from experiment_setup.composing.parts import Part
 from experiment_setup.composing.refusals import Failure
 
 
@@ -29,7 +27,7 @@ class Layer:
     source: Source
     stored: DictConfig | None = None  # shared: to be copied
     data: dict[Any, Any] | None = None  # what an option's file says, without its defaults list
-    text: str | None = None  # of that file
+    text: str | None = None  # of that file, where it has plain values alone: equal texts are equal layers
     reads_others: bool = False  # an interpolation in `stored` may stand for a part of the config while that is merged
     interpolated: frozenset[Any] = frozenset()  # the keys of `data` with an interpolation in their values
     embedded: bool = False  # whether `stored` begins at the root already
@@ -42,36 +40,11 @@ class Layer:
     @property
     def content(self) -> DictConfig:
         """The content as a config."""
-        return self.stored if self.stored is not None else OmegaConf.create(self.data or {})
+        return self.stored if self.stored is not None else _created(self.data or {}, self)
 
 
-def part(group: str, layers: Sequence[Layer]) -> Part | None:
-    """One group of the config of the layers; None where that is no mapping. Raises MergeError or Declined."""
-    node = nodes.child(merge(layers), group)
-    return Part(group, node) if nodes.is_mapping(node) else None
-
-
-@dataclass(frozen=True)
-class _SameText:
-    """A layer that is as good as another one with the same text."""
-
-    layer: Layer = field(compare=False)
-    name: str = field(init=False)
-    text: str | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.layer.source.config_path)
-        object.__setattr__(self, "text", self.layer.text)
-
-
-@lru_cache(maxsize=32)  # such as a list of columns, on the search path of many experiments
-def _part_of_files(group: str, files: tuple[_SameText, ...]) -> Part | None:
-    return part(group, [file.layer for file in files])
-
-
-def part_of_files(group: str, layers: Sequence[Layer]) -> Part | None:
-    """The same of layers that are files and alone have a say: many experiments may have such a part in common."""
-    return _part_of_files(group, tuple(map(_SameText, layers)))
+def _created(values: dict[Any, Any], layer: Layer) -> DictConfig:
+    return nodes.created(values) if layer.text is not None else OmegaConf.create(values)
 
 
 class MergeError(Exception):
@@ -90,7 +63,7 @@ def merge(layers: Sequence[Layer], trace: Trace | None = None) -> DictConfig:
     config: DictConfig = OmegaConf.create()
     for layer in layers:
         if layer.package and not layer.embedded:
-            content = OmegaConf.create({layer.package: layer.data or {}} if layer.stored is None else {})
+            content = _created({layer.package: layer.data or {}} if layer.stored is None else {}, layer)
             if layer.stored is not None:
                 OmegaConf.update(content, layer.package, layer.stored, merge=False)
         else:

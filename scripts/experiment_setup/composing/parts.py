@@ -1,79 +1,253 @@
-"""A config put together from its groups, each merged by itself.
+"""A config put together from its groups, each known by itself.
 
 Groups lie under different keys, so merging one plays no part in another; a hundred parameter sets in three environments
-are a hundred and three merges, and a group that is a list of a thousand columns is merged once.
+are a hundred and three parts. What a part is made of decides what it costs: plain values need no node until somebody
+asks for one, values laid upon fields ask these alone, and the rest is merged by OmegaConf.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, Protocol
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import AnyNode, DictConfig, OmegaConf
 
+from experiment_setup import nodes
 from experiment_setup.composing import interpolation
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.interpolation import UnusableValue
-from experiment_setup.composing.overlay import Base, paths_of_interpolations, shallow, special_values, with_own_nodes
+from experiment_setup.composing.overlay import Fields, shallow, with_own_nodes
+from experiment_setup.composing.plain import NotPlain, merged
+from experiment_setup.nodes import Steps
 
 
-class Part:
-    """One group of a merged config."""
+class Open(NamedTuple):
+    """A value that is an interpolation or `???`: where it stands from the root, and its dotted key."""
+
+    path: Steps
+    written: str
+    key: str
+
+
+class Part(Protocol):
+    """One group of a config."""
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The group as plain dicts and lists. To be left as it is."""
+
+    @property
+    def open(self) -> Sequence[Open]:
+        """Its values that are interpolations or `???`."""
+
+    def node(self, parent: DictConfig) -> DictConfig:
+        """The group as nodes, most of which it shares with others."""
+
+    def takes_any_scalar(self, path: Steps) -> bool:
+        """Whether the field at `path`, from the root, takes any scalar that it may refer to."""
+
+
+class MergedPart:
+    """What OmegaConf has merged, at `group`; "" is the whole config."""
 
     def __init__(self, group: str, node: DictConfig) -> None:
         self.group = group
-        self.node = node
+        self.merged = node
 
     @cached_property
-    def container(self) -> Any:
+    def container(self) -> dict[str, Any]:
         """The group as plain dicts and lists."""
-        return OmegaConf.to_container(self.node, resolve=False)
+        return dict(OmegaConf.to_container(self.merged, resolve=False))  # type: ignore[arg-type]
 
     @cached_property
-    def special(self) -> dict[str, str]:
-        """The values that are interpolations or `???`, by dotted key from the root."""
-        return special_values(self.node, self.group)
+    def open(self) -> Sequence[Open]:
+        """Its values that are interpolations or `???`."""
+        leaves = nodes.leaves(self.merged, self.group)
+        special = ((key, leaf) for key, leaf in leaves if nodes.is_missing(leaf) or nodes.is_interpolation(leaf))
+        return [Open(self._path(leaf), str(nodes.value(leaf)), key) for key, leaf in special]
+
+    def _path(self, leaf: Any) -> Steps:
+        path: Steps = ()
+        while leaf is not self.merged:
+            path, leaf = (leaf._key(), *path), leaf._get_parent()
+        return (self.group, *path) if self.group else path
 
     @cached_property
-    def referring(self) -> list[tuple[str | int, ...]]:
-        """Where interpolations stand."""
-        return list(paths_of_interpolations(self.node, (self.group,)))
+    def fields(self) -> Fields:
+        """Its fields, for values that are laid upon them."""
+        return Fields(self.merged)
+
+    def node(self, parent: DictConfig | None) -> DictConfig:
+        """The group as nodes, which it shares with others."""
+        node: DictConfig = shallow(self.merged, parent)
+        return node
+
+    def takes_any_scalar(self, path: Steps) -> bool:
+        """Whether the field at `path` has no type, or is one for text."""
+        node: Any = self.merged
+        for step in path[1:] if self.group else path:
+            node = node._get_node(step, validate_access=False) if isinstance(node, DictConfig) else None
+        return isinstance(node, AnyNode) or nodes.is_text(node)
+
+
+class LaidPart:
+    """Plain values laid upon the fields of a merged part: what most parameter sets are."""
+
+    def __init__(self, below: MergedPart, values: dict[str, Any]) -> None:
+        self._below = below
+        self._values = values
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The group as plain dicts and lists."""
+        return {**self._below.container, **self._values}
+
+    @cached_property
+    def open(self) -> Sequence[Open]:
+        """Its values that are interpolations or `???`."""
+        left = [known for known in self._below.open if known.path[1] not in self._values]
+        return [*left, *_open(self._values, self._below.group)]
+
+    def node(self, parent: DictConfig) -> DictConfig:
+        """The group as nodes."""
+        return self._below.fields.node_with(self._values, parent)
+
+    def takes_any_scalar(self, path: Steps) -> bool:
+        """Whether the field at `path` has no type, or is one for text."""
+        return self._below.takes_any_scalar(path)
+
+
+class PlainPart:
+    """Values without types; nodes are made for whoever asks for them."""
+
+    def __init__(self, group: str, values: dict[str, Any]) -> None:
+        self.group = group
+        self.container = values
+        self.open = _open(values, group)
+
+    def node(self, parent: DictConfig) -> DictConfig:
+        """The group as nodes."""
+        node: DictConfig = shallow(_nodes(self), parent)
+        return node
+
+    def takes_any_scalar(self, _path: Steps) -> bool:
+        """No field has a type."""
+        return True
+
+
+def plain_part(group: str, contents: Iterable[dict[str, Any]]) -> PlainPart | None:
+    """What files without types make of a group; None where only OmegaConf tells."""
+    try:
+        return PlainPart(group, merged(contents))
+    except NotPlain:
+        return None
+
+
+def _open(values: dict[str, Any], group: str) -> list[Open]:
+    return [Open(path, written, nodes.join(path)) for path, written in nodes.open_values(values, (group,))]
+
+
+@lru_cache(maxsize=32)  # a node takes twenty times the memory of its value
+def _nodes(part: PlainPart) -> DictConfig:
+    return nodes.created(part.container, part.group)
 
 
 class PartsComposition(Composition):
     """A composition that is known to succeed; its config is put together when it is asked for."""
 
-    def __init__(self, choices: dict[str, str | None], base: Base, parts: Mapping[str, Part]) -> None:
+    def __init__(
+        self,
+        choices: dict[str, str | None],
+        base: MergedPart,
+        parts: Mapping[str, Part],
+        outcomes: dict[tuple[Any, ...], UnusableValue | None],
+    ) -> None:
         super().__init__(choices, None)
         self._base = base  # what is merged before the groups
-        self._parts = parts
+        self.parts = parts
+        self._outcomes = outcomes  # of interpolations, by all that they depend on
 
     @property
     def config(self) -> DictConfig:
         """The config: all but its root and its interpolations it shares with others."""
-        root: DictConfig = shallow(self._base.config, None)
-        for group, part in self._parts.items():
-            root.__dict__["_content"][group] = shallow(part.node, root)
-        with_own_nodes(root, (path for path in self._base.referring if path[0] not in self._parts))
-        with_own_nodes(root, (path for part in self._parts.values() for path in part.referring))
+        root = self._base.node(None)
+        for group, part in self.parts.items():
+            root.__dict__["_content"][group] = part.node(root)
+        with_own_nodes(root, [known.path for known in self._open() if known.written != "???"])
         return root
 
     @property
     def container(self) -> dict[str, Any]:
         """The config as plain dicts and lists, interpolations as they are written. To be left as it is."""
-        return {**self._base.container, **{group: part.container for group, part in self._parts.items()}}
+        return {**self._base.container, **{group: part.container for group, part in self.parts.items()}}
 
     def unusable_values(self, custom_resolvers: frozenset[str] = frozenset()) -> Iterator[UnusableValue]:
-        """The values that fail when train.py reads them."""
-        special = {k: v for k, v in self._base.special.items() if k.partition(".")[0] not in self._parts}
-        for part in self._parts.values():
-            special |= part.special
-        config = self.config if special else None
-        for key, written in special.items():
+        """The values that fail when train.py reads them.
+
+        Whether an interpolation resolves depends on the few values that it names, so most answers are known from
+        another composition.
+        """
+        config: DictConfig | None = None
+        container = self.container
+        for path, written, key in self._open():
             if written == "???":
                 yield interpolation.not_given(key)
-            elif config is not None and not interpolation.needs_a_run(written, custom_resolvers):
+                continue
+            needs_a_run = interpolation.needs_a_run(written, custom_resolvers)
+            mark = None if needs_a_run else self._signature(container, path, written, 0)
+            if mark is None or mark not in self._outcomes:
+                config = self.config if config is None else config
+                if needs_a_run:
+                    yield from interpolation.broken_arguments(nodes.at(config, path), key, written)
+                    continue
                 found = interpolation.unusable(config, key, written)
-                if found:
-                    yield found
+                if mark is not None:
+                    self._outcomes[mark] = found
+            else:
+                found = self._outcomes[mark]
+            if found:
+                yield found
+
+    def _open(self) -> Iterator[Open]:
+        yield from (known for known in self._base.open if known.path[0] not in self.parts)
+        for part in self.parts.values():
+            yield from part.open
+
+    def _signature(self, container: Mapping[str, Any], path: Steps, written: str, depth: int) -> tuple[Any, ...] | None:
+        """All that the outcome of the interpolation depends on; None where that is not easily told."""
+        rest = _REFERENCE.sub("", _VARIABLE.sub("", written))
+        if depth > 5 or "${" in rest or "\\" in rest:
+            return None
+        part: Part = self.parts.get(str(path[0]), self._base)
+        any_scalar = part.takes_any_scalar(path)
+        outcome: list[Any] = [path, written]
+        for dots, name in _REFERENCE.findall(written):
+            target = (*(path[: len(path) - len(dots)] if dots else ()), *name.split("."))
+            if len(dots) > len(path):
+                return None
+            value: Any = container
+            for step in target:
+                if not isinstance(value, Mapping):
+                    return None
+                value = value.get(step, _ABSENT)
+                if value is _ABSENT:  # and so it is with all that have the same parts
+                    break
+            if isinstance(value, (Mapping, list, tuple)):
+                return None
+            if isinstance(value, str) and "${" in value:
+                inner = self._signature(container, target, value, depth + 1)
+                if inner is None:
+                    return None
+                outcome.append(inner)
+            elif value is _ABSENT or value == "???":
+                outcome.append(value)
+            else:
+                outcome.append(type(value) if any_scalar else (type(value), value))
+        return tuple(outcome)
+
+
+_REFERENCE = re.compile(r"\$\{\s*(\.*)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}", re.ASCII)
+_VARIABLE = re.compile(r"\$\{oc\.env:\w+(?:,[\w./\-]*)?\}", re.ASCII)
+_ABSENT = object()

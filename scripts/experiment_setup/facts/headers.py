@@ -17,6 +17,12 @@ def package(document: Document) -> str | None:
 
 
 @once
+def groups_at_the_root(context: ExperimentContext) -> frozenset[str]:
+    """The groups with an option whose header puts it at the root."""
+    return frozenset(option.group for option in context.all_options() if package(option.document) == GLOBAL)
+
+
+@once
 def root_keys(context: ExperimentContext) -> frozenset[str]:
     """What stands at the top of the config: its groups, the fields of its class, and what config.yaml sets there."""
     config = context.some_config

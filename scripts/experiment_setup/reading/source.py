@@ -116,14 +116,21 @@ class Document:
     @cached_property
     def error(self) -> SourceError | None:
         """Why Hydra cannot load the file, or None. Cheaper than `config`."""
-        data, error = self._data
-        if error is not None or _is_plain(data):
-            return error
+        if self.is_plain:
+            return None
+        if self._data[1] is not None:
+            return self._data[1]
         try:
             _ = self.config
         except SourceError as found:
             return found
         return None
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether OmegaConf surely takes the content: dicts by name, lists, and scalars."""
+        data, error = self._data
+        return error is None and type(data) is dict and _is_plain_value(data)
 
     @cached_property
     def root(self) -> yaml.Node | None:
@@ -241,17 +248,14 @@ def _parsed(text: str) -> yaml.Node | None:
 @lru_cache(maxsize=64)  # a config takes a hundred times the memory of its text
 def _config(document: Document) -> DictConfig | ListConfig:
     data = document.data
+    if document.is_plain:
+        return nodes.created(data)
     try:
         if isinstance(data, (dict, list)):
             return OmegaConf.create(data)
         return OmegaConf.load(io.StringIO(document.text))  # nothing, or a scalar: OmegaConf has its own ways with them
     except Exception as error:
         raise document._explained(error) from error
-
-
-def _is_plain(data: Any) -> bool:
-    """Whether OmegaConf surely takes this: dicts by name, lists, and scalars."""
-    return type(data) is dict and _is_plain_value(data)
 
 
 def _is_plain_value(value: Any) -> bool:

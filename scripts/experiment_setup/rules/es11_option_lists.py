@@ -226,14 +226,10 @@ def _header_span(document: Document) -> tuple[int, int]:
 
 def _lacks_the_header(context: ExperimentContext, option: Option) -> bool:
     """Whether the file is written from the root as the others of its group are, which have the header for that."""
-    others = [other for other in context.options[option.group].values() if other.path != option.path]
+    if option.group not in headers.groups_at_the_root(context):
+        return False
     keys = entries.own_keys(option.document)
-    return (
-        any(headers.package(other.document) == headers.GLOBAL for other in others)
-        and bool(keys)
-        and set(keys) <= headers.root_keys(context)
-        and headers.belongs_at_the_root(context, option)
-    )
+    return bool(keys) and set(keys) <= headers.root_keys(context) and headers.belongs_at_the_root(context, option)
 
 
 def _without_header(context: ExperimentContext, option: Option) -> Finding:

@@ -1,0 +1,25 @@
+"""Answers that are kept as long as they are asked for again soon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Latest(Generic[K, V]):
+    """The answers to the questions that were asked last: at most `size` of them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: dict[K, V] = {}
+
+    def get(self, question: K, answer: Callable[[], V]) -> V:
+        """What is known, or what `answer` gives. What that raises is not kept."""
+        known = self._kept.pop(question) if question in self._kept else answer()
+        self._kept[question] = known  # the last one used goes last
+        if len(self._kept) > self._size:
+            del self._kept[next(iter(self._kept))]
+        return known
