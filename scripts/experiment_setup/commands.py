@@ -39,7 +39,7 @@ def next_commands(
     group: str = SETS,
     read: Schema | None = None,
 ) -> Next:
-    """Check the experiment, look at its config, run it in each environment, and run all of several parameter sets.
+    """Look at the experiment's config, run it in each environment, and run all of several parameter sets.
 
     An environment None is the default; without `options` (parameter sets) it is the first that there is. Looking
     leaves nothing behind; a run that would stop at its imports is not among the commands. `group` is that of the
@@ -53,9 +53,8 @@ def next_commands(
     first = [naming.override(group, chosen[0])] if chosen else []
     choices = [first + ([naming.override(ENVIRONMENTS, name)] if name else []) for name in environments]
     name = experiment.name if len(project.matching(experiment.name)) <= 1 else project.relative(experiment.folder)
-    commands = [_ours("validate.py", project, name)]
     entry = quoted(project.relative(experiment.entry))
-    commands += [_ours("show.py", project, name, *words) for words in choices]
+    commands = [_ours("show.py", project, name, *words) for words in choices]
     if launch.works:
         commands += [" ".join([launch.start, entry, *map(quoted, words)]) for words in choices]
     if launch.works and len(options) > 1:

@@ -69,10 +69,12 @@ class Experiment:
 
 
 class Project:
-    """A folder with experiments somewhere below it."""
+    """A folder with experiments somewhere below it; they are looked for unless they are `known`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, known: Sequence[Experiment] | None = None) -> None:
         self.root = root
+        if known is not None:
+            self.experiments = tuple(known)
 
     @classmethod
     def locate(cls, root: Path | None = None, start: Path | None = None) -> Project:

@@ -12,8 +12,11 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from experiment_setup.project import Experiment, Project
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,30 +31,44 @@ class Mirror:
         """Where a file of the copy is in the project."""
         return _moved(path, self.project.root, self.original.root)
 
+    def copy_of(self, path: Path) -> Path:
+        """Where a file of the project is in the copy."""
+        return _moved(path, self.original.root, self.project.root)
+
+    def as_original(self, value: T) -> T:
+        """Texts, in dicts and lists too, with the project's folder where the copy's is named."""
+        if isinstance(value, str):
+            return value.replace(str(self.project.root), str(self.original.root))  # type: ignore[return-value]
+        if isinstance(value, dict):
+            return {key: self.as_original(item) for key, item in value.items()}  # type: ignore[return-value]
+        return [self.as_original(item) for item in value] if isinstance(value, list) else value  # type: ignore[return-value]
+
 
 @contextlib.contextmanager
 def mirrored(project: Project, experiments: Sequence[Experiment], files: Iterable[Path]) -> Iterator[Mirror]:
-    """A mirror of `project` in which `files` may be changed; it is gone after the block."""
+    """A mirror of `project`, gone after the block, in which `files` of the `experiments` may be changed or made."""
     with tempfile.TemporaryDirectory(prefix="experiment-setup-") as folder:
         target = Path(folder).resolve() / project.root.name
         named = {path for path in files if path.is_relative_to(project.root)}
         copies = named | {path for path in map(Path.resolve, named) if path.is_relative_to(project.root)}
         real = {project.root}
-        places = [e.folder for e in project.experiments] + [e.config_dir for e in project.experiments]
+        places = [e.folder for e in experiments] + [e.config_dir for e in experiments]
         for place in [*places, *(path.parent for path in copies)]:
             if place.is_dir() and place.is_relative_to(project.root):
                 real |= {parent for parent in (place, *place.parents) if parent.is_relative_to(project.root)}
         _copy(project.root, target, real, copies, (project.root, target))
-        moved = [
-            replace(
-                e,
-                folder=_moved(e.folder, project.root, target),
-                entry=_moved(e.entry, project.root, target) if e.entry else None,
-                config_dir=_moved(e.config_dir, project.root, target),
-            )
-            for e in experiments
-        ]
-        yield Mirror(project, Project(target), tuple(moved))
+        known = [_experiment(e, project.root, target) for e in project.experiments]
+        moved = tuple(_experiment(e, project.root, target) for e in experiments)
+        yield Mirror(project, Project(target, known), moved)
+
+
+def _experiment(experiment: Experiment, source: Path, target: Path) -> Experiment:
+    return replace(
+        experiment,
+        folder=_moved(experiment.folder, source, target),
+        entry=_moved(experiment.entry, source, target) if experiment.entry else None,
+        config_dir=_moved(experiment.config_dir, source, target),
+    )
 
 
 def _moved(path: Path, source: Path, target: Path) -> Path:

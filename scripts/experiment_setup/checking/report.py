@@ -22,16 +22,23 @@ def text(project: Project, result: Result, style: Style, *, in_full: bool = Fals
 
     Findings of style (infos) are one line a rule, so that they do not bury the others; with `in_full` they are not.
     """
-    by_kind: dict[bool, list[Finding]] = {False: [], True: []}
-    for finding in result.findings:
-        by_kind[finding.severity is Severity.INFO and not in_full].append(finding)
-    yield from blocks(project, by_kind[False], style)
-    yield from _counted(project, by_kind[True], style)
+    yield from findings_text(project, result.findings, style, in_full=in_full)
     yield from summary(result)
 
 
+def findings_text(
+    project: Project, findings: Iterable[Finding], style: Style, *, in_full: bool = False
+) -> Iterator[str]:
+    """The findings alone, as in `text`."""
+    by_kind: dict[bool, list[Finding]] = {False: [], True: []}
+    for finding in findings:
+        by_kind[finding.severity is Severity.INFO and not in_full].append(finding)
+    yield from blocks(project, by_kind[False], style)
+    yield from _counted(project, by_kind[True], style)
+
+
 def blocks(project: Project, findings: Iterable[Finding], style: Style) -> Iterator[str]:
-    """The findings alone."""
+    """Each finding in full."""
     lines: dict[Path, list[str]] = {}
     for finding in findings:
         yield from _block(project, finding, lines, style)
@@ -123,10 +130,9 @@ def summary(result: Result) -> Iterator[str]:
     sets = sum(checked.parameter_sets for checked in result.checked)
     unseen = sum(_unseen_files(checked.experiment) for checked in result.checked)
     beside = f" ({_plural(unseen, 'more YAML file')} not checked)" if unseen else ""
-    counts = [_plural(result.count(s), s.value) for s in Severity if result.count(s)]
     yield (
         f"{_plural(experiments, 'experiment')}, {_plural(sets, 'parameter set')}{beside}, "
-        f"{_plural(composed, 'combination')} composed: {', '.join(counts) or 'nothing found'}"
+        f"{_plural(composed, 'combination')} composed: {counted(result.findings) or 'nothing found'}"
     )
     fixable = [finding for finding in result.findings if finding.fixable]
     safe = sum(finding.safe for finding in fixable)
@@ -137,6 +143,12 @@ def summary(result: Result) -> Iterator[str]:
         yield f"[*] can be fixed: {', '.join(offers)}"
     yield from left_out(result)
     yield from unread(result)
+
+
+def counted(findings: Iterable[Finding]) -> str:
+    """How many there are of each severity; "" for none."""
+    severities = [finding.severity for finding in findings]
+    return ", ".join(_plural(severities.count(s), s.value) for s in Severity if s in severities)
 
 
 def _unseen_files(experiment: Experiment) -> int:
@@ -190,21 +202,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             }
             for checked in result.checked
         ],
-        "findings": [
-            {
-                "code": finding.code,
-                "name": finding.name,
-                "severity": finding.severity.value,
-                "path": project.relative(finding.location.path),
-                "line": finding.location.line,
-                "column": finding.location.column,
-                "message": visible.shortened(finding.message),
-                "help": finding.help and visible.shortened(finding.help),
-                "fixable": finding.fixable,
-                "safe": finding.fixable and finding.safe,
-            }
-            for finding in result.findings
-        ],
+        "findings": [finding_data(project, finding) for finding in result.findings],
         "summary": {
             "errors": result.count(Severity.ERROR),
             "warnings": result.count(Severity.WARNING),
@@ -214,6 +212,22 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             "composed": sum(checked.composed for checked in result.checked),
             "not_composed": sum(sum(checked.left_out.values()) for checked in result.checked),
         },
+    }
+
+
+def finding_data(project: Project, finding: Finding) -> dict[str, Any]:
+    """A finding in JSON; its shape is part of the public interface."""
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "severity": finding.severity.value,
+        "path": project.relative(finding.location.path),
+        "line": finding.location.line,
+        "column": finding.location.column,
+        "message": visible.shortened(finding.message),
+        "help": finding.help and visible.shortened(finding.help),
+        "fixable": finding.fixable,
+        "safe": finding.fixable and finding.safe,
     }
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiment_setup import command_line, naming, schema
+from experiment_setup import command_line, files, naming, schema
 from experiment_setup.commands import next_commands
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, option_name, split_experiment
 from experiment_setup.reading import overrides
-from experiment_setup.writing import root_option
+from experiment_setup.writing import last_word, root_option
 from experiment_setup.writing.keys import WrongKeys
+from experiment_setup.writing.last_word import Combinations, Proof
 from experiment_setup.writing.new_option import OptionWriter
 from experiment_setup.writing.option_folder import OptionFolder, Outcome
 from experiment_setup.writing.outcomes import Added
@@ -136,7 +137,7 @@ def _add(
                 following = next_commands(project, experiment, [], options)
             else:
                 following = next_commands(project, experiment, options, group=f"{found.prefix}{found.group}")
-            added = Added(project, found, following, dry_run=dry_run)
+            added = Added(project, found, following, _proof(project, experiment, found), dry_run=dry_run)
             try:
                 folder.publish(found.created, found.notes, dry_run=dry_run)
             except FileExistsError:
@@ -145,6 +146,23 @@ def _add(
                 continue
             return added
     raise AssertionError("unreachable")
+
+
+def _proof(project: Project, experiment: Experiment, found: Outcome) -> Proof:
+    """What the options come to that are made, or were there."""
+    texts = {new.path: new.text for new in found.created}
+    files_of = experiment.options(found.group)
+    known = [option for option, _ in found.existing if option in files_of]
+    texts |= {files_of[option]: files.read_text(files_of[option]) for option in known if not found.created}
+    options = [path.stem for path in texts]
+    listed = _composer(project, experiment).groups()
+    if found.group == ENVIRONMENTS:
+        sets = list(experiment.options(SETS)) if SETS in listed else []
+        combinations = Combinations(SETS, sets[:1] or [None], [None, *options])
+    else:
+        environments = experiment.options(ENVIRONMENTS) if ENVIRONMENTS in listed else ()
+        combinations = Combinations(f"{found.prefix}{found.group}", options or [None], [None, *environments])
+    return last_word.of_options(project, experiment, texts, combinations)
 
 
 def _elsewhere(wrong: WrongKeys, experiment: Experiment, other: str) -> CommandError:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -37,15 +37,25 @@ _ACTED_ON_NAMES = {"Makefile", "Dockerfile", "justfile", ".env"}
 _PROSE = {".md", ".rst", ".txt"}
 
 
+@dataclass(frozen=True)
+class Mention:
+    """A mention that was rewritten: where it stands, counted from 1, and how its whole line reads now."""
+
+    line: int
+    old: str
+    new: str
+    text: str
+
+
 @dataclass
 class Rewrite:
-    """The new text of a file, how many mentions were rewritten, and the lines of those that were left.
+    """The new text of a file, the mentions that were rewritten, and the lines of those that were left.
 
     `imported` says whether any of them is the name of a Python package, so that the new name has to be one too.
     """
 
     text: str
-    count: int = 0
+    mentions: list[Mention] = field(default_factory=list)
     kept_lines: list[int] = field(default_factory=list)
     imported: bool = False
 
@@ -95,8 +105,24 @@ class Renamer:
             parts += [text[end:start], self._pairs[text[start:stop]]]
             end = stop
         result.text = "".join([*parts, text[end:]])
-        result.count = len(wanted)
+        result.mentions = list(dict.fromkeys(self._mentions(text, result.text, wanted)))
         return result
+
+    def _mentions(self, before: str, after: str, places: Iterable[tuple[int, int]]) -> Iterator[Mention]:
+        lines = after.split("\n")  # no name has a line end, so that lines keep their numbers
+        for start, stop in sorted(places):
+            number = before.count("\n", 0, start)
+            old = before[start:stop]
+            yield Mention(number + 1, old, self._pairs[old], lines[number].strip())
+
+
+def still_there(mentions: Sequence[Mention], text: str) -> Iterator[Mention]:
+    """Those whose line is still in the text of the file, with the number that it has there."""
+    lines = [line.strip() for line in text.split("\n")]
+    for mention in mentions:
+        found = [number for number, line in enumerate(lines, 1) if line == mention.text]
+        if found:
+            yield replace(mention, line=min(found, key=lambda number: abs(number - mention.line)))
 
 
 def _in_a_path(text: str, match: re.Match[str]) -> bool:

@@ -29,10 +29,11 @@ from experiment_setup.project import (
 )
 from experiment_setup.reading import overrides
 from experiment_setup.reading.overrides import Assignment
-from experiment_setup.writing import bare, class_fields, notebook, root_option, tracker
+from experiment_setup.writing import bare, class_fields, last_word, notebook, root_option, tracker
 from experiment_setup.writing.copying import Selection
 from experiment_setup.writing.keys import WrongKeys
-from experiment_setup.writing.mentions import Renamer
+from experiment_setup.writing.last_word import Combinations
+from experiment_setup.writing.mentions import Renamer, still_there
 from experiment_setup.writing.new_option import OptionWriter
 from experiment_setup.writing.option_folder import OptionFolder, Outcome
 from experiment_setup.writing.outcomes import Report, Started
@@ -148,8 +149,9 @@ class _Making:
         """What making it would come to: it is made in a mirror of the project, of which nothing stays."""
         container = self._container()
         with mirrored(self.project, self.project.experiments, [container / "new"]) as mirror:
-            report = self._make(mirror.project.root / container.relative_to(self.project.root), mirror.project.root)
+            report = self._make(mirror.copy_of(container), mirror.project.root)
             report.path = container / report.name
+            report.proof = report.proof.within(mirror)
         return report
 
     def make(self) -> Report:
@@ -252,13 +254,17 @@ class _Making:
         for word in self.request.environments:
             self._environment(word, made, root, report)
         self._first_set(made, origin, group, root, report)
-        self._check(made, root, report)
+        report.renamed = {
+            name: list(still_there(mentions, files.read_text(aside / name)))
+            for name, mentions in report.renamed.items()
+        }
+        self._check(made, aside, root, report)
         report.following = self._next(made, root, report)
         if self.source is None:
             report.left_behind.clear()  # the template's own parameter set is no loss to anyone
         if not self.request.notebook:
             return {}
-        texts = notebook.texts(self.project, report.path, report.parameter_set, report.config)
+        texts = notebook.texts(self.project, report.path, report.parameter_set, report.proof.config)
         report.notebook_files = [self.project.relative(path) for path in texts]
         return texts
 
@@ -305,8 +311,8 @@ class _Making:
             raise self._no_package(report, relative)
         target.write_bytes(result.text.encode("utf-8"))
         shutil.copymode(path, target)
-        if result.count:
-            report.renamed[relative.as_posix()] = result.count
+        if result.mentions:
+            report.renamed[relative.as_posix()] = result.mentions
         report.kept_mentions += [f"{relative.as_posix()}:{line}" for line in result.kept_lines]
 
     def _no_package(self, report: Report, relative: Path) -> CommandError:
@@ -324,7 +330,7 @@ class _Making:
             if origin.folder in module.parents:
                 continue
             with contextlib.suppress(CommandError):
-                if renamer.rewrite(module, files.read_text(module)).count:
+                if renamer.rewrite(module, files.read_text(module)).mentions:
                     report.notes.append(
                         f"{self.project.relative(module)} is shared and still says {origin.name}; "
                         "where that is an output folder, both experiments write to it"
@@ -432,12 +438,17 @@ class _Making:
         command = command_line.corrected(wrong.instead, more=["--env", f"local:{','.join(words)}"])
         return WrongKeys(wrong.wrong, command, "values of a machine are set with --env NAME:KEY=VALUE")
 
-    def _check(self, made: Experiment, root: Path, report: Report) -> None:
+    def _check(self, made: Experiment, aside: Path, root: Path, report: Report) -> None:
         composer = _composer(made, root)
         outcome = composer.compose(report.choices)
         if outcome.failure:
             raise self._does_not_compose(outcome.failure, report)
-        report.config = outcome.container
+        key, option = next(iter(report.choices.items()), (SETS, None))
+        environments = [None, *(made.options(ENVIRONMENTS) if ENVIRONMENTS in composer.groups() else ())]
+        project = self.project if root == self.project.root else Project(root, self.project.experiments)
+        report.proof = last_word.of_folder(
+            project, aside, report.path, self.source, Combinations(key, [option], environments)
+        )
         for name in made.options(ENVIRONMENTS) if report.tracker else ():
             failure = composer.compose({**report.choices, ENVIRONMENTS: name}).failure
             if failure:  # the other tracker has other fields

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from experiment_setup import naming
 from experiment_setup.commands import Next
 from experiment_setup.project import Project
 from experiment_setup.reading import source
 from experiment_setup.writing import option_file
-from experiment_setup.writing.node_values import Setting, plain_data
+from experiment_setup.writing.last_word import Proof, shortened
+from experiment_setup.writing.mentions import Mention
+from experiment_setup.writing.node_values import Setting
 from experiment_setup.writing.option_folder import Outcome
 
 _SHOWN = 20  # lines of a list; more would bury the rest
-_LONGEST = 2_000  # characters of a value that is shown
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,13 @@ class Added:
     project: Project
     outcome: Outcome
     following: Next
+    proof: Proof
     dry_run: bool
-    exit_code: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """1 where what was made does not compose everywhere."""
+        return self.proof.exit_code
 
     def data(self) -> dict[str, Any]:
         """The JSON object."""
@@ -50,6 +53,7 @@ class Added:
             ],
             "left_out": self.outcome.at_base,
             "notes": self.outcome.notes,
+            **self.proof.data(),
             **self._next.data(),
         }
 
@@ -63,18 +67,22 @@ class Added:
         created, group = self.outcome.created, f"{self.outcome.prefix}{self.outcome.group}"
         for option in created[:_SHOWN]:
             verb = "would make" if self.dry_run else "made"
-            yield _short(
+            yield shortened(
                 f"{verb} {self.project.relative(option.path)}   {option_file.summary(option.settings)}".rstrip()
             )
         if len(created) > _SHOWN:
             yield f"… and {len(created) - _SHOWN} more, through {created[-1].path.name}"
         for name, settings in self.outcome.existing[:_SHOWN]:
-            yield _short(f"nothing to write: {group}={name} is this already   {option_file.summary(settings)}".rstrip())
+            yield shortened(
+                f"nothing to write: {group}={name} is this already   {option_file.summary(settings)}".rstrip()
+            )
         for key, value in self.outcome.at_base.items():
-            yield _short(f"left out: {key}={source.scalar(value)} is what it inherits already")
+            yield shortened(f"left out: {key}={source.scalar(value)} is what it inherits already")
         if len(created) == 1:
             yield ""
-            yield from map(_short, created[0].text.rstrip().splitlines())
+            yield from map(shortened, created[0].text.rstrip().splitlines())
+        yield ""
+        yield from self.proof.text()
         yield from _next_lines(self.project, self._next)
 
     def notes(self) -> Iterator[str]:
@@ -94,13 +102,13 @@ class Report:
     files: list[str] = field(default_factory=list)
     notebook_files: list[str] = field(default_factory=list)  # from the root: they lie beside the experiments
     left_behind: list[str] = field(default_factory=list)
-    renamed: dict[str, int] = field(default_factory=dict)  # file -> mentions rewritten
+    renamed: dict[str, list[Mention]] = field(default_factory=dict)  # by file, from the experiment's folder
     kept_mentions: list[str] = field(default_factory=list)  # file:line of comments that still say the old name
     notes: list[str] = field(default_factory=list)
     option: Outcome | None = None
-    config: dict[str, Any] = field(default_factory=dict)
     fields: list[tuple[str, str, str]] = field(default_factory=list)  # key, the line in the dataclass, its file
     following: Next = field(default_factory=Next)
+    proof: Proof = field(default_factory=Proof)
 
     @property
     def parameter_set(self) -> str | None:
@@ -114,11 +122,6 @@ class Report:
         name = self.parameter_set
         return {f"{self.option.prefix}{self.option.group}": name} if self.option and name else {}
 
-    @property
-    def choice(self) -> str:
-        """The same as a word of the command line."""
-        return " ".join(naming.override(group, str(option)) for group, option in self.choices.items())
-
 
 @dataclass(frozen=True)
 class Started:
@@ -127,7 +130,11 @@ class Started:
     project: Project
     report: Report
     dry_run: bool
-    exit_code: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """1 where what was made does not compose everywhere."""
+        return self.report.proof.exit_code
 
     def data(self) -> dict[str, Any]:
         """The JSON object."""
@@ -142,15 +149,29 @@ class Started:
             "files": report.files,
             "notebook_files": report.notebook_files,
             "left_behind": report.left_behind,
-            "renamed": report.renamed,
+            "renamed": [
+                {
+                    "path": self.project.relative(report.path / name),
+                    "line": mention.line,
+                    "old": mention.old,
+                    "new": mention.new,
+                    "text": mention.text,
+                }
+                for name, mention in self._renamed
+            ],
             "kept_mentions": report.kept_mentions,
             "fields": [{"key": key, "line": line, "path": path} for key, line, path in report.fields],
             "parameter_set": report.parameter_set,
             "left_out": report.option.at_base if report.option else {},
-            "config": plain_data(report.config),
+            "config": report.proof.config,
             "notes": report.notes,
+            **report.proof.data(),
             **self._next.data(),
         }
+
+    @property
+    def _renamed(self) -> list[tuple[str, Mention]]:
+        return [(name, mention) for name, mentions in self.report.renamed.items() for mention in mentions]
 
     @property
     def _next(self) -> Next:
@@ -162,12 +183,15 @@ class Started:
         verb = "would make" if self.dry_run else "made"
         yield f"{verb} {self.project.relative(report.path)}/ from {report.source}"
         for name in report.files[:_SHOWN]:
-            count = report.renamed.get(name)
-            yield f"  {name}" + (f"   ({count} mention{'s' if count > 1 else ''} renamed)" if count else "")
+            yield f"  {name}"
         if len(report.files) > _SHOWN:
             yield f"  … and {len(report.files) - _SHOWN} more"
+        for name, mention in self._renamed[:_SHOWN]:
+            yield shortened(f"renamed {name}:{mention.line}  {mention.old} -> {mention.new}   in  {mention.text}")
+        if len(self._renamed) > _SHOWN:
+            yield f"… and {len(self._renamed) - _SHOWN} more mentions (--json has all)"
         for _, line, path in report.fields:
-            yield _short(f"  {path}: {line}")
+            yield shortened(f"  {path}: {line}")
         for name in report.notebook_files:
             yield f"{verb} {name}"
         if report.tracker:
@@ -177,10 +201,9 @@ class Started:
             shown = ", ".join(report.left_behind[:10]) + (f" and {more} more" if more > 0 else "")
             yield f"left behind in {report.source}: {shown}"
         for key, value in (report.option.at_base if report.option else {}).items():
-            yield _short(f"left out: {key}={source.scalar(value)} is the default already")
+            yield shortened(f"left out: {key}={source.scalar(value)} is the default already")
         yield ""
-        yield f"# the config{f' of {report.choice}' if report.choice else ''}"
-        yield from map(_short, OmegaConf.to_yaml(OmegaConf.create(plain_data(report.config))).rstrip().splitlines())
+        yield from report.proof.text()
         yield from _next_lines(self.project, self._next)
 
     def notes(self) -> Iterator[str]:
@@ -203,11 +226,6 @@ def _next_lines(project: Project, following: Next) -> Iterator[str]:
 def _missing_lines(following: Next) -> Iterator[str]:
     for missing in following.missing:
         yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
-
-
-def _short(line: str) -> str:
-    """A line as it is shown: what is very long is in the file."""
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"
 
 
 def _plain(settings: Mapping[str, Setting]) -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""The last word about what is made: what it composes to in every environment, and what validate.py finds in it.
+
+It is made in a mirror of the project first and judged there, so that nothing can fail after it has its place.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from experiment_setup import naming, schema
+from experiment_setup.checking import report
+from experiment_setup.checking.check import check
+from experiment_setup.checking.mirror import Mirror, mirrored
+from experiment_setup.composing.compose import Composer
+from experiment_setup.findings import Finding, Severity
+from experiment_setup.project import ENVIRONMENTS, Experiment, Project, experiment_at
+from experiment_setup.schema import Schema
+from experiment_setup.showing import values
+from experiment_setup.style import Style
+from experiment_setup.writing import node_values
+from experiment_setup.writing.node_values import plain_data
+
+_SHOWN = 20  # combinations whose differences are listed for people
+_KEPT = 200  # combinations whose configs are kept; all are composed
+_LONGEST = 2_000  # characters of a line that is shown
+
+
+@dataclass(frozen=True)
+class Proof:
+    """`configs` and `refused` are by the words that choose a combination, such as `exp=001 env=local`.
+
+    The first config is what the others are shown as differences from; each has the words of the one it differs from
+    the least. `elsewhere` counts what validate.py finds in the rest of the experiment.
+    """
+
+    project: Project = field(default_factory=lambda: Project(Path()))
+    composed: int = 0
+    configs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    nearest: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
+    elsewhere: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something does not compose."""
+        return int(bool(self.refused))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The first config."""
+        return next(iter(self.configs.values()), {})
+
+    def within(self, mirror: Mirror) -> Proof:
+        """The same for the project itself, where it is that of a mirror."""
+        return replace(
+            self,
+            project=mirror.original,
+            configs=mirror.as_original(dict(self.configs)),
+            refused=mirror.as_original(dict(self.refused)),
+            findings=[_as_original(mirror, finding) for finding in self.findings],
+        )
+
+    def data(self) -> dict[str, Any]:
+        """Its part of a JSON object."""
+        checked: dict[str, Any] = {
+            "composed": self.composed,
+            "findings": [report.finding_data(self.project, finding) for finding in self.findings],
+            "elsewhere": self.elsewhere,
+            "refused": dict(self.refused),
+        }
+        return {"checked": checked, "configs": dict(self.configs)}
+
+    def text(self) -> Iterator[str]:
+        """The first config whole, what the others have instead, and what was found."""
+        yield from self._configs()
+        style = Style.of(sys.stdout)
+        for words, reason in self.refused.items():
+            yield f"{style.paint('error', '31;1')}: {words or 'the config'} does not compose: {reason}"
+        yield from report.findings_text(self.project, self.findings, style)
+        combinations = f"{self.composed} combination{'' if self.composed == 1 else 's'} composed"
+        yield f"checked: {combinations}, {report.counted(self.findings) or 'nothing found'}"
+        if self.elsewhere:
+            yield f"validate.py finds {self.elsewhere} more in the rest of the experiment"
+
+    def _configs(self) -> Iterator[str]:
+        said: set[tuple[str, ...]] = set()
+        shown = 0
+        for words, config in self.configs.items():
+            if words not in self.nearest:
+                yield f"# the config{f' of {words}' if words else ''}"
+                lines = OmegaConf.to_yaml(OmegaConf.create(config)).rstrip().splitlines() if config else []
+                yield from (*map(shortened, lines), "")
+                continue
+            lines = list(self._differences(words, config))
+            key = (words.rpartition(" ")[2], *lines)
+            if key in said:  # an environment changes the same for every set
+                continue
+            said.add(key)
+            shown += 1
+            if shown <= _SHOWN:
+                near = self.nearest[words]
+                yield f"# {words}: " + (f"as {near or 'without it'}, but" if lines else f"the same as {near}")
+                yield from (*map(shortened, lines), "")
+        if shown > _SHOWN:
+            yield from (f"# … and {shown - _SHOWN} more combinations that differ (--json has their configs)", "")
+
+    def _differences(self, words: str, config: dict[str, Any]) -> Iterator[str]:
+        before = dict(node_values.leaves(self.configs[self.nearest[words]]))
+        after = dict(node_values.leaves(config))
+        for key, value in after.items():
+            if key not in before or repr(before[key]) != repr(value):
+                yield f"{key}: {values.shortened(value)}"
+        yield from (f"{key} is not there" for key in before if key not in after)
+
+
+def shortened(line: str) -> str:
+    """A line as it is shown: what is very long is in the file."""
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """What is composed: parameter sets (None: none is chosen) with environments (None: the default one).
+
+    `key` is what chooses a set: its group, with a `+` where the defaults list does not have it.
+    """
+
+    key: str
+    sets: Sequence[str | None] = (None,)
+    environments: Sequence[str | None] = (None,)
+
+    def __iter__(self) -> Iterator[dict[str, str | None]]:
+        for name in self.sets:
+            for environment in self.environments:
+                chosen = {self.key: name, ENVIRONMENTS: environment}
+                yield {group: option for group, option in chosen.items() if option is not None}
+
+
+def of_options(
+    project: Project, experiment: Experiment, texts: Mapping[Path, str], combinations: Combinations
+) -> Proof:
+    """The proof for files of options that are to be written into an experiment; `texts` may be there already."""
+    with mirrored(project, [experiment], texts) as mirror:
+        moved = mirror.experiments[0]
+        for path, text in texts.items():
+            place = mirror.copy_of(path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            place.write_text(text, encoding="utf-8", newline="")
+        names = "|".join(re.escape(path.stem) for path in texts)
+        named = re.compile(rf"=(?:{names})(?![\w-])") if texts else re.compile(r"(?!)")
+        return _proof(
+            mirror,
+            moved,
+            combinations,
+            lambda finding: finding.location.path in texts or named.search(finding.message) is not None,
+        )
+
+
+def of_folder(
+    project: Project, aside: Path, target: Path, source: Experiment | None, combinations: Combinations
+) -> Proof:
+    """The proof for a new experiment, which still lies `aside` and will be called `target`.
+
+    It is judged beside the one that it is a copy of, whose folders it may still write to.
+    """
+    with mirrored(project, [source] if source else [], [target]) as mirror:
+        place = mirror.copy_of(target)
+        shutil.copytree(aside, place, symlinks=True)
+        made = experiment_at(place)
+        assert made is not None
+        mirror = replace(mirror, project=Project(mirror.project.root, [*mirror.project.experiments, made]))
+        return _proof(mirror, made, combinations, lambda finding: finding.location.path.is_relative_to(target))
+
+
+def _proof(
+    mirror: Mirror, experiment: Experiment, combinations: Combinations, is_about: Callable[[Finding], bool]
+) -> Proof:
+    """The proof for what was made in the mirror's `experiment`; `is_about` picks the findings that concern it."""
+    assert experiment.entry is not None
+    composer = Composer(experiment, schema.read(experiment.entry, mirror.project.root), mirror.project.root)
+    configs: dict[str, dict[str, Any]] = {}
+    nearest: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    composed = 0
+    for choices in combinations:
+        words = words_of(choices)
+        outcome = composer.compose(choices)
+        composed += 1
+        if outcome.failure is not None:
+            refused[words] = mirror.as_original(outcome.failure.refusal.words)
+        elif len(configs) < _KEPT:
+            configs[words] = mirror.as_original(plain_data(outcome.container))
+            plain = words_of({group: option for group, option in choices.items() if group != ENVIRONMENTS})
+            first = next(iter(configs))
+            if words != first:
+                nearest[words] = plain if plain in configs and plain != words else first
+
+    def composer_of(other: Experiment, read: Schema, root: Path) -> Composer:
+        return composer if other is experiment else Composer(other, read, root)
+
+    beside = [other for other in mirror.experiments if other is not experiment]
+    result = check(mirror.project, [*beside, experiment], make_composer=composer_of)
+    found = [_as_original(mirror, finding) for finding in result.findings]
+    broken = [finding for finding in found if refused and finding.severity is Severity.ERROR]
+    about = [finding for finding in found if is_about(finding) or finding in broken]
+    rest = [
+        finding
+        for finding in found
+        if finding not in about
+        and finding.severity is not Severity.INFO
+        and not any(finding.location.path.is_relative_to(mirror.original_of(other.folder)) for other in beside)
+    ]
+    return Proof(mirror.original, composed, configs, nearest, refused, about, len(rest))
+
+
+def words_of(choices: Mapping[str, str | None]) -> str:
+    """The words of a command line that choose these options."""
+    return " ".join(naming.override(group, option) for group, option in choices.items() if option is not None)
+
+
+def _as_original(mirror: Mirror, finding: Finding) -> Finding:
+    location = replace(finding.location, path=mirror.original_of(finding.location.path))
+    message, help_ = mirror.as_original(finding.message), mirror.as_original(finding.help)
+    return replace(finding, location=location, message=message, help=help_)
