@@ -409,3 +409,15 @@ class TestCommand:
         (experiment / "exp").chmod(0o755)
         assert ran.code == 2
         assert "no permission" in ran.err
+
+
+@pytest.mark.parametrize(("value", "fits"), [("5.0e-5", True), ("abc", False), ("[1]", False)])
+def test_what_would_not_compose_is_not_offered(project: Path, experiment: Path, value: str, fits: bool) -> None:
+    """A file without its schema takes anything; with the schema Hydra refuses the value, which is named instead."""
+    write(experiment, {"exp/001.yaml": f"name: 001-x\nlearning_rat: {value}\n"})
+    found = [f for f in run("validate.py", "--json", cwd=project).json["findings"] if f["code"] == "ES101"]
+    assert [finding["fixable"] for finding in found] == [fits]
+    assert ("exp.learning_rate" in found[0]["help"]) is not fits
+    if fits:
+        assert run("validate.py", "--fix", "--unsafe", cwd=project).code == 0
+        assert hydra(experiment / "train.py", "exp=001")["exp"]["learning_rate"] == 5e-5

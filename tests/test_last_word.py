@@ -117,7 +117,9 @@ def test_a_new_experiment_is_shown_with_each_mention_that_was_renamed(
 
 def test_a_new_experiments_configs_are_hydras(project: Path, experiment: Path, elsewhere: Path) -> None:
     """Also where the code makes a value of its own place."""
-    text = (experiment / "train.py").read_text().replace("import hydra\n", "from pathlib import Path\nimport hydra\n", 1)
+    text = (
+        (experiment / "train.py").read_text().replace("import hydra\n", "from pathlib import Path\nimport hydra\n", 1)
+    )
     text = text.replace('"output/001-baseline"', 'str(Path(__file__).parent / "out")')
     write(experiment, {"train.py": text})
     ran = run("new_experiment.py", "larger", "--root", project, "seed=7", "--json", cwd=elsewhere)
@@ -150,3 +152,16 @@ def test_a_dry_run_proves_the_same_and_leaves_nothing(project: Path, experiment:
         assert (tried.json["configs"], tried.json["checked"]) == (made.json["configs"], made.json["checked"])
         assert (tried.json["next"], bool(made.json["next"])) == ([], True)
         before = tree(project)
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_value_that_no_code_reads_is_told(read: bool, project: Path, experiment: Path, elsewhere: Path) -> None:
+    fields = "exp.seed exp.learning_rate exp.batch_size exp.epochs exp.debug exp.fold env.output_dir".split()
+    fields += ["env.model_output_dir"] + ["env.base_model"] * read
+    text = (experiment / "train.py").read_text()
+    text = text.replace("{cfg.exp.name}", " ".join(f"{{cfg.{field}}}" for field in ["exp.name", *fields]))
+    write(experiment, {"train.py": text})
+    (experiment / "env/local.yaml").unlink()
+    ran = run("add_env.py", "001", "cloud", "base_model=x", "output_dir=y", "--json", "--root", project, cwd=elsewhere)
+    told = [finding["message"] for finding in ran.json["checked"]["findings"]]
+    assert told == ([] if read else ["nothing reads env.base_model, which env/cloud sets in vain"])

@@ -523,3 +523,17 @@ def test_a_value_that_nothing_reads_is_worth_a_warning_where_a_file_sets_it(proj
     assert ("warning", "nothing reads exp.seed, which exp/002 sets in vain") in said
     assert ("warning", "nothing reads env.base_model, which env/local sets in vain") in said
     assert len(said) == 2
+
+
+def test_a_habit_of_the_whole_project_is_said_once(project: Path, experiment: Path) -> None:
+    """Where every experiment writes below the working directory, that is one sentence, with all of their files."""
+    text = (experiment / "train.py").read_text()
+    text = text.replace("    print(f", "    import os\n    os.makedirs(cfg.env.output_dir)\n    print(f")
+    for name in ("001-baseline", "002-next", "003-last"):
+        write(project / "experiments" / name, {**PLAIN_EXPERIMENT, "train.py": text.replace("001-baseline", name)})
+    out = run("validate.py", "--select", "ES503", cwd=project).out
+    assert out.count("warning ES503") == 3  # asked for
+    out = run("validate.py", cwd=project).out
+    assert out.count("warning ES503") == 1
+    assert "  likewise: experiments/002-next/train.py, experiments/003-last/train.py\n" in out
+    assert len([f for f in run("validate.py", "--json", cwd=project).json["findings"] if f["code"] == "ES503"]) == 3

@@ -188,3 +188,27 @@ def test_what_is_right_is_left_alone(words: str, tmp_path: Path) -> None:
     assert checked(tmp_path)[1].findings == []
     run = "exp=002" if (folder / "exp/002.yaml").exists() else "exp=001"
     assert hydra_codes([(folder, f"{run} env=local")]) == [0]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "twice", ["seed: 1\nseed: 2\n", "fold: [0]\nfold:\n  - 1\n  - 2\n", "seed: 1\nepochs: 3\nseed:\n"]
+)
+def test_a_key_that_stands_twice_hides_nothing_else_of_its_file(tmp_path: Path, twice: str, end: str) -> None:
+    """The rest is found where it is found when the key stands once, and it can be told from what a fix could mend."""
+    rest = "learning_rat: 3\nbatch_size: 1.5\n"
+    write(tmp_path / "experiments/001-baseline", {**PLAIN_EXPERIMENT})
+    file = tmp_path / "experiments/001-baseline/exp/001.yaml"
+
+    def found(text: str) -> dict[str, tuple[str, int, bool]]:
+        file.write_bytes(text.replace("\n", end).encode())
+        project = Project(tmp_path)
+        findings = check(project, project.experiments).findings
+        assert {finding.location.path for finding in findings} == {file}
+        return {f.code: (f.message, len(text.splitlines()) - f.location.line, f.fixable) for f in findings}
+
+    once, both = found(f"{HERE}{NAME}{rest}"), found(f"{HERE}{NAME}{twice}{rest}")
+    assert once.keys() == {"ES010", "ES011"}
+    assert both.keys() == {"ES003", *once}
+    assert {code: both[code][:2] for code in once} == {code: said[:2] for code, said in once.items()}
+    assert not any(fixable for _, _, fixable in both.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiment_setup import schema
-from experiment_setup.checking import workers
+from experiment_setup.checking import second_look, workers
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.facts.experiment import ExperimentContext
@@ -126,6 +126,7 @@ def _check_one(
     """Run all rules on an experiment, and read the comments of each file that they speak of."""
     context = context_of(project, experiment, make_composer)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
+    findings += second_look.findings(context)
     comments = dict(context.suppressions)
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))

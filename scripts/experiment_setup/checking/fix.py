@@ -20,7 +20,7 @@ from experiment_setup.checking.mirror import Mirror, mirrored
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.findings import Edit, Finding
+from experiment_setup.findings import Edit, Finding, edited
 from experiment_setup.project import Experiment, Project
 from experiment_setup.schema import Schema
 
@@ -190,7 +190,7 @@ class _Fixer:
             ]
             chosen.append(finding)
             name = finding.rename or name
-        after, new_path = _edited(text, taken), path.with_name(name)
+        after, new_path = edited(text, taken), path.with_name(name)
         if new_path != path and new_path.exists():
             self.dropped[first] = f"{name} exists already"
             return None
@@ -275,12 +275,6 @@ class _Fixer:
 def _overlap(left: Edit, right: Edit) -> bool:
     """Whether two edits meet; two that touch count, since the order of their texts would be a guess."""
     return left.start <= right.end and right.start <= left.end
-
-
-def _edited(text: str, edits: Sequence[Edit]) -> str:
-    for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
 
 
 def write(fixed: Fixed) -> None:

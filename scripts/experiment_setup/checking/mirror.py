@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from experiment_setup.location import Location
 from experiment_setup.project import Experiment, Project
 
 T = TypeVar("T")
@@ -30,6 +31,10 @@ class Mirror:
     def original_of(self, path: Path) -> Path:
         """Where a file of the copy is in the project."""
         return _moved(path, self.project.root, self.original.root)
+
+    def original_location(self, location: Location) -> Location:
+        """The same place in the project."""
+        return replace(location, path=self.original_of(location.path))
 
     def copy_of(self, path: Path) -> Path:
         """Where a file of the project is in the copy."""

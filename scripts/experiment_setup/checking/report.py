@@ -11,6 +11,7 @@ from experiment_setup import files, visible
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import SETS, Experiment, Project
+from experiment_setup.rules import ALL
 from experiment_setup.style import Style
 
 _NAMED = 10  # groups that are named in a line
@@ -33,15 +34,27 @@ def findings_text(
     by_kind: dict[bool, list[Finding]] = {False: [], True: []}
     for finding in findings:
         by_kind[finding.severity is Severity.INFO and not in_full].append(finding)
-    yield from blocks(project, by_kind[False], style)
+    yield from blocks(project, by_kind[False], style, in_full=in_full)
     yield from _counted(project, by_kind[True], style)
 
 
-def blocks(project: Project, findings: Iterable[Finding], style: Style) -> Iterator[str]:
-    """Each finding in full."""
+def blocks(project: Project, findings: Iterable[Finding], style: Style, *, in_full: bool = False) -> Iterator[str]:
+    """Each finding in full; of what is a habit of the whole project the first, and where the others are."""
     lines: dict[Path, list[str]] = {}
+    habits: dict[str, list[Finding]] = {}
     for finding in findings:
-        yield from _block(project, finding, lines, style)
+        if ALL[finding.code].habit and not in_full:
+            habits.setdefault(finding.code, []).append(finding)
+        else:
+            yield from _block(project, finding, lines, style)
+    for first, *others in habits.values():
+        *block, end = _block(project, first, lines, style)
+        yield from block
+        if others:
+            named = ", ".join(style.path(project, finding.location.path) for finding in others[:_NAMED])
+            more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+            yield f"  {style.paint('likewise', '36;1')}: {named}{more}"
+        yield end
 
 
 def _counted(project: Project, findings: Iterable[Finding], style: Style) -> Iterator[str]:

@@ -127,6 +127,10 @@ class Composer:
         """The YAML file at `path`, read once for whoever composes it and whoever looks at its text."""
         return self._fast.documents.setdefault(path, Document(path))
 
+    def read_as(self, documents: Mapping[Path, Document]) -> None:
+        """From now on take these for the files at these paths. The real Hydra, where it is asked, reads the files."""
+        self._fast.documents.update(documents)
+
     def groups(self) -> dict[str, str | None]:
         """The config groups of the defaults list in config.yaml, each with the option that it names."""
         try:

@@ -39,6 +39,7 @@ class Rule:
     hydra: Literal["fails", "accepts", "differs"]
     run: str = "exp=001"  # the choices with which Hydra is asked about the examples
     was: str | None = None  # the number that it had in the first drafts of the package
+    habit: bool = False  # whether it is about a way of the whole project: text names one experiment for all
 
     @property
     def explanation(self) -> str:
@@ -81,11 +82,12 @@ def rule(
     run: str = "exp=001",
     was: str | None = None,
     together: bool = False,
+    habit: bool = False,
 ) -> Callable[[Callable[[Any], Iterator[Finding]]], Rule]:
     """Make a rule of a generator function over an experiment, or over what all have in common (`together`)."""
 
     def register(check: Callable[[Any], Iterator[Finding]]) -> Rule:
-        made = Rule(code, name, severity, summary, phase, of, check, together, bad, good, hydra, run, was)
+        made = Rule(code, name, severity, summary, phase, of, check, together, bad, good, hydra, run, was, habit)
         assert code not in _registry, f"{code} is taken"
         _registry[code] = made
         return made

@@ -10,8 +10,9 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import HERE, Entry
 from experiment_setup.facts.experiment import ExperimentContext, Option
 from experiment_setup.facts.written import at_offset
-from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.findings import Edit, Finding, Severity, edited
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
@@ -69,12 +70,16 @@ def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence
     if unknown:
         said = [f"{key} (did you mean {guess}?)" if guess else key for key, guess in guesses.items()]
         help_ += f"; no field of {found.name}: {', '.join(said)}"
+    edits = _with_keys_mended(option, guesses, insert_default(option, default))
+    refused = _refused_then(context, option, edits)
+    if refused is not None:
+        help_ += f"; then Hydra refuses {refused}"
     where = option.document.key(["defaults"]) if option.document.has(["defaults"]) else Location(option.path)
     return schema_not_inherited.finding(
         where,
         f"{option.config_path} does not inherit {default}: {effect}",
         help_,
-        edits=_with_keys_mended(option, guesses, insert_default(option, default)),
+        edits=edits if refused is None else (),
         safe=set(keys) <= set(fields),
         spoils=[phases.defaults_list(option.path)],
         severity=None if missing else Severity.WARNING,
@@ -96,6 +101,17 @@ def _with_keys_mended(option: Option, guesses: Mapping[str, str | None], edits: 
         return ()
     nodes = [(key, guesses[key.value]) for key, _ in root.value if key.value in guesses]
     return (*edits, *(edit for key, guess in nodes for edit in entries.replace(option.document, key, str(guess))))
+
+
+def _refused_then(context: ExperimentContext, option: Option, edits: tuple[Edit, ...]) -> str | None:
+    """What Hydra refuses of the file once it is checked against the dataclass, or None."""
+    if not edits:
+        return None
+    mended = Document(option.path, edited(option.document.text_or_empty, edits))
+    failure = context.composer.compose_with({option.path: mended}, {option.key: option.name}).failure
+    if failure is None:
+        return None
+    return f"{failure.key}: {failure.refusal.words}" if failure.key else failure.refusal.words
 
 
 def _first_read(context: ExperimentContext, group: str, missing: Sequence[str]) -> str:

@@ -39,6 +39,10 @@ _SET = "defaults:\n  - default@_here_\n\n"
 _PRINT = "    print(f"
 
 
+_FROM_FILE = (
+    "    from pathlib import Path\n    folder = Path(__file__).resolve().parents[2] / cfg.env.output_dir\n"
+    "    folder.mkdir(parents=True, exist_ok=True)\n"
+)
 _WRITES = "    import os\n    os.makedirs(cfg.env.output_dir, exist_ok=True)\n"
 
 
@@ -226,11 +230,11 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
     bad={"train.py": [(_PRINT, f"{_WRITES}{_PRINT}")]},
     good={
         "train.py": [
-            (_PRINT, f"{_WRITES}{_PRINT}"),
-            ("    main()\n", "    import os\n    os.chdir(os.path.dirname(__file__))\n    main()\n"),
+            (_PRINT, f"{_FROM_FILE}{_PRINT}"),
         ]
     },
     hydra="accepts",
+    habit=True,
 )
 def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     """A relative folder starts at the shell's working directory: started from elsewhere, a run writes elsewhere.
@@ -252,9 +256,16 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         yield relative_output_folder.finding(
             context.written_at(key, None, None),
             f"{key} ({written}) is relative to the folder that the run is started from",
-            "build the path from __file__, so that it is the same wherever the run is started",
+            "build the path from __file__, so that it is the same wherever the run is started: "
+            + _from_file(context, key),
         )
         return
+
+
+def _from_file(context: ExperimentContext, key: str) -> str:
+    """The folder of a field, seen from the project's root as it is where runs are started there."""
+    up = len(context.experiment.folder.relative_to(context.project.root).parts)
+    return f"Path(__file__).resolve().parents[{up}] / cfg.{key}"
 
 
 @rule(

@@ -21,7 +21,9 @@ from experiment_setup.checking.check import check
 from experiment_setup.checking.mirror import Mirror, mirrored
 from experiment_setup.composing.compose import Composer
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, Experiment, Project, experiment_at
+from experiment_setup.reading.source import Document
 from experiment_setup.schema import Schema
 from experiment_setup.showing import values
 from experiment_setup.style import Style
@@ -158,12 +160,24 @@ def of_options(
             place.write_text(text, encoding="utf-8", newline="")
         names = "|".join(re.escape(path.stem) for path in texts)
         named = re.compile(rf"=(?:{names})(?![\w-])") if texts else re.compile(r"(?!)")
-        return _proof(
-            mirror,
-            moved,
-            combinations,
-            lambda finding: finding.location.path in texts or named.search(finding.message) is not None,
-        )
+        fields = {mirror.original_location(place) for place in _fields_set(moved, mirror, texts)}
+
+        def is_about(finding: Finding) -> bool:
+            at = finding.location
+            return at.path in texts or at in fields or named.search(finding.message) is not None
+
+        return _proof(mirror, moved, combinations, is_about)
+
+
+def _fields_set(experiment: Experiment, mirror: Mirror, texts: Mapping[Path, str]) -> Iterator[Location]:
+    """Where the fields are declared that the files set."""
+    assert experiment.entry is not None
+    read = schema.read(experiment.entry, mirror.project.root)
+    for path, text in texts.items():
+        document = Document(path, text)
+        stored = [known.config_class for known in read.registrations if known.group == path.parent.name]
+        for known in filter(None, stored):
+            yield from (field.location for field in known.fields if document.has([field.name]))
 
 
 def of_folder(
@@ -229,6 +243,5 @@ def words_of(choices: Mapping[str, str | None]) -> str:
 
 
 def _as_original(mirror: Mirror, finding: Finding) -> Finding:
-    location = replace(finding.location, path=mirror.original_of(finding.location.path))
     message, help_ = mirror.as_original(finding.message), mirror.as_original(finding.help)
-    return replace(finding, location=location, message=message, help=help_)
+    return replace(finding, location=mirror.original_location(finding.location), message=message, help=help_)
