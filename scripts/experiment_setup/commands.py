@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,20 @@ class Next:
     def data(self) -> dict[str, Any]:
         """Its part of a JSON object."""
         return {"next": list(self.commands), "missing": [asdict(missing) for missing in self.missing]}
+
+    def text(self, project: Project) -> Iterator[str]:
+        """The commands, and where to type them."""
+        if self.commands:
+            here, root = Path.cwd().resolve(), project.root.resolve()
+            where = root.relative_to(here).as_posix() if root.is_relative_to(here) else str(root)
+            yield ""
+            yield "next:" if here == root else f"next, in {where}:"
+            yield from (f"  {command}" for command in self.commands)
+
+    def notes(self) -> Iterator[str]:
+        """Why there is no command that runs it."""
+        for missing in self.missing:
+            yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
 
 
 def next_commands(

@@ -35,6 +35,7 @@ from experiment_setup.writing.keys import WrongKeys
 from experiment_setup.writing.last_word import Combinations
 from experiment_setup.writing.mentions import Renamer, still_there
 from experiment_setup.writing.new_option import OptionWriter
+from experiment_setup.writing.notebook import Shown
 from experiment_setup.writing.option_folder import OptionFolder, Outcome
 from experiment_setup.writing.outcomes import Report, Started
 from experiment_setup.writing.root_option import RootWriter
@@ -264,7 +265,8 @@ class _Making:
             report.left_behind.clear()  # the template's own parameter set is no loss to anyone
         if not self.request.notebook:
             return {}
-        texts = notebook.texts(self.project, report.path, report.parameter_set, report.proof.config)
+        shown = Shown(report.path, report.parameter_set, report.proof.config)
+        texts = notebook.missing(notebook.texts(self.project, [shown], report.name))
         report.notebook_files = [self.project.relative(path) for path in texts]
         return texts
 

@@ -1,34 +1,173 @@
-"""A notebook for an experiment: the template notebook under its name, and the loader that every notebook shares."""
+"""Notebooks for experiments: the template notebook under their names, and the loader that every notebook shares."""
 
 from __future__ import annotations
 
+import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, naming
+from experiment_setup import command_line, files, launch, naming, schema
+from experiment_setup.commands import Next
+from experiment_setup.composing.compose import Composer
+from experiment_setup.errors import CommandError
 from experiment_setup.project import EXPERIMENTS, SETS, Project
+from experiment_setup.writing.last_word import Proof
+from experiment_setup.writing.node_values import plain_data
 
 FOLDER = "notebooks"
 _ASSETS = Path(__file__).resolve().parents[3] / "assets" / "notebook"
 _LOADER = "load_experiment.py"
 # What the template notebook says, and what stands there afterwards.
 _NAME, _SET, _VALUE = "000-template", f"{SETS}=001", f"{SETS}.seed=1"
+_OTHER = f'other = load("{_NAME}")\ndiff(cfg, other)'
 
 
-def texts(project: Project, folder: Path, option: str | None, config: Mapping[str, Any]) -> dict[Path, str]:
-    """The notebook of the experiment at `folder` and, where it is missing, the loader; what is there stays as it is.
+@dataclass(frozen=True)
+class Shown:
+    """An experiment that a notebook shows: its folder, the parameter set, if any, and what that composes to."""
 
-    `option` is the parameter set that it shows, `config` what that composes to.
+    folder: Path
+    option: str | None
+    config: Mapping[str, Any]
+
+    @property
+    def words(self) -> str:
+        """What chooses the set."""
+        return naming.override(SETS, self.option) if self.option else ""
+
+    def load(self, project: Project) -> str:
+        """The call of the loader."""
+        arguments = [self.name(project), *filter(None, [self.words])]
+        return f"load({', '.join(json.dumps(word, ensure_ascii=False) for word in arguments)})"
+
+    def name(self, project: Project) -> str:
+        """As the loader finds it: by the folder's name alone in experiments/, else by its path."""
+        return self.folder.name if self.folder.parent == project.root / EXPERIMENTS else project.relative(self.folder)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What add_notebook.py is asked for; `words` are the experiments."""
+
+    words: Sequence[str]
+    root: Path | None = None
+    name: str | None = None
+    script: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class AddedNotebook:
+    """What add_notebook.py says: the files that it made, or that were there."""
+
+    project: Project
+    created: Sequence[Path]
+    existing: Sequence[Path]
+    proof: Proof
+    following: Next
+    dry_run: bool
+
+    exit_code = 0
+
+    def data(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "version": 1,
+            "dry_run": self.dry_run,
+            "created": [{"path": self.project.relative(path)} for path in self.created],
+            "existing": [{"path": self.project.relative(path)} for path in self.existing],
+            **self.proof.data(),
+            **self.following.data(),
+        }
+
+    def text(self) -> Iterator[str]:
+        """The same facts for people."""
+        for path in self.created:
+            yield f"{'would make' if self.dry_run else 'made'} {self.project.relative(path)}"
+        for path in self.existing:
+            yield f"left as it is: {self.project.relative(path)}"
+        yield ""
+        yield from self.proof.text()
+        yield from self.following.text(self.project)
+
+    def notes(self) -> Iterator[str]:
+        """What is to be known besides, for stderr."""
+        yield from self.following.notes()
+
+
+def add(request: Request) -> AddedNotebook:
+    """Make a notebook of the experiments that are named; one that is there is left as it is.
+
+    Raises CommandError for what is no experiment, or does not compose: the first cell would fail.
     """
+    odd = [word for word in request.words if "=" in word]
+    if odd:
+        raise CommandError(
+            f"expected experiments, got {odd[0]}",
+            "overrides stand in the notebook's cells",
+            command_line.corrected({word: [] for word in odd}),
+        )
+    project = Project.locate(request.root)
+    experiments = [project.experiment(word) for word in dict.fromkeys(request.words) or [None]]
+    shown: list[Shown] = []
+    modules: dict[Path, None] = {}
+    for experiment in dict.fromkeys(experiments):
+        if experiment.entry is None:
+            where = project.relative(experiment.folder)
+            raise CommandError(f"{where} has no entry point with @hydra.main", "add train.py first")
+        read = schema.read(experiment.entry, project.root)
+        modules |= dict.fromkeys(read.modules)
+        composer = Composer(experiment, read, project.root)
+        option = next(iter(experiment.options(SETS)), None) if SETS in composer.groups() else None
+        composed = composer.compose({SETS: option} if option else {})
+        if composed.failure is not None:
+            raise CommandError(
+                f"{experiment.name} does not compose, so nothing was written: {composed.failure.refusal.words}",
+                "mend what validate.py names",
+                command_line.command("validate.py", [experiment.name, *command_line.options("--root")]),
+            )
+        shown.append(Shown(experiment.folder, option, plain_data(composed.container)))
+    name = request.name or "_".join(one.folder.name for one in shown)
+    if naming.slug(name, limit=200) != name:
+        raise CommandError(
+            f"{name!r} is no good name for a file",
+            "use letters, digits, - and _",
+            command_line.corrected({name: [naming.slug(name, limit=200) or "explore"]}) if request.name else None,
+        )
+    wanted = texts(project, shown, name, script=request.script)
+    new = missing(wanted)
+    if new and not request.dry_run:
+        write(new)
+    configs = {f"{one.name(project)} {one.words}".strip(): dict(one.config) for one in shown}
+    first = next(iter(configs))
+    proof = Proof(project, len(configs), configs, {words: first for words in configs if words != first})
+    following = Next()
+    if request.script and not request.dry_run:
+        begun = launch.of(project.root, list(modules))
+        file = command_line.quoted(project.relative(list(wanted)[-1]))
+        following = Next((f"{begun.start} {file}",) if begun.works else (), begun.missing)
+    kept = [path for path in wanted if path not in new]
+    return AddedNotebook(project, list(new), kept, proof, following, request.dry_run)
+
+
+def texts(project: Project, shown: Sequence[Shown], name: str, *, script: bool = False) -> dict[Path, str]:
+    """The loader, and the notebook called `name` that shows these experiments; with `script` a `# %%` file."""
     home = project.root / FOLDER
     files.refuse_outside(home, project.root)
-    wanted = {
+    cells = _cells(project, shown)
+    text = "\n\n".join(map(_percent, cells)) + "\n" if script else _notebook(cells)
+    return {
         home / _LOADER: (_ASSETS / _LOADER).read_text(encoding="utf-8"),
-        home / f"{folder.name}.ipynb": _notebook(project, folder, option, config),
+        home / f"{name}.{'py' if script else 'ipynb'}": text,
     }
-    return {path: text for path, text in wanted.items() if not path.exists()}
+
+
+def missing(texts: Mapping[Path, str]) -> dict[Path, str]:
+    """Those that are not there yet: what is there stays as it is."""
+    return {path: text for path, text in texts.items() if not path.exists()}
 
 
 def write(texts: Mapping[Path, str]) -> None:
@@ -37,23 +176,54 @@ def write(texts: Mapping[Path, str]) -> None:
     with files.folder_for_files(home), files.lock(home) as held:
         if held:
             files.remove_unfinished(home)
-        files.create_files({path: text for path, text in texts.items() if not path.exists()} or texts)
+        files.create_files(missing(texts) or texts)
 
 
-def _notebook(project: Project, folder: Path, option: str | None, config: Mapping[str, Any]) -> str:
-    """The template notebook for this experiment: without `option` it shows the defaults, without a seed no override."""
-    found_by_name = folder.parent == project.root / EXPERIMENTS  # where the loader looks
-    values = config.get(SETS)
+def _template() -> dict[str, Any]:
+    notebook: dict[str, Any] = json.loads((_ASSETS / "explore.ipynb").read_text(encoding="utf-8"))
+    return notebook
+
+
+def _cells(project: Project, shown: Sequence[Shown]) -> list[dict[str, Any]]:
+    """The template's cells for these experiments: without a set they show the defaults, without a seed no override.
+
+    The first is looked at, and each of the others is laid beside it.
+    """
+    first, *others = shown
+    values = first.config.get(SETS)
     with_seed = isinstance(values, Mapping) and "seed" in values
     words = {
-        _NAME: folder.name if found_by_name else project.relative(folder),
-        f', "{_SET}"': f", {json.dumps(naming.override(SETS, option), ensure_ascii=False)}" if option else "",
+        _NAME: first.name(project),
+        f', "{_SET}"': f", {json.dumps(first.words, ensure_ascii=False)}" if first.option else "",
         f', "{_VALUE}"': f', "{_VALUE}"' if with_seed else "",
     }
-    notebook = json.loads((_ASSETS / "explore.ipynb").read_text(encoding="utf-8"))
-    for cell in notebook["cells"]:
+    cells = []
+    for cell in _template()["cells"]:
         text = "".join(cell["source"])
+        if text == _OTHER and others:
+            cells += [
+                {**cell, "id": f"{cell['id']}-{number}", "source": f"other = {one.load(project)}\ndiff(cfg, other)"}
+                for number, one in enumerate(others, 1)
+            ]
+            continue
         for old, new in words.items():
             text = text.replace(old, new)
-        cell["source"] = text.splitlines(keepends=True)
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        cells.append({**cell, "source": text})
+    return cells
+
+
+def _notebook(cells: Sequence[Mapping[str, Any]]) -> str:
+    split = [{**cell, "source": str(cell["source"]).splitlines(keepends=True)} for cell in cells]
+    return json.dumps({**_template(), "cells": split}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _percent(cell: Mapping[str, Any]) -> str:
+    """A cell of a `# %%` file, which prints what a notebook would show."""
+    text = str(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return "\n".join(["# %% [markdown]", *(f"# {line}".rstrip() for line in text.splitlines())])
+    lines = text.splitlines()
+    last = ast.parse(text).body[-1]
+    if isinstance(last, ast.Expr) and not lines[last.lineno - 1].startswith("print("):
+        lines[last.lineno - 1] = f"print({lines[last.lineno - 1]})"
+    return "\n".join(["# %%", *lines])

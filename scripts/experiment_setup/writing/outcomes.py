@@ -83,12 +83,12 @@ class Added:
             yield from map(shortened, created[0].text.rstrip().splitlines())
         yield ""
         yield from self.proof.text()
-        yield from _next_lines(self.project, self._next)
+        yield from self._next.text(self.project)
 
     def notes(self) -> Iterator[str]:
         """What is to be known besides, for stderr."""
         yield from (f"note: {words}" for words in self.outcome.notes)
-        yield from _missing_lines(self._next)
+        yield from self._next.notes()
 
 
 @dataclass
@@ -204,28 +204,14 @@ class Started:
             yield shortened(f"left out: {key}={source.scalar(value)} is the default already")
         yield ""
         yield from report.proof.text()
-        yield from _next_lines(self.project, self._next)
+        yield from self._next.text(self.project)
 
     def notes(self) -> Iterator[str]:
         """What is to be known besides, for stderr."""
         for place in self.report.kept_mentions[:_SHOWN]:
             yield f"note: a comment still names the old experiment: {place}"
         yield from (f"note: {words}" for words in self.report.notes)
-        yield from _missing_lines(self._next)
-
-
-def _next_lines(project: Project, following: Next) -> Iterator[str]:
-    if following.commands:
-        here, root = Path.cwd().resolve(), project.root.resolve()
-        where = root.relative_to(here).as_posix() if root.is_relative_to(here) else str(root)
-        yield ""
-        yield "next:" if here == root else f"next, in {where}:"
-        yield from (f"  {command}" for command in following.commands)
-
-
-def _missing_lines(following: Next) -> Iterator[str]:
-    for missing in following.missing:
-        yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
+        yield from self._next.notes()
 
 
 def _plain(settings: Mapping[str, Setting]) -> dict[str, Any]:
