@@ -16,6 +16,7 @@ COMMANDS = {
     "a new experiment": ["new_experiment.py", "next", "seed=3"],
     "three sets": ["add_exp.py", "001", "seed=5,6,7"],
     "an environment": ["add_env.py", "001", "gpu", "base_model=x"],
+    "a notebook": ["add_notebook.py", "001"],
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from running import ROOT, hydra, run, tree, write
+from running import PLAIN_EXPERIMENT, ROOT, hydra, run, run_entry, tree, write
 
 pytestmark = pytest.mark.slow
 
@@ -350,3 +350,70 @@ def test_the_kernel_may_start_anywhere(tmp_path: Path, elsewhere: Path) -> None:
         said = execute(path, kernel_in=kernel_in, more=["from load_experiment import PROJECT; print(PROJECT)"])
         assert OmegaConf.to_container(OmegaConf.create(said[0])) == composed
         assert said[-1].strip() == str(root)
+
+
+# -- for experiments that exist ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(tmp_path: Path, elsewhere: Path) -> Path:
+    """A project with two experiments that differ in a field, one value, and the name of the parameter set."""
+    root = tmp_path / "my project"
+    write(root / "experiments/001-first", PLAIN_EXPERIMENT)
+    other = {name: text.replace("001-baseline", "002-other") for name, text in PLAIN_EXPERIMENT.items()}
+    other["train.py"] = other["train.py"].replace(
+        "    seed: int = 42\n", "    seed: int = 42\n    dropout: float = 0.5\n"
+    )
+    other["exp/007.yaml"] = other.pop("exp/001.yaml")
+    write(root / "experiments/002-other", other)
+    return root
+
+
+def test_a_notebook_for_experiments_that_exist(two: Path, elsewhere: Path) -> None:
+    ran = run("add_notebook.py", "1", "002", "--json", "--root", two, cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    made = ["notebooks/load_experiment.py", "notebooks/001-first_002-other.ipynb"]
+    assert [file["path"] for file in ran.json["created"]] == made
+    assert 'other = load("002-other", "exp=007")\ndiff(cfg, other)' in sources(two / made[1], "code")
+    for words, config in ran.json["configs"].items():
+        name, choice = words.split()
+        assert config == hydra(two / "experiments" / name / "train.py", choice)
+    assert list(ran.json["configs"]) == ["001-first exp=001", "002-other exp=007"]
+    before = tree(two)
+    again = run("add_notebook.py", "1", "002", "--json", "--root", two, cwd=elsewhere)
+    assert (again.code, again.json["created"], [file["path"] for file in again.json["existing"]]) == (0, [], made)
+    assert tree(two) == before
+
+
+def test_a_notebook_of_what_does_not_compose_is_not_made(two: Path, elsewhere: Path) -> None:
+    (two / "experiments/002-other/exp/007.yaml").write_text("defaults:\n  - default@_here_\n\nsed: 1\n")
+    before = tree(two)
+    ran = run("add_notebook.py", "001", "002", "--root", two, cwd=elsewhere)
+    assert (ran.code, tree(two)) == (2, before)
+    assert "002-other does not compose" in ran.err
+    for wrong, meant in (["001", "exp=002"], "add_notebook.py 001 "), (["001", "--name", "a b.ipynb"], "--name a-b "):
+        ran = run("add_notebook.py", *wrong, "--root", two, cwd=elsewhere)
+        assert (ran.code, tree(two)) == (2, before)
+        assert meant in ran.err
+
+
+@pytest.mark.parametrize("cwd", ["notebooks", "."])
+def test_a_script_with_cells_runs_from_where_it_is(two: Path, elsewhere: Path, cwd: str) -> None:
+    ran = run("add_notebook.py", "001", "002", "--script", "--json", "--root", two, cwd=elsewhere)
+    script = two / "notebooks/001-first_002-other.py"
+    assert script.read_text().count("# %%\n") == script.read_text().count("# %%") - 5  # and five cells of text
+    said = run_entry(script, cwd=two / cwd)
+    assert said.code == 0, said.err
+    first = hydra(two / "experiments/001-first/train.py", "exp=001")
+    assert OmegaConf.to_container(OmegaConf.create(said.out[: said.out.index("exp.seed")])) == first
+    assert "exp.dropout  " in said.out
+    assert ran.json["next"][-1].endswith(" notebooks/001-first_002-other.py")
+
+
+@needs_kernel
+@pytest.mark.parametrize("kernel_in", ["notebooks", "."])
+def test_a_kernel_runs_a_notebook_of_two(two: Path, elsewhere: Path, kernel_in: str) -> None:
+    assert run("add_notebook.py", "001", "002", "--root", two, cwd=elsewhere).code == 0
+    said = execute(two / "notebooks/001-first_002-other.ipynb", kernel_in=two / kernel_in)
+    assert OmegaConf.to_container(OmegaConf.create(said[0])) == hydra(two / "experiments/001-first/train.py", "exp=001")
+    assert "exp.dropout" in said[2]

@@ -377,7 +377,8 @@ def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> No
     """No process, write or connection but those that references/security.md lists."""
     git(project, "init", "-q")
     write(experiment, {"exp/002.yaml": "defaults: [default@_here_]\nseed: ${oc.env:HOME}\n"})
-    watch = tmp_path / "watch"
+    watch, temporary = tmp_path / "watch", tmp_path / "temporary"  # where what will be made is tried first
+    temporary.mkdir()
     for words in (
         ["validate.py"],
         ["validate.py", "--hydra"],
@@ -386,16 +387,19 @@ def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> No
         ["add_exp.py", "001", "learning_rate=0.5"],
         ["add_env.py", "001", "there", "output_dir=there"],
         ["new_experiment.py", "next", "epochs=2"],
+        ["add_notebook.py", "001"],
     ):
         writes = []
-        for event, subject in seen(project, watch, *words):
+        for event, subject in seen(project, watch, *words, TMPDIR=str(temporary)):
             if event == "subprocess.Popen":
                 assert Path(subject.strip("'")).name in ("git", "python", "python3")
             elif not subject.isdigit() and os.devnull not in subject:  # a number: a pipe to one of these
                 writes.append((event, subject))
         # Without a folder it is a name in one that is open: how a whole folder is removed.
-        outside = [(event, subject) for event, subject in writes if str(project) not in subject and "/" in subject]
+        ours = str(project), str(temporary)
+        outside = [write for write in writes if "/" in write[1] and not any(folder in write[1] for folder in ours)]
         assert outside == [], words
+        assert not list(temporary.iterdir()), words
         assert bool(writes) == (words[0] != "validate.py"), (words, writes)
     events = seen(project, watch, "validate.py", "--python", sys.executable)
     assert {Path(subject.strip("'")).name for event, subject in events if event == "subprocess.Popen"} == {

@@ -20,6 +20,7 @@ from experiment_setup.writing.node_values import plain_data
 FOLDER = "notebooks"
 _ASSETS = Path(__file__).resolve().parents[3] / "assets" / "notebook"
 _LOADER = "load_experiment.py"
+_NAMED = 4  # experiments in the name of a notebook
 # What the template notebook says, and what stands there afterwards.
 _NAME, _SET, _VALUE = "000-template", f"{SETS}=001", f"{SETS}.seed=1"
 _OTHER = f'other = load("{_NAME}")\ndiff(cfg, other)'
@@ -130,13 +131,7 @@ def add(request: Request) -> AddedNotebook:
                 command_line.command("validate.py", [experiment.name, *command_line.options("--root")]),
             )
         shown.append(Shown(experiment.folder, option, plain_data(composed.container)))
-    name = request.name or "_".join(one.folder.name for one in shown)
-    if naming.slug(name, limit=200) != name:
-        raise CommandError(
-            f"{name!r} is no good name for a file",
-            "use letters, digits, - and _",
-            command_line.corrected({name: [naming.slug(name, limit=200) or "explore"]}) if request.name else None,
-        )
+    name = _file_name(request.name, shown)
     wanted = texts(project, shown, name, script=request.script)
     new = missing(wanted)
     if new and not request.dry_run:
@@ -151,6 +146,21 @@ def add(request: Request) -> AddedNotebook:
         following = Next((f"{begun.start} {file}",) if begun.works else (), begun.missing)
     kept = [path for path in wanted if path not in new]
     return AddedNotebook(project, list(new), kept, proof, following, request.dry_run)
+
+
+def _file_name(asked: str | None, shown: Sequence[Shown]) -> str:
+    """The name that was asked for, else that of the experiments."""
+    if asked is None:
+        first, *others = (naming.slug(one.folder.name) or "experiment" for one in shown)
+        return "_".join([first, *others]) if len(others) < _NAMED else f"{first}_and-{len(others)}-more"
+    better = naming.slug(asked.removesuffix(".ipynb").removesuffix(".py"), limit=200)
+    if better != asked:
+        raise CommandError(
+            f"--name {asked!r} is no good name for a notebook",
+            "use letters, digits, - and _, and no ending",
+            command_line.corrected({asked: [better]}) if better else None,
+        )
+    return asked
 
 
 def texts(project: Project, shown: Sequence[Shown], name: str, *, script: bool = False) -> dict[Path, str]:
