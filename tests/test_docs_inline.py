@@ -59,6 +59,7 @@ VARIABLES = set(
 )
 # Code with spaces that no form fits.
 OTHERS = {
+    "# %%",
     "# @package _group_",
     "# @package _global_",
     "# @package …",

@@ -207,7 +207,7 @@ def test_a_key_that_stands_twice_hides_nothing_else_of_its_file(tmp_path: Path, 
         assert {finding.location.path for finding in findings} == {file}
         return {f.code: (f.message, len(text.splitlines()) - f.location.line, f.fixable) for f in findings}
 
-    once, both = found(f"{HERE}{NAME}{rest}"), found(f"{HERE}{NAME}{twice}{rest}")
+    once, both = found(f"{HERE}name: 001-x\n{rest}"), found(f"{HERE}name: 001-x\n{twice}{rest}")
     assert once.keys() == {"ES010", "ES011"}
     assert both.keys() == {"ES003", *once}
     assert {code: both[code][:2] for code in once} == {code: said[:2] for code, said in once.items()}
