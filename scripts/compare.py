@@ -2,7 +2,7 @@
 # requires-python = ">=3.10,<3.14"
 # dependencies = ["hydra-core>=1.3.4,<1.5", "omegaconf>=2.3,<2.5", "PyYAML>=6.0"]
 # ///
-"""Compare parameter sets: what differs between their composed configs."""
+"""Compare parameter sets: what differs between their composed configs, or from what they were."""
 
 import os
 import sys
@@ -22,6 +22,8 @@ EXAMPLES = """
   compare.py                               every set of every experiment
   compare.py 001-baseline 002-larger exp=001        the same set of two experiments
   compare.py 001 --where 'learning_rate<1e-4' --where optimizer=adamw --sort -batch_size
+  compare.py --since                       what your changes change, since the last commit
+  compare.py 001 --since main --exit-code --format github       in a workflow: notes on the lines of a pull request
   compare.py 001 --format csv > sets.csv   each cell is YAML, an empty one is a key that is not there
 """
 
@@ -51,9 +53,19 @@ def main(argv: "Sequence[str]") -> int:
         metavar="KEY",
         help="leave out a value, or all below it; name, notes and env are left out unless --all, --where or --sort ask",
     )
+    parser.add_argument(
+        "--since",
+        nargs="?",
+        const="HEAD",
+        metavar="REF",
+        help="which composed configs changed since that commit (HEAD: what the working tree changes), and why",
+    )
     parser.add_argument("--exit-code", action="store_true", help="1 if anything differs")
     parser.add_argument(
-        "--format", choices=("table", "markdown", "csv", "json", "html"), default="table", help="default: table"
+        "--format",
+        choices=("table", "markdown", "csv", "json", "html", "github"),
+        default="table",
+        help="default: table; github: annotations of --since",
     )
 
     arguments = vars(cli.parse(parser, command_line.attached(argv, "--sort")))

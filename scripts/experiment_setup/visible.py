@@ -55,6 +55,13 @@ def shortened(text: str) -> str:
     return f"{text[: LONGEST - 100]} … {len(text) - LONGEST + 150:,} characters … {text[-50:]}"
 
 
+def workflow(text: str, also: str = "") -> str:
+    """A text in a workflow command, as GitHub's toolkit escapes it (actions/toolkit, packages/core/src/command.ts)."""
+    for character in "%\r\n" + also:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
 def json_text(text: str) -> str:
     """JSON in which what cannot be seen is escaped; it means the same to whoever reads it."""
     return text if text.isprintable() else re.sub(r"[^\n\x20-\x7e]", _json_character, text)

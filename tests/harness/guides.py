@@ -16,7 +16,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from running import HARNESS, ROOT, SCRIPTS, write
+from running import HARNESS, ROOT, SCRIPTS, git, write
 
 HERE = "defaults:\n  - default@_here_\n"
 
@@ -133,7 +133,7 @@ def install_commands() -> dict[str, str]:
 
 
 def make_project(root: Path, full: bool = True) -> Path:
-    """What the guides take for granted: 001-baseline, and for the references two sets and an environment."""
+    """What the guides take for granted: 001-baseline, and for the references two sets and an environment, under git."""
     experiment = root / "experiments" / "001-baseline"
     shutil.copytree(ROOT / "assets" / "000-template", experiment, ignore=shutil.ignore_patterns("__pycache__"))
     for path in ("train.py", "config.yaml"):
@@ -141,6 +141,9 @@ def make_project(root: Path, full: bool = True) -> Path:
         (experiment / path).write_text(text.replace("000-template", "001-baseline"), encoding="utf-8")
     if full:
         write(experiment, {"exp/002.yaml": f'{HERE}\nname: "002-seed"\nseed: 2\n', "env/local.yaml": HERE})
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "begin")
     return root
 
 

@@ -258,17 +258,10 @@ def github(project: Project, result: Result) -> Iterator[str]:
         place = finding.location
         words = "\n".join(map(visible.words, filter(None, (finding.message, finding.help))))
         properties = {
-            "file": _escaped(root.relative(place.path), ":,"),
+            "file": visible.workflow(root.relative(place.path), ":,"),
             "line": place.line,
             "col": place.column,
             "title": f"{finding.code} {finding.name}",
         }
         listed = ",".join(f"{key}={value}" for key, value in properties.items())
-        yield f"::{kinds[finding.severity]} {listed}::{_escaped(words)}"
-
-
-def _escaped(text: str, also: str = "") -> str:
-    """As GitHub's toolkit escapes workflow commands (actions/toolkit, packages/core/src/command.ts)."""
-    for character in "%\r\n" + also:
-        text = text.replace(character, f"%{ord(character):02X}")
-    return text
+        yield f"::{kinds[finding.severity]} {listed}::{visible.workflow(words)}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import command_line
 from experiment_setup.checking import workers
 from experiment_setup.cli import Answer
 from experiment_setup.comparing import configs, selection, table
@@ -15,7 +16,7 @@ from experiment_setup.comparing.comparison import MISSING, Column, Comparison, R
 from experiment_setup.comparing.conditions import conditions, ordered
 from experiment_setup.comparing.keys import KEY, Names
 from experiment_setup.comparing.selection import Selections
-from experiment_setup.errors import Defect
+from experiment_setup.errors import CommandError, Defect
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.style import Style
 
@@ -35,6 +36,7 @@ class Request:
     sort: Sequence[str] = ()
     ignore: Sequence[str] = ()
     exit_code: bool = False
+    since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,41 @@ def compare(request: Request) -> Answer:
     """What is asked for; raises CommandError for words that name nothing."""
     project = Project.locate(request.root)
     selected = selection.of(project, request.words)
+    _refuse_what_does_not_go_together(request)
+    if request.since is not None:
+        from experiment_setup.comparing import impact, since
+
+        found = since.since(project, request.since, selected.parts, request.ignore)
+        return impact.ImpactAnswer(
+            project, request.since, found, request.format, request.exit_code, tuple(selected.notes)
+        )
     rows = _rows(project, selected)
     return Compared(project, request, arranged(rows, request), selected.notes)
+
+
+def _refuse_what_does_not_go_together(request: Request) -> None:
+    """Raise CommandError with the command that is meant."""
+    if request.since is None and request.format == GITHUB:
+        raise CommandError(
+            "--format github is for --since REF: what a pull request changes",
+            "markdown is a table for comments",
+            command_line.corrected({GITHUB: [MARKDOWN]}),
+        )
+    if request.since is None:
+        return
+    if request.format == HTML:
+        raise CommandError(
+            "--format html shows rows of values; of --since there is no page",
+            "markdown is a table for comments",
+            command_line.corrected({HTML: [MARKDOWN]}),
+        )
+    given = {"--all": request.all, "--where": request.where, "--sort": request.sort}
+    for option, value in given.items():
+        if value:
+            raise CommandError(
+                f"{option} does not go with --since, which shows only what changed",
+                f"leave {option} out; --ignore KEY goes with it",
+            )
 
 
 def _rows(project: Project, selected: Selections) -> list[Row]:

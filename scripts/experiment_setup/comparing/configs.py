@@ -26,10 +26,11 @@ class Configs:
     sets: Sequence[str]
 
 
-def context_of(project: Project, experiment: Experiment) -> ExperimentContext:
-    """What is asked of an experiment."""
-    read = schema.read(experiment.entry, project.root) if experiment.entry else schema.empty(experiment.config_file)
-    return ExperimentContext(project, experiment, read, Composer(experiment, read, project.root))
+def context_of(project: Project, experiment: Experiment, *, read: bool = True) -> ExperimentContext:
+    """What is asked of an experiment; without `read`, its code is passed over: it knows its files, composes nothing."""
+    code = experiment.entry if read else None
+    found = schema.read(code, project.root) if code else schema.empty(experiment.config_file)
+    return ExperimentContext(project, experiment, found, Composer(experiment, found, project.root))
 
 
 def of(project: Project, experiment: Experiment, selection: Selection, *, environments: bool = False) -> Configs:
@@ -39,7 +40,7 @@ def of(project: Project, experiment: Experiment, selection: Selection, *, enviro
     options = dict(selection.options)
     if environments and ENVIRONMENTS not in options and context.environments:
         options[ENVIRONMENTS] = ["", *context.environments]
-    chosen = [sets[name] for name in selection.sets if name in sets] if selection.sets else _files(context, sets)
+    chosen = [sets[name] for name in selection.sets if name in sets] if selection.sets else files_of(context)
     if not selection.sets and not chosen:
         chosen = [{}]
     elif len(chosen) == 1 and len(selection.sets) == 1 and len(selection.experiments) == 1 and not options:
@@ -68,10 +69,10 @@ def plain(outcome: Composition) -> dict[str, Any]:
     return {key: value for key, value in leaves(values.data(outcome.container)) if key}
 
 
-def _files(context: ExperimentContext, sets: dict[str, dict[str, str]]) -> list[dict[str, str]]:
-    """The sets that are files."""
+def files_of(context: ExperimentContext) -> list[dict[str, str]]:
+    """The choices of the parameter sets that are files."""
     stored = {known.name for known in context.schema.registrations if known.group == SETS}
-    return [choices for name, choices in sets.items() if name in context.sets or name not in stored]
+    return [choices for name, choices in sets_of(context).items() if name in context.sets or name not in stored]
 
 
 def _with(sets: Sequence[dict[str, str]], options: dict[str, list[str]]) -> Iterator[dict[str, str]]:

@@ -64,7 +64,7 @@ def markdown(comparison: Comparison) -> Iterator[str]:
     """A table as GitHub shows it."""
     lines = _turned(comparison) if is_turned(comparison) else _upright(comparison)
     for number, line in enumerate(lines):
-        yield "| " + " | ".join(_escaped(cell.text) for cell in line) + " |"
+        yield "| " + " | ".join(escaped(cell.text) for cell in line) + " |"
         if number == 0:
             yield "|" + " --- |" * len(line)
 
@@ -72,11 +72,11 @@ def markdown(comparison: Comparison) -> Iterator[str]:
 def comma_separated(comparison: Comparison) -> Iterator[str]:
     """A line a config with all its keys whole: each cell is YAML, and one that is empty is a key that is not there."""
     keys = [column.key for column in comparison.columns]
-    yield _csv([*comparison.key_columns, *comparison.results, *keys])
+    yield csv_line([*comparison.key_columns, *comparison.results, *keys])
     for row in comparison.rows:
         own = [row.identity(name) for name in comparison.key_columns]
         found = [row.results.get(name, MISSING) for name in comparison.results] + [row.value(key) for key in keys]
-        yield _csv([*own, *("" if value is MISSING else values.written(value) for value in found)])
+        yield csv_line([*own, *("" if value is MISSING else values.written(value) for value in found)])
 
 
 # -- the cells --------------------------------------------------------------------------------------------------------
@@ -159,14 +159,15 @@ def _painted(lines: Sequence[Sequence[_Cell]], style: Style) -> list[str]:
     return result
 
 
-def _escaped(words: str) -> str:
+def escaped(words: str) -> str:
     """Text in a cell of Markdown: what has a meaning there is taken as it is."""
     for sign in "\\|`*_<>[]":
         words = words.replace(sign, f"\\{sign}")
     return words
 
 
-def _csv(words: Sequence[str]) -> str:
+def csv_line(words: Sequence[str]) -> str:
+    """A line of CSV that no spreadsheet takes for more than text."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([_harmless(word) for word in words])
     return line.getvalue()

@@ -1,0 +1,72 @@
+"""An experiment at two times: every config that it composes then and now, and which of them are others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from experiment_setup.comparing import configs
+from experiment_setup.comparing.comparison import MISSING, same
+from experiment_setup.composing.composed import Composition
+from experiment_setup.composing.origins import Origin
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.project import ENVIRONMENTS
+
+Choices = tuple[tuple[str, str], ...]  # config group, option
+
+
+@dataclass
+class Side:
+    """The experiment at one time; `moved` are the folders that stand for each other, (temporary, real)."""
+
+    context: ExperimentContext
+    moved: tuple[str, str] | None = None
+    _traced: dict[Choices, Composition] = field(default_factory=dict)
+
+    @cached_property
+    def choices(self) -> list[Choices]:
+        """Each parameter set in each environment; an experiment without sets as it is."""
+        sets = configs.files_of(self.context) or [{}]
+        environments: list[dict[str, str]] = [{}, *({ENVIRONMENTS: name} for name in self.context.environments)]
+        return [tuple({**chosen, **environment}.items()) for chosen in sets for environment in environments]
+
+    def composition(self, choices: Choices) -> Composition:
+        """What these choices compose to."""
+        return self.context.composed_with(dict(choices))
+
+    def values(self, choices: Choices) -> dict[str, Any] | None:
+        """The values by dotted key; None where it does not compose."""
+        outcome = self.composition(choices)
+        return None if outcome.failure is not None else self.real(configs.plain(outcome))
+
+    def origins(self, choices: Choices) -> Mapping[str, tuple[Origin, ...]]:
+        """Where the values come from."""
+        if choices not in self._traced:
+            wanted = self.composition(choices).choices
+            self._traced[choices] = self.context.composer.compose(wanted, origins=True)
+        return self._traced[choices].origins or {}
+
+    def files(self, choices: Choices) -> Iterator[Path]:
+        """The primary config, and the files of the options with those that they inherit from."""
+        return self.context.files_of(dict(choices))
+
+    def real(self, found: Any) -> Any:
+        """Values with the real folder in place of the temporary one: a default may be made of `__file__`."""
+        if self.moved is None:
+            return found
+        if isinstance(found, str):
+            return found.replace(*self.moved)
+        if isinstance(found, dict):
+            return {key: self.real(value) for key, value in found.items()}
+        return [self.real(value) for value in found] if isinstance(found, list) else found
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Key -> the value then and now, where they are written otherwise; MISSING where there is none."""
+    if before == now and repr(before) == repr(now):
+        return {}
+    pairs = {key: (before.get(key, MISSING), now.get(key, MISSING)) for key in {**now, **before}}
+    return {key: pair for key, pair in pairs.items() if not same(*pair)}

@@ -1,0 +1,212 @@
+"""`--since REF`: which composed configs are others than they were, why, and which came or went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiment_setup import git
+from experiment_setup.checking import workers
+from experiment_setup.comparing import concerned, configs, history
+from experiment_setup.comparing.causes import Cause, Causes
+from experiment_setup.comparing.comparison import Row
+from experiment_setup.comparing.history import Snapshot
+from experiment_setup.comparing.selection import Selection
+from experiment_setup.comparing.sides import Choices, Side, differences
+from experiment_setup.errors import CommandError, Defect
+from experiment_setup.project import Experiment, Project
+
+
+@dataclass(frozen=True)
+class Change:
+    """A config that is another one: key -> the value then and now, and the cause of each.
+
+    `refused` says why it does not compose any more, `mended` why it did not compose then; in both cases the one cause
+    is under "".
+    """
+
+    experiment: str
+    choices: Mapping[str, str]
+    values: Mapping[str, tuple[Any, Any]]
+    causes: Mapping[str, Cause]
+    refused: str | None = None
+    mended: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The choices as words of a command line."""
+        return Row(self.experiment, self.choices).name
+
+
+@dataclass
+class Impact:
+    """What became of the configs since a commit; those that came and went as (experiment, choices)."""
+
+    changed: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+    added: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    removed: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)  # experiments: old folder -> new folder
+    left_out: list[str] = field(default_factory=list)  # files of options that git ignores: then, they are not known
+    commit: str = ""
+
+    def add(self, other: Impact) -> None:
+        """Take in what became of another experiment."""
+        self.changed += other.changed
+        self.unchanged += other.unchanged
+        self.added += other.added
+        self.removed += other.removed
+        self.left_out += other.left_out
+
+
+def since(project: Project, ref: str, parts: Sequence[Selection], ignored: Sequence[str] = ()) -> Impact:
+    """What became of the configs of these experiments since `ref`. Raises CommandError as `history.snapshot` does."""
+    whole = Impact()
+    with history.snapshot(project, ref) as snapshot:
+        whole.commit = snapshot.commit
+        pairs = _pairs(project, snapshot, parts, whole)
+        is_concerned = concerned.by_changes(project, snapshot)
+
+        def one(_: int, pair: _Pair) -> Impact | Defect:
+            try:
+                return _of(
+                    project, snapshot, pair, ignored, skip=_stayed(pair, snapshot) and not is_concerned(pair.now)
+                )
+            except (CommandError, OSError):
+                raise
+            except Exception as error:  # one experiment does not hide the rest
+                return Defect.of(error, pair.name)
+
+        for found in workers.results(pairs, one):
+            if isinstance(found, Defect):
+                raise found
+            whole.add(found)
+    return whole
+
+
+# -- experiments then and now -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Pair:
+    then: Experiment | None
+    now: Experiment | None
+    sets: frozenset[str] | None  # None: all
+    name: str  # its folder, from the project's root
+
+
+def _pairs(project: Project, snapshot: Snapshot, parts: Sequence[Selection], whole: Impact) -> list[_Pair]:
+    """Each experiment with what it was; one that is gone is that new one which has most of its files."""
+    then = {snapshot.here(e.folder): e for e in snapshot.project.experiments if e.entry is not None}
+    now = {e.folder: e for e in project.experiments if e.entry is not None}
+    moved: dict[Path, Path] = {}  # new folder -> old folder
+    for old in sorted(then.keys() - now.keys()):
+        likeness = {new: _likeness(snapshot, old, new) for new in now.keys() - then.keys() - moved.keys()}
+        best = max(likeness, key=lambda new: (likeness[new], str(new)), default=None)
+        if best is not None and likeness[best] >= 0.5:
+            moved[best] = old
+            whole.renamed[project.relative(old)] = project.relative(best)
+    everything = any(len(part.experiments) == len(project.experiments) for part in parts)
+    pairs = []
+    for part in parts:
+        for experiment in part.experiments:
+            old = moved.get(experiment.folder, experiment.folder)
+            sets = frozenset(part.sets) or None
+            name = project.relative(experiment.folder)
+            pairs.append(_Pair(then.get(old), now.get(experiment.folder), sets, name))
+    if everything:
+        gone = then.keys() - now.keys() - set(moved.values())
+        pairs += [_Pair(then[folder], None, None, project.relative(folder)) for folder in sorted(gone)]
+    return [pair for pair in pairs if pair.then is not None or pair.now is not None]
+
+
+def _stayed(pair: _Pair, snapshot: Snapshot) -> bool:
+    """Whether the experiment is where it was."""
+    return pair.then is not None and pair.now is not None and snapshot.here(pair.then.folder) == pair.now.folder
+
+
+def _likeness(snapshot: Snapshot, old: Path, new: Path) -> float:
+    """The share of the old folder's files that the new one has unchanged; the folder's own name may be another."""
+    top = snapshot.checkout.folder
+    prefix = f"{old.relative_to(top).as_posix()}/"
+    names = [name for name in snapshot.contents if name.startswith(prefix)]
+    words = (old.name.encode(), new.name.encode())
+    kept = 0
+    for name in names:
+        content = history.content(new / name.removeprefix(prefix))
+        kept += content is not None and content in (snapshot.contents[name], snapshot.contents[name].replace(*words))
+    return kept / len(names) if names else 0.0
+
+
+# -- one experiment ---------------------------------------------------------------------------------------------------
+
+
+def _of(project: Project, snapshot: Snapshot, pair: _Pair, ignored: Sequence[str], *, skip: bool) -> Impact:
+    moved = (str(snapshot.folder), str(snapshot.checkout.folder))
+    name = pair.name
+    then = now = None
+    if pair.then is not None:
+        then = Side(configs.context_of(snapshot.project, pair.then, read=not skip), moved)
+    if pair.now is not None:
+        now = Side(configs.context_of(project, pair.now, read=not skip))
+    result = Impact()
+    before = {frozenset(choices): choices for choices in then.choices} if then is not None else {}
+    after = {frozenset(choices): choices for choices in now.choices} if now is not None else {}
+    if now is not None:
+        unknown = _ignored_options(project, snapshot, now)
+        result.left_out = [project.relative(path) for path in unknown.values()]
+        after = {mark: choices for mark, choices in after.items() if not unknown.keys() & mark}
+    if pair.sets is not None:
+        before, after = (
+            {mark: choices for mark, choices in known.items() if {option for _, option in choices} & pair.sets}
+            for known in (before, after)
+        )
+    result.added = [(name, dict(after[mark])) for mark in after if mark not in before]
+    result.removed = [(name, dict(before[mark])) for mark in before if mark not in after]
+    if then is None or now is None:
+        return result
+    causes = Causes(then, now, snapshot)
+    for mark, choices in after.items():
+        if mark in before:
+            change = None if skip else _change(name, then, now, before[mark], choices, causes, ignored)
+            if change is None:
+                result.unchanged += 1
+            else:
+                result.changed.append(change)
+    return result
+
+
+def _change(
+    name: str, then: Side, now: Side, before: Choices, after: Choices, causes: Causes, ignored: Sequence[str]
+) -> Change | None:
+    old, new = then.values(before), now.values(after)
+    if old is None and new is None:
+        return None
+    if old is None or new is None:
+        cause, words = causes.of_failure(before, after, now if new is None else then)
+        refused, mended = (words, None) if new is None else (None, words)
+        return Change(name, dict(after), {}, {"": cause}, refused, mended)
+    found = differences(old, new)
+    found = {key: pair for key, pair in found.items() if not _is_ignored(key, ignored)}
+    if not found:
+        return None
+    return Change(name, dict(after), found, {key: causes.of(before, after, key, found[key]) for key in found})
+
+
+def _is_ignored(key: str, ignored: Sequence[str]) -> bool:
+    names = (key, key.partition(".")[2])
+    return any(f"{own}.".startswith(f"{name}.") for own in names for name in ignored)
+
+
+def _ignored_options(project: Project, snapshot: Snapshot, now: Side) -> dict[tuple[str, str], Path]:
+    """The options whose files git ignores: what they were, it does not know."""
+    options = [*now.context.sets.values(), *now.context.environments.values()]
+    top = snapshot.checkout.folder
+    new = {
+        option.path: (option.key, option.name)
+        for option in options
+        if not (option.path.is_relative_to(top) and option.path.relative_to(top).as_posix() in snapshot.contents)
+    }
+    return {new[path]: path for path in git.ignored(project.root, list(new))} if new else {}

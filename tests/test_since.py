@@ -1,0 +1,209 @@
+"""compare.py --since: which composed configs a change of files changes, and why; the real Hydra is the judge."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edits import Judge
+from exactness import Oracle
+from experiment_setup.comparing.compared import Request, compare
+from experiment_setup.errors import CommandError
+from running import git, run, tree, write
+
+_HERE = "defaults:\n  - default@_here_\n\n"
+_FILES = {
+    "exp/001.yaml": f"{_HERE}learning_rate: 1e-5\n",
+    "exp/002.yaml": "defaults:\n  - 001@_here_\n\nbatch_size: 64\n",
+    "env/local.yaml": f"{_HERE}output_dir: output/ローカル\n",
+}
+
+
+@pytest.fixture
+def made(experiment: Path, project: Path) -> Path:
+    write(experiment, _FILES)
+    git(project, "init", "-q", "-b", "main")
+    commit(project)
+    return experiment
+
+
+def commit(project: Path) -> None:
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "what was")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def since(project: Path, *words: str, ref: str = "HEAD", **more: Any) -> dict[str, Any]:
+    return compare(Request(project, words, since=ref, **more)).data()
+
+
+def names(configs: list[dict[str, Any]]) -> list[str]:
+    return [" ".join(f"{group}={option}" for group, option in one["choices"].items()) for one in configs]
+
+
+@pytest.mark.slow
+def test_random_edits_change_what_hydra_says(tmp_path: Path) -> None:
+    """At size: python tests/harness/edits.py --edits 300."""
+    judge = Judge(tmp_path, random.Random(11), 5, Oracle("memo"))
+    counts = [judge.edit()[1] for _ in range(30)]
+    assert counts.count(0) > 2
+    assert sum(counts) > 30
+
+
+def test_each_change_with_its_cause(made: Path, project: Path, elsewhere: Path) -> None:
+    edit(made / "train.py", "epochs: int = 3", "epochs: int = 5")
+    edit(made / "exp/002.yaml", "batch_size: 64", "# more\nbatch_size: 128")
+    edit(made / "env/local.yaml", "ローカル", "近く")
+    write(made, {"exp/003.yaml": _HERE})
+    before = tree(project)
+    ran = run("compare.py", "--since", "--json", "--exit-code", "--root", project, cwd=elsewhere)
+    assert (ran.code, tree(project)) == (1, before)
+    data = ran.json
+    assert names(data["changed"]) == ["exp=001", "exp=001 env=local", "exp=002", "exp=002 env=local"]
+    assert names(data["added"]) == ["exp=003", "exp=003 env=local"]
+    assert (data["removed"], data["unchanged"]) == ([], 0)
+    last = data["changed"][-1]
+    assert last["values"] == {
+        "exp.epochs": [3, 5],
+        "exp.batch_size": [64, 128],
+        "env.output_dir": ["output/ローカル", "output/近く"],
+    }
+    places = {
+        key: (cause["path"].rpartition("/")[2], cause["line"]) for cause in last["causes"] for key in cause["keys"]
+    }
+    line = (made / "train.py").read_text().splitlines().index("    epochs: int = 5") + 1
+    assert places == {
+        "exp.epochs": ("train.py", line),
+        "exp.batch_size": ("002.yaml", 5),
+        "env.output_dir": ("local.yaml", 4),
+    }
+
+
+def test_what_is_gone_was_the_cause(made: Path, project: Path) -> None:
+    edit(made / "exp/001.yaml", "learning_rate: 1e-5\n", "")
+    [one, *_] = since(project)["changed"]
+    assert one["values"] == {"exp.learning_rate": [1e-5, 2e-5]}
+    [cause] = one["causes"]
+    assert (cause["path"].rpartition("/")[2], cause["line"], cause["gone"]) == ("001.yaml", 4, True)
+
+
+def test_a_default_option_is_the_cause(made: Path, project: Path) -> None:
+    edit(made / "config.yaml", "- env: default", "- env: local")
+    [one] = since(project, "001", "exp=001", ignore=["nothing"])["changed"][:1]
+    [cause] = one["causes"]
+    text = (made / "config.yaml").read_text().splitlines()[cause["line"] - 1]
+    assert (cause["path"].rpartition("/")[2], text.strip()) == ("config.yaml", "- env: local")
+
+
+def test_remarks_and_other_spellings_change_nothing(made: Path, project: Path) -> None:
+    edit(made / "exp/001.yaml", "learning_rate: 1e-5", "# low\nlearning_rate: 0.00001")
+    data = since(project)
+    assert (data["changed"], data["unchanged"]) == ([], 4)
+    assert run("compare.py", "--since", "--exit-code", cwd=project).code == 0
+
+
+def test_a_renamed_field_breaks_the_sets_that_set_it(made: Path, project: Path) -> None:
+    edit(made / "train.py", "learning_rate: float", "lr: float")
+    data = since(project)
+    assert [one["refused"] is not None for one in data["changed"]] == [True] * 4
+    causes = {(cause["path"].rpartition("/")[2], cause["gone"]) for one in data["changed"] for cause in one["causes"]}
+    assert causes == {("train.py", True)}
+    assert "exp/001.yaml:4" in data["changed"][0]["refused"]
+
+
+def test_experiments_that_were_renamed_made_and_removed(made: Path, project: Path) -> None:
+    write(project / "experiments/002-other", {name: (made / name).read_text() for name in ("config.yaml", "train.py")})
+    commit(project)
+    made.rename(project / "experiments/001-best")
+    (project / "experiments/002-other/train.py").unlink()
+    (project / "experiments/002-other/config.yaml").unlink()
+    data = since(project)
+    assert data["renamed"] == {"experiments/001-baseline": "experiments/001-best"}
+    assert data["unchanged"] + len(data["changed"]) == 4
+    assert [one["experiment"] for one in data["removed"]] == ["experiments/002-other"]
+    assert data["added"] == []
+
+
+def test_another_experiment_is_concerned_by_what_it_imports(made: Path, project: Path) -> None:
+    """And is passed over where it does not."""
+    code = (made / "train.py").read_text()
+    write(project, {"shared_parts.py": "RATE = 3\n"})
+    write(project / "experiments/002-other", {"config.yaml": (made / "config.yaml").read_text(), "train.py": code})
+    shared = code.replace("epochs: int = 3", "epochs: int = RATE")
+    head = "import sys\nfrom pathlib import Path\n\nsys.path.append(str(Path(__file__).parents[2]))\n"
+    write(
+        project / "experiments/003-importing",
+        {
+            "config.yaml": (made / "config.yaml").read_text(),
+            "train.py": f"{head}from shared_parts import RATE\n{shared}",
+        },
+    )
+    commit(project)
+    edit(project / "shared_parts.py", "3", "4")
+    data = since(project)
+    assert [(one["experiment"], one["values"]) for one in data["changed"]] == [
+        ("experiments/003-importing", {"exp.epochs": [3, 4]})
+    ]
+    assert data["unchanged"] == 5
+
+
+def test_ignored_keys_and_ignored_files(made: Path, project: Path) -> None:
+    edit(made / "train.py", "epochs: int = 3", "epochs: int = 5")
+    assert since(project, ignore=["epochs"])["changed"] == []
+    assert len(since(project, ignore=["batch_size"])["changed"]) == 4
+    write(project, {".gitignore": "box.yaml\n"})
+    write(made, {"env/box.yaml": f"{_HERE}output_dir: box\n"})
+    assert since(project)["added"] == []
+    (project / ".gitignore").unlink()
+    assert names(since(project)["added"]) == ["exp=001 env=box", "exp=002 env=box"]
+
+
+def test_annotations(made: Path, project: Path) -> None:
+    edit(made / "exp/002.yaml", "batch_size: 64", "notes: '%0A::error::x'\nbatch_size: 128")
+    ran = run("compare.py", "--since", "main", "--format", "github", cwd=project)
+    lines = ran.out.splitlines()
+    assert len(lines) == 2
+    assert (
+        "::notice file=experiments/001-baseline/exp/002.yaml,line=5,title=config changed::exp.batch_size: 64 -> 128"
+        in ran.out
+    )
+    assert all(line.startswith("::notice file=") and "%0A" not in line.replace("%250A", "") for line in lines)
+
+
+@pytest.mark.parametrize("ref", ["mian", "--output=x", "HEAD:config.yaml", "001"])
+def test_what_is_no_commit(made: Path, project: Path, ref: str) -> None:
+    with pytest.raises(CommandError) as error:
+        since(project, ref=ref)
+    assert ref in error.value.message
+    assert not (project / "x").exists()
+
+
+def test_links_and_files_of_a_commit_lead_nowhere_else(made: Path, project: Path, tmp_path: Path) -> None:
+    """A tree may hold a link and a file below it: nothing is written through it."""
+    target = tmp_path / "target"
+    target.mkdir()
+
+    def sha(*words: str, given: str) -> str:
+        done = subprocess.run(["git", *words], cwd=project, input=given, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    link = sha("hash-object", "-w", "--stdin", given=str(target))
+    blob = sha("hash-object", "-w", "--stdin", given="x = 1\n")
+    inner = sha("mktree", given=f"100644 blob {blob}\tbad.py\n")
+    top = sha("mktree", given=f"120000 blob {link}\ta\n040000 tree {inner}\ta\n")
+    who = {**os.environ, **{f"GIT_{who}_{what}": "t" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}}
+    commit_ = subprocess.run(
+        ["git", "commit-tree", top, "-m", "x"], cwd=project, capture_output=True, text=True, env=who
+    )
+    since(project, ref=commit_.stdout.strip())
+    assert list(target.iterdir()) == []
