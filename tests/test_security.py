@@ -15,6 +15,8 @@ import pytest
 
 from running import CONFIG, ROOT, SCRIPTS, Ran, git, run, write
 
+pytestmark = pytest.mark.slow
+
 MODULES = sorted(SCRIPTS.rglob("*.py"))
 # Names that Python, Hydra, OmegaConf and this skill import sooner or later, or try to.
 SHADOWED = (
@@ -67,16 +69,14 @@ def bare_repository(folder: Path, config: str) -> None:
     write(folder, {"HEAD": "ref: refs/heads/main\n", "config": config, "refs/keep": "", "objects/keep": ""})
 
 
-@pytest.mark.parametrize(
-    "key", ["core.fsmonitor", "core.hooksPath", "core.pager", "core.sshCommand", "alias.check-ignore"]
-)
 def test_a_bare_repository_among_the_files_is_not_asked(
-    project: Path, experiment: Path, canary: Path, elsewhere: Path, key: str
+    project: Path, experiment: Path, canary: Path, elsewhere: Path
 ) -> None:
     git(project, "init", "-q")
-    section, _, name = key.partition(".")
     evil = program(canary.parent / "evil", canary)
-    bare_repository(experiment, f"[core]\n\tbare = true\n\tworktree = {experiment}\n[{section}]\n\t{name} = {evil}\n")
+    keys = "".join(f"\t{key} = {evil}\n" for key in ("fsmonitor", "hooksPath", "pager", "sshCommand"))
+    core = f"[core]\n\tbare = true\n\tworktree = {experiment}\n{keys}"
+    bare_repository(experiment, f"{core}[alias]\n\tcheck-ignore = !{evil}\n")
     look(project, elsewhere)
     assert not canary.exists()
 
@@ -150,15 +150,13 @@ def test_what_a_worktree_ignores_is_known(project: Path, tmp_path: Path, elsewhe
 # -- programs ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["git", "python", "python3", "uv"])
 @pytest.mark.parametrize("entry", ["bin", "./bin", "", "ABSOLUTE"])
-def test_a_program_of_the_project_is_not_started(
-    project: Path, canary: Path, elsewhere: Path, name: str, entry: str
-) -> None:
+def test_a_program_of_the_project_is_not_started(project: Path, canary: Path, elsewhere: Path, entry: str) -> None:
     git(project, "init", "-q")
-    program(project / "bin" / name, canary)
-    if not entry:
-        program(project / name, canary)
+    for name in ("git", "python", "python3", "uv"):
+        program(project / "bin" / name, canary)
+        if not entry:
+            program(project / name, canary)
     path = os.pathsep.join([str(project / "bin") if entry == "ABSOLUTE" else entry, os.environ["PATH"]])
     look(project, project, {"PATH": path})
     assert not canary.exists()
