@@ -40,11 +40,13 @@ class Checked:
     @classmethod
     def of(cls, context: ExperimentContext) -> Checked:
         """Count what the rules have looked at."""
-        environments, listed = 1 + len(context.environments), len(context.sets)
-        further = len({option.path for option in (*context.root_sets, *context.added)})
+        environments, listed = 1 + len(context.options.environments), len(context.options.sets)
+        further = len({option.path for option in (*context.options.root_sets, *context.options.added)})
         composed = max(listed, not further) * environments + further
-        left_out = {known.group: len(known.options) for known in context.unlisted if not known.writes_the_config}
-        unread = (*context.project.other_entry_points(context.experiment), *context.other_primary_configs)
+        left_out = {
+            known.group: len(known.options) for known in context.options.unlisted if not known.writes_the_config
+        }
+        unread = (*context.project.other_entry_points(context.experiment), *context.options.other_primary_configs)
         return cls(context.experiment, listed + further, environments, composed, left_out, unread)
 
 

@@ -71,11 +71,11 @@ class Composed:
         """Whether a file that takes part in the case has this value, as its type reads it, at the key from the root."""
         context = self._contexts[case.experiment]
         group = key[0]
-        chosen = dict(case.choices).get(group) or context.groups.get(group)
+        chosen = dict(case.choices).get(group) or context.options.groups.get(group)
         waiting, seen = [chosen] if chosen else [], set()
         while waiting:
             name = waiting.pop()
-            option = context.options.get(group, {}).get(name)
+            option = context.options.by_group.get(group, {}).get(name)
             if option is None or name in seen:
                 continue
             seen.add(name)
@@ -88,13 +88,13 @@ class Composed:
 
 def _outcomes(context: ExperimentContext) -> Iterator[tuple[Sequence[tuple[str, str | None]], Composition]]:
     """Every combination of exp and env, and every option of a further group."""
-    for parameter_set, environment in context.combinations:
+    for parameter_set, environment in context.compositions.combinations:
         choices = ((SETS, parameter_set), (ENVIRONMENTS, environment))
-        yield choices, context.composition(parameter_set, environment)
-    keys = {**{group: [group] for group in context.further_groups}, **chosen_keys(context)}
+        yield choices, context.compositions.at(parameter_set, environment)
+    keys = {**{group: [group] for group in context.options.further_groups}, **chosen_keys(context)}
     for group, chosen in keys.items():
-        for key, option in product(chosen, context.options[group]):
-            yield ((key, option),), context.choosing(key, option)
+        for key, option in product(chosen, context.options.by_group[group]):
+            yield ((key, option),), context.compositions.choosing(key, option)
 
 
 def _is_read_as(written: Any, value: Any) -> bool:

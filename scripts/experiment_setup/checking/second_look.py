@@ -17,7 +17,7 @@ from experiment_setup.rules.phases import judge
 
 def findings(context: ExperimentContext) -> Iterator[Finding]:
     """The findings in such files, without fixes: what these come to could not be proven before the key is mended."""
-    mended = {document.path: once for document in context.documents() if (once := _each_key_once(document))}
+    mended = {document.path: once for document in context.options.documents() if (once := _each_key_once(document))}
     if not mended:
         return
     composer = Composer(context.experiment, context.schema, context.project.root)

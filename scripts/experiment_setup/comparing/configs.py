@@ -38,18 +38,18 @@ def of(project: Project, experiment: Experiment, selection: Selection, *, enviro
     context = context_of(project, experiment)
     sets = sets_of(context)
     options = dict(selection.options)
-    if environments and ENVIRONMENTS not in options and context.environments:
-        options[ENVIRONMENTS] = ["", *context.environments]
+    if environments and ENVIRONMENTS not in options and context.options.environments:
+        options[ENVIRONMENTS] = ["", *context.options.environments]
     chosen = [sets[name] for name in selection.sets if name in sets] if selection.sets else files_of(context)
     if not selection.sets and not chosen:
         chosen = [{}]
     elif len(chosen) == 1 and len(selection.sets) == 1 and len(selection.experiments) == 1 and not options:
         chosen = [{}, *chosen]  # one set is compared with the defaults
-    defaults = plain(context.composed_with({}))
+    defaults = plain(context.compositions.of({}))
     where = project.relative(experiment.folder)
     rows = []
     for choices in _with(chosen, options):
-        outcome = context.composed_with(dict(choices))
+        outcome = context.compositions.of(dict(choices))
         refused = outcome.failure.refusal.words if outcome.failure is not None else None
         rows.append(Row(where, choices, plain(outcome), defaults, refused))
     return Configs(rows, list(sets))
@@ -58,8 +58,8 @@ def of(project: Project, experiment: Experiment, selection: Selection, *, enviro
 def sets_of(context: ExperimentContext) -> dict[str, dict[str, str]]:
     """The choices that each parameter set stands for, by its name; those that are stored, and are no files, as well."""
     stored = [known.name for known in context.schema.registrations if known.group == SETS]
-    found = {name: {SETS: name} for name in [*context.sets, *stored]}
-    for option in (*context.root_sets, *context.added):
+    found = {name: {SETS: name} for name in [*context.options.sets, *stored]}
+    for option in (*context.options.root_sets, *context.options.added):
         found.setdefault(option.name, {option.key: option.name})
     return found
 
@@ -72,7 +72,7 @@ def plain(outcome: Composition) -> dict[str, Any]:
 def files_of(context: ExperimentContext) -> list[dict[str, str]]:
     """The choices of the parameter sets that are files."""
     stored = {known.name for known in context.schema.registrations if known.group == SETS}
-    return [choices for name, choices in sets_of(context).items() if name in context.sets or name not in stored]
+    return [choices for name, choices in sets_of(context).items() if name in context.options.sets or name not in stored]
 
 
 def _with(sets: Sequence[dict[str, str]], options: dict[str, list[str]]) -> Iterator[dict[str, str]]:

@@ -30,12 +30,12 @@ class Side:
     def choices(self) -> list[Choices]:
         """Each parameter set in each environment; an experiment without sets as it is."""
         sets = configs.files_of(self.context) or [{}]
-        environments: list[dict[str, str]] = [{}, *({ENVIRONMENTS: name} for name in self.context.environments)]
+        environments: list[dict[str, str]] = [{}, *({ENVIRONMENTS: name} for name in self.context.options.environments)]
         return [tuple({**chosen, **environment}.items()) for chosen in sets for environment in environments]
 
     def composition(self, choices: Choices) -> Composition:
         """What these choices compose to."""
-        return self.context.composed_with(dict(choices))
+        return self.context.compositions.of(dict(choices))
 
     def values(self, choices: Choices) -> dict[str, Any] | None:
         """The values by dotted key; None where it does not compose."""
@@ -51,7 +51,7 @@ class Side:
 
     def files(self, choices: Choices) -> Iterator[Path]:
         """The primary config, and the files of the options with those that they inherit from."""
-        return self.context.files_of(dict(choices))
+        return self.context.options.files_of(dict(choices))
 
     def real(self, found: Any) -> Any:
         """Values with the real folder in place of the temporary one: a default may be made of `__file__`."""

@@ -202,7 +202,7 @@ def _is_ignored(key: str, ignored: Sequence[str]) -> bool:
 
 def _ignored_options(project: Project, snapshot: Snapshot, now: Side) -> dict[tuple[str, str], Path]:
     """The options whose files git ignores: what they were, it does not know."""
-    options = [*now.context.sets.values(), *now.context.environments.values()]
+    options = [*now.context.options.sets.values(), *now.context.options.environments.values()]
     top = snapshot.checkout.folder
     new = {
         option.path: (option.key, option.name)

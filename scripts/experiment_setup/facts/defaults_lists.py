@@ -11,7 +11,8 @@ import yaml
 from omegaconf import DictConfig
 
 from experiment_setup import nodes
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -72,7 +73,7 @@ def entries(document: Document) -> list[Entry]:
 
 def of_primary(context: ExperimentContext) -> list[Entry]:
     """The entries of config.yaml."""
-    return entries(context.primary) if context.experiment.config_file.is_file() else []
+    return entries(context.options.primary) if context.experiment.config_file.is_file() else []
 
 
 def chooses(entry: Entry) -> bool:
@@ -136,8 +137,8 @@ def only_a_base(context: ExperimentContext, option: Option) -> bool:
     Such a file leaves to its heirs what it does not give. config.yaml does not choose it; a parameter set or an
     environment that others inherit is a choice as well, unless its name begins with an underscore.
     """
-    options = context.options[option.group]
-    if context.groups.get(option.group) == option.name:
+    options = context.options.by_group[option.group]
+    if context.options.groups.get(option.group) == option.name:
         return False
     if option.group in (SETS, ENVIRONMENTS) and not option.name.startswith("_"):
         return False
@@ -147,7 +148,7 @@ def only_a_base(context: ExperimentContext, option: Option) -> bool:
 def names(context: ExperimentContext, group: str) -> list[str]:
     """What can stand in `group=…`: files and stored configs."""
     stored = [r.name for r in context.schema.registrations if r.group == group]
-    return [*context.options.get(group, {}), *stored]
+    return [*context.options.by_group.get(group, {}), *stored]
 
 
 _HERE_LIKE = re.compile(r"_*(?:h+e+r+e*|he+a?re?|her|hrer?|heer|ehre)_*", re.IGNORECASE)
@@ -272,7 +273,7 @@ def newline(text: str) -> str:
 
 def each(context: ExperimentContext) -> Iterator[tuple[Option, list[Entry]]]:
     """Every parameter set and environment with its entries, those of the plain pattern left out."""
-    for option in context.all_options():
+    for option in context.options.all():
         found = content(option.document)
         if not isinstance(found, dict) or found.get("defaults") != ["default@_here_"]:
             yield option, entries(option.document)
@@ -283,10 +284,10 @@ def each(context: ExperimentContext) -> Iterator[tuple[Option, list[Entry]]]:
 
 def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
     """The fields that the composed option lacks; [] if only the types are lost; None if it has the schema."""
-    found = context.config_class(option.group)
+    found = context.options.config_class(option.group)
     if found is None or not found.decorated or inherits_stored(context, option):
         return None
-    composed = context.composed(option)
+    composed = context.compositions.of_option(option)
     if composed.failure is not None or composed.config is None:
         return None
     values = composed.container.get(option.group)
@@ -297,12 +298,12 @@ def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
         return None
     missing = [name for name in fields if name not in values]
     # Asked through another interpreter, no config has types.
-    return missing if missing or is_typed(context.composition().config, option.group) else None
+    return missing if missing or is_typed(context.compositions.at().config, option.group) else None
 
 
 def inherits_stored(context: ExperimentContext, option: Option) -> bool:
     """Whether a config that the code stores for the group is among what the option inherits."""
-    above = lineage(context.options[option.group], option.name)[1:]
+    above = lineage(context.options.by_group[option.group], option.name)[1:]
     return option.document.header is None and any(context.schema.registration(option.group, name) for name in above)
 
 
@@ -314,7 +315,7 @@ def is_typed(config: DictConfig | None, group: str) -> bool:
 
 def breaks(context: ExperimentContext, option: Option) -> bool:
     """Whether the option fails to compose, or composes without the fields of its dataclass."""
-    return context.composed(option).failure is not None or bool(fields_lost(context, option))
+    return context.compositions.of_option(option).failure is not None or bool(fields_lost(context, option))
 
 
 def becomes(meant: Any, composed: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -333,7 +334,7 @@ def _as_yaml(value: Any) -> str:
 def changed(context: ExperimentContext, option: Option, key: str) -> bool:
     """Whether the composed value of a key is another than the file's."""
     own = content(option.document)
-    composed = context.composed(option).container.get(option.group)
+    composed = context.compositions.of_option(option).container.get(option.group)
     return isinstance(own, dict) and isinstance(composed, dict) and differs(own[key], composed.get(key))
 
 

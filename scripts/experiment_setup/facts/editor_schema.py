@@ -22,7 +22,8 @@ from omegaconf import OmegaConf
 
 from experiment_setup import files, nodes
 from experiment_setup.composing import origins
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading import source
@@ -103,7 +104,7 @@ def schemas(context: ExperimentContext) -> tuple[list[EditorSchema], dict[str, s
     without: dict[str, str] = {}
     for (group, folder), options in _folders(context).items():
         usual = next(
-            (placed.package for placed in context.placed_groups if placed.group == group), tuple(group.split("/"))
+            (placed.package for placed in context.options.placed if placed.group == group), tuple(group.split("/"))
         )
         packages: dict[Steps, list[Option]] = {}
         for option in options:
@@ -125,12 +126,12 @@ def schemas(context: ExperimentContext) -> tuple[list[EditorSchema], dict[str, s
 def _folders(context: ExperimentContext) -> dict[tuple[str, Path], list[Option]]:
     """The groups with their folders and files; of exp and env also where there is no file yet."""
     result: dict[tuple[str, Path], list[Option]] = {}
-    groups = {*context.options, SETS, ENVIRONMENTS}
+    groups = {*context.options.by_group, SETS, ENVIRONMENTS}
     for group in sorted(groups):
-        options = list(context.options.get(group, {}).values())
-        if options or context.registration(group) is not None:
+        options = list(context.options.by_group.get(group, {}).values())
+        if options or context.options.registration(group) is not None:
             result[group, context.experiment.group_dir(group)] = options
-    for option in context.added:
+    for option in context.options.added:
         result.setdefault((option.group, option.path.parent), []).append(option)
     return result
 
@@ -143,7 +144,7 @@ def _classes(context: ExperimentContext, package: Steps, options: Sequence[Optio
         parents = repr(option.document.data.get("defaults")) if option and _is_mapping(option) else ""
         if parents in inherited:
             continue
-        outcome = context.composed(option) if option else context.composition()
+        outcome = context.compositions.of_option(option) if option else context.compositions.at()
         if outcome.config is None:
             continue
         inherited.add(parents)
@@ -181,7 +182,7 @@ def _file(context: ExperimentContext, group: str, parts: Sequence[Any], package:
 
 def _defaults_list(context: ExperimentContext, group: str) -> Json:
     stored = {known.name for known in context.schema.registrations if known.group == group}
-    names = sorted({*stored, *context.options.get(group, {})}, key=lambda name: (name not in stored, name))
+    names = sorted({*stored, *context.options.by_group.get(group, {})}, key=lambda name: (name not in stored, name))
     items = [*(f"{name}@_here_" for name in names), "_self_"]
     return {
         "description": "What the file inherits from, in order: later ones win, and the file itself comes last.",

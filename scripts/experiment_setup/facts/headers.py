@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option, once
+from experiment_setup.facts.experiment import ExperimentContext, once
+from experiment_setup.facts.options import Option
 from experiment_setup.reading.source import Document
 
 GLOBAL = "_global_"
@@ -19,25 +20,29 @@ def package(document: Document) -> str | None:
 @once
 def groups_at_the_root(context: ExperimentContext) -> frozenset[str]:
     """The groups with an option whose header puts it at the root."""
-    return frozenset(option.group for option in context.all_options() if package(option.document) == GLOBAL)
+    return frozenset(option.group for option in context.options.all() if package(option.document) == GLOBAL)
 
 
 @once
 def root_keys(context: ExperimentContext) -> frozenset[str]:
     """What stands at the top of the config: its groups, the fields of its class, and what config.yaml sets there."""
-    config = context.some_config
+    config = context.compositions.some
     composed = [str(key) for key in config] if config is not None else []
-    return frozenset((*context.groups, *composed))
+    return frozenset((*context.options.groups, *composed))
 
 
 def group_keys(context: ExperimentContext, option: Option) -> frozenset[str]:
     """What stands in the option's group: the fields of its class, and what its other options without a header set."""
-    found = context.config_class(option.group)
+    found = context.options.config_class(option.group)
     if found is not None:
         return frozenset(field.name for field in found.fields)
-    part = nodes.child(context.some_config, option.group)
-    typed = [str(key) for key in part] if entries.is_typed(context.some_config, option.group) else []
-    others = [o for o in context.options[option.group].values() if o.path != option.path and o.document.header is None]
+    part = nodes.child(context.compositions.some, option.group)
+    typed = [str(key) for key in part] if entries.is_typed(context.compositions.some, option.group) else []
+    others = [
+        o
+        for o in context.options.by_group[option.group].values()
+        if o.path != option.path and o.document.header is None
+    ]
     return frozenset((*typed, *(key for other in others for key in entries.own_keys(other.document))))
 
 
@@ -56,5 +61,7 @@ def belongs_in_its_group(context: ExperimentContext, option: Option) -> bool:
     """Whether the file has keys of its group; without any, whether the group has a dataclass to inherit."""
     keys = set(entries.own_keys(option.document))
     if not keys:
-        return context.config_class(option.group) is not None and isinstance(entries.content(option.document), dict)
+        return context.options.config_class(option.group) is not None and isinstance(
+            entries.content(option.document), dict
+        )
     return bool(keys & group_keys(context, option))

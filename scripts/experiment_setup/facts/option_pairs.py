@@ -24,9 +24,9 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
         return None
     owner, (target, *inner) = bad.key.split(".")[0], bad.refusal.key.split(".")
     group = target if owner in chosen else owner
-    if group in chosen or group not in context.further_groups:
+    if group in chosen or group not in context.options.further_groups:
         return None
-    config = context.composed_with(chosen).config
+    config = context.compositions.of(chosen).config
     near = child(config, target) if target in chosen and len(inner) == 1 else None
     typo = isinstance(near, DictConfig) and any(entries.one_letter_away(inner[0], str(key)) for key in near)
     return None if typo else group
@@ -37,10 +37,10 @@ def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: Unus
     owner = bad.key.split(".")[0]
     place = owner if group == owner else bad.key
     for option in _options(context, group):
-        outcome = context.composed_with({**chosen, group: option})
+        outcome = context.compositions.of({**chosen, group: option})
         if outcome.config is None:
             continue
-        open_values = [value.key for value in outcome.unusable_values(context.custom_resolvers) if not value.missing]
+        open_values = [value.key for value in outcome.unusable_values(context.code.resolvers) if not value.missing]
         if not any(f"{key}.".startswith(f"{place}.") for key in open_values):
             return True
     return False
@@ -48,6 +48,6 @@ def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: Unus
 
 def _options(context: ExperimentContext, group: str) -> Iterator[str]:
     """The options of a group, those in folders below it too: such a folder is a group of its own to Hydra."""
-    yield from context.options[group]
+    yield from context.options.by_group[group]
     folder = context.experiment.group_dir(group)
     yield from (str(file.relative_to(folder).with_suffix("").as_posix()) for file in sorted(folder.glob("*/**/*.yaml")))

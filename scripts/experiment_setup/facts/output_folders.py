@@ -67,18 +67,18 @@ def resolved(config: DictConfig, key: str) -> str | None:
 
 def code_sets(context: ExperimentContext, key: str) -> bool:
     """Whether the code puts its own value into the field."""
-    return any(use.kind == "write" and ".".join(use.path) == key for use in context.reading.uses)
+    return any(use.kind == "write" and ".".join(use.path) == key for use in context.code.reading.uses)
 
 
 def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
     """The folders that the experiment's fields name, in any of its options, and to which the code adds nothing."""
-    code = context.acting_code
+    code = context.code.acting
     if _OWN_FOLDER.search(code) or EACH_RUN_APART.search(code):
         return []
     others = {e.name for e in context.project.experiments if e != context.experiment}
     by, name = context.relative(context.experiment.folder), context.experiment.name
     return [
-        WrittenFolder(key, str(value), by, name, context.written_at(key, parameter_set, environment))
+        WrittenFolder(key, str(value), by, name, context.compositions.written_at(key, parameter_set, environment))
         for key, value, parameter_set, environment in all_folders(context)
         # Of a folder with another experiment's name in it, ES504 says so.
         if not ("${" in str(value) or set(PurePath(str(value)).parts) & others or code_sets(context, key))
@@ -87,14 +87,14 @@ def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
 
 def all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | None, str | None]]:
     """(key, value, parameter set, environment) of every folder that some option sets."""
-    default = context.some_config
+    default = context.compositions.some
     fields = dict(output_fields(default)) if default is not None else {}
     yield from ((key, value, None, None) for key, value in fields.items())
-    for option in context.all_options():
+    for option in context.options.all():
         text = option.document.text_or_empty
         if not any(key.split(".")[-1] in text for key in fields if key.startswith(f"{option.group}.")):
             continue
-        config = context.composed(option).config
+        config = context.compositions.of_option(option).config
         for key, value in output_fields(config) if config is not None else ():
             if key.startswith(f"{option.group}."):
                 yield (

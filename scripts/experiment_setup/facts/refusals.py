@@ -16,7 +16,8 @@ from experiment_setup.composing.refusals import (
     WrongValue,
 )
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option, once
+from experiment_setup.facts.experiment import ExperimentContext, once
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -63,7 +64,7 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     """
     if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
         return []
-    default = context.composition()
+    default = context.compositions.at()
     always = [failure for failure in context.composer.failures(default) if not _is_no_mistake(context, failure)]
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
     known = set(always)
@@ -73,15 +74,15 @@ def refusals(context: ExperimentContext) -> list[Refused]:
             if failure not in known and not _is_no_mistake(context, failure):
                 broken.add((option.group, option.name))
                 found.append(Refused(failure, outcome, _place(context, failure, option)))
-    if always or not context.crosses:
+    if always or not context.compositions.crosses:
         return found
-    for parameter_set in context.sets:
-        for environment in context.environments:
+    for parameter_set in context.options.sets:
+        for environment in context.options.environments:
             if (SETS, parameter_set) in broken or (ENVIRONMENTS, environment) in broken:
                 continue
-            outcome = context.composition(parameter_set, environment)
+            outcome = context.compositions.at(parameter_set, environment)
             for failure in context.composer.failures(outcome):
-                place = _place(context, failure, context.sets[parameter_set])
+                place = _place(context, failure, context.options.sets[parameter_set])
                 found.append(Refused(failure, outcome, place))
     return found
 
@@ -93,18 +94,18 @@ def refused_at(context: ExperimentContext, location: Location) -> bool:
 
 def _choices(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
     """Every option, chosen; of a group with several places, an option may be meant for one of them."""
-    for option in (*context.all_options(), *context.added):
-        yield option, context.composed(option)
+    for option in (*context.options.all(), *context.options.added):
+        yield option, context.compositions.of_option(option)
     for group, keys in chosen_keys(context).items():
-        for option in context.options[group].values():
-            outcomes = [context.choosing(key, option.name) for key in keys]
+        for option in context.options.by_group[group].values():
+            outcomes = [context.compositions.choosing(key, option.name) for key in keys]
             yield option, next((outcome for outcome in outcomes if outcome.failure is None), outcomes[0])
 
 
 def chosen_keys(context: ExperimentContext) -> dict[str, list[str]]:
     """How the options of a group are chosen that config.yaml puts elsewhere."""
     found: dict[str, list[str]] = {}
-    for placed in context.placed_groups:
+    for placed in context.options.placed:
         found.setdefault(placed.group, []).append(placed.key)
     return found
 
@@ -112,9 +113,9 @@ def chosen_keys(context: ExperimentContext) -> dict[str, list[str]]:
 def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
     """Whether a run has to choose, or what is not found may be stored by code that is not followed, or in time
     for a compose of the code's own (ES307)."""
-    if isinstance(failure.refusal, (NotFound, NotOverridable)) and context.unread_registrations:
+    if isinstance(failure.refusal, (NotFound, NotOverridable)) and context.code.unread_registrations:
         return True
-    if isinstance(failure.refusal, NotFound) and context.is_stored_by_a_function(failure.refusal.config):
+    if isinstance(failure.refusal, NotFound) and context.code.stores_in_a_function(failure.refusal.config):
         return True
     return isinstance(failure.refusal, NotChosen)
 
@@ -124,11 +125,11 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
     if failure.path is not None:
         file = context.composer.document(failure.path)
         return file.value(failure.steps) if isinstance(failure.refusal, WrongValue) else file.key(failure.steps)
-    options = (option for known in context.options.values() for option in known.values())
-    documents = {o.config_path: (o.group, o.document) for o in (*options, *context.added)}
+    options = (option for known in context.options.by_group.values() for option in known.values())
+    documents = {o.config_path: (o.group, o.document) for o in (*options, *context.options.added)}
     group, document = documents.get(failure.config or "", (None, None))
     if document is None and failure.config == context.experiment.config_name:
-        group, document = "", context.primary
+        group, document = "", context.options.primary
     if document is not None and failure.key:
         path = failure.named_steps
         if group and path and path[0] == group:
@@ -136,7 +137,7 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
         return document.value(path) if isinstance(failure.refusal, WrongValue) else document.key(path)
     if option is not None:
         return _entry_at_fault(option, failure)
-    document = document or context.primary
+    document = document or context.options.primary
     written = failure.refusal.written if isinstance(failure.refusal, UnresolvedOption) else None
     at = document.text_or_empty.find(written) if written else -1
     return at_offset(document, at) if at >= 0 else Location(document.path)

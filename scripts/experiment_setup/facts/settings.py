@@ -25,7 +25,7 @@ def hydra_block(context: ExperimentContext) -> dict[str, Any]:
 
 def primary_content(context: ExperimentContext) -> dict[Any, Any]:
     """What config.yaml holds, as plain values; {} where there is none or it does not parse."""
-    found = entries.content(context.primary) if context.experiment.config_file.is_file() else None
+    found = entries.content(context.options.primary) if context.experiment.config_file.is_file() else None
     return found if isinstance(found, dict) else {}
 
 
@@ -44,12 +44,12 @@ def setting(context: ExperimentContext, *path: str) -> Any:
 
 def at(context: ExperimentContext, *path: str) -> Location:
     """Where the value of a Hydra setting stands."""
-    return context.primary.value(["hydra", *path])
+    return context.options.primary.value(["hydra", *path])
 
 
 def written_node(context: ExperimentContext, *path: str) -> yaml.Node | None:
     """The syntax of a setting\'s value, or None where it is not written."""
-    node: yaml.Node | None = context.primary.root
+    node: yaml.Node | None = context.options.primary.root
     for step in ("hydra", *path):
         pairs = node.value if isinstance(node, yaml.MappingNode) else ()
         node = next((value for key, value in pairs if key.value == step), None)
@@ -59,7 +59,9 @@ def written_node(context: ExperimentContext, *path: str) -> yaml.Node | None:
 def rewrite(context: ExperimentContext, path: Sequence[str], text: str) -> tuple[Edit, ...]:
     """The scalar of a setting replaced by `text`; () where it is no scalar or empty."""
     node = written_node(context, *path)
-    return entries.replace(context.primary, node, text) if isinstance(node, yaml.ScalarNode) and node.value else ()
+    return (
+        entries.replace(context.options.primary, node, text) if isinstance(node, yaml.ScalarNode) and node.value else ()
+    )
 
 
 def is_here(value: Any) -> bool:
@@ -69,11 +71,11 @@ def is_here(value: Any) -> bool:
 
 def is_refused(context: ExperimentContext) -> bool:
     """Whether Hydra refuses the block, so that what it lacks may be what is misspelled in it."""
-    failure = context.composition().failure
+    failure = context.compositions.at().failure
     if failure is None:
         return False
     named = (failure.key or "").partition(".")[0]
-    own = named in ONLY_HYDRA and named not in context.groups
+    own = named in ONLY_HYDRA and named not in context.options.groups
     classes = {failure.owner, failure.refusal.expected if isinstance(failure.refusal, NotTheFields) else None}
     return named == "hydra" or own or not classes.isdisjoint(("RunDir", "SweepDir", "JobConf"))
 
@@ -95,7 +97,7 @@ def saved_in(context: ExperimentContext) -> Path | None:
     experiment = context.experiment
     for start in (experiment.folder, context.project.root):
         folder = Path(os.path.normpath(start / run / subdir))
-        if folder == experiment.config_dir or folder in map(experiment.group_dir, context.groups):
+        if folder == experiment.config_dir or folder in map(experiment.group_dir, context.options.groups):
             return folder
     return None
 
@@ -107,7 +109,10 @@ def is_fixed(value: Any) -> bool:
 
 def from_elsewhere(context: ExperimentContext) -> bool:
     """Whether Hydra's settings may come from a config that the defaults list names (`- hydra: default`)."""
-    return re.search(r"^\s*-\s*(?:override\s+)?/?hydra\s*:", context.primary.text_or_empty, re.MULTILINE) is not None
+    return (
+        re.search(r"^\s*-\s*(?:override\s+)?/?hydra\s*:", context.options.primary.text_or_empty, re.MULTILINE)
+        is not None
+    )
 
 
 ONLY_HYDRA = frozenset("run job sweep sweeper launcher output_subdir searchpath job_logging hydra_logging".split())

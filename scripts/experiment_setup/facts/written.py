@@ -20,7 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.location import Location
 from experiment_setup.reading.source import Document
 
@@ -62,7 +63,7 @@ def lists(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, list[Any]]]:
 
 def schema(context: ExperimentContext, group: str) -> DictConfig | None:
     """The node of the dataclass that is the group's default, or None."""
-    registration = context.registration(group)
+    registration = context.options.registration(group)
     if registration is None or any(problem.fatal for problem in context.schema.problems):
         return None
     try:
@@ -94,7 +95,7 @@ def kind(node: Any) -> type | None:
 
 def typed(context: ExperimentContext) -> Iterator[tuple[Option, Steps, Any, type]]:
     """Every scalar of every option whose field is a str, int, float or bool and whose YAML type is another."""
-    for group, options in context.options.items():
+    for group, options in context.options.by_group.items():
         root = schema(context, group)
         kinds: dict[Steps, type | None] = {}
         for option in options.values() if root is not None else ():

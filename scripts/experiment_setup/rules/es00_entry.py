@@ -101,7 +101,7 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
 )
 def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
     """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback."""
-    for document in context.documents():
+    for document in context.options.documents():
         if document.error is not None:
             said = _explain(document.error, document.text_or_empty)
             place = Location(document.path, document.error.location.line, said.column)

@@ -108,11 +108,11 @@ def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
 
 def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequence[str], location: Location) -> Finding:
     group, key = steps[0], steps[-1]
-    placed = any(p.package and tuple(steps[: len(p.package)]) == p.package for p in context.placed_groups)
-    if group not in context.groups and group != "hydra" and not placed:
+    placed = any(p.package and tuple(steps[: len(p.package)]) == p.package for p in context.options.placed)
+    if group not in context.options.groups and group != "hydra" and not placed:
         return _unknown_at_the_top(context, steps, location)
     fields = _fields(context, group, steps[1:-1])
-    for other in context.groups:
+    for other in context.options.groups:
         if other != group and len(steps) == 2 and key in _fields(context, other, []):
             command = "add_env.py" if other == ENVIRONMENTS else "add_exp.py"
             return unknown_key.finding(
@@ -140,17 +140,17 @@ def _unknown_at_the_top(context: ExperimentContext, steps: Sequence[str], locati
     """A key beside the groups, which the class of the whole config does not have."""
     key = steps[-1]
     classes = [r.config_class for r in context.schema.registrations if r.group is None and r.config_class]
-    fields = [field.name for found in classes for field in found.fields] or list(context.groups)
+    fields = [field.name for found in classes for field in found.fields] or list(context.options.groups)
     guess = did_you_mean(key, fields)
     if guess:
         return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
     where = classes[0].name if classes else "the config"
-    advice = f"add a field to {where}, or to a class of {' or '.join(context.groups) or 'a group'}"
+    advice = f"add a field to {where}, or to a class of {' or '.join(context.options.groups) or 'a group'}"
     return unknown_key.finding(location, f"unknown key {'.'.join(steps)!r}: {where} has {', '.join(fields)}", advice)
 
 
 def _class_name(context: ExperimentContext, group: str) -> str:
-    found = context.config_class(group)
+    found = context.options.config_class(group)
     return found.name if found else f"the default of {group}"
 
 
@@ -161,7 +161,7 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
         )
 
         return settings(inner)
-    node = nodes.at(context.composition().config, (group, *inner))
+    node = nodes.at(context.compositions.at().config, (group, *inner))
     if nodes.is_mapping(node):
         return [str(key) for key in node]
     return [field.name for field in _declared(context, group, inner)]
@@ -170,7 +170,7 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
 def _declared(context: ExperimentContext, group: str, inner: Sequence[str]) -> Sequence[Field]:
     """The fields of the dataclass at `group` and below it: of the group's own, or of the class of the whole config."""
     stored = (r.config_class for r in context.schema.registrations if r.group is None and r.config_class)
-    own, whole = context.config_class(group), root_class(context) or next(stored, None)
+    own, whole = context.options.config_class(group), root_class(context) or next(stored, None)
     found, steps = (own, inner) if own is not None else (whole, (group, *inner))
     for step in steps:
         field = found.field(step) if found is not None else None
@@ -198,18 +198,21 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     """
     seen: set[tuple[str, str]] = set()
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
-    runs = [{SETS: parameter_set, ENVIRONMENTS: environment} for parameter_set, environment in context.combinations]
-    named = {group: group for group in (SETS, ENVIRONMENTS, *context.further_groups)}
+    runs = [
+        {SETS: parameter_set, ENVIRONMENTS: environment}
+        for parameter_set, environment in context.compositions.combinations
+    ]
+    named = {group: group for group in (SETS, ENVIRONMENTS, *context.options.further_groups)}
     named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
-    options = [(key, option) for group, key in named.items() for option in context.options[group].values()]
+    options = [(key, option) for group, key in named.items() for option in context.options.by_group[group].values()]
     bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
     runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
-    runs += [{option.key: option.name} for option in context.added]
+    runs += [{option.key: option.name} for option in context.options.added]
     for chosen in runs:
         if any(chosen.get(key) == name for key, name in bases):
             continue  # what it leaves open its heirs give, each of which is looked at
-        outcome = context.composed_with(chosen)
-        for bad in outcome.unusable_values(context.custom_resolvers):
+        outcome = context.compositions.of(chosen)
+        for bad in outcome.unusable_values(context.code.resolvers):
             if bad.missing or (bad.key, bad.written) in seen or _needs_an_open_choice(context, outcome, bad):
                 continue
             if _is_for_a_parameter_set(context, chosen, bad):
@@ -222,7 +225,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             if isinstance(bad.refusal, RefersToItself):
                 seen.update(_circle(outcome, bad))
-            place = _at_reference(context, context.written_with(bad.key, chosen), bad.refusal)
+            place = _at_reference(context, context.compositions.written_with(bad.key, chosen), bad.refusal)
             if (place, bad.refusal) in places:
                 continue
             places.add((place, bad.refusal))
@@ -231,8 +234,8 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             groups = {owner, *_GROUP_OF_REFERENCE.findall(bad.written)}
             if isinstance(bad.refusal, NoSuchTarget):
                 groups.add(bad.refusal.key.partition(".")[0])
-            keys = [*groups, *(placed.key for placed in context.placed_groups if {*placed.package[:1]} <= groups)]
-            needed = context.files_of({key: chosen.get(key) for key in keys})
+            keys = [*groups, *(placed.key for placed in context.options.placed if {*placed.package[:1]} <= groups)]
+            needed = context.options.files_of({key: chosen.get(key) for key in keys})
             run = " ".join(f"{group}={option}" for group, option in chosen.items() if option)
             yield broken_interpolation.finding(
                 place,
@@ -254,7 +257,7 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     """Whether the code sets the environment variable that is not there: itself, with rootutils, or from a .env file."""
     if not isinstance(bad.refusal, UnsetVariable):
         return False
-    code, name = context.code, re.escape(bad.refusal.name)
+    code, name = context.code.text, re.escape(bad.refusal.name)
     if re.search(rf"environ(?:\.setdefault\(|\[)\s*[\"']{name}[\"']", code) or (
         name == "PROJECT_ROOT" and "setup_root(" in code
     ):
@@ -270,20 +273,23 @@ def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad:
     return (
         group is not None
         and outcome.choices.get(group) is None
-        and group in context.groups
-        and context.groups[group] is None
-        and context.registration(group) is None
+        and group in context.options.groups
+        and context.options.groups[group] is None
+        and context.options.registration(group) is None
     )
 
 
 def _is_for_a_parameter_set(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
     """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
-    if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.root_sets):
+    if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.options.root_sets):
         return False
     key = bad.refusal.key
     dots = re.search(rf"(\.*){re.escape(key)}", bad.written)
     above = nodes.split(bad.key)[: -len(dots[1])] if dots and dots[1] else ()
-    return any(_has(context.composed(option).container, (*above, *nodes.split(key))) for option in context.root_sets)
+    return any(
+        _has(context.compositions.of_option(option).container, (*above, *nodes.split(key)))
+        for option in context.options.root_sets
+    )
 
 
 def _has(values: Any, steps: Steps) -> bool:
@@ -338,7 +344,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
         return f"Hydra's own values are read with a colon: ${{hydra:{target.removeprefix('hydra.')}}}"
     if re.fullmatch(r"[A-Z_][A-Z0-9_]*", target):
         return f"write ${{oc.env:{target}}} for the environment variable"
-    known = [f"{group}.{key}" for group in context.groups for key in _fields(context, group, [])]
+    known = [f"{group}.{key}" for group in context.options.groups for key in _fields(context, group, [])]
     if target in known and named:
         group, _, key = target.partition(".")
         return f"what is chosen for {group} has no {key}: give it one"
@@ -372,9 +378,9 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
 
     Reported where a key of the same place differs in one letter; a key that no file has may be one that a run adds.
     """
-    documents = [(option.document, context.composed(option).config) for option in context.all_options()]
+    documents = [(option.document, context.compositions.of_option(option).config) for option in context.options.all()]
     if context.experiment.config_file.is_file():
-        documents.append((context.primary, context.some_config))
+        documents.append((context.options.primary, context.compositions.some))
     for document, config in documents:
         for match in _SELECTED.finditer(document.text_or_empty) if config is not None else ():
             *above, key = match[1].split(".")
@@ -406,7 +412,7 @@ def unusable_option_name(context: ExperimentContext) -> Iterator[Finding]:
 
     Numbers with a leading zero (001 to 099) are taken as text; from 100 on the name needs a word: `100-lr.yaml`.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         command, severity = naming.override(option.group, option.name), None
         if command == f"{option.group}={option.name}":
             continue
@@ -447,7 +453,7 @@ def wrong_type(context: ExperimentContext) -> Iterator[Finding]:
 
 def _refused_value(context: ExperimentContext, refused: Refused) -> Finding:
     failure, steps, location = refused.failure, refused.steps, refused.location
-    found = context.config_class(steps[0]) if steps else None
+    found = context.options.config_class(steps[0]) if steps else None
     field = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
     value = _written(context, failure)
     message = f"{'.'.join(steps[1:]) or failure.key}: {_words(failure.refusal, value)}"

@@ -8,7 +8,8 @@ import yaml
 
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import HERE, Entry
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset
 from experiment_setup.findings import Edit, Finding, Severity, edited
 from experiment_setup.location import Location, did_you_mean
@@ -39,25 +40,25 @@ def schema_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
     a warning where the file repeats every field, so that only the checks are lost. Where config.yaml lists the whole
     schema first (`- config_schema`), the dataclass is there anyway and nothing is reported.
     """
-    lost = [option for option in context.all_options() if entries.fields_lost(context, option) is not None]
+    lost = [option for option in context.options.all() if entries.fields_lost(context, option) is not None]
     if not lost:
         return
     paths = {option.config_path for option in lost}
     for option in lost:
-        above = entries.lineage(context.options[option.group], option.name)[1:]
+        above = entries.lineage(context.options.by_group[option.group], option.name)[1:]
         if any(f"{option.group}/{name}" in paths for name in above):
             continue
         yield _not_inherited(context, option, entries.fields_lost(context, option) or [])
 
 
 def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence[str]) -> Finding:
-    found, registration = context.config_class(option.group), context.registration(option.group)
+    found, registration = context.options.config_class(option.group), context.options.registration(option.group)
     assert found is not None
     assert registration is not None
     default = f"{registration.name}@{HERE}"
     fields = [field.name for field in found.fields]
     keys = entries.own_keys(option.document)
-    unknown = [key for key in keys if key not in fields and key not in ("hydra", *context.groups)]
+    unknown = [key for key in keys if key not in fields and key not in ("hydra", *context.options.groups)]
     if missing:
         effect = f"{len(missing)} of {len(fields)} fields vanish ({', '.join(missing)})"
         effect += _first_read(context, option.group, missing)
@@ -116,7 +117,7 @@ def _refused_then(context: ExperimentContext, option: Option, edits: tuple[Edit,
 
 def _first_read(context: ExperimentContext, group: str, missing: Sequence[str]) -> str:
     """Where the code fails for the first of the fields that it reads, in words."""
-    for use in context.reading.uses:
+    for use in context.code.reading.uses:
         place = use.location(1) if use.path[:1] == (group,) and len(use.path) > 1 else None
         if place is not None and use.kind == "read" and not use.guarded and use.path[1] in missing:
             return f"; cfg.{group}.{use.path[1]} fails at {context.relative(place.path)}:{place.line}"
@@ -173,7 +174,10 @@ def self_before_parent(context: ExperimentContext) -> Iterator[Finding]:
             key for key in entries.own_keys(option.document) if key in given and entries.changed(context, option, key)
         ]
         if beaten:
-            own, composed = entries.content(option.document), context.composed(option).container[option.group]
+            own, composed = (
+                entries.content(option.document),
+                context.compositions.of_option(option).container[option.group],
+            )
             lost = entries.becomes({key: own[key] for key in beaten}, composed)
             yield self_before_parent.finding(
                 entries.place(option, at),
@@ -185,7 +189,7 @@ def self_before_parent(context: ExperimentContext) -> Iterator[Finding]:
 
 def _keys(context: ExperimentContext, group: str, name: str) -> set[str]:
     """The keys that `group/name` and its parents set."""
-    options = context.options[group]
+    options = context.options.by_group[group]
     keys: set[str] = set()
     for known in entries.lineage(options, name):
         stored = context.schema.registration(group, known)
@@ -221,7 +225,7 @@ def parent_reset(context: ExperimentContext) -> Iterator[Finding]:
                 lost = list(_lost(context, option, earlier, _reset_keys(context, option.group, earlier, name)))
                 if not lost:
                     continue
-                redundant = name in entries.lineage(context.options[option.group], earlier)
+                redundant = name in entries.lineage(context.options.by_group[option.group], earlier)
                 shown = ", ".join(lost)
                 yield parent_reset.finding(
                     entries.place(option, entry),
@@ -236,8 +240,8 @@ def parent_reset(context: ExperimentContext) -> Iterator[Finding]:
 
 def _lost(context: ExperimentContext, option: Option, earlier: str, reset: set[str]) -> Iterator[str]:
     """What becomes of the values of an earlier parent that are set back, and not given by the file itself."""
-    above = context.choosing(option.group, earlier).container.get(option.group)
-    composed = context.composed(option).container.get(option.group)
+    above = context.compositions.choosing(option.group, earlier).container.get(option.group)
+    composed = context.compositions.of_option(option).container.get(option.group)
     for key in sorted(reset - set(_own(option))):
         if isinstance(above, dict) and isinstance(composed, dict):
             yield from entries.becomes({key: above.get(key)}, composed)
@@ -247,7 +251,7 @@ def _lost(context: ExperimentContext, option: Option, earlier: str, reset: set[s
 
 def _reset_keys(context: ExperimentContext, group: str, earlier: str, later: str) -> set[str]:
     """What `earlier` sets by itself and a shared ancestor, merged again by `later`, sets back."""
-    options = context.options[group]
+    options = context.options.by_group[group]
     first, second = entries.lineage(options, earlier), entries.lineage(options, later)
     shared = [name for name in second if name in first]
     if not shared or earlier in second:
@@ -427,8 +431,8 @@ def _value_in_the_list(context: ExperimentContext, option: Option, entry: Entry)
     if not isinstance(entry.value, dict) or len(entry.value) != 1 or entry.keywords or entry.package:
         return
     key, value = next(iter(entry.value.items()))
-    above = context.composed_parents(option)
-    found = context.config_class(option.group)
+    above = context.compositions.parents_of(option)
+    found = context.options.config_class(option.group)
     is_field = found.field(str(key)) is not None if found else str(key) in above
     if isinstance(value, dict) or ((isinstance(value, (str, list)) or value is None) and not is_field):
         return
@@ -444,12 +448,12 @@ def _value_in_the_list(context: ExperimentContext, option: Option, entry: Entry)
 
 def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
     """Choices of config.yaml that are numbers, one by one or in a list, and bare numbers."""
-    for entry in entries.entries(context.primary) if context.experiment.config_file.is_file() else ():
-        node = entries.item_node(context.primary, entry.index)
+    for entry in entries.entries(context.options.primary) if context.experiment.config_file.is_file() else ():
+        node = entries.item_node(context.options.primary, entry.index)
         if isinstance(node, yaml.ScalarNode) and not isinstance(entry.value, str):
-            shown = entries.written(context.primary, node) or "nothing"
+            shown = entries.written(context.options.primary, node) or "nothing"
             yield entry_is_no_text.finding(
-                context.primary.value(["defaults", entry.index]),
+                context.options.primary.value(["defaults", entry.index]),
                 f"`- {shown}` is not an entry of a defaults list: it names no group",
                 "write - GROUP: OPTION, or remove it",
             )
@@ -459,13 +463,13 @@ def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
         for scalar in chosen.value if isinstance(chosen, yaml.SequenceNode) else [chosen]:
             if not isinstance(scalar, yaml.ScalarNode) or scalar.tag.endswith((":str", ":null")):
                 continue
-            text = entries.written(context.primary, scalar)
+            text = entries.written(context.options.primary, scalar)
             kind = "a truth value" if scalar.tag.endswith(":bool") else "a number"
             yield entry_is_no_text.finding(
-                Location(context.primary.path, scalar.start_mark.line + 1, scalar.start_mark.column + 1),
+                Location(context.options.primary.path, scalar.start_mark.line + 1, scalar.start_mark.column + 1),
                 f"`{node.value[0][0].value}: {text}` is {kind} to YAML, not the name of an option",
                 f'write "{text}" in quotes',
-                edits=entries.replace(context.primary, scalar, f'"{text}"'),
+                edits=entries.replace(context.options.primary, scalar, f'"{text}"'),
             )
 
 
@@ -485,7 +489,7 @@ def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
 )
 def inheritance_cycle(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra follows the parents until Python's stack ends: 138 kB of traceback, with no file name in it."""
-    for group, options in context.options.items():
+    for group, options in context.options.by_group.items():
         above = {name: entries.parents(option) for name, option in options.items() if _has_file_parent(options, option)}
         done: set[str] = set()
         for name in above:

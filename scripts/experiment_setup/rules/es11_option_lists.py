@@ -13,7 +13,8 @@ from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS
@@ -54,9 +55,9 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
     Reported where config.yaml chooses the base and other files inherit from it; an error for a file without any key.
     A file with a key that none of them has, or with another `_target_`, is an alternative to the base.
     """
-    for group, base in context.groups.items():
-        options = context.options.get(group, {})
-        if base not in options or context.config_class(group) is not None:
+    for group, base in context.options.groups.items():
+        options = context.options.by_group.get(group, {})
+        if base not in options or context.options.config_class(group) is not None:
             continue
         heirs = {name for name in options if base in entries.lineage(options, name)[1:]}
         family = {key for name in (base, *heirs) for key in _keys_of(context, options[name])}
@@ -68,20 +69,20 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             if not set(own) <= family or _says_another_kind(context, options[base], option):
                 continue  # an alternative to the base
-            if context.composed(option).failure is not None:
+            if context.compositions.of_option(option).failure is not None:
                 continue
             yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
 
 
 def _says_another_kind(context: ExperimentContext, base: Option, option: Option) -> bool:
     """Whether the option makes an object of another class than the base."""
-    targets = [context.composed(one).container.get(one.group) for one in (base, option)]
+    targets = [context.compositions.of_option(one).container.get(one.group) for one in (base, option)]
     named = [found.get("_target_") if isinstance(found, dict) else None for found in targets]
     return named[1] is not None and named[0] != named[1]
 
 
 def _keys_of(context: ExperimentContext, option: Option) -> list[str]:
-    found = context.composed(option).container.get(option.group)
+    found = context.compositions.of_option(option).container.get(option.group)
     return list(map(str, found)) if isinstance(found, dict) else []
 
 
@@ -112,15 +113,15 @@ def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: 
 )
 def misspelled_defaults(context: ExperimentContext) -> Iterator[Finding]:
     """Only the key `defaults` is a defaults list; `default:` or `Defaults:` is a parameter like any other."""
-    documents = [(option.document, option.group) for option in context.all_options()]
+    documents = [(option.document, option.group) for option in context.options.all()]
     if context.experiment.config_file.is_file():
-        documents.append((context.primary, ""))
+        documents.append((context.options.primary, ""))
     for document, group in documents:
         keys = entries.own_keys(document)
         config = entries.content(document)
         if not isinstance(config, dict) or "defaults" in config:
             continue
-        found = context.config_class(group) if group else None
+        found = context.options.config_class(group) if group else None
         for key in keys:
             near = key.lower() in ("default", "defaults") or did_you_mean(key, ["defaults"]) is not None
             if not near or (found and found.field(key)) or not _is_defaults_list(config.get(key)):
@@ -174,7 +175,7 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
     pattern are; over the keys of a group it puts them beside the group. Where the other options of a group have that
     header, a file with blocks of the same kind and without it is reported too: nothing reads what it sets.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         package = headers.package(option.document)
         if package is None and _lacks_the_header(context, option):
             yield _without_header(context, option)
@@ -192,9 +193,9 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
         elif headers.belongs_in_its_group(context, option) and _header_breaks(context, option):
             yield _header_finding(option.document, place)
     if context.experiment.config_file.is_file():
-        package = headers.package(context.primary)
-        if package not in (None, "_global_") and context.composition().failure:
-            yield _header_finding(context.primary, f"puts the whole config at `{package}`")
+        package = headers.package(context.options.primary)
+        if package not in (None, "_global_") and context.compositions.at().failure:
+            yield _header_finding(context.options.primary, f"puts the whole config at `{package}`")
 
 
 def _is_keyword(context: ExperimentContext) -> bool:
@@ -211,7 +212,9 @@ def _header_breaks(context: ExperimentContext, option: Option) -> bool:
     start, end = _header_span(option.document)
     text = option.document.text
     without = Document(option.path, text[:start] + text[end:])
-    outcome = context.composer.compose_with({option.path: without}, dict(context.composed(option).choices))
+    outcome = context.composer.compose_with(
+        {option.path: without}, dict(context.compositions.of_option(option).choices)
+    )
     return outcome.failure is None
 
 
@@ -286,9 +289,9 @@ def _header_finding(document: Document, effect: str, block: str | None = None) -
 )
 def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
     """Each entry needs a line with `- ` in front; Hydra ends with a traceback."""
-    documents = [(option.document, _parent_entry(context, option)) for option in context.all_options()]
+    documents = [(option.document, _parent_entry(context, option)) for option in context.options.all()]
     if context.experiment.config_file.is_file():
-        documents.append((context.primary, "- exp: default"))
+        documents.append((context.options.primary, "- exp: default"))
     for document, entry in documents:
         config = entries.content(document)
         if not isinstance(config, dict) or "defaults" not in config or isinstance(config["defaults"], list):
@@ -307,8 +310,8 @@ def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
 
 def _parent_entry(context: ExperimentContext, option: Option) -> str | None:
     """The entry that the option's list should begin with, or None where nothing is there to inherit from."""
-    registration = context.registration(option.group)
-    default = registration.name if registration else context.groups.get(option.group)
+    registration = context.options.registration(option.group)
+    default = registration.name if registration else context.options.groups.get(option.group)
     return f"- {default}@{HERE}" if default and default not in ("???", option.name) else None
 
 
@@ -367,7 +370,7 @@ def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
     """
     listed = [(option.document, option.group, found) for option, found in entries.each(context)]
     if context.experiment.config_file.is_file():
-        listed.append((context.primary, "", entries.entries(context.primary)))
+        listed.append((context.options.primary, "", entries.entries(context.options.primary)))
     for document, group, found in listed:
         for entry in found:
             if entry.group is None or not isinstance(entry.value, dict) or entry.keywords:
@@ -431,16 +434,21 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
             override = "override" in entry.keywords
             if override and group == "hydra":
                 # An option that is written from the root may choose it, as `hparams_search` of many templates does.
-                if "_global_" not in (option.document.header or "") and context.composed(option).failure is not None:
+                if (
+                    "_global_" not in (option.document.header or "")
+                    and context.compositions.of_option(option).failure is not None
+                ):
                     yield _hydra_chosen(context, option, entry)
                 continue
             elsewhere = group != option.group and not (context.experiment.group_dir(option.group) / group).is_dir()
-            if group not in context.groups or not (override or elsewhere):
+            if group not in context.options.groups or not (override or elsewhere):
                 continue
             if "_global_" in (option.document.header or ""):
                 continue  # Hydra's "experiment" pattern: package-header, if it does not work here
             broken = (
-                context.composed(option).failure is not None if override else entries.breaks(context, option)
+                context.compositions.of_option(option).failure is not None
+                if override
+                else entries.breaks(context, option)
             )  # an option that is written from the root may choose a group that stands before its own
             if not broken and (group != ENVIRONMENTS or override or entry.package is not None):
                 continue
@@ -490,7 +498,7 @@ def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
     """
     documents = [(option.document, found) for option, found in entries.each(context)]
     if context.experiment.config_file.is_file():
-        documents.append((context.primary, entries.entries(context.primary)))
+        documents.append((context.options.primary, entries.entries(context.options.primary)))
     for document, found in documents:
         seen: dict[object, bool] = {}  # whether an entry that is no list has been seen
         for entry in found:
@@ -528,12 +536,16 @@ def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
     The keyword `optional` works only for `group: option`, and a group that is named in exp/001.yaml is looked for below
     exp/.
     """
-    for option, found in entries.each(context) if not context.unread_registrations else ():
-        failure = context.composed(option).failure if any(entry.value != entries.SELF for entry in found) else None
+    for option, found in entries.each(context) if not context.code.unread_registrations else ():
+        failure = (
+            context.compositions.of_option(option).failure
+            if any(entry.value != entries.SELF for entry in found)
+            else None
+        )
         if failure is None or not isinstance(failure.refusal, NotFound):
             continue
         missing = failure.refusal.config
-        if context.is_stored_by_a_function(missing):
+        if context.code.stores_in_a_function(missing):
             continue  # the code composes the file itself, after the store
         known = entries.names(context, option.group)
         for entry in found:
@@ -546,7 +558,7 @@ def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
 def _is_missing(context: ExperimentContext, option: Option, entry: Entry, missing: str, known: Sequence[str]) -> bool:
     """Whether the entry is what Hydra does not find, or what it would not find next."""
     wanted = entry.option or ""
-    if wanted == context.groups.get(option.group):
+    if wanted == context.options.groups.get(option.group):
         return False  # config.yaml names it too: one finding there
     path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
     if path == missing:

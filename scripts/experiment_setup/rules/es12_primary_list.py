@@ -51,18 +51,21 @@ def schema_after_groups(context: ExperimentContext) -> Iterator[Finding]:
         stored = context.schema.registration(None, name) if entry.is_plain and entry.index > first else None
         if stored is None or stored.config_class is None:
             continue
-        reset = [field.name for field in stored.config_class.fields if field.name in context.groups]
+        reset = [field.name for field in stored.config_class.fields if field.name in context.options.groups]
         if not reset:
             continue
-        span, top = entries.item_span(context.primary, entry.index), entries.item_node(context.primary, 0)
+        span, top = (
+            entries.item_span(context.options.primary, entry.index),
+            entries.item_node(context.options.primary, 0),
+        )
         edits: tuple[Edit, ...] = ()
         if span is not None and top is not None:
-            text = context.primary.text
+            text = context.options.primary.text
             start = entries.line_start(text, top.start_mark.index)
             line = text[slice(*span)].rstrip("\r\n") + entries.newline(text)
             edits = (Edit(start, start, line), Edit(*span, ""))
         yield schema_after_groups.finding(
-            context.primary.value(["defaults", entry.index]),
+            context.options.primary.value(["defaults", entry.index]),
             f"{name} comes after the groups: it resets {' and '.join(reset)} to the defaults, whatever is chosen",
             f"make `- {name}` the first entry",
             edits=edits,
@@ -87,9 +90,9 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     Hydra then advises `+env=local`. That works for this one run, and `+` also accepts every misspelled key.
     """
     file = context.experiment.config_file
-    if not file.is_file() or context.primary.error is not None:
+    if not file.is_file() or context.options.primary.error is not None:
         return
-    config = entries.content(context.primary) or {}
+    config = entries.content(context.options.primary) or {}
     if not isinstance(config, dict) or ("defaults" in config and not isinstance(config["defaults"], list)):
         return
     if any(
@@ -107,7 +110,7 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     lines = [f"{group}: {_choice(context, group)}" for group in lacking]
     stored = all(context.schema.registration(group, "default") for group in lacking)
     yield group_not_listed.finding(
-        context.primary.key(["defaults"]),
+        context.options.primary.key(["defaults"]),
         f"the defaults list has no {' and no '.join(lacking)}: "
         + ", ".join(f"cfg.{group} does not exist and {group}=… fails" for group in lacking),
         f"add {' and '.join(f'`- {line}`' for line in lines)} to the defaults list of {file.name} "
@@ -128,7 +131,7 @@ def _expected(context: ExperimentContext) -> list[str]:
 
 def _meant(context: ExperimentContext, group: str, entry: Entry) -> Iterator[Finding]:
     """The entry that was meant to list the group: `- env/local`, `- env=local`, `- local@env`, `- envs: local`."""
-    node = entries.item_node(context.primary, entry.index)
+    node = entries.item_node(context.options.primary, entry.index)
     wrong, option = "", entry.option
     if entry.is_plain:
         whole = str(entry.value)
@@ -137,7 +140,9 @@ def _meant(context: ExperimentContext, group: str, entry: Entry) -> Iterator[Fin
         wrong = f"`- {whole}` lists no group, so that cfg.{group} cannot be chosen and {group}=… fails"
     elif entry.group == group and "override" in entry.keywords:
         wrong = f"`override` changes a group that is listed above, and {group} is not"
-    elif entry.group is not None and not context.options.get(entry.group) and did_you_mean(entry.group, [group]):
+    elif (
+        entry.group is not None and not context.options.by_group.get(entry.group) and did_you_mean(entry.group, [group])
+    ):
         there = context.experiment.group_dir(entry.group).is_dir()
         registered = any(r.group == entry.group for r in context.schema.registrations)
         wrong = "" if there or registered else f"there is no group {entry.group!r} (did you mean {group!r}?)"
@@ -146,20 +151,22 @@ def _meant(context: ExperimentContext, group: str, entry: Entry) -> Iterator[Fin
     if wrong and option is not None:
         better = f"{group}: {option}"
         yield group_not_listed.finding(
-            context.primary.value(["defaults", entry.index]),
+            context.options.primary.value(["defaults", entry.index]),
             wrong,
             f"write - {better}",
-            edits=entries.rewrite(context.primary, entry, better) if node is not None else (),
+            edits=entries.rewrite(context.options.primary, entry, better) if node is not None else (),
             safe=False,
         )
 
 
 def _is_lacking(context: ExperimentContext, group: str) -> bool:
-    options = context.options.get(group, {})
+    options = context.options.by_group.get(group, {})
     moved = [
         entry for entry in entries.of_primary(context) if entry.group == group and entry.package not in (None, group)
     ]
-    if (group in context.groups and not moved) or not (options or context.schema.registration(group, "default")):
+    if (group in context.options.groups and not moved) or not (
+        options or context.schema.registration(group, "default")
+    ):
         return False
     # Hydra's "experiment" pattern has this header in every file, and is chosen with +exp=…
     return not options or not all("_global_" in (option.document.header or "") for option in options.values())
@@ -168,14 +175,14 @@ def _is_lacking(context: ExperimentContext, group: str) -> bool:
 def _choice(context: ExperimentContext, group: str) -> str:
     if context.schema.registration(group, "default"):
         return "default"
-    return "base" if "base" in context.options.get(group, {}) else "???"
+    return "base" if "base" in context.options.by_group.get(group, {}) else "???"
 
 
 def _append(context: ExperimentContext, lines: Sequence[str]) -> tuple[Edit, ...]:
     """New entries below the last one that is no override, in a block list."""
     last = [entry.index for entry in entries.of_primary(context) if "override" not in entry.keywords]
-    node = entries.item_node(context.primary, last[-1]) if last else None
-    text = context.primary.text
+    node = entries.item_node(context.options.primary, last[-1]) if last else None
+    text = context.options.primary.text
     if node is None:
         return ()
     start = entries.line_start(text, node.start_mark.index)
@@ -216,13 +223,13 @@ def group_left_empty(context: ExperimentContext) -> Iterator[Finding]:
         if stored is None or not _absent(context, group):
             continue
         key = next(iter(entry.value))
-        node = entries.item_node(context.primary, entry.index)
+        node = entries.item_node(context.options.primary, entry.index)
         value = node.value[0][1] if isinstance(node, yaml.MappingNode) else None
         written = value is not None and value.end_mark.index > value.start_mark.index
         text = stored.name if written else f" {stored.name}"
-        edits = entries.replace(context.primary, value, text) if value is not None else ()
+        edits = entries.replace(context.options.primary, value, text) if value is not None else ()
         yield group_left_empty.finding(
-            context.primary.value(["defaults", entry.index, key]),
+            context.options.primary.value(["defaults", entry.index, key]),
             f"`{key}: null` leaves {group} out of the config",
             f"write {key}: {stored.name}, or {key}: ??? to make every run choose",
             edits=edits,
@@ -232,7 +239,7 @@ def group_left_empty(context: ExperimentContext) -> Iterator[Finding]:
 
 def _absent(context: ExperimentContext, group: str) -> bool:
     """Whether the config composed without choices lacks the group."""
-    default = context.composition()
+    default = context.compositions.at()
     return default.failure is None and not default.container.get(group)
 
 
@@ -261,7 +268,7 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
             continue  # the whole schema comes first: a machine that needs no file of its own
         guess = near or known[-1]
         yield optional_choice_missing.finding(
-            context.primary.value(["defaults", entry.index, next(iter(entry.value))]),
+            context.options.primary.value(["defaults", entry.index, next(iter(entry.value))]),
             f"there is no {group}/{entry.option}, and `optional` "
             + (f"leaves {group} out of the config" if absent else "silently skips it"),
             f"write {group}: {guess} (available: {', '.join(known)})",
@@ -282,8 +289,8 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
 )
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group."""
-    failure = context.composition().failure
-    if failure is None or not isinstance(failure.refusal, NotFound) or context.unread_registrations:
+    failure = context.compositions.at().failure
+    if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
         return
     missing = failure.refusal.config
     for entry in entries.of_primary(context):
@@ -300,7 +307,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             f"available: {', '.join(known)}" if known else f"there is no folder {group}/ and nothing is stored for it"
         )
         yield choice_not_found.finding(
-            context.primary.value(["defaults", entry.index, key]),
+            context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
             rests_on=[
@@ -315,16 +322,16 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
 def _plain_not_found(context: ExperimentContext, entry: Entry) -> Finding:
     words = entry.option or ""
     group, colon, option = words.partition(":")
-    node = entries.item_node(context.primary, entry.index)
+    node = entries.item_node(context.options.primary, entry.index)
     stored = [r.name for r in context.schema.registrations if r.group is None]
     guess = entries.SELF if entries.is_like_self(entry) else did_you_mean(words, stored)
     fixed = f"{group}: {option}" if colon and group and option else guess if guess == entries.SELF else ""
     help_ = f"write - {guess}" if guess else f'store it: cs.store(name="{words}", node=Config)'
     return choice_not_found.finding(
-        context.primary.value(["defaults", entry.index]),
+        context.options.primary.value(["defaults", entry.index]),
         f"there is no config {words!r}: no file, and no cs.store(name={words!r})",
         f"a space belongs after the colon: - {fixed}" if colon and fixed else help_,
-        edits=entries.replace(context.primary, node, fixed) if fixed and node is not None else (),
+        edits=entries.replace(context.options.primary, node, fixed) if fixed and node is not None else (),
     )
 
 
@@ -341,7 +348,7 @@ def _plain_not_found(context: ExperimentContext, entry: Entry) -> Finding:
 )
 def two_keys_in_one_entry(context: ExperimentContext) -> Iterator[Finding]:
     """Each group needs a `- ` of its own; Hydra ends with a traceback."""
-    for document in context.documents():
+    for document in context.options.documents():
         for entry in entries.entries(document):
             node = entries.item_node(document, entry.index)
             if isinstance(entry.value, dict) and isinstance(node, yaml.MappingNode) and len(node.value) > 1:

@@ -39,7 +39,7 @@ def override_before_group(context: ExperimentContext) -> Iterator[Finding]:
     early = [e for e in found if "override" in e.keywords and e.index < last and _has_a_target(found, e)]
     for number, entry in enumerate(early):
         yield override_before_group.finding(
-            context.primary.value(["defaults", entry.index]),
+            context.options.primary.value(["defaults", entry.index]),
             f"`{entries.shown(entry)}` stands before {entries.shown(found[last])}",
             "move it to the end of the list: overrides come last",
             edits=_to_the_end(context, entry, found[-1]) if number == 0 else (),
@@ -53,9 +53,9 @@ def _has_a_target(found: Sequence[Entry], override: Entry) -> bool:
 
 
 def _to_the_end(context: ExperimentContext, entry: Entry, last: Entry) -> tuple[Edit, ...]:
-    text = context.primary.text
-    node = entries.item_node(context.primary, last.index)
-    removed = entries.item_span(context.primary, entry.index)
+    text = context.options.primary.text
+    node = entries.item_node(context.options.primary, last.index)
+    removed = entries.item_span(context.options.primary, entry.index)
     if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
         node = node.value[0][1]
     span = entries.line_span(text, node) if node is not None else None
@@ -83,7 +83,7 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     A misspelled keyword is none: Hydra 1.3 reads `overide hydra/job_logging: none` as if it were not there, and 1.4
     refuses it.
     """
-    failure = context.composition().failure
+    failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, (ChosenTwice, UnknownKeyword)):
         return
     for entry in entries.of_primary(context):
@@ -96,14 +96,16 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
             refused = failure.refusal.keyword in entry.keywords
         if not refused:
             continue
-        node = entries.item_node(context.primary, entry.index)
+        node = entries.item_node(context.options.primary, entry.index)
         key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
         word = next((word for word in entry.keywords if did_you_mean(word, _KEYWORDS)), "")
-        where = context.primary.value(["defaults", entry.index])
+        where = context.options.primary.value(["defaults", entry.index])
         written = f"override {entry.group}"
         yield override_left_out.finding(
             Location(where.path, where.line, where.column),
             f"{word!r} is not a keyword of a defaults list" if word else f"Hydra has chosen {group} already",
             f"write - {written}: {entry.option}",
-            edits=entries.replace(context.primary, key, written) if key is not None and key.style is None else (),
+            edits=entries.replace(context.options.primary, key, written)
+            if key is not None and key.style is None
+            else (),
         )

@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import refused_at
 from experiment_setup.facts.written import Steps, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
@@ -49,8 +50,8 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
         if beaten:
             keys = ", ".join(nodes.join((group, *steps)) for steps in beaten)
             yield config_beats_sets.finding(
-                context.primary.key([group, *beaten[0]]),
-                f"{context.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
+                context.options.primary.key([group, *beaten[0]]),
+                f"{context.options.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
                 f"move the values to the default of {group}, and `- _self_` to the top of the list",
                 severity=None if group in (SETS, ENVIRONMENTS) else Severity.WARNING,
                 spoils=[phases.values_of(group)],
@@ -59,11 +60,11 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
 
 def _beaten(context: ExperimentContext, group: str) -> Iterator[Steps]:
     """The keys of config.yaml's block for which the group's options have different values, which are all lost."""
-    options = context.options.get(group, {})
+    options = context.options.by_group.get(group, {})
     root = schema(context, group)
     default = dict(leaves(OmegaConf.to_container(root))) if root is not None else {}
     given = [_given(context, option, default) for option in options.values()]
-    if root is not None and context.groups[group] not in options:
+    if root is not None and context.options.groups[group] not in options:
         given.append(default)
     for steps, value in leaves(_block(context, group)):
         refers = isinstance(value, str) and "${" in value and group not in (SETS, ENVIRONMENTS)
@@ -73,7 +74,7 @@ def _beaten(context: ExperimentContext, group: str) -> Iterator[Steps]:
 
 def _given(context: ExperimentContext, option: Option, default: dict[Steps, Any]) -> dict[Steps, Any]:
     """What an option and those that it inherits from set."""
-    options = context.options[option.group]
+    options = context.options.by_group[option.group]
     found: dict[Steps, Any] = {}
     for name in reversed(entries.lineage(options, option.name)):
         if name in options:
@@ -84,14 +85,14 @@ def _given(context: ExperimentContext, option: Option, default: dict[Steps, Any]
 
 
 def _block(context: ExperimentContext, group: str) -> dict[str, Any]:
-    config = entries.content(context.primary) if context.experiment.config_file.is_file() else None
+    config = entries.content(context.options.primary) if context.experiment.config_file.is_file() else None
     found = config.get(group) if isinstance(config, dict) else None
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _blocks(context: ExperimentContext) -> list[str]:
     """The groups for which config.yaml has values of its own."""
-    return [group for group in context.groups if _block(context, group)]
+    return [group for group in context.options.groups if _block(context, group)]
 
 
 def _self_is_first(context: ExperimentContext, group: str) -> bool:
@@ -120,10 +121,10 @@ def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
 
     A key that is no field survives, unchecked: the schema comes too late to refuse it.
     """
-    default = context.composition()
+    default = context.compositions.at()
     for group in _blocks(context):
-        found = context.config_class(group)
-        choice = context.groups.get(group)
+        found = context.options.config_class(group)
+        choice = context.options.groups.get(group)
         if choice is None or not _self_is_first(context, group):
             continue
         if found is None:
@@ -143,7 +144,7 @@ def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
             said.append(f"{', '.join(f'{group}.{key}' for key in unknown)}: no field of {found.name}")
         wrong = unknown or any(str(block[key]) != str(composed.get(key)) for key in dead)
         yield config_value_unused.finding(
-            context.primary.key([group, (unknown + dead)[0]]),
+            context.options.primary.key([group, (unknown + dead)[0]]),
             f"without effect in {context.experiment.config_file.name}: {'; '.join(said)}",
             f"change the default in {found.name} ({context.relative(found.location.path)}), or write it into a set",
             severity=None if wrong else Severity.WARNING,
@@ -152,13 +153,16 @@ def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
 
 def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding]:
     """Values for a group without a dataclass that every option of it sets again."""
-    composed = [context.choosing(group, name).container.get(group) for name in context.options.get(group, {})]
+    composed = [
+        context.compositions.choosing(group, name).container.get(group)
+        for name in context.options.by_group.get(group, {})
+    ]
     for key, value in _block(context, group).items():
         if composed and all(isinstance(one, dict) and entries.differs(value, one.get(key)) for one in composed):
-            default = f"{group}/{context.groups[group]}"
+            default = f"{group}/{context.options.groups[group]}"
             yield config_value_unused.finding(
-                context.primary.key([group, key]),
-                f"without effect in {context.primary.path.name}: all of {group}/ set {group}.{key} again",
+                context.options.primary.key([group, key]),
+                f"without effect in {context.options.primary.path.name}: all of {group}/ set {group}.{key} again",
                 f"remove it, or change the value in {default}.yaml",
             )
 
@@ -187,12 +191,12 @@ def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
         return
     if any(entries.is_like_self(entry) for entry in found):
         return  # choice-not-found, or stray-colon
-    keys = entries.own_keys(context.primary)
+    keys = entries.own_keys(context.options.primary)
     if not keys:
         return
     first = next(entry for entry in found if entries.chooses(entry))
-    node = entries.item_node(context.primary, first.index)
-    text = context.primary.text
+    node = entries.item_node(context.options.primary, first.index)
+    text = context.options.primary.text
     edits: tuple[Edit, ...] = ()
     if node is not None:
         start = entries.line_start(text, node.start_mark.index)
@@ -200,7 +204,7 @@ def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
         if dash.strip() == "-":
             edits = (Edit(start, start, f"{dash}_self_{entries.newline(text)}"),)
     yield self_not_listed.finding(
-        context.primary.key(["defaults"]),
+        context.options.primary.key(["defaults"]),
         "the defaults list has no _self_, so that the values of this file are merged last",
         "add `- _self_` before the groups",
         edits=edits,
@@ -228,30 +232,32 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     """
     stored = [r for r in context.schema.registrations if r.group is None and r.config_class]
     top = {field.name for r in stored if r.config_class for field in r.config_class.fields}
-    keys = [key for key in entries.own_keys(context.primary) if key not in ("hydra", *context.groups, *top)]
+    keys = [
+        key for key in entries.own_keys(context.options.primary) if key not in ("hydra", *context.options.groups, *top)
+    ]
     if not keys or not context.experiment.config_file.is_file():
         return
-    default = context.composition()
-    fields = {group: _fields_of(context, group) for group in context.groups}
+    default = context.compositions.at()
+    fields = {group: _fields_of(context, group) for group in context.options.groups}
     for key in keys:
         group = next((group for group, names in fields.items() if key in names), None)
         near = [
             (g, name)
             for g, names in fields.items()
-            for name in (g, *(names if context.config_class(g) else ()))
+            for name in (g, *(names if context.options.config_class(g) else ()))
             if _is_like(key, name)
         ]
-        if (group is None and not near) or context.reading.reads((key,)) or _is_referred_to(context, key):
+        if (group is None and not near) or context.code.reading.reads((key,)) or _is_referred_to(context, key):
             continue
         group, name = (group, key) if group is not None else near[0]
-        found = context.config_class(group)
+        found = context.options.config_class(group)
         what = f"the block {group}" if name == group else f"{group}.{name}"
         advice = f"change the default in {found.name}, or write it" if found else "write it"
-        here = context.primary.key([key])
+        here = context.options.primary.key([key])
         refused = refused_at(context, here) or (default.failure is not None and default.failure.key == key)
         yield parameter_at_the_top.finding(
             here,
-            f"{key} at the top of {context.primary.path.name} is not {what}, and does not set it",
+            f"{key} at the top of {context.options.primary.path.name} is not {what}, and does not set it",
             f"{advice} into a file of {group}/",
             severity=Severity.ERROR if refused else None,
         )
@@ -260,16 +266,16 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
 def _is_referred_to(context: ExperimentContext, key: str) -> bool:
     """Whether a value of some file is `${key}`, as `batch_size: ${batch_size}` is in a file of a group."""
     reference = re.compile(rf"\$\{{\s*(?:\.\.+\s*)?{re.escape(key)}\s*[.}}\[]")
-    if reference.search(context.primary.text_or_empty):
+    if reference.search(context.options.primary.text_or_empty):
         return True
-    files = (file for group in context.groups for file in context.experiment.group_dir(group).rglob("*.yaml"))
+    files = (file for group in context.options.groups for file in context.experiment.group_dir(group).rglob("*.yaml"))
     return any(reference.search(context.composer.document(file).text_or_empty) for file in files)
 
 
 def _fields_of(context: ExperimentContext, group: str) -> list[str]:
     """The keys that the group has by default."""
-    found = context.config_class(group)
-    composed = context.composition().container.get(group)
+    found = context.options.config_class(group)
+    composed = context.compositions.at().container.get(group)
     return [f.name for f in found.fields] if found else list(map(str, composed)) if isinstance(composed, dict) else []
 
 

@@ -12,7 +12,8 @@ from omegaconf import ListConfig
 
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import (
     at_offset,
     declared,
@@ -94,7 +95,7 @@ def octal_or_sexagesimal(context: ExperimentContext) -> Iterator[Finding]:
 
     Zeros that change nothing (007) are a warning.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         if not _ODD_NUMBER.search(option.document.text_or_empty):
             continue
         root = schema(context, option.group)
@@ -155,7 +156,7 @@ def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
     Comments have a space after the #. Where no dataclass says that the value is a text, a word of letters is taken for
     a remark.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         text = option.document.text_or_empty
         if not _HASH.search(text):
             continue
@@ -190,7 +191,7 @@ _NONE = re.compile(r"\b(?:[Nn]one|NONE|nil)\b")
 def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     """Python's None is `null` in YAML. An error for a field that can be None, a warning for other text, and for `none`
     and `nil` in a field that can be None."""
-    for option in context.all_options():
+    for option in context.options.all():
         if not _NONE.search(option.document.text_or_empty):
             continue
         root = schema(context, option.group)
@@ -248,7 +249,7 @@ def number_for_bool(context: ExperimentContext) -> Iterator[Finding]:
 )
 def nested_list(context: ExperimentContext) -> Iterator[Finding]:
     """OmegaConf checks the elements of `list[int]` one by one, but not that an element is no list."""
-    for option in context.all_options():
+    for option in context.options.all():
         if "[" not in option.document.text_or_empty and "- " not in option.document.text_or_empty:
             continue
         nested = [(path, value, at) for path, value in lists(values(option.document)) for at in _first_nested(value)]
@@ -290,7 +291,7 @@ _HUGE = re.compile(r"\de\+?\d{3}")
 )
 def not_a_finite_number(context: ExperimentContext) -> Iterator[Finding]:
     """A parameter that is nan makes every loss nan; `nan` and `inf` are also what typing errors and 1e400 become."""
-    for option in context.all_options():
+    for option in context.options.all():
         text = option.document.text_or_empty.lower()
         if "nan" not in text and "inf" not in text and not _HUGE.search(text):
             continue

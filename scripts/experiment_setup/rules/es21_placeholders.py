@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import (
     Steps,
     dotted,
@@ -41,7 +42,7 @@ _UNEXPANDED = re.compile(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
 )
 def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
     """The shell does that, not YAML: a folder named `~` appears in the working directory."""
-    for option in context.all_options():
+    for option in context.options.all():
         text = option.document.text_or_empty
         if "~" not in text and "$" not in text:
             continue
@@ -72,10 +73,10 @@ def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
     A field that every set must give is MISSING in the dataclass. A warning for the default of a dataclass in a group of
     options; nothing is said where another file fills the value, as `model: ???` is by the group module/model.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         if "???" not in option.document.text_or_empty:
             continue
-        group = context.composed_group(option)
+        group = context.compositions.group_of(option)
         for path, value in leaves(values(option.document)):
             node = _below(group, path)
             if value != "???" or node is None or nodes.is_missing(node):
@@ -93,7 +94,7 @@ def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
 
 def _inherited(context: ExperimentContext, option: Option, path: Steps) -> Option | None:
     """The file among those that the option inherits which gives a value at `path`."""
-    options = context.options[option.group]
+    options = context.options.by_group[option.group]
     for name in entries.lineage(options, option.name)[1:]:
         if name in options and options[name].document.says(path) and options[name].document.at(path) != "???":
             return options[name]

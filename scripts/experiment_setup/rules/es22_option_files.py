@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import installed
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
@@ -46,7 +47,7 @@ _DICT_FIELD = [
 def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
     """A field of type dict, and any config without a dataclass, takes every key: a typo is merged in beside the right
     one, which keeps its value. A nested dataclass refuses it."""
-    for option in context.all_options():
+    for option in context.options.all():
         own = values(option.document)
         root = schema(context, option.group)
         if root is not None and not any(isinstance(value, dict) for value in own.values()):
@@ -98,12 +99,12 @@ def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
 
     An option of another group says what its name promises, whether or not that is the default today.
     """
-    for option in context.sets.values():
+    for option in context.options.sets.values():
         found = entries.entries(option.document)
         named = entries.parents(option)
         if len(named) != 1 or len(found) > 2 or (len(found) == 2 and not found[1].is_self):
             continue
-        mine = context.composed(option).container.get(option.group)
+        mine = context.compositions.of_option(option).container.get(option.group)
         above = _composed_parent(context, option.group, named[0][1])
         if not isinstance(mine, dict) or above is None or option.document.header is not None:
             continue
@@ -120,8 +121,8 @@ def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
 
 def _composed_parent(context: ExperimentContext, group: str, name: str) -> dict[Any, Any] | None:
     """The composed values of `group/name`."""
-    default = name == context.groups.get(group)
-    outcome = context.composition() if default else context.choosing(group, name)
+    default = name == context.options.groups.get(group)
+    outcome = context.compositions.at() if default else context.compositions.choosing(group, name)
     found = outcome.container.get(group)
     return found if isinstance(found, dict) else None
 
@@ -165,13 +166,13 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
     it they are accepted and nothing reads them. A group without a dataclass may have a part of its own name: a block
     beside other keys is taken for that, and one that every file of the group has.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         own = values(option.document)
         if not any(key in ("hydra", SETS, ENVIRONMENTS, option.group) or "." in key for key in own):
             continue
         if option.document.header is not None:
             continue
-        found = context.config_class(option.group)
+        found = context.options.config_class(option.group)
         for key, value in own.items():
             said = _misplaced(context, option, key, value, typed=found is not None)
             if key == option.group and found is None and _is_a_part(context, option):
@@ -188,13 +189,13 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
 
 def _is_a_part(context: ExperimentContext, option: Option) -> bool:
     """Whether the block with the group's name is meant to be inside the group."""
-    files = [values(other.document) for other in context.options[option.group].values()]
+    files = [values(other.document) for other in context.options.by_group[option.group].values()]
     return len(values(option.document)) > 1 or (len(files) > 1 and all(option.group in file for file in files))
 
 
 def _is_alone(context: ExperimentContext, option: Option) -> bool:
     """Whether no other file of the group shows what the group looks like."""
-    return option.group not in (SETS, ENVIRONMENTS) and len(context.options[option.group]) == 1
+    return option.group not in (SETS, ENVIRONMENTS) and len(context.options.by_group[option.group]) == 1
 
 
 def _misplaced(
@@ -214,11 +215,11 @@ def _misplaced(
         return f"this `hydra:` block is {group}.hydra, which Hydra does not read", "move it to config.yaml"
     if key == group:
         help_ = f"remove the line `{key}:` and the indentation below it"
-        registration = context.registration(group)
+        registration = context.options.registration(group)
         if registration is not None and not entries.parents(option):
             help_ += f", and begin the file with `defaults:` and `- {registration.name}@{entries.HERE}`"
         return f"this `{key}:` block is {group}.{key}", help_
-    if key in (SETS, ENVIRONMENTS) and key in context.groups:
+    if key in (SETS, ENVIRONMENTS) and key in context.options.groups:
         return f"this `{key}:` block is {group}.{key}", f"move it to a file of {key}/, without the line `{key}:`"
     return None
 
@@ -242,9 +243,9 @@ _MACHINE_PATH = re.compile(
 )
 def machine_path_in_set(context: ExperimentContext) -> Iterator[Finding]:
     """exp is what changes per experiment, env what changes per machine; on the next machine this set does not run."""
-    if ENVIRONMENTS not in context.groups:
+    if ENVIRONMENTS not in context.options.groups:
         return
-    for option in context.sets.values():
+    for option in context.options.sets.values():
         if not _MACHINE_PATH.search(option.document.text_or_empty):
             continue
         for path, value in leaves(values(option.document)):
@@ -281,9 +282,9 @@ def secret_in_file(context: ExperimentContext) -> Iterator[Finding]:
     Known prefixes (hf_, sk-, AKIA, ghp_, …), and 40 hexadecimal digits under a key that ends in key or token. The
     message shows the first four letters.
     """
-    documents = [option.document for option in context.all_options()]
+    documents = [option.document for option in context.options.all()]
     if context.experiment.config_file.is_file():
-        documents.append(context.primary)
+        documents.append(context.options.primary)
     for document in documents:
         for match in _SECRET.finditer(document.text_or_empty):
             yield secret_in_file.finding(
@@ -315,7 +316,7 @@ def twin_file(context: ExperimentContext) -> Iterator[Finding]:
 
     LR.yaml and lr.yaml are one file on macOS and Windows.
     """
-    for group, options in context.options.items():
+    for group, options in context.options.by_group.items():
         folded: dict[str, str] = {}
         for name, option in options.items():
             twin = folded.setdefault(name.lower(), name)
@@ -345,14 +346,14 @@ def no_header_at_the_root(context: ExperimentContext) -> Iterator[Finding]:
     With `# @package _global_` on its first line, it sets `exp.epochs`; without, a new `study.exp.epochs` that nothing
     reads. Where the config is a dataclass, Hydra refuses that key (an error).
     """
-    known = context.some_config
-    for option in context.added:
+    known = context.compositions.some
+    for option in context.options.added:
         keys = entries.own_keys(option.document)
         if option.key == option.group or option.document.header or not keys or known is None:
             continue
         if not all(key in known for key in keys):
             continue
-        outcome = context.composed(option)
+        outcome = context.compositions.of_option(option)
         with_header = Document(option.path, _AT_ROOT + option.document.text_or_empty)
         if context.composer.compose_with({option.path: with_header}, dict(outcome.choices)).failure is None:
             yield no_header_at_the_root.finding(
@@ -382,7 +383,7 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
     Hydra 1.3 merges the file into the dataclass, for every set that inherits `default@_here_`, and warns. Hydra 1.4
     takes the file alone, in silence: the fields that it does not set are gone, and this is an error.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         stored = context.schema.registration(option.group, option.name)
         if stored and option.name not in [name for _, name in entries.parents(option)]:
             place = f"{context.relative(stored.location.path)}:{stored.location.line}"
@@ -424,7 +425,7 @@ def not_a_yaml_name(context: ExperimentContext) -> Iterator[Finding]:
 
     Beside 002.yaml, the other file is passed over in silence, whatever it says (a warning).
     """
-    for group in context.options:
+    for group in context.options.by_group:
         folder = context.experiment.group_dir(group)
         try:
             found = sorted(Path(entry.name) for entry in os.scandir(folder) if not entry.name.endswith(".yaml"))
@@ -434,7 +435,7 @@ def not_a_yaml_name(context: ExperimentContext) -> Iterator[Finding]:
             stem = name.stem
             if name.suffix.lower() not in (".yml", ".yaml") or stem.startswith(".") or not (folder / name).is_file():
                 continue
-            twin = stem in context.options[group]
+            twin = stem in context.options.by_group[group]
             yield not_a_yaml_name.finding(
                 Location(folder / name),
                 f"Hydra does not read {group}/{name}" + (f": {group}={stem} is {stem}.yaml" if twin else ""),

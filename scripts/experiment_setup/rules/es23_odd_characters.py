@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import yaml
 
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import refused_at
 from experiment_setup.facts.written import at_offset, dotted, scalars, start
 from experiment_setup.findings import Finding, Severity
@@ -45,7 +46,7 @@ def odd_character(context: ExperimentContext) -> Iterator[Finding]:
     A zero-width space, as it comes with a copy from a web page, makes a key another key (an error), and so does a
     full-width or no-break space before it: YAML indents with ASCII spaces only.
     """
-    for option in context.all_options():
+    for option in context.options.all():
         text = option.document.text_or_empty
         if text.isascii() or not _ODD_CHARACTER.search(text, 1):
             continue

@@ -33,7 +33,7 @@ def key_is_a_truth_value(context: ExperimentContext) -> Iterator[Finding]:
 
     Written out as `true:` and `false:` they are taken for what they are.
     """
-    for document in context.documents():
+    for document in context.options.documents():
         for key in _keys(document.root):
             if not key.tag.endswith(":bool") or key.style is not None or key.value.lower() in ("true", "false"):
                 continue

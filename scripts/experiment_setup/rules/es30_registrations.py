@@ -35,7 +35,7 @@ def root_class(context: ExperimentContext) -> ConfigClass | None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == main.function and node.args.args:
             names = [last_name(name) for name in shapes.annotated_with(node.args.args[0])]
             found = next((known for name in names if (known := context.schema.classes.get(name))), None)
-            return found if found and any(found.field(group) for group in context.groups) else None
+            return found if found and any(found.field(group) for group in context.options.groups) else None
     return None
 
 
@@ -66,7 +66,7 @@ def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
             problem.location,
             problem.message,
             problem.help,
-            spoils=map(phases.group, context.groups),
+            spoils=map(phases.group, context.options.groups),
         )
     for group in () if late else list(_without_default(context)):
         wanted, default = f'group="{group}", name="default"', [phases.group(group)]
@@ -95,13 +95,15 @@ def _without_default(context: ExperimentContext) -> Iterator[str]:
     """The groups for which Hydra looks for an option `default` that exists nowhere."""
     lacking: list[str] = []
     missing: set[str] = set()
-    for group, option in context.groups.items():
-        if context.schema.registration(group, "default") or "default" in context.options.get(group, {}):
+    for group, option in context.options.groups.items():
+        if context.schema.registration(group, "default") or "default" in context.options.by_group.get(group, {}):
             continue
-        first = next((o for o in context.options.get(group, {}).values() if "default" in o.document.parents), None)
-        outcomes = [context.composition()] if option == "default" else []
+        first = next(
+            (o for o in context.options.by_group.get(group, {}).values() if "default" in o.document.parents), None
+        )
+        outcomes = [context.compositions.at()] if option == "default" else []
         if first and group in (SETS, ENVIRONMENTS):
-            outcomes.append(context.composed(first))
+            outcomes.append(context.compositions.of_option(first))
         if outcomes:
             lacking.append(group)
             refusals = [outcome.failure.refusal for outcome in outcomes if outcome.failure]
@@ -117,7 +119,7 @@ def _astray(context: ExperimentContext, group: str) -> Registration | None:
         name = registration.config_class.name.lower() if registration.config_class else ""
         if registration.group == group or registration.name == f"{group}/default":
             return registration
-        if name.startswith(group.lower()) and registration.group not in context.groups:
+        if name.startswith(group.lower()) and registration.group not in context.options.groups:
             return registration
     return None
 
@@ -150,12 +152,12 @@ def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
                 continue
             reason = f"{whole.name if whole else ''} says {group}: {right}"
         else:
-            others = [g for g in context.groups if g != group and stored.name.lower().startswith(g.lower())]
+            others = [g for g in context.options.groups if g != group and stored.name.lower().startswith(g.lower())]
             if not others or stored.name.lower().startswith(group.lower()):
                 continue
             right = next((c for c in context.schema.classes if c.lower().startswith(group.lower())), "the other class")
             reason = f"its name says {others[0]}"
-        home = next((g for g in context.groups if _belongs(context, whole, stored, g)), None)
+        home = next((g for g in context.options.groups if _belongs(context, whole, stored, g)), None)
         rival = any(
             r.config_class and r.config_class.name == right for r in context.schema.registrations if r.group == group
         )
@@ -169,7 +171,7 @@ def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
 
 def _mended(context: ExperimentContext, home: str, right: str) -> str:
     """What to do about a dataclass that is stored for a group which has its own: it belongs to `home`."""
-    known = context.registration(home)
+    known = context.options.registration(home)
     return f'write group="{home}"' if known is None else f"remove the line: {right} and {home} are stored already"
 
 
@@ -185,7 +187,7 @@ def _derives(context: ExperimentContext, config_class: ConfigClass, base: str) -
 
 def _own(context: ExperimentContext) -> Iterator[Registration]:
     """The registrations that the groups' defaults come from; of two under one name the last one counts."""
-    for group, option in context.groups.items():
+    for group, option in context.options.groups.items():
         names = {option, "default"}
         yield from (r for r in context.schema.registrations if r.group == group and r.name in names)
 
@@ -250,10 +252,10 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
     not in the config; and what it says of `exp` loses against the option `default` in any case.
     """
     whole = root_class(context)
-    composed = context.composition().config
+    composed = context.compositions.at().config
     if whole is None or composed is None:
         return
-    present = {*composed, *context.groups}  # `in composed` is False for what is still to be given
+    present = {*composed, *context.options.groups}  # `in composed` is False for what is still to be given
     for known in whole.fields:
         if known.name not in present:
             yield config_not_stored.finding(
@@ -267,7 +269,7 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
         declared = OmegaConf.structured(whole.cls)
     except Exception:  # whatever OmegaConf refuses is reported where it is stored
         return
-    for group, option in context.groups.items():
+    for group, option in context.options.groups.items():
         known_field = whole.field(group)
         registration = context.schema.registration(group, option) if option else None
         if known_field is None or registration is None or registration.config_class is None:
@@ -367,7 +369,7 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
             registration.location,
             f"{group}/{registration.name} is stored with package={package!r}: its fields are not in cfg.{group}",
             "leave out package=",
-            spoils=map(phases.group, context.groups),  # the fields lie among those of the others now
+            spoils=map(phases.group, context.options.groups),  # the fields lie among those of the others now
         )
 
 
@@ -386,8 +388,10 @@ def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
 
     What is not found in such an experiment may be stored there, and is not reported. (An info where all is found.)
     """
-    problems = context.unread_registrations
-    outcomes = [context.composition(), *map(context.composed, context.all_options())] if problems else []
+    problems = context.code.unread_registrations
+    outcomes = (
+        [context.compositions.at(), *map(context.compositions.of_option, context.options.all())] if problems else []
+    )
     refusals = [outcome.failure.refusal for outcome in outcomes if outcome.failure]
     found = not any(isinstance(refusal, (NotFound, NotOverridable)) for refusal in refusals)
     for problem in problems[:1]:

@@ -25,7 +25,7 @@ from experiment_setup.uses.records import Use
 
 def config_classes(context: ExperimentContext) -> Iterator[tuple[ConfigClass, str]]:
     """The dataclasses that the config is made of, each with its first dotted path ("exp", "exp.optimizer")."""
-    waiting = [(found, group) for group in context.groups if (found := context.config_class(group))]
+    waiting = [(found, group) for group in context.options.groups if (found := context.options.config_class(group))]
     whole = root_class(context)
     seen: set[str] = set()
     while waiting:
@@ -61,7 +61,7 @@ def unannotated_field(context: ExperimentContext) -> Iterator[Finding]:
         for found in config_class.unannotated:
             if found.name.isupper() or found.name.startswith("_"):
                 continue
-            if f"{config_class.name}.{found.name}" in context.code:
+            if f"{config_class.name}.{found.name}" in context.code.text:
                 continue
             kind = _literal_type(found.default)
             edits = _insert(found.location, found.name, f": {kind}") if kind else ()
@@ -188,12 +188,12 @@ def lost_methods(context: ExperimentContext) -> Iterator[Finding]:
     """
     for config_class, path in config_classes(context):
         methods = [name for name in config_class.methods if not name.startswith("__")]
-        lost = [name for name in methods if not any(use.path[-1:] == (name,) for use in context.reading.uses)]
+        lost = [name for name in methods if not any(use.path[-1:] == (name,) for use in context.code.reading.uses)]
         if not lost and not config_class.has_post_init:
             continue
         # Whoever makes the object by hand, or asks OmegaConf or Hydra to, has the methods.
         if re.search(
-            rf"\bto_object\(|\binstantiate\(|\b{config_class.name}\(\*|\b{config_class.name}\.\w+\(", context.code
+            rf"\bto_object\(|\binstantiate\(|\b{config_class.name}\(\*|\b{config_class.name}\.\w+\(", context.code.text
         ):
             continue
         named = f"__post_init__ of {config_class.name} never runs" if config_class.has_post_init else ""
@@ -245,7 +245,7 @@ def reserved_field_name(context: ExperimentContext) -> Iterator[Finding]:
             elif known.name in DICT_METHODS:
                 steps = (*path.split("."), known.name) if path else (known.name,)
                 read = any(
-                    use.path == steps and use.kind == "read" and _by_attribute(use) for use in context.reading.uses
+                    use.path == steps and use.kind == "read" and _by_attribute(use) for use in context.code.reading.uses
                 )
                 yield reserved_field_name.finding(
                     known.location,
@@ -287,5 +287,5 @@ def frozen_dataclass(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _anything_fails(context: ExperimentContext) -> bool:
-    outcomes = (context.composition(), *map(context.composed, context.all_options()))
+    outcomes = (context.compositions.at(), *map(context.compositions.of_option, context.options.all()))
     return any(outcome.failure for outcome in outcomes)

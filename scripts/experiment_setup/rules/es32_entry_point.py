@@ -25,7 +25,7 @@ _MAIN = "def main(cfg: Config) -> None:\n"
 
 def entry_source(context: ExperimentContext) -> SourceFile | None:
     """The entry point's text and syntax tree, or None where it does not compile."""
-    return context.source
+    return context.code.source
 
 
 def main_function(context: ExperimentContext) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
@@ -198,7 +198,7 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
     main = context.schema.main
     if main is None:
         return
-    if main.config_name is None and context.experiment.config_file.is_file() and context.sets:
+    if main.config_name is None and context.experiment.config_file.is_file() and context.options.sets:
         yield no_config_path.finding(
             main.location,
             f"@hydra.main has no config_name: {context.experiment.config_file.name} is not read",
@@ -356,9 +356,13 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
     main(), or without force=True, comes too early or does nothing.
     """
     source = entry_source(context)
-    if source is None or not re.search(r"hydra/job_logging:\s*[\"']?none\b", context.primary.text_or_empty):
+    if source is None or not re.search(r"hydra/job_logging:\s*[\"']?none\b", context.options.primary.text_or_empty):
         return
-    if "logging" not in "\n".join(source.lines) or _CONFIGURES.search(context.code) or _configures_in_time(context):
+    if (
+        "logging" not in "\n".join(source.lines)
+        or _CONFIGURES.search(context.code.text)
+        or _configures_in_time(context)
+    ):
         return
     loggers = {"logging"} | {
         target.id
@@ -384,7 +388,7 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
 
 def _configures_in_time(context: ExperimentContext) -> bool:
     """Whether logging.basicConfig is called when Hydra has set up its own logging, and beats that."""
-    for module in context.modules:
+    for module in context.code.modules:
         if "basicConfig" not in "\n".join(module.source.lines):
             continue
         early = [statement for statement in module.source.tree.body if not isinstance(statement, _FUNCTIONS)]

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup import nodes
 from experiment_setup.code.values import find_method, is_dataclass_type
 from experiment_setup.composing.compose import unusable_values
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -60,14 +61,14 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     """Whether some other option, or code that was not followed, may add the last step of `path`."""
     group, step = path[0], path[-1]
     word = re.compile(rf"(?<![\w]){re.escape(step)}(?![\w])")
-    texts = [o.document.text_or_empty for options in context.options.values() for o in options.values()]
+    texts = [o.document.text_or_empty for options in context.options.by_group.values() for o in options.values()]
     if len(path) == 1:  # only `# @package _global_` and `x@_global_` put a key at the root
         return any(word.search(text) for text in texts if "@package" in text or "_global_" in text)
     if group not in (SETS, ENVIRONMENTS):
-        return "searchpath" in context.primary.text_or_empty or any(word.search(text) for text in texts)
-    for option in context.options[group].values():
+        return "searchpath" in context.options.primary.text_or_empty or any(word.search(text) for text in texts)
+    for option in context.options.by_group[group].values():
         if word.search(option.document.text_or_empty):
-            config = context.composed(option).config
+            config = context.compositions.of_option(option).config
             if config is not None and missing_step(config, path) is None:
                 return True
     return False
@@ -90,8 +91,8 @@ class _Unknown:
 
 
 def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
-    config, reading = context.some_config, context.reading
-    if config is None or (context.unread_registrations and context.composition().failure is not None):
+    config, reading = context.compositions.some, context.code.reading
+    if config is None or (context.code.unread_registrations and context.compositions.at().failure is not None):
         return  # what only running the code stores may have any key
     written = {use.path for use in reading.uses if use.kind == "write" and (reading.open or use.form != "config")}
     defaulted = {use.path for use in reading.uses if use.kind == "default"}
@@ -105,7 +106,7 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
         if step is None or location is None:
             continue
         path = use.path[: step + 1]
-        if use.conditional and context.config_class(path[0]) is None and len(path) > 1:
+        if use.conditional and context.options.config_class(path[0]) is None and len(path) > 1:
             continue  # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
         if use.conditional and not default and path in defaulted:
             continue  # `if cfg.exp.get("lr"): cfg.exp.lr`
@@ -158,13 +159,13 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
             continue  # said where the field is
         methods = owner.methods if owner is not None else ()
         if owner is not None and (path[-1] in methods or hasattr(owner.cls, path[-1])):
-            if any(use.path[: len(path)] == path and use.form == "config" for use in context.reading.uses):
+            if any(use.path[: len(path)] == path and use.form == "config" for use in context.code.reading.uses):
                 what = "a method" if path[-1] in methods else "an attribute of the class"
                 yield unknown_attribute.finding(
                     location,
                     f"cfg.{shown_path(path)} is {what} of {owner.name}, which the config does not have{found.again}",
                     f"write OmegaConf.to_object(cfg.{shown_path(path[:-1])}).{path[-1]}",
-                    rests_on=[phases.group(path[0]), phases.defaults_list(context.some_file)],
+                    rests_on=[phases.group(path[0]), phases.defaults_list(context.compositions.some_file)],
                 )
             continue
         yield unknown_attribute.finding(
@@ -172,7 +173,7 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
             f"cfg.{shown_path(path)} does not exist{_meant(found)}{found.again}",
             _advice(context, found),
             severity=Severity.WARNING if found.assumed else None,
-            rests_on=[phases.group(path[0]), phases.defaults_list(context.some_file)],
+            rests_on=[phases.group(path[0]), phases.defaults_list(context.compositions.some_file)],
         )
 
 
@@ -196,7 +197,7 @@ def _advice(context: ExperimentContext, found: _Unknown) -> str:
         return f"write {guess}"
     if path == ("hydra",):
         return "Hydra's own settings are read through HydraConfig.get()"
-    owner = context.config_class(path[0]) if len(path) == 2 else None
+    owner = context.options.config_class(path[0]) if len(path) == 2 else None
     return f"add `{path[-1]}: TYPE = DEFAULT` to {owner.name if owner else shown_path(path[:-1]) or 'the config'}"
 
 
@@ -216,7 +217,7 @@ def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
     Only groups with a dataclass are looked at: elsewhere a key that is missing is how an option is left out.
     """
     for found in _unknown(context, default=True):
-        if len(found.path) > 1 and context.config_class(found.path[0]) is None:
+        if len(found.path) > 1 and context.options.config_class(found.path[0]) is None:
             continue
         yield unknown_key_with_default.finding(
             found.places[0],
@@ -259,7 +260,7 @@ def unread_field(context: ExperimentContext) -> Iterator[Finding]:
     and while the code reads less than half of the fields, as a skeleton does.
     """
     for group, found in unread_fields(context):
-        options = context.options[group].values()
+        options = context.options.by_group[group].values()
         setting = [option.config_path for option in options if option.document.has([found.name])]
         more = f" and {len(setting) - 1} more" if len(setting) > 1 else ""
         yield unread_field.finding(
@@ -272,15 +273,17 @@ def unread_field(context: ExperimentContext) -> Iterator[Finding]:
 
 def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
     """The fields, each with its group, that no code reads and no interpolation names; [] for a skeleton of code."""
-    reading = context.reading
-    classes = {group: context.config_class(group) for group in (SETS, ENVIRONMENTS)}
+    reading = context.code.reading
+    classes = {group: context.options.config_class(group) for group in (SETS, ENVIRONMENTS)}
     fields = [(group, field) for group, known in classes.items() if known for field in known.fields]
     unread = [(g, f) for g, f in fields if not reading.reads((g, f.name)) and f.name not in _FOR_PEOPLE]
     if not reading.followed or len(unread) * 2 > len(fields):
         return []
-    code = context.code
-    texts = [option.document.text_or_empty for option in context.all_options()]
-    interpolated = " ".join(re.findall(r"\$\{[^}]*\}", "\n".join([*texts, context.primary.text_or_empty, code])))
+    code = context.code.text
+    texts = [option.document.text_or_empty for option in context.options.all()]
+    interpolated = " ".join(
+        re.findall(r"\$\{[^}]*\}", "\n".join([*texts, context.options.primary.text_or_empty, code]))
+    )
     return [
         (group, field)
         for group, field in unread
@@ -308,12 +311,12 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
     without throw_on_missing=True logs "???". A file that others inherit from may leave that to them, where it says
     `???` itself or is no numbered set: exp/base.yaml is not run.
     """
-    config = context.some_config
+    config = context.compositions.some
     if config is None:
         return
     text = str(config)
     for group in (SETS, ENVIRONMENTS):
-        options = context.options[group]
+        options = context.options.by_group[group]
         wanting = "'???'" in text or any("???" in option.document.text_or_empty for option in options.values())
         inherited = {name for option in options.values() for name in option.document.parents} if wanting else set()
         for option in options.values() if wanting else ():
@@ -322,7 +325,7 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
                     continue
                 if _is_given_by_instance(context, key):
                     continue
-                unread = context.reading.followed and not context.reading.reads(tuple(key.split(".")))
+                unread = context.code.reading.followed and not context.code.reading.reads(tuple(key.split(".")))
                 advice = f"add {key.split('.', 1)[1]}: … to the file"
                 yield missing_value.finding(
                     Location(option.path),
@@ -332,7 +335,7 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
         if "'???'" in text and not options:
             for bad in unusable_values(config):
                 if bad.missing and bad.key.startswith(f"{group}."):
-                    place = context.written_at(bad.key, None, None)
+                    place = context.compositions.written_at(bad.key, None, None)
                     advice = f"give it a default, or pass {bad.key}=… on the command line"
                     yield missing_value.finding(place, f"{bad.key} has no value", advice, severity=Severity.WARNING)
 
@@ -343,7 +346,7 @@ def _is_given_by_instance(context: ExperimentContext, key: str) -> bool:
     OmegaConf.to_object passes such a field over as long as it has no value (dictconfig.py: _to_object).
     """
     group, *steps = key.split(".")
-    config_class = context.config_class(group)
+    config_class = context.options.config_class(group)
     cls: Any = config_class.cls if config_class else None
     for step in steps[:-1]:
         cls = next((field.type for field in _fields(cls) if field.name == step), None)
@@ -352,7 +355,7 @@ def _is_given_by_instance(context: ExperimentContext, key: str) -> bool:
         return False
     method = find_method(cls, "__post_init__")
     text = method.scope.module.source.segment(method.node) if method else ""
-    return field.name in re.findall(r"\w+", text) and context.reading.reads_of_instance((group, *steps))
+    return field.name in re.findall(r"\w+", text) and context.code.reading.reads_of_instance((group, *steps))
 
 
 def _fields(cls: Any) -> Sequence[dataclasses.Field[Any]]:
@@ -365,6 +368,6 @@ def _is_left_open(option: Option, steps: Sequence[str]) -> bool:
 
 
 def _missing(context: ExperimentContext, option: Option) -> Iterator[str]:
-    for bad in context.composed(option).unusable_values(context.custom_resolvers):
+    for bad in context.compositions.of_option(option).unusable_values(context.code.resolvers):
         if bad.missing and bad.key.startswith(f"{option.group}."):
             yield bad.key

@@ -28,7 +28,7 @@ def _container(config: DictConfig | None, path: ConfigPath) -> Any:
 
 def _refused(context: ExperimentContext, given: Given) -> bool:
     """Whether what the code has is a dict or list of the config, or a dict with one in it."""
-    node = _container(context.some_config, given.part.path)
+    node = _container(context.compositions.some, given.part.path)
     if given.part.form == "shallow" and isinstance(node, DictConfig):
         return any(_container(node, (str(key),)) is not None for key in node)
     return given.part.form == "config" and node is not None
@@ -61,7 +61,7 @@ def json_of_config(context: ExperimentContext) -> Iterator[Finding]:
     """`cfg.exp.fold` is a ListConfig, not a list: `TypeError: Object of type ListConfig is not JSON serializable`. So
     is what `dict(cfg.exp)` has in it. PyYAML does no better; OmegaConf.save writes YAML itself.
     """
-    for call in context.reading.calls:
+    for call in context.code.reading.calls:
         writer = _WRITERS.get(call.function)
         if writer is None or any(k.arg in ("default", "cls", "Dumper") for k in call.node.keywords):
             continue
@@ -99,9 +99,13 @@ def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
     """A DictConfig is not a dict: with an enum or a missing value in it `wandb.init` ends in a TypeError, and
     interpolations are logged unresolved (tried with wandb 0.31).
     """
-    for call in context.reading.calls:
+    for call in context.code.reading.calls:
         given = call.arguments.get("config") if call.function.endswith(("wandb.init", "WandbLogger")) else None
-        if given is None or given.part.form != "config" or _container(context.some_config, given.part.path) is None:
+        if (
+            given is None
+            or given.part.form != "config"
+            or _container(context.compositions.some, given.part.path) is None
+        ):
             continue
         shown = _shown(given.part.path)
         yield wandb_config.finding(
@@ -137,7 +141,7 @@ def wandb_online(context: ExperimentContext) -> Iterator[Finding]:
     """With mode="online" WANDB_MODE=offline or disabled is ignored: without a key the run fails, and without a network
     it waits 101 s (measured with wandb 0.31). None goes online too, unless the variable says otherwise.
     """
-    for module in context.modules:
+    for module in context.code.modules:
         text = "\n".join(module.source.lines)
         if "online" not in text or "wandb" not in text:
             continue
@@ -216,9 +220,9 @@ def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     has OmegaConf's own attributes. The last two run, and are a warning.
     """
     classes = {found.name for found, _ in config_classes(context)}
-    for call in context.reading.calls:
+    for call in context.code.reading.calls:
         given = call.arguments.get(0)
-        node = _container(context.some_config, given.part.path) if given is not None else None
+        node = _container(context.compositions.some, given.part.path) if given is not None else None
         if given is None or node is None or given.part.form != "config":
             continue
         shown = _shown(given.part.path)
@@ -267,12 +271,12 @@ def key_removed(context: ExperimentContext) -> Iterator[Finding]:
     """`cfg.exp.pop("notes")` and `del cfg.exp["notes"]` end in ConfigTypeError: what Hydra composes is in struct mode,
     and a dataclass has its fields for good. A copy of it is so too; a plain dict is not.
     """
-    for use in context.reading.uses:
+    for use in context.code.reading.uses:
         if use.kind != "remove" or use.guarded or not use.locations:
             continue
-        if context.reading.open and (not use.path or context.config_class(use.path[0]) is None):
+        if context.code.reading.open and (not use.path or context.options.config_class(use.path[0]) is None):
             continue
-        if not isinstance(_container(context.some_config, use.path), DictConfig):
+        if not isinstance(_container(context.compositions.some, use.path), DictConfig):
             continue
         shown = _shown(use.path)
         yield key_removed.finding(

@@ -111,7 +111,7 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
     if is_fixed(run) and (subdir is UNGIVEN or is_fixed(subdir)):
         named = ".hydra" if subdir is UNGIVEN else subdir
         yield hydra_folder_overwritten.finding(
-            context.primary.key(["hydra"]) if subdir is UNGIVEN else at(context, "output_subdir"),
+            context.options.primary.key(["hydra"]) if subdir is UNGIVEN else at(context, "output_subdir"),
             f"every run overwrites {os.path.normpath(f'{run}/{named}')}/ with its own config",
             "write output_subdir: null under hydra:, and save the config beside the results",
         )
@@ -137,12 +137,12 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
         return
     if main.version_base is UNSET or main.version_base == "1.1" or setting(context, "job", "chdir") is True:
         return
-    if not context.groups or re.search(r"runtime|HydraConfig|get_original_cwd", context.code):
+    if not context.options.groups or re.search(r"runtime|HydraConfig|get_original_cwd", context.code.text):
         return
-    if "hydra:runtime" in context.primary.text_or_empty:
+    if "hydra:runtime" in context.options.primary.text_or_empty:
         return
     yield stray_output_folders.finding(
-        context.primary.key(["hydra", "run"]),
+        context.options.primary.key(["hydra", "run"]),
         "every run leaves a folder outputs/DATE/TIME that the code does not use",
         "write under hydra: run: {dir: .}, output_subdir: null",
         rests_on=[phases.settings()],
@@ -166,8 +166,8 @@ def chdir_moves_outputs(context: ExperimentContext) -> Iterator[Finding]:
     run = setting(context, "run", "dir")
     if setting(context, "job", "chdir") is not True or is_here(run):
         return
-    config = context.composition().config
-    if config is None or re.search(r"to_absolute_path|get_original_cwd|runtime\.cwd|__file__", context.code):
+    config = context.compositions.at().config
+    if config is None or re.search(r"to_absolute_path|get_original_cwd|runtime\.cwd|__file__", context.code.text):
         return
     relative = [key for key, value in _strings(config) if _is_relative_folder(key, value)]
     if relative:

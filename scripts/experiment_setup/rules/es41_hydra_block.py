@@ -40,27 +40,27 @@ def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
     """
     config = primary_content(context)
     misspelled = next(
-        (str(k) for k, v in config.items() if k not in context.groups and _is_hydra_block(str(k), v)), None
+        (str(k) for k, v in config.items() if k not in context.options.groups and _is_hydra_block(str(k), v)), None
     )
     if misspelled:
         yield lost_indentation.finding(
-            context.primary.key([misspelled]),
+            context.options.primary.key([misspelled]),
             f"Hydra does not know {misspelled!r} and runs with its own settings (did you mean 'hydra'?)",
             "write hydra:",
             spoils=[phases.settings()],
         )
         return
-    astray = [str(key) for key in config if key in ONLY_HYDRA and not context.reading.reads((str(key),))]
+    astray = [str(key) for key in config if key in ONLY_HYDRA and not context.code.reading.reads((str(key),))]
     empty = "hydra" in config and config["hydra"] is None
-    if not empty and ("hydra" not in config or not astray or any(key in context.groups for key in astray)):
+    if not empty and ("hydra" not in config or not astray or any(key in context.options.groups for key in astray)):
         return
     yield lost_indentation.finding(
-        context.primary.key([astray[0]] if astray else ["hydra"]),
+        context.options.primary.key([astray[0]] if astray else ["hydra"]),
         f"{', '.join(astray)} {'stands' if len(astray) == 1 else 'stand'} beside hydra:, not under it"
         if astray
         else "`hydra:` is empty; Hydra crashes on that",
         "indent the lines by two spaces" if astray else "remove the line, or give it settings",
-        spoils=[phases.settings(), *(phases.place(context.primary.key([key])) for key in astray)],
+        spoils=[phases.settings(), *(phases.place(context.options.primary.key([key])) for key in astray)],
     )
 
 
@@ -84,14 +84,14 @@ def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Fin
     """`- env: ${oc.env:MACHINE,default}` works up to Hydra 1.3. In 1.4 it fails, and this is an error; `env=local` on
     the command line works in both.
     """
-    if "${oc." not in context.primary.text_or_empty:
+    if "${oc." not in context.options.primary.text_or_empty:
         return
-    for entry in entries.entries(context.primary):
+    for entry in entries.entries(context.options.primary):
         found = re.search(r"\$\{oc\.[^}]*\}", str(entry.option or ""))
         if found:
             steps = [next(iter(entry.value))] if isinstance(entry.value, dict) else []
             yield environment_variable_in_defaults.finding(
-                context.primary.value(["defaults", entry.index, *steps]),
+                context.options.primary.value(["defaults", entry.index, *steps]),
                 f"{found[0]} in a defaults list does not work with Hydra 1.4",
                 f"name an option, and pass {entry.group or 'GROUP'}=… on the command line",
                 severity=Severity.ERROR if installed.hydra_since_1_4() else None,
@@ -110,9 +110,9 @@ def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Fin
 )
 def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
     """`override hydra/GROUP: OPTION` chooses among Hydra's own configs, such as hydra/job_logging: none."""
-    if context.composition().failure is None:
+    if context.compositions.at().failure is None:
         return
-    for entry in entries.entries(context.primary):
+    for entry in entries.entries(context.options.primary):
         home, _, group = (entry.group or "").lstrip("/").partition("/")
         if home != "hydra" or not group or not isinstance(entry.value, dict):
             continue
@@ -120,7 +120,7 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
         known = plugins.known(group)
         own = context.experiment.group_dir(f"hydra/{group}")
         if not known and "/" not in group and group != "callbacks" and not own.is_dir():
-            place = context.primary.key(["defaults", entry.index, key])
+            place = context.options.primary.key(["defaults", entry.index, key])
             yield unknown_hydra_group.finding(
                 replace(place, column=place.column + max(str(key).find("hydra/"), 0)),
                 f"Hydra has no group hydra/{group}",
@@ -130,7 +130,7 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
             if plugins.of_others(group, entry.option):
                 continue
             yield unknown_hydra_group.finding(
-                context.primary.value(["defaults", entry.index, key]),
+                context.options.primary.value(["defaults", entry.index, key]),
                 f"hydra/{group} has no option {entry.option!r}",
                 _write("", did_you_mean(entry.option, known), known),
             )
@@ -160,7 +160,7 @@ def plugin_not_installed(context: ExperimentContext) -> Iterator[Finding]:
     Nothing is said of the plugins on PyPI (joblib, submitit, ray, rq, optuna, ax, nevergrad, colorlog): their options
     are known, whether they are installed or not.
     """
-    context.composition()
+    context.compositions.at()
     for group, option in sorted(context.composer.stand_ins):
         yield plugin_not_installed.finding(
             _chosen_at(context, group, option),
@@ -170,7 +170,7 @@ def plugin_not_installed(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _chosen_at(context: ExperimentContext, group: str, option: str) -> Location:
-    for document in context.documents():
+    for document in context.options.documents():
         for entry in entries.entries(document):
             if (entry.group or "").lstrip("/") == f"hydra/{group}" and entry.option == option:
                 return document.value(["defaults", entry.index])

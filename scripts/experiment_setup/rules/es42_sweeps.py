@@ -75,18 +75,18 @@ def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
     """
     params = setting(context, "sweeper", "params")
     for key, value in params.items() if isinstance(params, dict) else ():
-        if isinstance(value, list) and key not in context.groups and _is_no_list(context, str(key)):
+        if isinstance(value, list) and key not in context.options.groups and _is_no_list(context, str(key)):
             values = ",".join(map(str, value))
             yield sweep_of_a_number.finding(
                 at(context, "sweeper", "params", str(key)),
                 f"the list is one value for {key}, which is not a list, so nothing is swept",
                 f"write {key}: {values}" + (f'  # or "{values}"' if values.isdigit() else ""),
             )
-    for group in context.groups if isinstance(params, dict) else ():
+    for group in context.options.groups if isinstance(params, dict) else ():
         value = params.get(group)
         if isinstance(value, (int, float, list)):
             what = "a list" if isinstance(value, list) else f"the number {value}"
-            names = list(context.options.get(group, {}))
+            names = list(context.options.by_group.get(group, {}))
             example = ",".join(names[:2]) or "001,002"
             yield sweep_of_a_number.finding(
                 at(context, "sweeper", "params", group),
@@ -96,7 +96,7 @@ def sweep_of_a_number(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _is_no_list(context: ExperimentContext, key: str) -> bool:
-    node = nodes.at(context.some_config, nodes.split(key))
+    node = nodes.at(context.compositions.some, nodes.split(key))
     is_one_value = node is not None and not isinstance(node, (DictConfig, ListConfig))
     return is_one_value and not (nodes.is_missing(node) or nodes.is_interpolation(node))
 
@@ -132,7 +132,7 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
     for path in _FOLDERS:
         value = setting(context, *path)
         for found in _INTERPOLATION.finditer(value) if isinstance(value, str) else ():
-            place = context.primary.value(["hydra", *path])
+            place = context.options.primary.value(["hydra", *path])
             wrong = _unknown_part(context, found[1])
             if wrong is not None:
                 name, known = wrong
@@ -146,7 +146,7 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
 
 def _inside(context: ExperimentContext, place: Location, value: str, index: int) -> Location:
     """The place of a character of a value that stands on one line; the value's own where it is written otherwise."""
-    lines = context.primary.text_or_empty.split("\n")
+    lines = context.options.primary.text_or_empty.split("\n")
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     start = line.find(value, place.column - 1)
     return place if start < 0 else Location(place.path, place.line, start + index + 1)
@@ -161,11 +161,11 @@ def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[s
             return own[2], list(known)
         chosen = own[3] if own[2] == "choices" else None
         return (
-            (chosen, list(context.groups))
-            if chosen and chosen.split("/")[0] not in (*context.groups, "hydra")
+            (chosen, list(context.options.groups))
+            if chosen and chosen.split("/")[0] not in (*context.options.groups, "hydra")
             else None
         )
-    config = context.some_config
+    config = context.compositions.some
     if ":" in written or written.startswith(("hydra.", ".")) or config is None:
         return None
     steps = tuple(written.split("."))
@@ -195,9 +195,9 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
     params = setting(context, "sweeper", "params")
     for written, value in params.items() if isinstance(params, dict) else ():
         key = str(written)
-        if key in context.groups:
+        if key in context.options.groups:
             if isinstance(value, str) and re.fullmatch(r"[\w.,\s-]+", value):
-                known = [*context.options.get(key, {}), *_stored(context, key)]
+                known = [*context.options.by_group.get(key, {}), *_stored(context, key)]
                 for name in (part.strip() for part in value.split(",")):
                     if name and name not in known:
                         place = _inside(context, at(context, "sweeper", "params", key), value, value.find(name))
@@ -205,7 +205,7 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
         elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", key) and not key.startswith("hydra."):
             wrong = _unknown_part(context, key)
             if wrong is not None:
-                place = context.primary.key(["hydra", "sweeper", "params", key])
+                place = context.options.primary.key(["hydra", "sweeper", "params", key])
                 shifted = Location(place.path, place.line, place.column + key.rfind(wrong[0]))
                 yield _nothing(shifted, key, *wrong)
 

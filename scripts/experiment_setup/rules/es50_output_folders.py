@@ -57,7 +57,7 @@ _MAKES_PATHS = frozenset("Path join joinpath makedirs mkdir open".split())
 
 def _keeps_sets_apart(context: ExperimentContext) -> bool:
     """Whether the code itself makes a folder of its own for each parameter set, as far as can be told."""
-    code = context.acting_code
+    code = context.code.acting
     if _APART.search(code):
         return True
     source = entry_source(context)
@@ -82,7 +82,7 @@ def _is_name(node: ast.AST) -> bool:
 def _code_writes(context: ExperimentContext, key: str) -> bool:
     """Whether the code makes the folder, or opens files in it, straight from the field."""
     steps = tuple(key.split("."))
-    calls = context.reading.calls
+    calls = context.code.reading.calls
     return any(
         call.function.rpartition(".")[2] in ("makedirs", "mkdir", "open", "join", "Path")
         and any(given.part.path == steps for given in call.arguments.values())
@@ -112,8 +112,8 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     Folders are the fields named like output_dir, save_dir, checkpoint_dir. Nothing is said where the code makes a
     folder for each set (from Hydra's choices, `exp.name`, the time, a hash).
     """
-    default = context.some_config
-    if len(context.sets) < 2 or default is None or _keeps_sets_apart(context):
+    default = context.compositions.some
+    if len(context.options.sets) < 2 or default is None or _keeps_sets_apart(context):
         return
     shared: list[tuple[str, str, list[str]]] = []
     for key, written in output_fields(default):
@@ -135,19 +135,19 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         else f"exp={names[0]} and exp={names[1]}"
     )
     yield shared_output_folder.finding(
-        context.written_at(fields[0], names[0], None),
+        context.compositions.written_at(fields[0], names[0], None),
         f"{users} write to the same {' and '.join(fields)} ({shared[0][1]})",
         'append HydraConfig.get().runtime.choices["exp"] to it in the code, or ${exp.name} here',
         rests_on=[
             phases.values_of(SETS),
-            *(phases.defaults_list(context.sets[name].path) for name in (names if len(names) == 2 else ())),
+            *(phases.defaults_list(context.options.sets[name].path) for name in (names if len(names) == 2 else ())),
         ],
     )
 
 
 def _named_apart(context: ExperimentContext, names: list[str]) -> list[str]:
     """Those of some parameter sets that have no written name in common: of the others the name is the fault."""
-    composed = {name: context.composition(parameter_set=name).container.get(SETS, {}).get("name") for name in names}
+    composed = {name: context.compositions.at(parameter_set=name).container.get(SETS, {}).get("name") for name in names}
     written = [name for name in composed.values() if "${" not in str(name)]
     return [name for name, said in composed.items() if written.count(said) < 2]
 
@@ -157,12 +157,12 @@ def _users(context: ExperimentContext, key: str, written: Any) -> dict[str, list
     field = key.split(".")[-1]
     users: dict[str, list[str]] = {}
     fixed = "${" not in str(written)
-    for name, option in context.sets.items():
+    for name, option in context.options.sets.items():
         if entries.is_alias(option):
             continue
         if fixed and field not in option.document.text_or_empty:
             value: str | None = str(written)
-            if any(parent in context.sets for parent in option.document.parents):
+            if any(parent in context.options.sets for parent in option.document.parents):
                 value = _of_set(context, name, key)
         else:
             value = _of_set(context, name, key)
@@ -172,7 +172,7 @@ def _users(context: ExperimentContext, key: str, written: Any) -> dict[str, list
 
 
 def _of_set(context: ExperimentContext, name: str, key: str) -> str | None:
-    outcome = context.composition(parameter_set=name)
+    outcome = context.compositions.at(parameter_set=name)
     group, _, field = key.partition(".")
     written = outcome.container.get(group, {}).get(field)
     if isinstance(written, str) and "${" in written:
@@ -208,13 +208,13 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
     """A folder made of `${exp.name}` keeps the sets apart, but `-m exp.seed=1,2` and `exp=001 exp.seed=2` write where
     exp=001 does. Hydra's own folder, its overrides, or the job's number tell such runs apart.
     """
-    default = context.some_config
-    if default is None or _APART.search(context.acting_code):
+    default = context.compositions.some
+    if default is None or _APART.search(context.code.acting):
         return
     for key, written in output_fields(default):
         if f"${{{SETS}." in str(written) and _code_writes(context, key) and not code_sets(context, key):
             yield sweep_overwrites.finding(
-                context.written_at(key, None, None),
+                context.compositions.written_at(key, None, None),
                 f"{key} depends on the parameter set only: -m exp.seed=1,2 writes twice to one folder",
                 "write to HydraConfig.get().runtime.output_dir in a sweep, or add the overrides to the folder's name",
             )
@@ -242,10 +242,10 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     Only folders that the code makes straight from the field are looked at, where neither the entry point nor a module
     of the project that it uses has `__file__`, chdir or Hydra's paths.
     """
-    default = context.some_config
+    default = context.compositions.some
     if default is None:
         return
-    if re.search(r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", context.acting_code):
+    if re.search(r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", context.code.acting):
         return
     for key, written in output_fields(default):
         value = resolved(default, key)
@@ -254,7 +254,7 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
         if code_sets(context, key):
             continue
         yield relative_output_folder.finding(
-            context.written_at(key, None, None),
+            context.compositions.written_at(key, None, None),
             f"{key} ({written}) is relative to the folder that the run is started from",
             "build the path from __file__, so that it is the same wherever the run is started: "
             + _from_file(context, key),
@@ -315,14 +315,14 @@ def _is_numbered_like(context: ExperimentContext, part: str) -> bool:
     if own is None or other is None or not own.slug or not other.slug or own.width < 3:
         return False
     alike = (own.prefix, own.width, own.separator) == (other.prefix, other.width, other.separator)
-    return alike and own.number != other.number and part not in context.sets
+    return alike and own.number != other.number and part not in context.options.sets
 
 
 def _named_folders(context: ExperimentContext) -> Iterator[tuple[str, str, Location]]:
     """(what it is, value, place) of the folders that runs write to: fields, Hydra's settings, constants of the code."""
     for key, value, parameter_set, environment in all_folders(context):
         if not code_sets(context, key):
-            yield key, str(value), context.written_at(key, parameter_set, environment)
+            yield key, str(value), context.compositions.written_at(key, parameter_set, environment)
     for path in (("run", "dir"), ("sweep", "dir")):
         value = setting(context, *path)
         if isinstance(value, str):

@@ -8,7 +8,8 @@ from typing import Any
 
 from experiment_setup import git, naming
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.output_folders import resolved
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
@@ -40,8 +41,10 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
     gives the same result twice. A set that only inherits another one, as a name for it, is left alone.
     """
     seen: dict[str, tuple[Option, Any]] = {}
-    for option in context.sets.values():
-        composed = context.composed(option).container.get(SETS) if option.document.header is None else None
+    for option in context.options.sets.values():
+        composed = (
+            context.compositions.of_option(option).container.get(SETS) if option.document.header is None else None
+        )
         if not isinstance(composed, dict) or not composed:
             continue
         labels = {key: composed.get(key) for key in _LABELS}
@@ -49,7 +52,7 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
         first, first_labels = seen.setdefault(repr(values), (option, labels))
         if first is option or entries.is_alias(option) or entries.is_alias(first):
             continue
-        if context.groups.get(SETS) in (option.name, first.name):
+        if context.options.groups.get(SETS) in (option.name, first.name):
             continue  # exp/base.yaml, and the set that runs it as it is
         what = "compose to the same config" if labels == first_labels else "differ by their name only"
         yield twin_sets.finding(
@@ -62,7 +65,7 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
 
 def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
     """(parameter set, its exp.name, whether its own file gives it)."""
-    for option in context.sets.values():
+    for option in context.options.sets.values():
         own = entries.content(option.document)
         stored = context.schema.registration(SETS, option.name)  # a file beside it: ES220
         if stored or (isinstance(own, dict) and not isinstance(own.get("name", ""), str)):
@@ -70,7 +73,7 @@ def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
         if isinstance(own, dict) and isinstance(own.get("name"), str):
             given, value = True, own["name"]
         else:
-            composed = context.composed(option).container.get(SETS)
+            composed = context.compositions.of_option(option).container.get(SETS)
             value = composed.get("name") if isinstance(composed, dict) else None
             given = isinstance(own, dict) and "name" in own
         if isinstance(value, str) and "${" not in value:
@@ -94,12 +97,12 @@ def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
 
     Nothing is said where no set has a name and the code reads none, or the default is "".
     """
-    default = context.some_config
+    default = context.compositions.some
     standard = resolved(default, f"{SETS}.name") if default is not None else None
     if not standard:
         return
     found = list(_names(context))
-    if not any(own for *_, own in found) and not context.reading.reads((SETS, "name")):
+    if not any(own for *_, own in found) and not context.code.reading.reads((SETS, "name")):
         return
     for option, name, own in found:
         if not own and not entries.is_alias(option):
@@ -203,7 +206,7 @@ def ignored_by_git(context: ExperimentContext) -> Iterator[Finding]:
     folder = context.experiment.folder
     if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
         return
-    groups = {option.path: option.group for option in context.all_options()}
+    groups = {option.path: option.group for option in context.options.all()}
     found = git.ignored_alone(context.project.root, folder, [*groups, context.experiment.config_file])
     for place in dict.fromkeys(found.values()):
         paths = [path for path in (*groups, context.experiment.config_file) if found.get(path) == place]

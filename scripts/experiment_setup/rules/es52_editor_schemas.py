@@ -39,7 +39,7 @@ def stale_editor_schema(context: ExperimentContext) -> Iterator[Finding]:
     Where a field stands in its file, and which options there are, does not count.
     """
     found = editor_schema.written(context)
-    if not found or context.composition().config is None:
+    if not found or context.compositions.at().config is None:
         return
     now = {known.path: known for known in editor_schema.schemas(context)[0]}
     for path in found:

@@ -133,8 +133,10 @@ def _rests_on(context: ExperimentContext, of: Of, finding: Finding) -> Iterator[
         yield from _needed(context, path)
     else:
         yield from (code(), place(finding.location), defaults_list(path))
-        name = context.group_of(path)
-        for known in context.groups if name is None else (name,):  # the primary config has to do with all of them
+        name = context.options.group_of(path)
+        for known in (
+            context.options.groups if name is None else (name,)
+        ):  # the primary config has to do with all of them
             yield group(known)
             if of is Of.OPTION:
                 yield values_of(known)
@@ -144,11 +146,11 @@ def _needed(context: ExperimentContext, path: Path) -> Iterator[Subject]:
     """What an option needs to be composed at all: the primary list, and whatever it inherits from."""
     primary = context.experiment.config_file
     yield from (code(), option(path), file(primary), defaults_list(primary), settings())
-    yield from (group(name) for name in context.groups)
-    chosen = [(name, known) for name, known in context.groups.items() if path == primary and known]
-    name = context.group_of(path)
+    yield from (group(name) for name in context.options.groups)
+    chosen = [(name, known) for name, known in context.options.groups.items() if path == primary and known]
+    name = context.options.group_of(path)
     for of_group, known in [*chosen, *([(name, path.stem)] if name is not None else [])]:
-        options = context.options[of_group]
+        options = context.options.by_group[of_group]
         yield from (option(options[above].path) for above in lineage(options, known) if above in options)
 
 

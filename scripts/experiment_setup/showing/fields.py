@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from experiment_setup import nodes
 from experiment_setup.composing import origins
-from experiment_setup.facts.experiment import ExperimentContext, Option
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.reading.source import SourceError
@@ -124,13 +125,13 @@ def of(subject: Subject) -> Fields:
                 known.setdefault(found.key, found)
     for option in _options(context):
         _add_what_is_set(context, option, known)
-    for use in context.reading.uses:
+    for use in context.code.reading.uses:
         key, location = origins.dotted(use.path), use.location(len(use.path) - 1)
         if key in known and use.kind in ("read", "call", "default") and location is not None:
             known[key].read_at.append(location)
     for settable in known.values():
         settable.read_at[:] = sorted({(at.path, at.line): at for at in settable.read_at}.values(), key=str)
-    return Fields(subject, {group: _places(context, group) for group in context.groups}, list(known.values()))
+    return Fields(subject, {group: _places(context, group) for group in context.options.groups}, list(known.values()))
 
 
 def _package(context: ExperimentContext, registration: Registration) -> Steps | None:
@@ -139,15 +140,15 @@ def _package(context: ExperimentContext, registration: Registration) -> Steps | 
         return () if registration.package == "_global_" else nodes.split(registration.package)
     if registration.group is None:
         return ()
-    placed = next((p.package for p in context.placed_groups if p.group == registration.group), None)
-    return placed or ((registration.group,) if registration.group in context.groups else None)
+    placed = next((p.package for p in context.options.placed if p.group == registration.group), None)
+    return placed or ((registration.group,) if registration.group in context.options.groups else None)
 
 
 def _declared(context: ExperimentContext, config_class: ConfigClass, node: Any, path: Steps) -> Iterator[Settable]:
     """The fields of a class, and of the classes in it."""
     for known in config_class.fields:
         steps, child = (*path, known.name), nodes.child(node, known.name)
-        if not path and known.name in context.groups:
+        if not path and known.name in context.options.groups:
             continue  # its options have it
         kind = _kind(child)
         inner = next((found for found in context.schema.classes.values() if found.cls is kind), None)
@@ -178,8 +179,8 @@ def _choices(kind: Any) -> list[str]:
 
 
 def _options(context: ExperimentContext) -> Iterator[Option]:
-    for group in context.groups:
-        yield from context.options.get(group, {}).values()
+    for group in context.options.groups:
+        yield from context.options.by_group.get(group, {}).values()
 
 
 def _add_what_is_set(context: ExperimentContext, option: Option, known: dict[str, Settable]) -> None:
@@ -188,11 +189,11 @@ def _add_what_is_set(context: ExperimentContext, option: Option, known: dict[str
         content = option.document.data
     except SourceError:
         return
-    placed = next((p.package for p in context.placed_groups if p.group == option.group), (option.group,))
+    placed = next((p.package for p in context.options.placed if p.group == option.group), (option.group,))
     if option.document.header is not None:
         header = option.document.header.rpartition(" ")[2]
         placed = () if header == "_global_" else tuple(header.split("."))
-    untyped = context.config_class(option.group) is None
+    untyped = context.options.config_class(option.group) is None
     for steps in _keys(content if isinstance(content, dict) else {}, ()):
         key = origins.dotted((*placed, *steps))
         fields = [name for name in known if f"{name}.".startswith(f"{key}.") or f"{key}.".startswith(f"{name}.")]
@@ -214,7 +215,7 @@ def _keys(content: dict[Any, Any], path: Steps) -> Iterator[Steps]:
 def _places(context: ExperimentContext, group: str) -> dict[str, Location | None]:
     """The options of a group, each with its file or the line that stores it."""
     stored = {known.name: known.location for known in context.schema.registrations if known.group == group}
-    files = {name: Location(Path(option.path)) for name, option in context.options.get(group, {}).items()}
+    files = {name: Location(Path(option.path)) for name, option in context.options.by_group.get(group, {}).items()}
     return {**stored, **files}
 
 

@@ -1,0 +1,96 @@
+"""An experiment's code: the entry point, the modules of the project that it imports, and what reads the config."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from experiment_setup import files, uses
+from experiment_setup.code.modules import Module
+from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
+from experiment_setup.code.tree import last_name
+from experiment_setup.composing.compose import Composer
+from experiment_setup.facts.options import Options
+from experiment_setup.reading import suppression
+from experiment_setup.schema import ConfigClass, Problem
+from experiment_setup.uses.records import ConfigPath, Reading
+
+_SAYS = frozenset("print pprint debug info warning error exception critical log".split())
+
+
+@dataclass
+class Code:
+    """The Python of an experiment, read and never run."""
+
+    options: Options
+    _composer: Composer
+
+    @cached_property
+    def text(self) -> str:
+        """The text of the entry point and of the project's modules that it imports."""
+        return "\n".join(suppression.read(module) for module in self.options.schema.modules)
+
+    @cached_property
+    def source(self) -> SourceFile | None:
+        """The entry point's text and syntax tree, or None where it does not compile."""
+        if self.options.experiment.entry is None:
+            return None
+        try:
+            return read_source(self.options.experiment.entry)
+        except UnreadableSource:
+            return None
+
+    @cached_property
+    def acting(self) -> str:
+        """The code without what the entry point only prints or logs."""
+        source, text = self.source, self.text
+        for node in source.nodes(ast.Expr) if source else ():
+            if source and isinstance(node.value, ast.Call) and last_name(node.value.func) in _SAYS:
+                text = text.replace(source.segment(node), "pass")
+        return text
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the code reads of the config."""
+        classes: dict[tuple[Path, str], ConfigPath] = {}
+        waiting: list[tuple[ConfigClass | None, ConfigPath]] = [
+            (self.options.config_class(g), (g,)) for g in self.options.groups
+        ]
+        while waiting:
+            found, path = waiting.pop(0)
+            if found is None or (found.location.path, found.name) in classes:
+                continue
+            classes[found.location.path, found.name] = path
+            waiting += [(self.options.schema.classes.get(f.annotation), (*path, f.name)) for f in found.fields]
+        return uses.read(self.options.schema, classes)
+
+    @cached_property
+    def modules(self) -> Sequence[Module]:
+        """The entry point and the project's modules that its code comes to."""
+        return self.reading.modules
+
+    @cached_property
+    def resolvers(self) -> frozenset[str]:
+        """Names of the resolvers that the entry point or its modules register: they exist only when it runs."""
+        names: set[str] = set()
+        for module in self.options.schema.modules:
+            text = files.read_loosely(module)
+            names.update(re.findall(r"register_(?:new_)?resolver\(\s*(?:name\s*=\s*)?[\"']([\w.]+)[\"']", text))
+        return frozenset(names)
+
+    def stores_in_a_function(self, config: str) -> bool:
+        """Whether some function of the code stores a config of this name, for a compose of its own."""
+        name = re.escape(config.rpartition("/")[2])
+        return re.search(r"\bcompose\(", self.text) is not None and (
+            re.search(rf"\bstore\([^()]*[\"']{name}[\"']", self.text) is not None
+        )
+
+    @property
+    def unread_registrations(self) -> list[Problem]:
+        """What is stored in the ConfigStore without our knowing it, so that what is not found may well be there."""
+        problems = [problem for problem in self.options.schema.problems if problem.code == "unread-registration"]
+        return [] if self._composer.runs_the_code else problems

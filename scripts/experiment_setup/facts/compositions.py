@@ -1,0 +1,157 @@
+"""What Hydra composes of an experiment's options, each choice composed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from experiment_setup import nodes
+from experiment_setup.composing.compose import Composer, Composition
+from experiment_setup.facts.options import Option, Options
+from experiment_setup.location import Location
+from experiment_setup.nodes import Steps
+from experiment_setup.project import ENVIRONMENTS, SETS
+
+
+@dataclass
+class Compositions:
+    """The configs of an experiment, by what is chosen."""
+
+    options: Options
+    _composer: Composer
+    _known: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
+
+    def at(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
+        """What Hydra composes for `exp=… env=…`; None leaves the group at its default."""
+        return self.of({SETS: parameter_set, ENVIRONMENTS: environment})
+
+    def of(self, chosen: Mapping[str, str | None]) -> Composition:
+        """What Hydra composes with these options; None leaves a group at its default."""
+        return self._composition({group: name for group, name in chosen.items() if name is not None})
+
+    def choosing(self, group: str, option: str) -> Composition:
+        """What Hydra composes for `GROUP=OPTION`, the other groups at their defaults."""
+        return self._composition({group: option})
+
+    def _composition(self, chosen: dict[str, str]) -> Composition:
+        """With choices, a group that must be chosen for every run (`- env: ???`) gets its first option."""
+        if chosen:
+            first = {
+                placed.key: next(iter(self.options.by_group[placed.group]), None)
+                for placed in self.options.choices
+                if placed.option == "???" and placed.key not in chosen
+            }
+            chosen = {**{key: option for key, option in first.items() if option is not None}, **chosen}
+        key = tuple(sorted(chosen.items()))
+        if key not in self._known:
+            self._known[key] = self._composer.compose(chosen)
+        return self._known[key]
+
+    def of_option(self, option: Option) -> Composition:
+        """What Hydra composes with this option, the other groups at their defaults."""
+        return self.choosing(option.key, option.name)
+
+    @cached_property
+    def _some(self) -> tuple[Path, DictConfig | None]:
+        default = self.at().config
+        if default is not None:
+            return self.options.experiment.config_file, default
+        others = ((option.path, self.of_option(option).config) for option in self.options.all())
+        return next(((path, config) for path, config in others if config is not None), (Path(), None))
+
+    @property
+    def some(self) -> DictConfig | None:
+        """A config that composes: the default one, or that of the first option that does."""
+        return self._some[1]
+
+    @property
+    def some_file(self) -> Path:
+        """The file whose config `some_config` is: what is said of that is worth no more than its defaults list."""
+        return self._some[0]
+
+    @cached_property
+    def crosses(self) -> bool:
+        """Whether a parameter set can break in one environment only: an interpolation stands somewhere."""
+        texts = [option.document.text_or_empty for option in self.options.all()]
+        if self.options.experiment.config_file.is_file():
+            texts.append(self.options.primary.text_or_empty)
+        if any("${" in text for text in texts):
+            return True
+        config = self.at().config
+        return config is not None and "${" in str(config)
+
+    @cached_property
+    def combinations(self) -> list[tuple[str | None, str | None]]:
+        """Every (parameter set, environment) to look at; None is the group's default.
+
+        All of them where an interpolation can cross, else each set and each environment once.
+        """
+        sets: list[str | None] = [None, *self.options.sets]
+        environments: list[str | None] = [None, *self.options.environments]
+        if self.crosses:
+            return [(s, e) for s in sets for e in environments]
+        return [(s, None) for s in sets] + [(None, e) for e in self.options.environments]
+
+    def parents_of(self, option: Option) -> dict[str, Any]:
+        """The composed values of the first option that this one inherits from; {} where there is none."""
+        named = option.document.parents
+        above = self.choosing(option.group, named[0]).container.get(option.group) if named else None
+        return above if isinstance(above, dict) else {}
+
+    def group_of(self, option: Option) -> DictConfig | None:
+        """The composed values of one option, or None where it does not compose."""
+        node = nodes.child(self.of_option(option).config, option.group)
+        return node if nodes.is_mapping(node) else None
+
+    def written_at(self, key: str, parameter_set: str | None, environment: str | None) -> Location:
+        """Where the value of a dotted key comes from: the file that sets it, its parent, or the dataclass."""
+        return self.written_with(key, {SETS: parameter_set, ENVIRONMENTS: environment})
+
+    def written_with(self, key: str, choices: Mapping[str, str | None]) -> Location:
+        """The same with these options."""
+        steps = nodes.split(key)
+        group, inner = str(steps[0]), steps[1:]
+        for option, package in self._chosen(choices):
+            if steps[: len(package)] == package:
+                found_at = self._written_in(option, steps[len(package) :])
+                if found_at:
+                    return found_at
+        if self.options.experiment.config_file.is_file() and self.options.primary.has([group, *inner]):
+            return self.options.primary.value([group, *inner])
+        found = self.options.config_class(group)
+        declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
+        return (
+            (declared.value_location or declared.location)
+            if declared
+            else Location(self.options.experiment.config_file)
+        )
+
+    def _chosen(self, choices: Mapping[str, str | None]) -> Iterator[tuple[Option, tuple[str, ...]]]:
+        """The options that are chosen, each with its place in the config; those that nobody lists come first."""
+        yield from (
+            (option, option.package((option.group,)))
+            for option in self.options.added
+            if choices.get(option.key) == option.name
+        )
+        for placed in self.options.choices:
+            option = self.options.by_group.get(placed.group, {}).get(choices.get(placed.key) or placed.option or "")
+            if option is not None:
+                yield option, option.package(placed.package)
+
+    def _written_in(self, option: Option, inner: Steps) -> Location | None:
+        """Where an option, or one that it inherits from, has a value; None where they have none."""
+        known, seen = self.options.by_group.get(option.group, {}), set[str]()
+        waiting = [option]
+        while waiting:
+            option = waiting.pop()
+            if option.name not in seen:
+                seen.add(option.name)
+                if option.document.has(inner):
+                    return option.document.value(inner)
+                waiting += [known[name] for name in option.document.parents if name in known]
+        return None

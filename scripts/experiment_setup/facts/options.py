@@ -1,0 +1,216 @@
+"""The options of an experiment's config groups: what there is to choose from, and where each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from experiment_setup.composing.compose import Composer
+from experiment_setup.facts import unlisted
+from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.reading.source import Document
+from experiment_setup.schema import ConfigClass, Registration, Schema
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a config group that is a file."""
+
+    group: str
+    name: str
+    document: Document
+    chosen_by: str | None = None  # what is typed before `=`, where that is not the group: `+experiment`
+
+    @property
+    def key(self) -> str:
+        """What chooses it on the command line."""
+        return self.chosen_by or self.group
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.document.path
+
+    def package(self, usual: tuple[str, ...]) -> tuple[str, ...]:
+        """Where its content goes in the config: where its header says, else to the `usual` place."""
+        named = (self.document.header or "").split()[-1:]
+        if named in ([], ["_group_"]):
+            return usual
+        return () if named == ["_global_"] else tuple(named[0].split("."))
+
+    @property
+    def config_path(self) -> str:
+        """As Hydra names it, such as `exp/001`."""
+        return f"{self.group}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A group of config.yaml that has a place of its own in the config: `model@exp.model`, or `db/engine`."""
+
+    key: str  # as a choice names it on the command line
+    group: str
+    package: tuple[str, ...]
+    option: str | None  # what config.yaml names
+
+
+@dataclass
+class Options:
+    """The groups of an experiment with their options, files and stored ones, read only if asked for."""
+
+    project: Project
+    experiment: Experiment
+    schema: Schema
+    _composer: Composer
+
+    @cached_property
+    def primary(self) -> Document:
+        """config.yaml (it may not exist)."""
+        return Document(self.experiment.config_file)
+
+    @cached_property
+    def groups(self) -> dict[str, str | None]:
+        """The groups of the primary defaults list, each with the option it names."""
+        return self._composer.groups()
+
+    @cached_property
+    def by_group(self) -> dict[str, dict[str, Option]]:
+        """Every file of every group folder, by group and name."""
+        found = {*self.groups, SETS, ENVIRONMENTS}
+        added = {known.group for known in self.unlisted if known.key != known.group}
+        return {
+            group: {
+                name: Option(group, name, self._composer.document(path))
+                for name, path in (self.experiment.options(group) if group not in added else {}).items()
+            }
+            for group in sorted(found)
+        }
+
+    @cached_property
+    def unlisted(self) -> list[Unlisted]:
+        """The options of the config folder that no defaults list comes to."""
+        return unlisted.find(self.experiment, self.groups, self._composer.document)
+
+    @property
+    def other_primary_configs(self) -> list[Path]:
+        """The configs beside the primary one that are run with `-cn`, and that no entry point names."""
+        named = {experiment.config_file for experiment in self.project.experiments}
+        found = unlisted.primary_configs(self.experiment, self._composer.document)
+        return [path for path in found if path not in named]
+
+    @cached_property
+    def added(self) -> list[Option]:
+        """The parameter sets among them: options that are added to a run, or that lie in folders of exp/ and env/.
+
+        Those that only serve others as a base are composed with these.
+        """
+        found = [
+            Option(known.group, name, self._composer.document(path), known.key)
+            for known in self.unlisted
+            if known.writes_the_config
+            for name, path in known.options.items()
+        ]
+        bases = {(option.group, name) for option in found for name in option.document.parents}
+        return [option for option in found if (option.group, option.name) not in bases]
+
+    @cached_property
+    def root_sets(self) -> list[Option]:
+        """The parameter sets that are written from the root of the config: what a run is without one is no run yet."""
+        found = [
+            Option(placed.group, option.name, option.document, placed.key)
+            for placed in self.choices
+            if placed.group not in (SETS, ENVIRONMENTS)
+            and (placed.option in (None, "???") or placed.group in ROOT_SETS)
+            for option in self.by_group[placed.group].values()
+            if option.package(placed.package) == ()
+        ]
+        return found + [option for option in self.added if option.key != option.group]
+
+    @property
+    def sets(self) -> dict[str, Option]:
+        """The parameter sets."""
+        return self.by_group[SETS]
+
+    @property
+    def environments(self) -> dict[str, Option]:
+        """The environments that are files."""
+        return self.by_group[ENVIRONMENTS]
+
+    @cached_property
+    def further_groups(self) -> list[str]:
+        """The groups besides exp and env that config.yaml chooses from and that have a place of their own."""
+        moved = {placed.group for placed in self.placed}
+        return [g for g in self.groups if g not in (SETS, ENVIRONMENTS) and g not in moved]
+
+    @cached_property
+    def placed(self) -> list[Placed]:
+        """The groups besides exp and env that config.yaml puts elsewhere than below their own name."""
+        moved = {placed.group for placed in self.choices if placed.key != placed.group or "/" in placed.key}
+        return [placed for placed in self.choices if placed.group in moved - {SETS, ENVIRONMENTS}]
+
+    @cached_property
+    def choices(self) -> list[Placed]:
+        """The groups that config.yaml chooses from, with their places."""
+        entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
+        chosen = [item for entry in entries or () if isinstance(entry, dict) for item in entry.items()]
+        return [_placed(str(key), option) for key, option in chosen if "override" not in str(key).split()]
+
+    @cached_property
+    def _group_of(self) -> dict[Path, str]:
+        return {option.path: group for group, options in self.by_group.items() for option in options.values()}
+
+    def group_of(self, path: Path) -> str | None:
+        """The group that a file is an option of, or None."""
+        return self._group_of.get(path)
+
+    def all(self) -> Iterator[Option]:
+        """The parameter sets, the environments, and the options of further groups."""
+        for group in (SETS, ENVIRONMENTS, *self.further_groups):
+            yield from self.by_group[group].values()
+
+    def documents(self) -> Iterator[Document]:
+        """The primary config, where there is one, and the file of every option."""
+        if self.experiment.config_file.is_file():
+            yield self.primary
+        yield from (option.document for options in self.by_group.values() for option in options.values())
+        yield from (option.document for option in self.added)
+
+    def files_of(self, choices: Mapping[str, str | None]) -> Iterator[Path]:
+        """config.yaml, and the files of these options (None: the group's default) with all that they inherit from."""
+        yield self.experiment.config_file
+        places = {placed.key: placed for placed in self.placed}
+        for group, chosen in choices.items():
+            placed = places.get(group)
+            known, seen = self.by_group.get(placed.group if placed else group, {}), set[str]()
+            waiting = [chosen or (placed.option if placed else self.groups.get(group)) or ""]
+            while waiting:
+                name = waiting.pop()
+                if name in known and name not in seen:
+                    seen.add(name)
+                    yield known[name].path
+                    waiting += known[name].document.parents
+
+    def registration(self, group: str) -> Registration | None:
+        """The dataclass that is the group's default, if there is one."""
+        default = self.groups.get(group)
+        found = self.schema.registration(group, default) if default else None
+        return found or self.schema.registration(group, "default")
+
+    def config_class(self, group: str) -> ConfigClass | None:
+        """The dataclass behind `registration`."""
+        registration = self.registration(group)
+        return registration.config_class if registration else None
+
+
+def _placed(key: str, option: Any) -> Placed:
+    """An entry of the defaults list as Hydra's overrides name it (defaults_tree.py: get_override_key)."""
+    group, _, package = key.split()[-1].lstrip("/").partition("@")
+    own = group.replace("/", ".")
+    package = {"": own, "_group_": own, "_here_": "_global_"}.get(package, package)
+    steps = () if package == "_global_" else tuple(package.split("."))
+    chosen = None if option is None else str(option)
+    return Placed(group if package == own else f"{group}@{package}", group, steps, chosen)
