@@ -13,6 +13,7 @@ from experiment_setup import isolation
 isolation.isolate()  # before anything else is imported
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from experiment_setup import cli, command_line
 
@@ -22,6 +23,7 @@ EXAMPLES = """
   compare.py                               every set of every experiment
   compare.py 001-baseline 002-larger exp=001        the same set of two experiments
   compare.py 001 --where 'learning_rate<1e-4' --where optimizer=adamw --sort -batch_size
+  compare.py 001 --runs --sort -accuracy   which sets have run, with which result, and whether they were changed since
   compare.py --since                       what your changes change, since the last commit
   compare.py 001 --since main --exit-code --format github       in a workflow: notes on the lines of a pull request
   compare.py 001 --format csv > sets.csv   each cell is YAML, an empty one is a key that is not there
@@ -59,6 +61,14 @@ def main(argv: "Sequence[str]") -> int:
         const="HEAD",
         metavar="REF",
         help="which composed configs changed since that commit (HEAD: what the working tree changes), and why",
+    )
+    parser.add_argument(
+        "--runs",
+        action="store_true",
+        help="every set in every environment with its run: not run, running, done, failed, stale; and the results",
+    )
+    parser.add_argument(
+        "--results", type=Path, metavar="CSV", help="scores beside the configs: a column exp (or exp.name), and others"
     )
     parser.add_argument("--exit-code", action="store_true", help="1 if anything differs")
     parser.add_argument(

@@ -1,13 +1,17 @@
 """Random edits of a random experiment, judged by the real Hydra: which composed configs did each change?
 
-usage: python tests/harness/edits.py [--seed N] [--edits N] [--sets N]
+usage: python tests/harness/edits.py [--runs] [--seed N] [--edits N] [--sets N]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import random
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +22,7 @@ from omegaconf import OmegaConf
 
 from exactness import Oracle
 from experiment_setup.comparing.compared import Request, compare
-from running import git, write
+from running import HARNESS, git, write
 
 _FIELDS = {
     "name": ("str", ['"default"', '"other"']),
@@ -32,14 +36,37 @@ _FIELDS = {
 _YAML = {"None": "null", "False": "false", "True": "true"}
 _HERE = "defaults:\n  - {parent}@_here_\n\n"
 _PRIMARY = "defaults:\n  - config_schema\n  - _self_\n  - exp: default\n  - env: default\n  - model: small\n"
-_COMMON = """from dataclasses import dataclass
+_COMMON = """import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 
 @dataclass
 class Optimizer:
     lr: float = 0.1
     momentum: float = 0.9
+
+
+def save(cfg):
+    job, folder = HydraConfig.get(), Path(HydraConfig.get().runtime.output_dir)
+    kind, plain = os.environ["KIND"], OmegaConf.to_container(cfg, resolve=True)
+    if kind == "record":
+        choices = {group: option for group, option in job.runtime.choices.items() if "/" not in group}
+        record = {**plain, "choices": choices, "overrides": list(job.overrides.task), "status": "done"}
+        (folder / "result.json").write_text(json.dumps({**record, "mean": {"score": plain["exp"]["size"]}}))
+    elif kind == "saved":
+        OmegaConf.save(cfg, folder / "config.yaml")
+    elif kind == "wandb":
+        files = folder / "wandb/offline-run-20260101_000000-abcd1234/files"
+        files.mkdir(parents=True)
+        (files / "config.yaml").write_text(yaml.safe_dump({key: {"value": value} for key, value in plain.items()}))
 """
+KINDS = ("record", "hydra", "saved", "wandb")  # what a run leaves
 
 
 @dataclass
@@ -64,7 +91,7 @@ def experiment(random_: random.Random, sets: int) -> Made:
         "train.py": f"""from dataclasses import dataclass, field
 
 import hydra
-from common import Optimizer
+from common import Optimizer, save
 from hydra.core.config_store import ConfigStore
 
 
@@ -102,7 +129,7 @@ cs.store(group="env", name="default", node=EnvConfig)
 
 @hydra.main(version_base=None, config_path=".", config_name="config")
 def main(cfg):
-    print(cfg)
+    save(cfg)
 
 
 if __name__ == "__main__":
@@ -312,6 +339,69 @@ class Judge:
             assert any(part in line for part in spoken), (case, cause, line)
 
 
+class RunJudge(Judge):
+    """The same, and each set has run in each environment: is each result told to be of today's values or not?"""
+
+    def __init__(self, root: Path, random_: random.Random, sets: int, oracle: Oracle, kind: str) -> None:
+        super().__init__(root, random_, sets, oracle)
+        quiet = ["hydra.job.chdir=false", *([] if kind == "hydra" else ["hydra.output_subdir=null"])]
+        jobs = [
+            [str(self.folder / "train.py"), *words, *quiet, f"hydra.run.dir={root}/runs/{_path(words)}"]
+            for words in self.combinations
+        ]
+        ran = subprocess.run(
+            [sys.executable, str(HARNESS / "hydra_batch.py")],
+            input=json.dumps(jobs),
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "KIND": kind, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        assert not any(one["code"] for one in json.loads(ran.stdout)), ran.stdout[-2000:]
+        self.kind = kind
+
+    def plant(self) -> tuple[str, int]:
+        """Edit, see whether each state is right, take back; the edit, and how many results it made stale."""
+        made = self.random.choice(EDITS)
+        texts = made(self.random, self.made)
+        write(self.folder, texts)
+        try:
+            rows = compare(Request(self.root, runs=True)).data()["rows"]
+            now = composed(self.oracle, self.folder / "train.py", [*self.combinations, ()])
+        finally:
+            write(self.folder, {name: self.made.files[name] for name in texts})
+        told = {tuple(f"{k}={v}" for k, v in row["choices"].items()): row for row in rows}
+        case = f"{self.kind} {made.__name__} {texts}"
+        assert set(told) == set(self.combinations), case
+        for words, row in told.items():
+            stale = self._stale(words, now[words], leaves(now[()]))
+            usual = "done" if self.kind == "record" else "unknown"
+            assert row["state"] == ("stale" if stale else usual), (case, words, stale, row)
+            assert set(row["changed"]) == stale, (case, words, stale, row["changed"])
+            assert row["run"] == f"runs/{_path(words)}" + ("" if self.kind != "wandb" else _WANDB), (case, row)
+        return made.__name__, sum(row["state"] == "stale" for row in rows)
+
+    def _stale(self, words: tuple[str, ...], now: str | None, defaults: dict[str, Any]) -> set[str]:
+        """The keys with other values now; a new key with everyone's default is none, and nor is how a run is called."""
+        if now is None:
+            return set()
+        old, new = leaves(self.then[words]), leaves(now)
+        both = {key for key in old.keys() & new.keys() if old[key] != new[key]}
+        gone = old.keys() - new.keys() if self.kind != "wandb" else set()
+        added = {key for key in new.keys() - old.keys() if repr(defaults.get(key, _NONE)) != repr(new[key])}
+        groups = {key.partition(".")[0] for key in old}
+        added = {key for key in added if key.partition(".")[0] in groups} if self.kind != "wandb" else set()
+        gone = {key for key in gone if key.partition(".")[0] in {name.partition(".")[0] for name in new}}
+        return (both | gone | added) - {"exp.name", "exp.notes", "env.out"}
+
+
+_WANDB = "/wandb/offline-run-20260101_000000-abcd1234"
+
+
+def _path(words: tuple[str, ...]) -> str:
+    return "/".join(word.partition("=")[2] for word in reversed(words))
+
+
 _NONE = object()
 
 
@@ -321,15 +411,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--edits", type=int, default=300)
     parser.add_argument("--sets", type=int, default=12)
+    parser.add_argument("--runs", action="store_true", help="plant the edits after runs")
     parser.add_argument("--each", type=int, default=20, help="edits of one experiment")
     given = parser.parse_args()
     counts: dict[str, list[int]] = {}
     oracle = Oracle("memo")
-    for start in range(0, given.edits, given.each):
+    for number, start in enumerate(range(0, given.edits, given.each)):
         with tempfile.TemporaryDirectory() as made:
-            judge = Judge(Path(made), random.Random(given.seed * 1000 + start), given.sets, oracle)
+            place, chance = Path(made), random.Random(given.seed * 1000 + start)
+            kind = KINDS[number % len(KINDS)]
+            judge = (
+                RunJudge(place, chance, given.sets, oracle, kind)
+                if given.runs
+                else Judge(place, chance, given.sets, oracle)
+            )
             for _ in range(min(given.each, given.edits - start)):
-                name, count = judge.edit()
+                name, count = judge.plant() if isinstance(judge, RunJudge) else judge.edit()
                 counts.setdefault(name, []).append(count)
     for name, changed in sorted(counts.items()):
         print(f"{name:28} {len(changed):4} edits, {sum(changed):6} configs changed, {changed.count(0)} changed none")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import command_line
 from experiment_setup.checking import workers
 from experiment_setup.cli import Answer
-from experiment_setup.comparing import configs, selection, table
+from experiment_setup.comparing import configs, scores, selection, states, table
 from experiment_setup.comparing.comparison import MISSING, Column, Comparison, Row
 from experiment_setup.comparing.conditions import conditions, ordered
 from experiment_setup.comparing.keys import KEY, Names
@@ -37,6 +37,8 @@ class Request:
     ignore: Sequence[str] = ()
     exit_code: bool = False
     since: str | None = None
+    runs: bool = False
+    results: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,11 @@ class Compared:
                 f"no room for {len(left)} more columns ({', '.join(left[:6])}{', …' if len(left) > 6 else ''}): "
                 "a wider terminal, --format csv or --format html has them"
             )
+        if shown.rows and all(row.state == states.NOT_RUN for row in shown.rows):
+            yield f"no run of these was found below {self.project.root}"
         if not shown.columns and len(shown.rows) > 1:
             yield f"nothing differs between these {len(shown.rows)} configs"
-        if len(shown.rows) == 1:
+        if len(shown.rows) == 1 and not self._is_worth_a_table:
             yield "one config alone has nothing to differ from; name two, or see show.py"
         if shown.ignored:
             yield f"also different: {_listed(shown.ignored)} (--all shows them)"
@@ -95,7 +99,9 @@ class Compared:
 
     @property
     def _is_worth_a_table(self) -> bool:
-        return bool(self.comparison.columns or self.comparison.results or len(self.comparison.rows) > 2)
+        shown = self.comparison
+        has_runs = any(row.state is not None for row in shown.rows) or bool(shown.results)
+        return bool(shown.columns or has_runs or len(shown.rows) > 2)
 
     @property
     def _table(self) -> table.Table:
@@ -115,8 +121,12 @@ def compare(request: Request) -> Answer:
         return impact.ImpactAnswer(
             project, request.since, found, request.format, request.exit_code, tuple(selected.notes)
         )
-    rows = _rows(project, selected)
-    return Compared(project, request, arranged(rows, request), selected.notes)
+    rows, about = _rows(project, selected, runs=request.runs)
+    if request.results is not None:
+        rows, lost = scores.read(request.results).beside(rows)
+        if lost:
+            about.append(f"{len(lost)} lines of {request.results} are of no config here, such as {lost[0]}")
+    return Compared(project, request, arranged(rows, request), [*selected.notes, *about])
 
 
 def _refuse_what_does_not_go_together(request: Request) -> None:
@@ -135,7 +145,13 @@ def _refuse_what_does_not_go_together(request: Request) -> None:
             "markdown is a table for comments",
             command_line.corrected({HTML: [MARKDOWN]}),
         )
-    given = {"--all": request.all, "--where": request.where, "--sort": request.sort}
+    given = {
+        "--runs": request.runs,
+        "--results": request.results,
+        "--all": request.all,
+        "--where": request.where,
+        "--sort": request.sort,
+    }
     for option, value in given.items():
         if value:
             raise CommandError(
@@ -144,28 +160,39 @@ def _refuse_what_does_not_go_together(request: Request) -> None:
             )
 
 
-def _rows(project: Project, selected: Selections) -> list[Row]:
+def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[Row], list[str]]:
+    """The rows, and what is to be said of the runs that are in none of them."""
     rows: list[Row] = []
+    found = states.Runs.below(project) if runs else None
+    lost = found.unknown if found is not None else 0
     for part in selected.parts:
 
-        def one(_: int, experiment: Experiment, part: selection.Selection = part) -> configs.Configs | Defect:
+        def one(
+            _: int, experiment: Experiment, part: selection.Selection = part
+        ) -> tuple[configs.Configs, int] | Defect:
             try:
-                return configs.of(project, experiment, part)
+                context = configs.context_of(project, experiment)
+                own = configs.of(context, part, environments=found is not None)
+                if found is None:
+                    return own, 0
+                judged, count = states.with_states(context, own.rows, found.of(experiment))
+                return replace(own, rows=judged), count
             except OSError:
                 raise
             except Exception as error:  # one experiment does not hide the rest
                 return Defect.of(error, project.relative(experiment.folder))
 
-        found = workers.results(part.experiments, one)
-        for outcome in found:
+        sets: dict[str, None] = {}
+        for outcome in workers.results(part.experiments, one):
             if isinstance(outcome, Defect):
                 raise outcome
-            rows += outcome.rows
-        sets = [name for outcome in found for name in outcome.sets]
+            rows += outcome[0].rows
+            lost += outcome[1]
+            sets |= dict.fromkeys(outcome[0].sets)
         for name in part.sets:
             if name not in sets:
-                raise selection.unknown_set(part, name, list(dict.fromkeys(sets)))
-    return rows
+                raise selection.unknown_set(part, name, list(sets))
+    return rows, [f"{lost} runs are of no parameter set that there is (any more)"] if lost else []
 
 
 def arranged(rows: Sequence[Row], request: Request) -> Comparison:

@@ -33,9 +33,8 @@ def context_of(project: Project, experiment: Experiment, *, read: bool = True) -
     return ExperimentContext(project, experiment, found, Composer(experiment, found, project.root))
 
 
-def of(project: Project, experiment: Experiment, selection: Selection, *, environments: bool = False) -> Configs:
+def of(context: ExperimentContext, selection: Selection, *, environments: bool = False) -> Configs:
     """The rows of the experiment; with `environments`, of each parameter set in each environment."""
-    context = context_of(project, experiment)
     sets = sets_of(context)
     options = dict(selection.options)
     if environments and ENVIRONMENTS not in options and context.options.environments:
@@ -43,10 +42,15 @@ def of(project: Project, experiment: Experiment, selection: Selection, *, enviro
     chosen = [sets[name] for name in selection.sets if name in sets] if selection.sets else files_of(context)
     if not selection.sets and not chosen:
         chosen = [{}]
-    elif len(chosen) == 1 and len(selection.sets) == 1 and len(selection.experiments) == 1 and not options:
+    elif (
+        len(chosen) == 1
+        and len(selection.sets) == 1
+        and len(selection.experiments) == 1
+        and not (options or environments)
+    ):
         chosen = [{}, *chosen]  # one set is compared with the defaults
     defaults = plain(context.compositions.of({}))
-    where = project.relative(experiment.folder)
+    where = context.relative(context.experiment.folder)
     rows = []
     for choices in _with(chosen, options):
         outcome = context.compositions.of(dict(choices))

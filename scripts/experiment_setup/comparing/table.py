@@ -111,7 +111,10 @@ def _key_cells(comparison: Comparison, row: Row) -> list[_Cell]:
         words = row.identity(name)
         if name == STATE and row.changed:
             words += f" ({', '.join(list(row.changed)[:2])}{', …' if len(row.changed) > 2 else ''})"
-        found.append(_Cell(words or "(default)", _STATES.get(row.state or "", "") if name == STATE else ""))
+        is_group = name in comparison.groups
+        found.append(
+            _Cell(words or ("(default)" if is_group else ""), _STATES.get(row.state or "", "") if name == STATE else "")
+        )
     results = [row.results.get(name, MISSING) for name in comparison.results]
     return found + [_Cell("" if value is MISSING else _number(value)) for value in results]
 

@@ -8,7 +8,8 @@ run on this machine, and a config.yaml that the code writes with OmegaConf.save.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -46,6 +47,8 @@ class Run:
     overrides: tuple[str, ...] | None = None  # as Hydra worded them
     results: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    is_tracked: bool = False  # whether `config` is what a tracker was told, which may be more or less than the config
+    config_dirs: tuple[Path, ...] = ()  # the config folders of the entry point, as Hydra recorded them
 
 
 def read(folder: Path) -> Run:
@@ -70,16 +73,26 @@ def read(folder: Path) -> Run:
         overrides,
         _results(left),
         str(error) if error else None,
+        left.wandb is not None and config_file == left.wandb.file,
+        _config_dirs(left),
     )
 
 
-def below(folder: Path) -> Iterator[Run]:
-    """The runs in `folder` and in the folders below it: those that hold a saved config or a result."""
-    for place in saved.folders(folder):
-        if place != folder and "wandb" in place.relative_to(folder).parts:
-            continue  # it belongs to the run in the folder above
-        if (place / RESULT).is_file() or _hydra(place) or _saved_config(place) or _wandb(place):
-            yield read(place)
+def below(folder: Path, enter: Callable[[os.DirEntry[str]], bool] = lambda entry: True) -> Iterator[Run]:
+    """The runs in `folder` and in the folders below it: those that hold a saved config or a result.
+
+    What `enter` says no to is passed over.
+    """
+    own = set[Path]()
+    for place in saved.folders(folder, enter):
+        if place == folder or "wandb" not in place.relative_to(folder).parts:
+            if (place / RESULT).is_file() or _hydra(place) or _saved_config(place):
+                own.add(place)
+                yield read(place)
+            elif _is_of_wandb(place):
+                yield read(place)
+        elif place.parent.name == "wandb" and place.parent.parent not in own and _is_of_wandb(place):
+            yield read(place)  # else it belongs to the run in the folder above
 
 
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -105,6 +118,14 @@ class _Left:
     def of(cls, folder: Path) -> _Left:
         record = saved.json_of(folder / RESULT)
         return cls(folder, record if isinstance(record, dict) else {}, _hydra(folder), _wandb(folder))
+
+
+def _config_dirs(left: _Left) -> tuple[Path, ...]:
+    recorded: Any = saved.yaml_of(left.hydra / "hydra.yaml") if left.hydra is not None else None
+    for key in ("hydra", "runtime", "config_sources"):
+        recorded = recorded.get(key) if isinstance(recorded, dict) else None
+    sources = [one for one in recorded if isinstance(one, dict)] if isinstance(recorded, list) else []
+    return tuple(Path(str(one.get("path"))) for one in sources if one.get("provider") == "main")
 
 
 def _state(left: _Left) -> tuple[State, str]:
@@ -193,6 +214,10 @@ def _wandb(folder: Path) -> Tracked | None:
             summary = saved.json_of(place / "files" / "wandb-summary.json")
             return Tracked(place / "files" / CONFIG, values, summary if isinstance(summary, dict) else {}, is_log=False)
     return None
+
+
+def _is_of_wandb(folder: Path) -> bool:
+    return any(folder.glob("run-*.wandb")) or (folder / "files" / CONFIG).is_file()
 
 
 def _results(left: _Left) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,11 @@ def words_of(value: Any) -> tuple[str, ...] | None:
     return tuple(value) if fits else None
 
 
-def folders(top: Path) -> Iterator[Path]:
-    """`top` and the folders below it, in the order of their names, numbers by their size. Links are not followed."""
+def folders(top: Path, enter: Callable[[os.DirEntry[str]], bool] = lambda entry: True) -> Iterator[Path]:
+    """`top` and the folders below it, in the order of their names, numbers by their size.
+
+    Links are not followed, and what `enter` says no to is passed over.
+    """
     entries, waiting = 0, [(top, 0)]
     while waiting:
         folder, depth = waiting.pop()
@@ -65,7 +68,7 @@ def folders(top: Path) -> Iterator[Path]:
             with os.scandir(folder) as found:
                 for entry in found:
                     entries += 1
-                    if entry.is_dir(follow_symlinks=False):
+                    if entry.is_dir(follow_symlinks=False) and enter(entry):
                         below.append(Path(entry.path))
         except OSError:
             continue

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,11 @@ from omegaconf import OmegaConf
 
 from experiment_setup.composing.composed import Composition
 from experiment_setup.errors import CommandError
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.output_folders import code_sets
 from experiment_setup.project import Experiment, Project
 from experiment_setup.runs import run as runs
+from experiment_setup.runs.changes import Changes, is_same, state_of
 from experiment_setup.runs.run import Run
 from experiment_setup.showing import values
 from experiment_setup.showing.request import Request, Subject
@@ -34,6 +36,7 @@ class SavedRun:
     differences: Mapping[str, tuple[Any, Any]]
     now: Mapping[str, Value]
     refused: str | None  # why the same choices do not compose any more
+    stale: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)  # of them, what could make another result
 
     exit_code = 0
 
@@ -44,7 +47,8 @@ class SavedRun:
             "version": 1,
             "experiment": project.relative(self.subject.experiment.folder),
             "run": project.relative(self.run.folder),
-            "state": self.run.state.value,
+            "state": state_of(self.run, self.stale),
+            "stale": list(self.stale),
             "choices": dict(self.run.choices or {}),
             "overrides": list(self.run.overrides or ()),
             "config": values.data(dict(self.run.config or {})),
@@ -79,6 +83,8 @@ class SavedRun:
             yield f"{len(self.differences)} values of this run ({words}) would be others now"
         else:
             yield f"the same ({words}) gives the same config now"
+        if self.stale:
+            yield f"stale: what it gave was made with other values of {', '.join(self.stale)}"
 
     def _place(self, key: str) -> str:
         chain = self.now[key].chain if key in self.now else ()
@@ -108,7 +114,14 @@ def of(request: Request, folder: Path) -> SavedRun:
     if outcome.failure is not None:
         return SavedRun(subject, request, run, {}, {}, outcome.failure.refusal.words)
     now = {value.key: value for value in _now(subject, outcome, resolved=run.resolved)}
-    return SavedRun(subject, request, run, _differences(run, now), now, None)
+    return SavedRun(subject, request, run, _differences(run, now), now, None, _stale(subject, run, chosen))
+
+
+def _stale(subject: Subject, run: Run, chosen: Mapping[str, str | None]) -> dict[str, tuple[Any, Any]]:
+    """What changed since that could make another result, as compare.py --runs has it."""
+    composer = subject.composer
+    context = ExperimentContext(subject.project, composer.experiment, composer.schema, composer)
+    return Changes(composer, lambda key: code_sets(context, key)).since(run, chosen if run.choices else None)
 
 
 def _experiment(project: Project, request: Request, run: Run) -> Experiment:
@@ -138,9 +151,7 @@ def _differences(run: Run, now: Mapping[str, Value]) -> dict[str, tuple[Any, Any
 
 
 def _same(ran: Any, now: Any) -> bool:
-    if isinstance(ran, float) and isinstance(now, float) and math.isnan(ran) and math.isnan(now):
-        return True
-    return ran is not _ABSENT and now is not _ABSENT and values.data(ran) == now
+    return ran is not _ABSENT and now is not _ABSENT and is_same(values.data(ran), now)
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,160 @@
+"""compare.py --runs: which result belongs to which config, and whether it still does."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edits import KINDS, RunJudge
+from exactness import Oracle
+from experiment_setup.comparing.compared import Request, compare
+from experiment_setup.errors import CommandError
+from running import run, tree, write
+
+_HERE = "defaults:\n  - default@_here_\n\n"
+_FILES = {
+    "exp/001.yaml": f"{_HERE}learning_rate: 1e-5\nname: first\n",
+    "exp/002.yaml": f"{_HERE}batch_size: 64\nname: second\n",
+    "env/local.yaml": f"{_HERE}output_dir: output/ローカル\n",
+}
+_CONFIG = {
+    "exp": {"name": "first", "seed": 42, "learning_rate": 1e-5, "batch_size": 16},
+    "env": {"output_dir": "somewhere else"},
+}
+
+
+@pytest.fixture
+def made(experiment: Path) -> Path:
+    return write(experiment, _FILES)
+
+
+def record(status: str = "done", choices: Any = None, overrides: Any = None, accuracy: float = 0.5, **exp: Any) -> str:
+    """What the template writes of a run."""
+    chosen = {"exp": "001", "env": "default", **(choices or {})}
+    words = [f"exp={chosen['exp']}", *(overrides or [])]
+    config = {**_CONFIG, "exp": {**_CONFIG["exp"], **exp}}
+    return json.dumps(
+        {**config, "choices": chosen, "overrides": words, "status": status, "mean": {"accuracy": accuracy}}
+    )
+
+
+def rows(project: Path, *words: str, **more: Any) -> list[dict[str, Any]]:
+    found = compare(Request(project, words, runs=True, **more)).data()["rows"]
+    return list(found)
+
+
+def states(project: Path, *words: str) -> dict[str, str]:
+    return {" ".join([*row["choices"].values(), *row["overrides"]]): row["state"] for row in rows(project, *words)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_planted_edits(kind: str, tmp_path: Path) -> None:
+    """At size: python tests/harness/edits.py --runs --edits 100."""
+    judge = RunJudge(tmp_path, random.Random(KINDS.index(kind)), 3, Oracle("memo"), kind)
+    counts = [judge.plant()[1] for _ in range(8)]
+    assert sum(counts) > 0
+    assert 0 in counts
+
+
+def test_each_state(made: Path, project: Path) -> None:
+    assert states(project) == {"001": "not run", "001 local": "not run", "002": "not run", "002 local": "not run"}
+    write(
+        project / "output/001-baseline",
+        {
+            "001/result.json": record(),
+            "002/result.json": record("failed", {"exp": "002"}, name="second", batch_size=64, learning_rate=2e-5),
+            "001-local/result.json": record("running", {"env": "local"}),
+        },
+    )
+    before = tree(project)
+    assert states(project) == {"001": "done", "001 local": "running", "002": "failed", "002 local": "not run"}
+    assert tree(project) == before
+    [first, *_] = rows(project)
+    assert (first["run"], first["results"]) == ("output/001-baseline/001", {"accuracy": 0.5})
+    text = (made / "exp/001.yaml").read_text()
+    write(made, {"exp/001.yaml": text.replace("1e-5", "3e-5")})
+    assert states(project)["001"] == "stale"
+    assert rows(project)[0]["changed"] == {"exp.learning_rate": [1e-5, 3e-5]}
+    write(made, {"exp/001.yaml": text.replace("1e-5", "0.00001") + "notes: better than the others\n"})
+    assert states(project)["001"] == "done"
+
+
+def test_values_given_by_hand_are_a_row_of_their_own(made: Path, project: Path) -> None:
+    write(
+        project / "output/001-baseline",
+        {
+            "001/result.json": record(accuracy=0.5),
+            "001-seed-1/result.json": record(overrides=["exp.seed=1"], seed=1, accuracy=0.7),
+        },
+    )
+    found = {" ".join(row["overrides"]): row for row in rows(project, "001", "001", "env=default")}
+    assert {words: (row["state"], row["results"]["accuracy"]) for words, row in found.items()} == {
+        "": ("done", 0.5),
+        "exp.seed=1": ("done", 0.7),
+    }
+    assert found["exp.seed=1"]["values"]["exp.seed"] == 1
+    best = rows(project, sort=["-accuracy"])
+    assert [row["results"].get("accuracy") for row in best][:3] == [0.7, 0.5, None]
+
+
+def test_the_best_of_several_runs(made: Path, project: Path) -> None:
+    """One of today's values before one of other values, one that ended before one that failed."""
+    for name, status, more in (
+        ("a", "done", {"learning_rate": 3.0}),
+        ("b", "failed", {}),
+        ("c", "done", {}),
+        ("d", "running", {"seed": 1}),
+    ):
+        write(project / f"output/{name}", {"result.json": record(status, **more)})
+    [first, *_] = rows(project, "001")
+    assert (first["state"], first["run"]) == ("done", "output/c")
+
+
+def test_models_beside_a_run_are_no_other_run(made: Path, project: Path) -> None:
+    config = "exp:\n  name: first\n  seed: 42\n  learning_rate: 1.0e-05\n  batch_size: 16\nenv:\n  output_dir: x\n"
+    write(project / "output/001-seed-7", {"config.yaml": config, "result.json": record(overrides=["exp.seed=7"])})
+    write(project / "models/001-seed-7", {"config.yaml": config})
+    write(project / "output/other", {"config.yaml": "layers: 3\nkind: bert\n"})
+    assert states(project)["001"] == "not run"
+
+
+def test_no_secret_is_shown(made: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A saved config has what the environment had."""
+    monkeypatch.setenv("MY_TOKEN", "s3cret-token-value")
+    write(made, {"exp/001.yaml": f"{_HERE}notes: ${{oc.env:MY_TOKEN}}\nname: first\nlearning_rate: 1e-5\n"})
+    write(
+        project / "output/001", {"result.json": record(notes="s3cret-token-value", learning_rate="s3cret-token-value")}
+    )
+    for words in (["--runs"], ["--runs", "--all"], ["--runs", "--json"], ["--runs", "--format", "csv", "--all"]):
+        ran = run("compare.py", *words, cwd=project)
+        assert (ran.code, "s3cret" in ran.out + ran.err) == (0, False), words
+    assert rows(project)[0]["changed"].keys() == {"exp.learning_rate"}
+
+
+def test_show_run_says_the_same(made: Path, project: Path) -> None:
+    write(project / "output/001-baseline/001", {"result.json": record(seed=1, accuracy=0.9)})
+    [row, *_] = rows(project, "001", "001")
+    shown = run("show.py", "--run", "output/001-baseline/001", "--json", cwd=project).json
+    assert (row["state"], list(row["changed"])) == (shown["state"], shown["stale"]) == ("stale", ["exp.seed"])
+    write(project / "output/001-baseline/001", {"result.json": record()})
+    shown = run("show.py", "--run", "output/001-baseline/001", "--json", cwd=project).json
+    assert (shown["state"], shown["stale"]) == ("done", [])
+
+
+def test_scores_of_a_file(made: Path, project: Path) -> None:
+    file = project / "scores.csv"
+    file.write_text("\ufeffexp,lb,note\n001,0.81,第一\n2,1e-3,\n009,1,\n", "utf-8")
+    found = compare(Request(project, results=file, sort=["-lb"]))
+    assert [row["results"] for row in found.data()["rows"]] == [{"lb": 0.81, "note": "第一"}, {"lb": 0.001}]
+    assert any("exp=009" in line for line in found.notes())
+    for text in ("lb\n1\n", "", "env,lb\nlocal,1\n"):
+        file.write_text(text)
+        with pytest.raises(CommandError):
+            compare(Request(project, results=file))
+    with pytest.raises(CommandError):
+        compare(Request(project, results=project / "none.csv"))
