@@ -35,7 +35,7 @@ def made(experiment: Path) -> Path:
 def record(status: str = "done", choices: Any = None, overrides: Any = None, accuracy: float = 0.5, **exp: Any) -> str:
     """What the template writes of a run."""
     chosen = {"exp": "001", "env": "default", **(choices or {})}
-    words = [f"exp={chosen['exp']}", *(overrides or [])]
+    words = [*(f"{group}={option}" for group, option in chosen.items() if option != "default"), *(overrides or [])]
     config = {**_CONFIG, "exp": {**_CONFIG["exp"], **exp}}
     return json.dumps(
         {**config, "choices": chosen, "overrides": words, "status": status, "mean": {"accuracy": accuracy}}
