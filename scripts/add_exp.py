@@ -13,6 +13,7 @@ from experiment_setup import isolation
 isolation.isolate()  # before anything else is imported
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from experiment_setup import cli
 
@@ -22,6 +23,7 @@ EXAMPLES = """
   add_exp.py 001 'fold=[0,1,2]' seed=1                  a list is one value
   add_exp.py 001 epochs=10 --from 002                   on top of another parameter set
   add_exp.py 001 optimizer.lr=1e-3 --name small-lr      a nested field; words for the name
+  add_exp.py 001 --from-run output/001-baseline/001-seed-7     the set that gives what that run had
   add_exp.py 001 'notes="a = b, with spaces"'           a text in Hydra's quotes
 """
 
@@ -32,12 +34,16 @@ def main(argv: "Sequence[str]") -> int:
     parser.add_argument("words", nargs="*", metavar="EXPERIMENT key=value", help="the experiment, then what differs")
     parser.add_argument("--name", metavar="SLUG", help="words for the new set's name (default: what it changes)")
     parser.add_argument("--from", dest="base", metavar="SET", help="inherit from this parameter set")
+    parser.add_argument(
+        "--from-run", type=Path, metavar="FOLDER", help="the values that a run had, from what it saved there"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     arguments = cli.parse(parser, argv)
 
     from experiment_setup.writing.adding import SetsRequest, add_sets
 
-    request = SetsRequest(arguments.words, arguments.root, arguments.name, arguments.base, arguments.dry_run)
+    words, run = arguments.words, arguments.from_run
+    request = SetsRequest(words, arguments.root, arguments.name, arguments.base, arguments.dry_run, run)
     return cli.show(add_sets(request), as_json=arguments.json)
 
 

@@ -170,6 +170,7 @@ def generated(first: int, count: int, root: Path) -> Iterator[tuple[EditorSchema
                         yield known, option.path, option.document.data or {}
 
 
+@pytest.mark.slow
 def test_a_schema_refuses_no_file_that_validate_passes(tmp_path: Path) -> None:
     count = 0
     for known, path, content in generated(900, 25, tmp_path):

@@ -204,7 +204,10 @@ class _Maker:
         if nodes.is_structured(node):
             return self._class(OmegaConf.get_type(node), self._stored(OmegaConf.get_type(node)), top=True)
         inner = nodes.children(node) if nodes.is_mapping(node) else ()
-        return {"type": "object", "properties": {str(key): self.part(child) for key, child in inner if _is_part(child)}}
+        return {
+            "type": ["object", "null"],
+            "properties": {str(key): self.part(child) for key, child in inner if _is_part(child)},
+        }
 
     def _stored(self, cls: Any) -> Any:
         """The class with its defaults: as it is stored for a group, else as it is."""
@@ -229,7 +232,7 @@ class _Maker:
         properties |= {_TRUTHS[name]: known for name, known in properties.items() if name in _TRUTHS}
         open_values = self._type(nodes.element_type(node), strict=False) if issubclass(cls, dict) and node else False
         text = {} if top else {"pattern": _ANY_TEXT, "patternErrorMessage": f"Expected the fields of {cls.__name__}"}
-        kind = "object" if top else ["object", "string"]
+        kind = ["object", "null"] if top else ["object", "string"]  # an empty file is one of defaults
         return {"type": kind, **text, "properties": properties, "additionalProperties": open_values}
 
     def _fields(self, cls: Any, node: Any) -> Json:

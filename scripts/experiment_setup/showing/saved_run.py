@@ -103,7 +103,7 @@ def of(request: Request, folder: Path) -> SavedRun:
             "name a folder with the config.yaml, result.json or .hydra/ that a run wrote",
         )
     project = Project.locate(request.root)
-    experiment = _experiment(project, request, run)
+    experiment = experiment_of(project, next(iter(request.words), None), run)
     subject = Subject.over(project, experiment)
     groups = subject.composer.groups()
     chosen = {group: option for group, option in (run.choices or {}).items() if group in groups}
@@ -124,13 +124,13 @@ def _stale(subject: Subject, run: Run, chosen: Mapping[str, str | None]) -> dict
     return Changes(composer, lambda key: code_sets(context, key)).since(run, chosen if run.choices else None)
 
 
-def _experiment(project: Project, request: Request, run: Run) -> Experiment:
+def experiment_of(project: Project, named: str | None, run: Run) -> Experiment:
     """The experiment that is named, else the one whose folder's name is a part of the run's path."""
-    if request.words:
-        return project.experiment(request.words[0])
+    if named is not None:
+        return project.experiment(named)
     parts = set(run.folder.parts)
-    named = [experiment for experiment in project.experiments if experiment.name in parts]
-    return named[0] if len(named) == 1 else project.experiment(None)
+    candidates = [experiment for experiment in project.experiments if experiment.name in parts]
+    return candidates[0] if len(candidates) == 1 else project.experiment(None)
 
 
 def _now(subject: Subject, outcome: Composition, *, resolved: bool) -> list[Value]:

@@ -32,6 +32,7 @@ class SetsRequest:
     name: str | None = None
     base: str | None = None
     dry_run: bool = False
+    run: Path | None = None  # what a run saved there is what the set is to give
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def add_sets(request: SetsRequest) -> Added:
     Raises CommandError with the command that would be right.
     """
     name, words = split_experiment(request.words)
+    if request.run is not None:
+        return _add_from_run(request, name, words)
     if not words:
         raise CommandError("no key=value was given", f"say what differs: add_exp.py {name or '001'} learning_rate=1e-5")
     if request.name is not None and not naming.slug(request.name):
@@ -73,6 +76,27 @@ def add_sets(request: SetsRequest) -> Added:
             raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
 
     return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
+
+
+def _add_from_run(request: SetsRequest, name: str | None, words: Sequence[str]) -> Added:
+    """The set that gives what a run had: the one that is there, else a new one."""
+    from experiment_setup.writing import from_run
+
+    if words:
+        raise CommandError(
+            f"--from-run takes all values from the run, and {' '.join(words)} was given as well",
+            "leave them out; then add_exp.py EXPERIMENT --from NEW_SET key=value builds on the set that it makes",
+        )
+    project = Project.locate(request.root)
+    found = from_run.Returned.read(project, name, request.run or Path())
+    composer = _composer(project, found.experiment)
+    writer = writer_of_sets(found.experiment, composer)
+    base = option_name(request.base, SETS) if request.base else None
+
+    def outcome() -> Outcome:
+        return found.outcome(composer, writer, slug=request.name, base=base)
+
+    return _add(project, found.experiment, writer.folder, outcome, dry_run=request.dry_run)
 
 
 def add_environment(request: EnvironmentRequest) -> Added:
@@ -136,7 +160,8 @@ def _add(
             if found.group == ENVIRONMENTS:
                 following = next_commands(project, experiment, [], options)
             else:
-                following = next_commands(project, experiment, options, group=f"{found.prefix}{found.group}")
+                chosen = [found.environment] if found.environment else [None]
+                following = next_commands(project, experiment, options, chosen, group=f"{found.prefix}{found.group}")
             added = Added(project, found, following, _proof(project, experiment, found), dry_run=dry_run)
             try:
                 folder.publish(found.created, found.notes, dry_run=dry_run)

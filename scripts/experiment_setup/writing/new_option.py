@@ -91,6 +91,32 @@ class OptionWriter:
             taken[option] = values
         return outcome
 
+    def exactly(self, settings: Mapping[str, Setting], *, slug: str | None, base: str | None) -> NewOption:
+        """The next file, with these values on top of the base, `name` among them unless `slug` is given.
+
+        What it composes to is for the caller to look at. To be called while claimed. Raises CommandError for a base
+        that does not compose.
+        """
+        start = self._base(base)
+        names = naming.Names(self.folder.names())
+        label = naming.slug(slug or option_file.words({k: s for k, s in settings.items() if k != "name"}))
+        option = names.take(label or "run", always=slug is not None)
+        written = dict(settings)
+        if slug is not None and self._names_its_sets(start, self._sets()):
+            written["name"] = Setting(self._name(option, label), None)
+        text = option_file.render(start.entry, written, reversed(self._sets()))
+        path = self.folder.path / f"{option}.yaml"
+        return NewOption(option, path, text, written)
+
+    @staticmethod
+    def _name(option: str, label: str) -> str:
+        """What a set calls itself: `002` alone says nothing on a dashboard, the number and what is different does."""
+        return f"{option}-{label}".rstrip("-") if naming.is_bare_number(option) else option
+
+    def base_option(self, given: str | None) -> str | None:
+        """The option that a new file starts from. Raises CommandError for one that is not there."""
+        return self._base(given).option
+
     def first_set(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
         """The first parameter set of a new experiment, even without differences, so that it has a name to run.
 
@@ -277,9 +303,7 @@ class OptionWriter:
         paths = list(neighbours.values()) if neighbours else self._sets()
         written = dict(settings)
         if self._group == SETS and "name" not in written and self._names_its_sets(base, paths):
-            # `002` alone says nothing on a dashboard: the number and what is different.
-            name = f"{option}-{label}".rstrip("-") if naming.is_bare_number(option) else option
-            written = {"name": Setting(name, None), **written}
+            written = {"name": Setting(self._name(option, label), None), **written}
         text = option_file.render(base.entry, written, reversed(paths))
         path = self.folder.path / f"{option}.yaml"
         self._verify(base, written, text, path)

@@ -32,7 +32,10 @@ class Outcome:
     created: list[NewOption] = field(default_factory=list)
     existing: list[tuple[str, dict[str, Setting]]] = field(default_factory=list)  # options that are this already
     at_base: dict[str, Any] = field(default_factory=dict)  # values left out since they are inherited
+    environment: str | None = None  # the one that a run had
+    run_with: list[str] = field(default_factory=list)  # the words that give what a run had
     notes: list[str] = field(default_factory=list)
+    not_equal: list[dict[str, Any]] = field(default_factory=list)  # of what a run had, with the reason (JSON)
 
 
 class OptionFolder:

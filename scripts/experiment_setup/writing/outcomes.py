@@ -52,10 +52,16 @@ class Added:
                 {"option": option, "differences": _plain(settings)} for option, settings in self.outcome.existing
             ],
             "left_out": self.outcome.at_base,
+            **self._of_a_run,
             "notes": self.outcome.notes,
             **self.proof.data(),
             **self._next.data(),
         }
+
+    @property
+    def _of_a_run(self) -> dict[str, Any]:
+        outcome = self.outcome
+        return {"run_with": outcome.run_with, "not_equal": outcome.not_equal} if outcome.run_with else {}
 
     @property
     def _next(self) -> Next:

@@ -1,0 +1,395 @@
+"""From a run back to a parameter set: what a set must say so that it composes to the config that the run saved."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiment_setup import command_line, files, naming, nodes
+from experiment_setup.composing.compose import Composer
+from experiment_setup.errors import CommandError
+from experiment_setup.nodes import Steps
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.reading.overrides import Assignment
+from experiment_setup.reading.source import Document, scalar
+from experiment_setup.runs import run as runs
+from experiment_setup.runs.run import Run
+from experiment_setup.showing.saved_run import experiment_of
+from experiment_setup.writing import node_values
+from experiment_setup.writing.new_option import OptionWriter
+from experiment_setup.writing.node_values import Setting
+from experiment_setup.writing.option_folder import NewOption, Outcome
+from experiment_setup.writing.root_option import RootWriter
+
+_OF_THE_MACHINE = re.compile(r"\$\{\s*oc\.env\s*:")
+_RESOLVER = re.compile(r"\$\{\s*([\w.]+)\s*:")
+_REFERENCE = re.compile(r"\$\{\s*([\w.\[\]]+)\s*\}")
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that is another one than the run had; `ran` and `now` are _ABSENT where the key is not there.
+
+    The reason is "" where a file could say the value.
+    """
+
+    key: str
+    ran: Any
+    now: Any
+    reason: str
+    written: Any = _ABSENT  # what a file says for it, where one can
+    hidden: bool = False  # what the machine's environment gave is not shown
+
+    def data(self) -> dict[str, Any]:
+        """Its JSON."""
+        values = {} if self.hidden else {"ran": self.ran, "now": self.now}
+        shown = {name: nodes.data(value) for name, value in values.items() if value is not _ABSENT}
+        return {"key": self.key, **shown, "reason": self.reason}
+
+    def text(self) -> str:
+        """The same in words."""
+        ran = "" if self.hidden or self.ran is _ABSENT else f" (the run had {scalar(nodes.data(self.ran))})"
+        return f"not as in the run: {self.key}{ran}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A run and the experiment that it was a run of."""
+
+    project: Project
+    experiment: Experiment
+    run: Run
+    config: Mapping[str, Any]  # what the run saved
+
+    @classmethod
+    def read(cls, project: Project, name: str | None, folder: Path) -> Returned:
+        """The run in `folder`. Raises CommandError where nothing is saved there, or its experiment cannot be told."""
+        run = runs.read(folder.resolve())
+        if run.config is None:
+            raise CommandError(
+                f"--from-run {folder}: no config was saved there ({run.evidence})",
+                "name a folder with the config.yaml, result.json or .hydra/ that a run wrote",
+            )
+        return cls(project, experiment_of(project, name, run), run, run.config)
+
+    def outcome(
+        self, composer: Composer, writer: OptionWriter | RootWriter, *, slug: str | None, base: str | None
+    ) -> Outcome:
+        """The set that is there, else a new one. To be called while the folder of the sets is claimed."""
+        if SETS not in self.config and isinstance(writer, OptionWriter):
+            found = ", ".join(map(str, self.config)) or "nothing"
+            raise CommandError(
+                f"{self.run.config_file} has no values below {SETS!r}; it has: {found}",
+                "name the folder of a run of this experiment",
+            )
+        return _Search(self, composer, writer, slug, base).outcome()
+
+
+class _Search:
+    """Looks for the set of one run."""
+
+    def __init__(
+        self,
+        returned: Returned,
+        composer: Composer,
+        writer: OptionWriter | RootWriter,
+        slug: str | None,
+        base: str | None,
+    ) -> None:
+        self._returned = returned
+        self._run = returned.run
+        self._composer = composer
+        self._writer = writer
+        self._slug = slug
+        self._base = base
+        self._ran = returned.config
+        self._others = self._chosen_options()
+        self._environment = self._chosen_environment()
+
+    def outcome(self) -> Outcome:
+        """The set that is there already, else the new one; with what neither can give."""
+        prefix = self._writer.prefix if isinstance(self._writer, RootWriter) else ""
+        result = Outcome(self._writer.folder.path.name, prefix, environment=self._environment)
+        new, left = self._new()
+        own = {one.key for one in left}
+        for option in self._options():
+            found = self._differences(self._compose({self._key: option}))
+            if {one.key for one in found} <= own:
+                result.existing.append((option, {}))
+                left = found
+                break
+        else:
+            if new.path.exists():
+                result.existing.append((new.option, {}))
+            else:
+                result.created.append(new)
+        advice = list(self._advice(left))
+        left = [self._explained(one) for one in left]
+        result.not_equal = [one.data() for one in left]
+        result.notes += [one.text() for one in left[:_MOST]]
+        if len(left) > _MOST:
+            result.notes.append(f"not as in the run: {len(left) - _MOST} more; --json has them")
+        result.notes += advice
+        made = result.created[0].option if result.created else result.existing[0][0]
+        chosen = {self._key: made, ENVIRONMENTS: self._environment, **self._others}
+        result.run_with = [naming.override(group, option) for group, option in chosen.items() if option is not None]
+        if len(result.run_with) > 1:
+            result.notes.append(f"to run it as it was: {' '.join(result.run_with)}")
+        return result
+
+    # -- what is chosen besides the set ---------------------------------------------------------------------------
+
+    @property
+    def _is_at_root(self) -> bool:
+        """Whether sets are written from the root of the config, where they can set anything."""
+        return isinstance(self._writer, RootWriter)
+
+    @property
+    def _key(self) -> str:
+        """What chooses a set on the command line."""
+        return f"{self._writer.prefix if isinstance(self._writer, RootWriter) else ''}{self._writer.folder.path.name}"
+
+    def _chosen_options(self) -> dict[str, str | None]:
+        """The options of the groups besides sets and environments, as in the run, where they are still there."""
+        groups = self._composer.groups()
+        own = {SETS, ENVIRONMENTS, self._writer.folder.path.name}
+        chosen = {g: option for g, option in (self._run.choices or {}).items() if g in groups and g not in own}
+        return {g: option for g, option in chosen.items() if option in self._known(g)}
+
+    def _chosen_environment(self) -> str | None:
+        """The environment with the values of the run; the one that the run chose, or else the default, if several."""
+        if ENVIRONMENTS not in self._composer.groups():
+            return None
+        chosen = (self._run.choices or {}).get(ENVIRONMENTS)
+        first = [chosen] if chosen in self._known(ENVIRONMENTS) else []
+        default = self._composer.groups()[ENVIRONMENTS]
+        candidates = dict.fromkeys([*first, default, *self._returned.experiment.options(ENVIRONMENTS)])
+        counts: dict[str | None, int] = {}
+        for option in candidates:
+            config = self._compose({ENVIRONMENTS: option})
+            found = [one for one in self._differences(config) if one.key.split(".")[0] == ENVIRONMENTS]
+            counts[option] = len(found) if config is not None else 10**6
+        best = min(counts, key=lambda option: counts[option]) if counts else None
+        return best if best != default else None
+
+    def _known(self, group: str) -> list[str]:
+        stored = [known.name for known in self._composer.schema.registrations if known.group == group]
+        return [*self._returned.experiment.options(group), *stored]
+
+    def _options(self) -> list[str]:
+        """The sets that are there, that of the run first."""
+        known = list(self._returned.experiment.options(self._writer.folder.path.name))
+        default = [self._writer.base_option(None) or ""] if isinstance(self._writer, OptionWriter) else []
+        chosen = (self._run.choices or {}).get(self._key.lstrip("+"))
+        first = [chosen] if chosen in known else []
+        return [option for option in dict.fromkeys([*first, *known, *default]) if option]
+
+    def _compose(self, choices: Mapping[str, str | None], new: NewOption | None = None) -> DictConfig | None:
+        chosen = {**self._others, ENVIRONMENTS: getattr(self, "_environment", None), **choices}
+        wanted = {group: option for group, option in chosen.items() if option is not None}
+        if new is not None:
+            return self._composer.compose_with(
+                {new.path: Document(new.path, new.text)}, {**wanted, self._key: new.option}
+            ).config
+        return self._composer.compose(wanted).config
+
+    # -- the new set ----------------------------------------------------------------------------------------------
+
+    def _new(self) -> tuple[NewOption, list[Difference]]:
+        """The new set, and what it cannot give."""
+        base = self._writer.base_option(self._base) if isinstance(self._writer, OptionWriter) else None
+        start = self._compose({SETS: base} if isinstance(self._writer, OptionWriter) else {})
+        if start is None:
+            raise CommandError("the experiment does not compose", "mend that first; validate.py says where")
+        values = dict(self._wanted(start, interpolated=False))
+        new = self._write(values)
+        # What follows from other values may be right by now; what is not is written as it was.
+        config = self._compose({}, new)
+        if config is not None and self._run.resolved:
+            more = dict(self._wanted(config, interpolated=True))
+            if more.keys() - values.keys():
+                new = self._write({**values, **more})
+                config = self._compose({}, new)
+        return new, self._differences(config)
+
+    def _write(self, values: Mapping[str, Any]) -> NewOption:
+        if isinstance(self._writer, OptionWriter):
+            settings = {key.removeprefix(f"{SETS}."): Setting(value, None) for key, value in values.items()}
+            return self._writer.exactly(settings, slug=self._slug, base=self._base)
+        point = [Assignment(key, value, scalar(value), f"{key}={scalar(value)}") for key, value in values.items()]
+        found = self._writer.sets([point], slug=self._slug, base=self._base) if point else Outcome("")
+        if found.created:
+            return found.created[0]
+        if not found.existing:
+            raise CommandError("the run had nothing but the defaults", "run the experiment without a parameter set")
+        path = self._writer.folder.path / f"{found.existing[0][0]}.yaml"
+        return NewOption(path.stem, path, files.read_text(path), {})
+
+    def _wanted(self, config: DictConfig, *, interpolated: bool) -> Iterator[tuple[str, Any]]:
+        """The values of the run that a set must say on top of `config`, as its fields type them; by dotted key."""
+        for one in self._differences(config, interpolated=interpolated):
+            top = one.key.split(".")[0]
+            if one.written is not _ABSENT and top != ENVIRONMENTS and (top == SETS or self._is_at_root):
+                yield one.key, one.written
+
+    # -- comparing ------------------------------------------------------------------------------------------------
+
+    def _differences(self, config: DictConfig | None, *, interpolated: bool | None = None) -> list[Difference]:
+        """Where a config differs from the run's.
+
+        With `interpolated` what an interpolation gives is left out (False), or looked at alone (True).
+        """
+        if config is None:
+            return [Difference("", _ABSENT, _ABSENT, "it does not compose")]
+        found: list[Difference] = []
+        for group, value in self._ran.items():
+            if str(group) == "hydra":
+                continue
+            for steps, ran, node in _pairs((str(group),), value, nodes.child(config, group), config):
+                raw = nodes.value(node) if node is not None and nodes.is_interpolation(node) else None
+                if interpolated is not None and self._run.resolved and interpolated != (raw is not None):
+                    continue
+                one = self._difference(config, steps, ran, node, raw)
+                if one is not None:
+                    found.append(one)
+        return found
+
+    def _difference(self, config: DictConfig, steps: Steps, ran: Any, node: Any, raw: Any) -> Difference | None:
+        key = nodes.join(steps)
+        if ran is _ABSENT:
+            now = _plain(node)
+            known = nodes.is_structured(nodes.at(config, steps[:-1]))
+            why = "a field that is new since the run" if known else "a file takes no key out of a mapping"
+            return Difference(key, ran, now, why)
+        if node is None:
+            parent = nodes.at(config, steps[:-1])
+            if nodes.is_structured(parent) or len(steps) == 1:
+                owner = OmegaConf.get_type(parent) if len(steps) > 1 else None
+                where = f"{owner.__name__} has" if owner else "the config has"
+                return Difference(key, ran, _ABSENT, f"{where} no such field any more")
+            return Difference(key, ran, _ABSENT, "", ran)
+        if raw is not None and self._run.resolved:
+            return self._followed(config, key, ran, node, str(raw))
+        now = _plain(node)
+        if self._same(ran, now):
+            return None
+        typed, refusal = _typed(node, ran)
+        if refusal is not None:
+            return Difference(key, ran, now, refusal)
+        if self._same(ran, typed):
+            return Difference(key, ran, now, "", typed)
+        why = f"its field is of another type now, and makes {scalar(typed)} of it"
+        return Difference(key, ran, now, why, _ABSENT if self._same(typed, now) else typed)
+
+    def _followed(self, config: DictConfig, key: str, ran: Any, node: Any, raw: str) -> Difference | None:
+        """The difference of a value that an interpolation gives."""
+        texts = " ".join(_reached(config, raw, 10))
+        if _OF_THE_MACHINE.search(texts):
+            return Difference(key, ran, raw, f"{raw}: a variable of the environment of this machine", hidden=True)
+        own = _RESOLVER.findall(texts)
+        try:
+            now = _plain_data(OmegaConf.select(config, key))
+        except OmegaConfBaseException:
+            why = f"{raw}: only a run knows what it gives" if own else f"{raw} leads nowhere now"
+            return Difference(key, ran, raw, why)
+        if self._same(ran, now):
+            return None
+        if own and not all(name.startswith("oc.") for name in own):
+            return Difference(key, ran, raw, f"{raw}: only a run knows what it gives")
+        if f"{ENVIRONMENTS}." in texts and not key.startswith(f"{ENVIRONMENTS}."):
+            return Difference(key, ran, now, f"{raw} follows the environment")
+        typed, refusal = _typed(node, ran)
+        return Difference(key, ran, now, refusal or "", _ABSENT if refusal else typed)
+
+    def _same(self, ran: Any, now: Any) -> bool:
+        """Whether they are the same value; JSON has no infinity, and some write 1.0 as 1 in it."""
+        ran = nodes.data(ran)
+        is_json = self._run.config_file is not None and self._run.config_file.suffix != ".yaml"
+        if is_json and isinstance(now, float) and not isinstance(ran, (bool, str)):
+            if ran is None:
+                return not math.isfinite(now)
+            if isinstance(ran, int):
+                return ran == now
+        return bool(node_values.tagged(ran) == node_values.tagged(now))
+
+    def _explained(self, one: Difference) -> Difference:
+        """The difference with a reason in any case."""
+        top = one.key.split(".")[0]
+        if one.reason:
+            return one
+        if top == ENVIRONMENTS:
+            return replace(one, reason=f"no environment gives it; the nearest has {scalar(one.now)}")
+        if top != SETS and isinstance(self._writer, OptionWriter):
+            return replace(one, reason=f"a set has no say in {top!r}, which has {scalar(one.now)} now")
+        config = self._returned.experiment.config_file.name
+        return replace(one, reason=f"what {config} lists after the set makes it {scalar(one.now)}")
+
+    def _advice(self, left: Sequence[Difference]) -> Iterator[str]:
+        """The command that makes an environment of the run's values, where there is none."""
+        own = [one for one in left if one.key.startswith(f"{ENVIRONMENTS}.") and not one.reason]
+        if own and not any(isinstance(one.ran, (dict, list)) or one.ran is None for one in own):
+            words = [_word(one.key.removeprefix(f"{ENVIRONMENTS}."), one.ran) for one in own]
+            name = naming.free("of-the-run", self._returned.experiment.options(ENVIRONMENTS))
+            experiment = self._returned.experiment.name
+            command = command_line.command("add_env.py", [experiment, name, *words, *command_line.options("--root")])
+            yield f"no environment has these values; to make one, type: {command}"
+
+
+_MOST = 20  # differences that are told in words
+
+
+def _word(key: str, value: Any) -> str:
+    return naming.override(key, value) if isinstance(value, str) else f"{key}={scalar(value)}"
+
+
+def _pairs(steps: Steps, ran: Any, node: Any, config: DictConfig) -> Iterator[tuple[Steps, Any, Any]]:
+    """The values of a run, each with its node in a config; _ABSENT and None for what the other one does not have."""
+    if isinstance(ran, Mapping) and nodes.is_mapping(node):
+        names = {str(nodes.data(key)): child for key, child in nodes.children(node)}
+        for name, value in ran.items():
+            yield from _pairs((*steps, str(nodes.data(name))), value, names.pop(str(nodes.data(name)), None), config)
+        for name, child in names.items():
+            yield (*steps, name), _ABSENT, child
+    else:
+        yield steps, ran, node
+
+
+def _typed(node: Any, ran: Any) -> tuple[Any, str | None]:
+    """The value as the field makes it, or why it does not take it."""
+    field = copy.deepcopy(node)
+    try:
+        if isinstance(ran, Mapping) and isinstance(field, DictConfig):
+            whole = OmegaConf.create({"value": field})
+            whole.merge_with(OmegaConf.create({"value": dict(ran)}))  # as a file is
+            return _plain(nodes.child(whole, "value")), None
+        field._set_value(ran)
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        return None, str(error).splitlines()[0] if str(error) else repr(error)
+    return _plain(field), None
+
+
+def _plain(node: Any) -> Any:
+    return _plain_data(nodes.value(node))
+
+
+def _plain_data(value: Any) -> Any:
+    return nodes.data(OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value)
+
+
+def _reached(config: DictConfig, text: str, depth: int) -> Iterator[str]:
+    """The texts that an interpolation comes to by references, itself first."""
+    yield text
+    for key in _REFERENCE.findall(text) if depth else ():
+        yield f"{key}."
+        node = nodes.at(config, nodes.split(key))
+        if node is not None and nodes.is_interpolation(node):
+            yield from _reached(config, str(nodes.value(node)), depth - 1)
