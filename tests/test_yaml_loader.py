@@ -58,7 +58,22 @@ def _line(draw: Random) -> str:
         return draw.choice(ODD_LINES)
     if kind < 0.25:
         return draw.choice(INDENTS) + draw.choice(("- ", "- ", "-")) + draw.choice(VALUES) + draw.choice(COMMENTS)
+    if kind < 0.33:
+        return _list(draw)
     return "".join(map(draw.choice, (INDENTS, KEYS, SEPARATORS, VALUES, COMMENTS)))
+
+
+def _list(draw: Random) -> str:
+    """A list in brackets over several lines."""
+    words = ("a", "-1", "'b'", "x.y", *draw.choices(VALUES, k=2))
+    inside = [
+        draw.choice(INDENTS[:6])
+        + ", ".join(draw.choices(words, k=draw.randint(0, 2)))
+        + draw.choice((",", ",", ""))
+        + draw.choice(COMMENTS)
+        for _ in range(draw.randint(0, 3))
+    ]
+    return "\n".join([f"{draw.choice(KEYS)}: [{draw.choice(COMMENTS)}", *inside, f"  ]{draw.choice(COMMENTS)}"])
 
 
 def test_the_fast_parser_reads_what_omegaconf_reads() -> None:

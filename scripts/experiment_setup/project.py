@@ -99,6 +99,14 @@ class Project:
         used = {experiment.config_dir for experiment in found if experiment.entry}
         return tuple(experiment for experiment in found if experiment.entry or experiment.folder not in used)
 
+    @cached_property
+    def folders(self) -> dict[str, list[Path]]:
+        """The folders of the experiments, by their names."""
+        result: dict[str, list[Path]] = {}
+        for experiment in self.experiments:
+            result.setdefault(experiment.name, []).append(experiment.folder)
+        return result
+
     @property
     def container(self) -> Path:
         """The folder that a new experiment goes into: experiments/, else the one with the most experiments."""

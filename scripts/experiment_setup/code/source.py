@@ -4,13 +4,16 @@ from __future__ import annotations
 import __future__
 
 import ast
+import bisect
 import codecs
+import dataclasses
 import functools
 import io
 import itertools
 import re
 import textwrap
 import tokenize
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from experiment_setup import files
-from experiment_setup.code.tree import FUNCTIONS, LOOPS, comments, parameters, walk
+from experiment_setup.code.tree import FUNCTIONS, LOOPS, Function, comments, parameters, walk
 from experiment_setup.location import Location
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
@@ -27,6 +30,13 @@ _LONG_LINE = 10_000  # characters; nobody counts columns in it, and counting the
 _MAX_SHOWN = 80  # characters of source that a message quotes
 
 Node = TypeVar("Node", bound=ast.AST)
+
+_DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+_OF_NAMES = (
+    *_DEFINITIONS,
+    *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith),
+    *(ast.Global, ast.Return, ast.Yield, ast.YieldFrom),
+)
 
 
 class UnreadableSource(Exception):
@@ -55,6 +65,12 @@ class SourceFile:
     tree: ast.Module
     size: int = 0  # as its tree takes memory
 
+    def at(self, path: Path) -> SourceFile:
+        """The same text in another file, with all that is known of it."""
+        result = dataclasses.replace(self, path=path)
+        result.__dict__.update({**self.__dict__, "path": path})
+        return result
+
     @functools.cached_property
     def _nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
         found: dict[type[ast.AST], list[ast.AST]] = {}
@@ -65,6 +81,59 @@ class SourceFile:
     def nodes(self, kind: type[Node]) -> Sequence[Node]:
         """Every node of a kind, outer ones first. The tree is walked once, as that takes longer than most rules."""
         return cast("list[Node]", self._nodes.get(kind, []))
+
+    @functools.cached_property
+    def _by_line(self) -> dict[type[ast.AST], tuple[list[int], list[Any]]]:
+        return {}
+
+    def nodes_in(self, function: Function, kind: type[Node]) -> Sequence[Node]:
+        """The statements of a kind in a function and in those within it, by line: functions share no line."""
+        if kind not in self._by_line:
+            nodes: list[Any] = sorted(self.nodes(kind), key=lambda node: node.lineno)
+            self._by_line[kind] = [node.lineno for node in nodes], nodes
+        lines, nodes = self._by_line[kind]
+        last = function.end_lineno or function.lineno
+        return nodes[bisect.bisect_left(lines, function.lineno) : bisect.bisect_right(lines, last)]
+
+    @functools.cached_property
+    def own_nodes(self) -> dict[int, list[Any]]:
+        """The statements that matter for names, by the id of the function or class that they are in, by line.
+
+        None is in two: functions share no line.
+        """
+        found: list[Any] = sorted((node for kind in _OF_NAMES for node in self.nodes(kind)), key=_place)
+        result: dict[int, list[Any]] = {}
+        inside: list[Any] = [self.tree]
+        for node in found:
+            while len(inside) > 1 and inside[-1].end_lineno < node.lineno:
+                inside.pop()
+            result.setdefault(id(inside[-1]), []).append(node)
+            if isinstance(node, _DEFINITIONS):
+                inside.append(node)
+        return result
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The text, with names as Python reads them (PEP 3131)."""
+        return "\n".join(line if line.isascii() else unicodedata.normalize("NFKC", line) for line in self.lines)
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        text = self.text
+        return [0, *(found.end() for found in re.finditer("\n", text))]
+
+    @functools.cached_property
+    def _lines_with(self) -> dict[str, list[int]]:
+        return {}
+
+    def lines_with(self, word: str) -> Sequence[int]:
+        """The numbers of the lines with a word, a longer one included, each once."""
+        known = self._lines_with.get(word)
+        if known is None:
+            places = (found.start() for found in re.finditer(re.escape(word), self.text))
+            known = list(dict.fromkeys(bisect.bisect_right(self._starts, place) for place in places))
+            self._lines_with[word] = known
+        return known
 
     def location(self, node: ast.AST) -> Location:
         """Where `node` starts; line and column count characters from 1."""
@@ -96,9 +165,9 @@ class SourceFile:
         text = " ".join(self.segment(node, _MAX_SHOWN).split())
         return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
-    def mentions(self, word: str, node: ast.stmt | ast.expr) -> bool:
-        """Whether a word stands on the lines of `node`: cheaper than looking for it in the tree."""
-        return any(word in line for line in self.lines[node.lineno - 1 : node.end_lineno])
+    def mentions(self, word: str, node: ast.AST) -> bool:
+        """Whether a word stands on the lines of a statement or expression: cheaper than looking for it in the tree."""
+        return any_within(self.lines_with(word), node)
 
     def comment(self, node: ast.stmt) -> str | None:
         """The `#` comments on the lines of a statement, without the sign; None if there are none."""
@@ -120,6 +189,19 @@ class SourceFile:
         if text.isascii() or len(text) > _LONG_LINE:
             return offset
         return len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "ignore"))
+
+
+def _place(node: Any) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def any_within(lines: Sequence[int], node: ast.AST) -> bool:
+    """Whether one of these lines, in order, is one of the node's; true of a node that has no place."""
+    first: int | None = getattr(node, "lineno", None)
+    if first is None:
+        return True
+    index = bisect.bisect_left(lines, first)
+    return index < len(lines) and lines[index] <= (getattr(node, "end_lineno", None) or first)
 
 
 def empty_source(path: Path) -> SourceFile:
@@ -155,23 +237,23 @@ def _size(data: bytes) -> int:
     return max(len(data), 8 * (len(data) - len(data.translate(None, b",()[]{}.:=+-*/|&<>;"))))
 
 
-_KEPT_SIZE = 1_000_000  # of all files that are kept; their trees take fifty times as much
-_kept: dict[tuple[Path, bytes], SourceFile | UnreadableSource] = {}
+_KEPT_SIZE = 400_000  # of all files that are kept; their trees take fifty times as much
+_kept: dict[bytes, SourceFile] = {}
 
 
 def _parsed(path: Path, data: bytes) -> SourceFile | UnreadableSource:
-    """Experiments share modules; the content is the key, since times are too coarse. The last one used goes last."""
-    key = (path, data)
-    known = _kept.pop(key, None)
-    _kept[key] = result = known or _parse(path, data)
-    if known:
-        return result
-    size = sum(_size(text) for _, text in _kept)
+    """Experiments share modules, or have copies; the content is the key, since times are too coarse."""
+    known = _kept.pop(data, None)
+    if known is None:
+        parsed = _parse(path, data)
+        if isinstance(parsed, UnreadableSource):
+            return parsed
+        known = parsed
+    _kept[data] = known  # the last one used goes last
+    size = sum(source.size for source in _kept.values())
     while size > _KEPT_SIZE and len(_kept) > 1:
-        oldest = next(iter(_kept))
-        size -= _size(oldest[1])
-        del _kept[oldest]
-    return result
+        size -= _kept.pop(next(iter(_kept))).size
+    return known if known.path == path else known.at(path)
 
 
 # Encodings that no editor writes. Python refuses the first two; decoding punycode takes the square of the length.
@@ -257,7 +339,6 @@ def _yields(node: ast.AST | None) -> bool:
     return isinstance(node, (ast.Yield, ast.YieldFrom))
 
 
-_DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 # Kind of statement -> whether it may be refused where it stands: its node, whether in a function, and in a loop.
 _REFUSED: Mapping[type, Callable[[Any, bool, bool], bool]] = {
     ast.Return: lambda _node, in_function, _in_loop: not in_function,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections import deque
 from collections.abc import Iterable, Iterator
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -14,14 +13,30 @@ _DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
+# Fields that hold no node, or one that nobody asks for: `ast.Load`, `ast.Add` and their kin.
+_WITHOUT_NODES = frozenset(
+    "ctx op ops id attr arg asname module level kind type_comment conversion is_async simple rest".split()
+)
+
+
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each kind of node that may hold others."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        names = () if kind is ast.Constant else tuple(name for name in kind._fields if name not in _WITHOUT_NODES)
+        self[kind] = names
+        return names
+
+
+_fields = _Fields()
+
+
 def children(node: ast.AST) -> list[ast.AST]:
-    """The nodes directly below, in the order of `ast.iter_child_nodes`, without `ast.Load` and its kin."""
+    """The nodes directly below, in the order of `ast.iter_child_nodes`, without operators, `ast.Load` and their kin."""
     found: list[ast.AST] = []
-    for name in node._fields:
-        if name == "ctx":
-            continue
+    for name in _fields[type(node)]:
         value = getattr(node, name, None)
-        if isinstance(value, list):
+        if type(value) is list:
             found += [item for item in value if isinstance(item, ast.AST)]
         elif isinstance(value, ast.AST):
             found.append(value)
@@ -29,10 +44,9 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below, in the order of `ast.walk`, without `ast.Load` and its kin."""
-    waiting = deque([node])
-    while waiting:
-        found = waiting.popleft()
+    """The node and all below, in the order of `ast.walk`, without operators, `ast.Load` and their kin."""
+    waiting = [node]
+    for found in waiting:  # which grows meanwhile
         waiting += children(found)
         yield found
 

@@ -72,16 +72,20 @@ def code_sets(context: ExperimentContext, key: str) -> bool:
 
 def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
     """The folders that the experiment's fields name, in any of its options, and to which the code adds nothing."""
-    code = context.code.acting
-    if _OWN_FOLDER.search(code) or EACH_RUN_APART.search(code):
+    folders = list(all_folders(context))
+    if not folders or _OWN_FOLDER.search(context.code.acting) or EACH_RUN_APART.search(context.code.acting):
         return []
-    others = {e.name for e in context.project.experiments if e != context.experiment}
+    own = [context.experiment.folder]
     by, name = context.relative(context.experiment.folder), context.experiment.name
     return [
         WrittenFolder(key, str(value), by, name, context.compositions.written_at(key, parameter_set, environment))
-        for key, value, parameter_set, environment in all_folders(context)
+        for key, value, parameter_set, environment in folders
         # Of a folder with another experiment's name in it, ES504 says so.
-        if not ("${" in str(value) or set(PurePath(str(value)).parts) & others or code_sets(context, key))
+        if not (
+            "${" in str(value)
+            or any(context.project.folders.get(part, own) != own for part in PurePath(str(value)).parts)
+            or code_sets(context, key)
+        )
     ]
 
 

@@ -63,11 +63,16 @@ _QUOTED = r"""(?:"[^"\\\n]*"|'[^'\n]*')"""
 _ITEM = rf"(?:-?[A-Za-z0-9_.][A-Za-z0-9_.+\-]*|{_QUOTED})"
 _WORDS = r"""(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.]))(?:[^#:"'\[\]`\\\n]|:(?![ \n]))*"""
 _VALUE = rf"(?:{_WORDS}|{_QUOTED}|\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\])"
-_PAIR = rf"[A-Za-z_][A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:(?: +{_VALUE})?"
-_LINE = rf" *(?:- +)?(?:{_PAIR}|(?<=- ){_VALUE})? *(?:(?:(?<= )|(?<=\n))#.*)?\n"
+_KEY = r"[A-Za-z_][A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:"
+_PAIR = rf"{_KEY}(?: +{_VALUE})?"
+_END = r" *(?:(?:(?<= )|(?<=\n))#.*)?\n"
+_LINE = rf" *(?:- +)?(?:{_PAIR}|(?<=- ){_VALUE})?{_END}"
+# A list in brackets over several lines, each of which ends in a comma or in the last bracket.
+_ITEMS = rf"{_ITEM}(?: *, *{_ITEM})* *"
+_LIST = rf" *{_KEY} +\[ *(?:{_ITEMS},)?{_END}(?: *(?:{_ITEMS},)?{_END})* *(?:{_ITEMS}(?:{_END} *)?)?\]{_END}"
 # Each line is matched once and for all (`(?=(…))\1` is an atomic group): a line of words and spaces can match in many
 # ways, and with an odd line at the end of a long file all their products would be tried.
-_PLAIN_TEXT = re.compile(rf"\n(?:(?=({_LINE}))\1)*\Z")
+_PLAIN_TEXT = re.compile(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
 
 
 def parse(text: str) -> yaml.Node | None:

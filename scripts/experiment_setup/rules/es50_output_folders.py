@@ -113,10 +113,11 @@ def shared_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     folder for each set (from Hydra's choices, `exp.name`, the time, a hash).
     """
     default = context.compositions.some
-    if len(context.options.sets) < 2 or default is None or _keeps_sets_apart(context):
+    fields_of = list(output_fields(default)) if len(context.options.sets) > 1 and default is not None else []
+    if not fields_of or _keeps_sets_apart(context):
         return
     shared: list[tuple[str, str, list[str]]] = []
-    for key, written in output_fields(default):
+    for key, written in fields_of:
         if not code_sets(context, key):
             users_of = _users(context, key, written)
             if f"${{{SETS}.name}}" in str(written):
@@ -209,10 +210,12 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
     exp=001 does. Hydra's own folder, its overrides, or the job's number tell such runs apart.
     """
     default = context.compositions.some
-    if default is None or _APART.search(context.code.acting):
+    fields = list(output_fields(default)) if default is not None else []
+    chosen = [key for key, written in fields if f"${{{SETS}." in str(written)]
+    if not chosen or _APART.search(context.code.acting):
         return
-    for key, written in output_fields(default):
-        if f"${{{SETS}." in str(written) and _code_writes(context, key) and not code_sets(context, key):
+    for key in chosen:
+        if _code_writes(context, key) and not code_sets(context, key):
             yield sweep_overwrites.finding(
                 context.compositions.written_at(key, None, None),
                 f"{key} depends on the parameter set only: -m exp.seed=1,2 writes twice to one folder",
@@ -243,11 +246,12 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     of the project that it uses has `__file__`, chdir or Hydra's paths.
     """
     default = context.compositions.some
-    if default is None:
+    fields = list(output_fields(default)) if default is not None else []
+    if default is None or not fields:
         return
     if re.search(r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", context.code.acting):
         return
-    for key, written in output_fields(default):
+    for key, written in fields:
         value = resolved(default, key)
         if value is None or PurePath(value).is_absolute() or "://" in value or not _code_writes(context, key):
             continue
@@ -285,17 +289,10 @@ def foreign_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     point. It is a warning where the other experiment is not there (any more).
     """
     own = context.experiment.name
-    here = context.experiment.folder
-    others = {
-        e.name
-        for e in context.project.experiments
-        if e.name != own and re.search(r"\d", e.name) and re.search(r"[A-Za-z]", e.name)
-        if not (e.folder.is_relative_to(here) or here.is_relative_to(e.folder))
-    }
     seen: set[Location] = set()
     for key, value, location in _named_folders(context):
         parts = PurePath(value).parts
-        named = next(iter(sorted(set(parts) & others)), None)
+        named = next((part for part in sorted(set(parts)) if _is_another(context, part)), None)
         left = named is None and next((part for part in parts if _is_numbered_like(context, part)), None)
         if own in parts or not (named or left) or location in seen:
             continue
@@ -307,6 +304,20 @@ def foreign_output_folder(context: ExperimentContext) -> Iterator[Finding]:
             f"write {value.replace(named or left or '', own)}",
             severity=None if named else Severity.WARNING,
         )
+
+
+def _is_another(context: ExperimentContext, name: str) -> bool:
+    """Whether it is the name of another experiment, with a number and a word, that lies beside this one."""
+    here = context.experiment.folder
+    return (
+        name != here.name
+        and re.search(r"\d", name) is not None
+        and re.search(r"[A-Za-z]", name) is not None
+        and any(
+            not (other.is_relative_to(here) or here.is_relative_to(other))
+            for other in context.project.folders.get(name, ())
+        )
+    )
 
 
 def _is_numbered_like(context: ExperimentContext, part: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from experiment_setup.code import tree
 from experiment_setup.code.modules import Defined, Module, Modules
 from experiment_setup.code.registry import Registry
+from experiment_setup.code.source import any_within
 from experiment_setup.code.tree import Function, dotted
 from experiment_setup.location import Location
 from experiment_setup.uses import shapes
@@ -27,6 +28,8 @@ ConfigClasses = Mapping[tuple[Path, str], ConfigPath]  # (file, name) of a datac
 _DEPTH = 20  # functions within each other
 _STEPS = 60_000  # expressions; the code of an experiment has some thousands
 _FUNCTION = 20  # steps that entering one counts for
+
+_LEAVES = ("return", "raise", "continue", "break")  # words without which no statement leaves its block
 
 # `shown` (the last argument for an expression): what it gives is only printed or saved.
 EXPRESSIONS: Registry[Callable[[Follower, Any, Frame, bool], None]] = Registry()
@@ -44,10 +47,12 @@ class Frame:
     owner: Sequence[Defined] = ()  # the class, and the project's own ones that it derives from
     self_name: str | None = None
     parts: dict[int, tuple[ast.expr, Part | None]] = field(default_factory=dict)  # of expressions, as names stand now
+    telling: list[int] | None = None  # the lines with something to note, as names stand now
 
     def bind(self, name: str, part: Part | None) -> None:
         """Let a name stand for a part, or for none."""
         self.parts.clear()
+        self.telling = None
         if part is None:
             del self.names[name]
         else:
@@ -122,6 +127,21 @@ class Follower:
         finally:
             self.guarded = before
 
+    # Where something is to be noted.
+
+    def tells(self, node: ast.AST, frame: Frame) -> bool:
+        """Whether there may be something to note in a statement or a value: most have nothing to do with the config.
+
+        It takes a name of a part of the config or of a function of this body, a function in it, or a key that is asked
+        for with `in`.
+        """
+        if frame.telling is None:
+            source = frame.module.source
+            words = {name.rpartition(".")[2] for name in frame.names} | frame.functions.keys() | {"def"}
+            keys: set[int] = self.once("keys", source.tree, lambda: set(shapes.lines_of_keys(source)))
+            frame.telling = sorted(keys.union(*map(source.lines_with, words)))
+        return any_within(frame.telling, node)
+
     # Parts of the config.
 
     def part(self, node: ast.expr, frame: Frame) -> Part | None:
@@ -186,6 +206,8 @@ class Follower:
 
     def statement(self, node: ast.AST, frame: Frame) -> None:
         """Note what a statement does."""
+        if not self.tells(node, frame):
+            return
         read = STATEMENTS.get(type(node))
         if read is not None:
             read(self, node, frame)
@@ -210,5 +232,5 @@ class Follower:
         with self.perhaps(False):
             for node in body:
                 self.statement(node, frame)
-                if isinstance(node, (ast.If, ast.Try)):
+                if isinstance(node, (ast.If, ast.Try)) and any(frame.module.source.mentions(w, node) for w in _LEAVES):
                     self.conditional |= self.once("leaves", node, partial(shapes.leaves, node))

@@ -36,8 +36,7 @@ def follow_main(follower: Follower, name: str) -> None:
     read_function(follower, Defined(module, main), {main.args.args[0].arg: Part(())})
     _follow_annotations(follower)
     reading.modules = list(follower.modules)
-    lines = (line for known in reading.modules for line in known.source.lines)
-    reading.open = any(word in line for line in lines for word in _OPENS)
+    reading.open = any(word in known.source.text for known in reading.modules for word in _OPENS)
 
 
 def _follow_annotations(follower: Follower) -> None:
@@ -95,30 +94,35 @@ def read_function(
         return
     own = {parameter.arg for parameter in parameters(node)}
     names = {n: part for n, part in names.items() if n in bound or n in annotated or n not in own}
-    inner = follower.once(
-        "functions",
-        node,
-        lambda: {n.name: n for n in tree.walk(node) if isinstance(n, FUNCTIONS) and n is not node},
-    )
+    inner = follower.once("functions", node, partial(_inner_functions, node, module))
     self_name = node.args.args[0].arg if owner and node.args.args and not shapes.is_static(node) else None
     frame = Frame(module, names, {**(outer.functions if outer else {}), **inner}, owner, self_name)
     if outer and not owner:
         frame.owner, frame.self_name = outer.owner, outer.self_name
+    if not any(follower.tells(statement, frame) for statement in node.body):
+        return
     with follower.entered_function(bound.values()):
         _bind_aliases(follower, node, frame)
         follower.block(node.body, frame)
 
 
+def _inner_functions(node: Function, module: Module) -> dict[str, Function]:
+    source = module.source
+    functions: list[Function] = [*source.nodes_in(node, ast.FunctionDef), *source.nodes_in(node, ast.AsyncFunctionDef)]
+    return {function.name: function for function in functions if function is not node}
+
+
 def _bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
     """Find the aliases of a function body; a name with two meanings has none."""
-    assigned = follower.once("assigned", node, partial(shapes.assigned, node))
+    assigned = follower.once("assigned", node, partial(shapes.assigned, frame.module.source, node))
     for name in [name for name in assigned if name in frame.names]:
         frame.bind(name, _merged(follower, assigned[name], frame, frame.names[name]))
     for _ in range(3):  # an alias of an alias
         for name, values in assigned.items():
             if name in frame.names:
                 continue
-            parts = (follower.part(value, frame) for value in values if value is not None)
+            telling = (value for value in values if value is not None and follower.tells(value, frame))
+            parts = (follower.part(value, frame) for value in telling)
             first = next((part for part in parts if part is not None), None)
             if first is not None:
                 frame.bind(name, first)
@@ -217,11 +221,11 @@ def _kept(follower: Follower, lineage: Sequence[Defined], arguments: Arguments) 
     frame = Frame(home.module, dict(bound), {}, lineage, start.args.args[0].arg)
     _bind_aliases(follower, start, frame)
     attributes: dict[str, Part] = {}
-    for node in tree.walk(start):
+    for node in tree.walk(start) if home.module.source.mentions("super", start) else ():
         if isinstance(node, ast.Call) and shapes.is_super_init(node):
             above = _kept(follower, lineage[lineage.index(home) + 1 :], given_parts(follower, node, frame))
             attributes.update(above[0] if above else {})
-    methods = [node for _, node in _methods(lineage)]
+    methods = [(known.module.source, node) for known, node in _methods(lineage)]
     stored = follower.once("stored", home.node, partial(shapes.stored_in_self, methods))
     for name, values in stored.items():
         parts = {follower.part(value, frame) for value in values}
@@ -303,7 +307,7 @@ def returned(follower: Follower, node: ast.Call, frame: Frame) -> Part | None:
     if not follower.may_enter():
         return None
     function = callee.node
-    values = follower.once("returns", function, partial(shapes.returns, function))
+    values = follower.once("returns", function, partial(shapes.returns, callee.module.source, function))
     arguments = given_parts(follower, node, frame) if len(values) == 1 else {}
     if not arguments:
         return None

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from experiment_setup.code import tree
-from experiment_setup.code.tree import Function, dotted, last_name, own_nodes
+from experiment_setup.code.source import SourceFile
+from experiment_setup.code.tree import Function, dotted, last_name
 
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _CAUGHT = frozenset("AttributeError ConfigAttributeError ConfigKeyError KeyError Exception BaseException".split())
@@ -31,8 +32,9 @@ def targets(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
     elif isinstance(node, (ast.For, ast.AsyncFor)):
         known = {name: ast.Subscript(values, ast.Constant(0)) for name, values in elements(node.target, node.iter)}
         yield from ((name, known.get(name)) for name in _names(node.target))
-    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
-        yield from ((name, None) for name in _names(node.optional_vars))
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        given = (item.optional_vars for item in node.items if item.optional_vars is not None)
+        yield from ((name, None) for variables in given for name in _names(variables))
     elif isinstance(node, ast.Global):
         yield from ((name, None) for name in node.names)
     elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -89,25 +91,33 @@ def leaves(node: ast.AST) -> bool:
     return any(isinstance(inner, _LEAVES) for inner in tree.walk(node))
 
 
-def assigned(node: Function) -> dict[str, list[ast.expr | None]]:
+def assigned(source: SourceFile, node: Function) -> dict[str, list[ast.expr | None]]:
     """The names that the body of a function assigns, each with its values."""
     found: dict[str, list[ast.expr | None]] = {}
-    for inner in own_nodes(node.body):
+    for inner in source.own_nodes.get(id(node), ()):
         for name, value in targets(inner):
             found.setdefault(name, []).append(value)
     return found
 
 
-def stored_in_self(methods: Iterable[Function]) -> dict[str, list[ast.expr]]:
+def stored_in_self(methods: Iterable[tuple[SourceFile, Function]]) -> dict[str, list[ast.expr]]:
     """The attributes of `self` that methods assign, each with its values."""
     found: dict[str, list[ast.expr]] = {}
-    for method in methods:
+    for source, method in methods:
         own = method.args.args[0].arg if method.args.args else ""
-        for inner in tree.walk(method):
-            for target, value in attribute_targets(inner):
-                if isinstance(target.value, ast.Name) and target.value.id == own:
-                    found.setdefault(target.attr, []).append(value)
+        for kind in (ast.Assign, ast.AnnAssign, ast.AugAssign):
+            for inner in source.nodes_in(method, kind):
+                for target, value in attribute_targets(inner):
+                    if isinstance(target.value, ast.Name) and target.value.id == own:
+                        found.setdefault(target.attr, []).append(value)
     return found
+
+
+def lines_of_keys(source: SourceFile) -> Iterator[int]:
+    """The lines on which a key that is written out is asked for with `in`."""
+    for node in source.nodes(ast.Compare):
+        if isinstance(node.left, ast.Constant) and any(isinstance(asks, (ast.In, ast.NotIn)) for asks in node.ops):
+            yield node.lineno
 
 
 def elements(target: ast.expr, values: ast.expr) -> Iterator[tuple[str, ast.expr]]:
@@ -162,9 +172,9 @@ def is_super_init(node: ast.Call) -> bool:
     return isinstance(function, ast.Attribute) and function.attr == "__init__" and last_name(function.value) == "super"
 
 
-def returns(node: Function) -> list[ast.expr]:
+def returns(source: SourceFile, node: Function) -> list[ast.expr]:
     """The values that a function returns; none for a generator."""
-    found = list(own_nodes(node.body))
+    found = source.own_nodes.get(id(node), ())
     if any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in found):
         return []
     return [inner.value or ast.Constant(None) for inner in found if isinstance(inner, ast.Return)]
