@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import SCRIPTS, hydra, run, tree
+from running import SCRIPTS, hydra, run, tree, write
 
 VALUES = {
     "no values": "seed=range(1,1)",
@@ -115,3 +115,42 @@ def test_a_long_text_is_written_whole_and_shown_in_part(project: Path, experimen
     assert ran.code == 0, ran.err
     assert all(len(line) < 2_100 for line in ran.out.splitlines())
     assert hydra(experiment / "train.py", "exp=002")["exp"]["notes"] == "x" * 15_000
+
+
+_HERE = "defaults:\n  - default@_here_\n\n"
+_ROWS = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]"] + [
+    f"{name}: &{name} [{', '.join([f'*{above}'] * 9)}]" for above, name in zip("abcdef", "bcdefg", strict=True)
+]
+WITHOUT_BOUNDS = {
+    "a bomb of aliases": ("\n".join(_ROWS), "values with its aliases"),
+    "an alias of what it stands in": ("notes: &a [*a]", "has no end"),
+    "a merge of what it stands in": ("a: &a\n  <<: *a", "has no end"),
+    "lists in lists": (f"fold: {'[' * 300}{']' * 300}", "levels deep"),
+    "lists in lists without an end": (f"fold: {'[' * 9_000}", "levels deep"),
+    "mappings in mappings": ("\n".join(f"{' ' * i}a:" for i in range(300)), "levels deep"),
+    "a list of lists in a line": (f"-\n  {'- ' * 300}1", "levels deep"),
+    "a number that cannot be written": (f"seed: 0x{'f' * 9_000}", "digits"),
+    "a number that cannot be read": (f"seed: {'9' * 9_000}", "digits"),
+    "a number that is no float": (f"learning_rate: 1{'0' * 400}", "too large"),
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT_BOUNDS)
+def test_a_file_without_bounds_is_one_error(project: Path, experiment: Path, elsewhere: Path, what: str) -> None:
+    text, words = WITHOUT_BOUNDS[what]
+    write(experiment, {"exp/002.yaml": text if text.startswith("-") else _HERE + text + "\n"})
+    for options in ([], ["--hydra"]) if "bomb" in what else ([],):
+        ran = run("validate.py", "--root", project, *options, cwd=elsewhere)
+        assert ran.code == 1, ran.err
+        assert ran.out.count(": error ES") == 1, ran.out
+        assert words in ran.out
+    ran = run("show.py", "--root", project, "001", "exp=002", cwd=elsewhere)
+    assert (ran.code, ran.err.count("error: ")) == (2, 1), ran.err
+
+
+def test_what_has_bounds_is_read(project: Path, experiment: Path, elsewhere: Path) -> None:
+    """The twin: aliases, brackets in a text, and numbers that are long."""
+    text = f'{_HERE}fold: &f [1, 2]\nnotes: "{"[" * 300} & * {"{" * 300}" # {"[" * 300}\nseed: 0x{"f" * 15}\n'
+    write(experiment, {"exp/002.yaml": f'{text}name: "002 &a *a"\n'})
+    ran = run("validate.py", "--root", project, cwd=elsewhere)
+    assert "error" not in ran.out, ran.out

@@ -28,10 +28,11 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import nodes
+from experiment_setup import files, nodes
 from experiment_setup.composing import environment, packages, plugins, resolving, search_path
 from experiment_setup.composing.refusals import Failure, reworded
 from experiment_setup.project import Experiment
+from experiment_setup.reading import yaml_loader
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import UNSET, Opaque, Schema
 
@@ -234,10 +235,7 @@ def _working_directory(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
-    """Let Hydra find these contents in these files, whether or not there are such files."""
-    if not documents:
-        yield
-        return
+    """Let Hydra find these contents in these files, whether or not they exist, and read none that has no bounds."""
     contents = {os.path.realpath(path): document for path, document in documents.items()}
     of_files = SourcesRegistry.instance().resolve("file")  # plugins are imported in a way that makes classes twice
     load, is_config = of_files.load_config, of_files.is_config
@@ -248,6 +246,9 @@ def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
     def load_other(source: ConfigSource, config_path: str) -> ConfigResult:
         document = document_of(source, config_path)
         if document is None:
+            path = Path(source.path, source._normalize_file_name(config_path))
+            if path.exists():
+                yaml_loader.refuse_too_much(files.read_loosely(path))
             return load(source, config_path)
         header = ConfigSource._get_header_dict(document.header or "")
         return ConfigResult(source.provider, f"file://{source.path}", copy.deepcopy(document.config), header)

@@ -45,7 +45,7 @@ class Fields:
                 taken = self._field(key).take(value)
                 if taken is not _UNCHANGED:
                     values[key] = taken
-        except (_NotPlain, OmegaConfBaseException, ValueError, TypeError):
+        except (_NotPlain, OmegaConfBaseException, ValueError, TypeError, OverflowError):
             return None
         return values
 

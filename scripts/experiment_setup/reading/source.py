@@ -44,6 +44,7 @@ class SourceError(Exception):
 
     location: Location
     message: str
+    is_too_much: bool = False  # nothing is wrong but the amount
 
     def __str__(self) -> str:
         return f"{self.location}: {self.message}"
@@ -161,7 +162,8 @@ class Document:
             mark, begun = error.problem_mark or error.context_mark, error.context_mark
             if begun is not None and mark is not None and error.context in _NOTICED_LATE and mark.line > begun.line:
                 mark = begun
-            return SourceError(self._at(mark), error.problem or error.context or "not valid YAML")
+            words = error.problem or error.context or "not valid YAML"
+            return SourceError(self._at(mark), words, isinstance(error, yaml_loader.TooMuch))
         if isinstance(error, yaml.reader.ReaderError):
             before = self.text[: error.position]
             place = Location(self.path, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)

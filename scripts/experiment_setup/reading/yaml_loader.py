@@ -8,7 +8,9 @@ reads. From 2.4 on OmegaConf uses libyaml itself.
 from __future__ import annotations
 
 import copy
+import math
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -75,8 +77,104 @@ _LIST = rf" *{_KEY} +\[ *(?:{_ITEMS},)?{_END}(?: *(?:{_ITEMS},)?{_END})* *(?:{_I
 _PLAIN_TEXT = re.compile(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
 
 
+DEEPEST = 200  # levels; OmegaConf's recursion ends at about a hundred, PyYAML's at about five hundred
+MOST = 200_000  # values with every alias written out, as OmegaConf does; it needs some 5 kB for each
+
+
+class TooMuch(yaml.MarkedYAMLError):
+    """A text that nobody could read: too deep, without end, or a few lines that come to millions of values."""
+
+    def __init__(self, words: str, mark: Any) -> None:
+        super().__init__(problem=words, problem_mark=mark)
+
+
 def parse(text: str) -> yaml.Node | None:
-    """The syntax tree; None for a text without content. Raises PyYAML's errors, as OmegaConf's loader does."""
+    """The syntax tree; None for a text without content.
+
+    Raises PyYAML's errors, as OmegaConf's loader does, and TooMuch before anything is built of such a text.
+    """
+    if _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text):
+        _refuse_depth(text)
+    node = _parsed(text)
+    if node is not None and "&" in text and "*" in text:
+        _written_out(node, {})
+    if node is not None and _LONG_NUMBER.search(text):
+        _refuse_long_numbers(node)
+    return node
+
+
+def refuse_too_much(text: str) -> None:
+    """Raise TooMuch for a text that `parse` refuses for that, before somebody else reads it."""
+    suspicious = _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text) or _LONG_NUMBER.search(text)
+    if suspicious or ("&" in text and "*" in text):
+        try:
+            parse(text)
+        except TooMuch:
+            raise
+        except yaml.YAMLError:
+            pass  # whoever reads it says so
+
+
+_BRACKET = re.compile(r"[\[\]{}]")
+_DEEP_BLOCK = re.compile(rf"^(?: {{{DEEPEST}}}| *(?:[-?] +){{{DEEPEST // 2}}})", re.MULTILINE)
+
+
+def _deepest_bracket(text: str) -> int:
+    """An upper bound of the depth of lists and mappings in brackets: those in comments and quotes count as well."""
+    depth = deepest = 0
+    for found in _BRACKET.finditer(text):
+        depth = depth + 1 if found[0] in "[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _refuse_depth(text: str) -> None:
+    """Raise TooMuch where the text is too deep; its events come one by one, without recursion."""
+    depth, words = 0, f"nested more than {DEEPEST} levels deep: Hydra cannot read it"
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader if CParser is None else yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise TooMuch(words, event.start_mark)
+    except TooMuch:
+        raise
+    except yaml.MarkedYAMLError as error:
+        if "nesting depth" in str(error.problem):  # libyaml looks ahead, and has a limit of its own
+            raise TooMuch(words, error.problem_mark) from None
+
+
+def _written_out(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """How many values a tree has with its aliases written out. Raises TooMuch where that is without bounds."""
+    count = known.get(id(node), 0)
+    if count is None:
+        raise TooMuch("an alias stands within what it names: that has no end", node.start_mark)
+    if count or isinstance(node, yaml.ScalarNode):
+        return count or 1
+    known[id(node)] = None
+    children = node.value if isinstance(node, yaml.SequenceNode) else (part for pair in node.value for part in pair)
+    count = 1 + sum(_written_out(child, known) for child in children)
+    if count > MOST:
+        words = f"comes to more than {MOST:,} values with its aliases written out, as Hydra does: it cannot be read"
+        raise TooMuch(words, node.start_mark)
+    known[id(node)] = count
+    return count
+
+
+# Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits), and so no config that has one.
+_DIGITS = 4_300
+_LONG_NUMBER = re.compile(r"\b0[xXbBoO0-9][0-9a-fA-F_]{3500}")
+
+
+def _refuse_long_numbers(root: yaml.Node) -> None:
+    """Raise TooMuch where a number in another base than ten is too long to be written in it."""
+    for node in _nodes(root):
+        if node.tag == "tag:yaml.org,2002:int" and isinstance(node, yaml.ScalarNode):
+            bits = {"x": 4, "X": 4, "b": 1, "B": 1}.get(node.value.lstrip("+-")[1:2], 3) * len(node.value)
+            if bits > _DIGITS * math.log2(10):
+                raise TooMuch(f"a number of more than {_DIGITS:,} digits: nobody can write it", node.start_mark)
+
+
+def _parsed(text: str) -> yaml.Node | None:
     if _IS_FAST:
         return _node(_FastLoader, text)
     if CParser is not None and _is_plain(text):
@@ -137,19 +235,23 @@ def construct(node: yaml.Node | None) -> Any:
 
 def _is_rewritten(node: yaml.Node) -> bool:
     """Whether PyYAML changes the tree while it constructs: a key `<<` is replaced by what it stands for."""
-    waiting, seen = [node], set()
+    mappings = (found for found in _nodes(node) if isinstance(found, yaml.MappingNode))
+    return any(key.tag in _REWRITTEN for mapping in mappings for key, _ in mapping.value)
+
+
+def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Every node of a tree, one that is named again once."""
+    waiting, seen = [root], set[int]()
     while waiting:
         current = waiting.pop()
         if id(current) in seen:
             continue
         seen.add(id(current))
+        yield current
         if isinstance(current, yaml.MappingNode):
-            if any(key.tag in _REWRITTEN for key, _ in current.value):
-                return True
             waiting += [part for pair in current.value for part in pair]
         elif isinstance(current, yaml.SequenceNode):
             waiting += current.value
-    return False
 
 
 _REWRITTEN = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")

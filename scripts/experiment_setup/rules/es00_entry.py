@@ -147,6 +147,8 @@ def _explain(error: SourceError, text: str) -> _Said:
         return _Said(column, message, "save it as UTF-8")
     if "duplicate key" in message:
         return _Said(column, message, "keep one of the two lines")
+    if error.is_too_much:
+        return _Said(column, message, "let the code read such data from a file of its own")
     code = re.split(r"(?:^|\s)#", line, maxsplit=1)[0] if "\t" not in line else line
     odd = next((c for c in _IN_THE_WAY if c in code), None)
     if odd is not None:
