@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from edits import KINDS, RunJudge
 from exactness import Oracle
@@ -144,6 +145,16 @@ def test_show_run_says_the_same(made: Path, project: Path) -> None:
     write(project / "output/001-baseline/001", {"result.json": record()})
     shown = run("show.py", "--run", "output/001-baseline/001", "--json", cwd=project).json
     assert (shown["state"], shown["stale"]) == ("done", [])
+    # One that says of its set no more than the name of its folder.
+    [second] = [row["values"] for row in rows(project, "001", "002", "env=default", all=True) if not row["overrides"]]
+    config = OmegaConf.create()
+    for key, value in {**second, "exp.batch_size": 65}.items():
+        OmegaConf.update(config, key, value)
+    write(project / "saved/002", {"config.yaml": OmegaConf.to_yaml(config)})
+    shown = run("show.py", "--run", "saved/002", "--json", cwd=project).json
+    [row] = [row for row in rows(project, "001", "002") if row["run"]]
+    assert (row["state"], list(row["changed"])) == (shown["state"], shown["stale"]) == ("stale", ["exp.batch_size"])
+    assert list(shown["differences"]) == ["exp.batch_size"]
 
 
 def test_scores_of_a_file(made: Path, project: Path) -> None:

@@ -25,7 +25,7 @@ from experiment_setup.location import did_you_mean
 EXIT_CODES = """\
 exit codes:
   0  done, or nothing found
-  1  findings (validate.py, sweep_status.py); what was made does not compose everywhere
+  1  findings (validate.py, sweep_status.py; compare.py with --exit-code); what was made does not compose everywhere
   2  wrong usage or bad input
   3  the environment lacks something (hydra-core)
   70 a defect of this skill"""

@@ -85,7 +85,7 @@ class Compared:
         if not shown.columns and len(shown.rows) > 1:
             yield f"nothing differs between these {len(shown.rows)} configs"
         if len(shown.rows) == 1 and not self._is_worth_a_table:
-            yield "one config alone has nothing to differ from; name two, or see show.py"
+            yield "one config alone has nothing to differ from: name parameter sets, or options (model=small,large)"
         if shown.ignored:
             yield f"also different: {_listed(shown.ignored)} (--all shows them)"
         if shown.elsewhere:
@@ -192,6 +192,10 @@ def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[R
         for name in part.sets:
             if name not in sets:
                 raise selection.unknown_set(part, name, list(sets))
+        for group, name in [(group, name) for group, names in part.options.items() for name in names]:
+            refused = [row.refused for row in rows if row.choices.get(group) == name]
+            if refused and all(refused):
+                raise selection.unknown_option(part, group, name, refused[0] or "")
     return rows, [f"{lost} runs are of no parameter set that there is (any more)"] if lost else []
 
 

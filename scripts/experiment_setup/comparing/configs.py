@@ -5,16 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from experiment_setup import schema
 from experiment_setup.comparing.comparison import Row
 from experiment_setup.comparing.selection import Selection
 from experiment_setup.composing.compose import Composer
-from experiment_setup.composing.composed import Composition
+from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
-from experiment_setup.runs.run import leaves
+from experiment_setup.project import ENVIRONMENTS, Experiment, Project
 from experiment_setup.showing import values
 
 
@@ -35,11 +33,15 @@ def context_of(project: Project, experiment: Experiment, *, read: bool = True) -
 
 def of(context: ExperimentContext, selection: Selection, *, environments: bool = False) -> Configs:
     """The rows of the experiment; with `environments`, of each parameter set in each environment."""
-    sets = sets_of(context)
+    sets = parameter_sets.by_name(context)
     options = dict(selection.options)
     if environments and ENVIRONMENTS not in options and context.options.environments:
         options[ENVIRONMENTS] = ["", *context.options.environments]
-    chosen = [sets[name] for name in selection.sets if name in sets] if selection.sets else files_of(context)
+    chosen = (
+        [sets[name] for name in selection.sets if name in sets]
+        if selection.sets
+        else parameter_sets.that_are_files(context)
+    )
     if not selection.sets and not chosen:
         chosen = [{}]
     elif (
@@ -49,34 +51,14 @@ def of(context: ExperimentContext, selection: Selection, *, environments: bool =
         and not (options or environments)
     ):
         chosen = [{}, *chosen]  # one set is compared with the defaults
-    defaults = plain(context.compositions.of({}))
+    defaults = values.by_key(context.compositions.of({}))
     where = context.relative(context.experiment.folder)
     rows = []
     for choices in _with(chosen, options):
         outcome = context.compositions.of(dict(choices))
         refused = outcome.failure.refusal.words if outcome.failure is not None else None
-        rows.append(Row(where, choices, plain(outcome), defaults, refused))
+        rows.append(Row(where, choices, values.by_key(outcome), defaults, refused))
     return Configs(rows, list(sets))
-
-
-def sets_of(context: ExperimentContext) -> dict[str, dict[str, str]]:
-    """The choices that each parameter set stands for, by its name; those that are stored, and are no files, as well."""
-    stored = [known.name for known in context.schema.registrations if known.group == SETS]
-    found = {name: {SETS: name} for name in [*context.options.sets, *stored]}
-    for option in (*context.options.root_sets, *context.options.added):
-        found.setdefault(option.name, {option.key: option.name})
-    return found
-
-
-def plain(outcome: Composition) -> dict[str, Any]:
-    """The values of a composed config by dotted key, as JSON's types; {} for a failure."""
-    return {key: value for key, value in leaves(values.data(outcome.container)) if key}
-
-
-def files_of(context: ExperimentContext) -> list[dict[str, str]]:
-    """The choices of the parameter sets that are files."""
-    stored = {known.name for known in context.schema.registrations if known.group == SETS}
-    return [choices for name, choices in sets_of(context).items() if name in context.options.sets or name not in stored]
 
 
 def _with(sets: Sequence[dict[str, str]], options: dict[str, list[str]]) -> Iterator[dict[str, str]]:

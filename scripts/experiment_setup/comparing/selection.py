@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,18 @@ def unknown_set(selection: Selection, name: str, known: Sequence[str]) -> Comman
         f"{name!r} is no parameter set of {names} (available: {listed or 'none'})",
         f"did you mean {guess}?" if guess else "give one of these names",
         command_line.corrected({word: [word.replace(name, guess)]}) if guess else None,
+    )
+
+
+def unknown_option(selection: Selection, group: str, name: str, refused: str) -> CommandError:
+    """The error for an option with which nothing composes."""
+    known = sorted({option for experiment in selection.experiments for option in experiment.options(group.lstrip("+"))})
+    guess = did_you_mean(name, known)
+    typed = next((word for word in sys.argv[1:] if word.startswith(f"{group}=") and name in word), f"{group}={name}")
+    return CommandError(
+        f"nothing composes with {group}={name}: {refused}",
+        f"did you mean {group}={guess}?" if guess else f"available: {', '.join(known[:20]) or 'none'}",
+        command_line.corrected({typed: [typed.replace(name, guess)]}) if guess else None,
     )
 
 

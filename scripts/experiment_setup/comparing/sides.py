@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiment_setup.comparing import configs
 from experiment_setup.comparing.comparison import MISSING, same
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
+from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.project import ENVIRONMENTS
+from experiment_setup.showing import values
 
 Choices = tuple[tuple[str, str], ...]  # config group, option
 
@@ -29,18 +29,16 @@ class Side:
     @cached_property
     def choices(self) -> list[Choices]:
         """Each parameter set in each environment; an experiment without sets as it is."""
-        sets = configs.files_of(self.context) or [{}]
-        environments: list[dict[str, str]] = [{}, *({ENVIRONMENTS: name} for name in self.context.options.environments)]
-        return [tuple({**chosen, **environment}.items()) for chosen in sets for environment in environments]
+        return [tuple(chosen.items()) for chosen in parameter_sets.in_each_environment(self.context)]
 
     def composition(self, choices: Choices) -> Composition:
         """What these choices compose to."""
         return self.context.compositions.of(dict(choices))
 
-    def values(self, choices: Choices) -> dict[str, Any] | None:
+    def known(self, choices: Choices) -> dict[str, Any] | None:
         """The values by dotted key; None where it does not compose."""
         outcome = self.composition(choices)
-        return None if outcome.failure is not None else self.real(configs.plain(outcome))
+        return None if outcome.failure is not None else self.real(values.by_key(outcome))
 
     def origins(self, choices: Choices) -> Mapping[str, tuple[Origin, ...]]:
         """Where the values come from."""

@@ -181,7 +181,7 @@ def _of(project: Project, snapshot: Snapshot, pair: _Pair, ignored: Sequence[str
 def _change(
     name: str, then: Side, now: Side, before: Choices, after: Choices, causes: Causes, ignored: Sequence[str]
 ) -> Change | None:
-    old, new = then.values(before), now.values(after)
+    old, new = then.known(before), now.known(after)
     if old is None and new is None:
         return None
     if old is None or new is None:

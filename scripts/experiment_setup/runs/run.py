@@ -153,7 +153,8 @@ def _config(left: _Left) -> tuple[Mapping[str, Any] | None, Path | None]:
     own = _saved_config(left.folder)
     if own is not None:
         return own, left.folder / CONFIG
-    groups = {group: left.record[group] for group in (SETS, ENVIRONMENTS) if isinstance(left.record.get(group), dict)}
+    known = dict.fromkeys((SETS, ENVIRONMENTS, *(_choices(left) or ())))
+    groups = {group: left.record[group] for group in known if isinstance(left.record.get(group), dict)}
     if groups:
         return groups, left.folder / RESULT
     if left.wandb is not None and left.wandb.config:

@@ -12,11 +12,13 @@ from omegaconf import OmegaConf
 
 from experiment_setup.composing.composed import Composition
 from experiment_setup.errors import CommandError
+from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import code_sets
 from experiment_setup.project import Experiment, Project
 from experiment_setup.runs import run as runs
 from experiment_setup.runs.changes import Changes, is_same, state_of
+from experiment_setup.runs.matching import Candidate, Matcher, chooses
 from experiment_setup.runs.run import Run
 from experiment_setup.showing import values
 from experiment_setup.showing.request import Request, Subject
@@ -105,8 +107,9 @@ def of(request: Request, folder: Path) -> SavedRun:
     project = Project.locate(request.root)
     experiment = experiment_of(project, next(iter(request.words), None), run)
     subject = Subject.over(project, experiment)
-    groups = subject.composer.groups()
-    chosen = {group: option for group, option in (run.choices or {}).items() if group in groups}
+    composer = subject.composer
+    context = ExperimentContext(project, experiment, composer.schema, composer)
+    chosen = _chosen(context, run)
     words = [word for word in run.overrides or () if word.partition("=")[0] not in chosen]
     own = [word for word in words if not word.lstrip("+~").startswith("hydra")]
     outcome = subject.composer.compose(chosen, own, origins=True)
@@ -114,14 +117,22 @@ def of(request: Request, folder: Path) -> SavedRun:
     if outcome.failure is not None:
         return SavedRun(subject, request, run, {}, {}, outcome.failure.refusal.words)
     now = {value.key: value for value in _now(subject, outcome, resolved=run.resolved)}
-    return SavedRun(subject, request, run, _differences(run, now), now, None, _stale(subject, run, chosen))
+    changes = Changes(composer, lambda key: code_sets(context, key))
+    return SavedRun(subject, request, run, _differences(run, now), now, None, changes.since(run, chosen))
 
 
-def _stale(subject: Subject, run: Run, chosen: Mapping[str, str | None]) -> dict[str, tuple[Any, Any]]:
-    """What changed since that could make another result, as compare.py --runs has it."""
-    composer = subject.composer
-    context = ExperimentContext(subject.project, composer.experiment, composer.schema, composer)
-    return Changes(composer, lambda key: code_sets(context, key)).since(run, chosen if run.choices else None)
+def _chosen(context: ExperimentContext, run: Run) -> dict[str, str | None]:
+    """The options that the same command chooses now; of a run that does not say, those of the config that it is of."""
+    groups = context.options.groups
+    if run.overrides is not None:
+        typed = (word.partition("=") for word in run.overrides if chooses(word))
+        return {group: option.strip("'\"") for group, _, option in typed if group in groups and option[:1] != "["}
+    if run.choices is not None:
+        return {group: option for group, option in run.choices.items() if group in groups}
+    known = parameter_sets.in_each_environment(context)
+    candidates = [Candidate(chosen, values.by_key(context.compositions.of(dict(chosen)))) for chosen in known]
+    number = Matcher(context.project.root, groups, candidates).number(run)
+    return {} if number is None else {**known[number]}
 
 
 def experiment_of(project: Project, named: str | None, run: Run) -> Experiment:

@@ -11,11 +11,13 @@ from typing import Any
 from omegaconf import DictConfig
 
 from experiment_setup.composing import origins
+from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.nodes import Steps
 from experiment_setup.nodes import data as data  # what the other modules here ask for
 from experiment_setup.project import Project
 from experiment_setup.reading.source import scalar
+from experiment_setup.runs.run import leaves
 
 _WIDEST = 60  # a longer value is cut in the table; `--explain` and the other formats have the whole of it
 
@@ -68,6 +70,11 @@ def of_config(config: DictConfig, chains: Mapping[str, Sequence[Origin]] | None)
 
 def _is_interpolated(*found: Any) -> bool:
     return any(isinstance(value, str) and "${" in value for value in found)
+
+
+def by_key(outcome: Composition) -> dict[str, Any]:
+    """The values of what was composed by dotted key, for JSON; {} for a failure."""
+    return {key: value for key, value in leaves(data(outcome.container)) if key}
 
 
 def written(value: Any) -> str:

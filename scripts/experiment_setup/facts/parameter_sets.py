@@ -1,0 +1,33 @@
+"""The parameter sets of an experiment, each with the choices that it stands for."""
+
+from __future__ import annotations
+
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.project import ENVIRONMENTS, SETS
+
+Chosen = dict[str, str]  # config group -> option
+
+
+def by_name(context: ExperimentContext) -> dict[str, Chosen]:
+    """Those that are files, those that are stored, and those that are added or written from the root."""
+    found = {name: {SETS: name} for name in [*context.options.sets, *_stored(context)]}
+    for option in (*context.options.root_sets, *context.options.added):
+        found.setdefault(option.name, {option.key: option.name})
+    return found
+
+
+def that_are_files(context: ExperimentContext) -> list[Chosen]:
+    """The choices of those that are files."""
+    stored = _stored(context)
+    return [chosen for name, chosen in by_name(context).items() if name in context.options.sets or name not in stored]
+
+
+def in_each_environment(context: ExperimentContext) -> list[Chosen]:
+    """Each set that is a file in each environment; an experiment without sets as it is."""
+    environments: list[Chosen] = [{}, *({ENVIRONMENTS: name} for name in context.options.environments)]
+    sets = that_are_files(context) or [{}]
+    return [{**chosen, **environment} for chosen in sets for environment in environments]
+
+
+def _stored(context: ExperimentContext) -> set[str]:
+    return {known.name for known in context.schema.registrations if known.group == SETS}
