@@ -208,6 +208,8 @@ def test_links_out_of_the_project_are_not_written_through(project: Path, experim
     ran = new(project, elsewhere, "next")
     assert ran.code == 2
     assert str(disk) in ran.err
+    looked = run("validate.py", "--root", project, cwd=elsewhere)  # the twin: reading through it is well
+    assert (looked.code, looked.out.split(",")[0]) == (0, "1 experiment")
     assert tree(disk) == before
     (project / "experiments").unlink()
     disk.rename(project / "experiments")

@@ -283,7 +283,12 @@ def _children(folder: Path, depth: int) -> list[Path]:
     if depth >= _MAX_DEPTH:
         return []
     try:
-        children = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+        # A link could lead round in a circle; that of the experiments themselves is a usual one to a larger disk.
+        children = [
+            entry
+            for entry in os.scandir(folder)
+            if entry.is_dir(follow_symlinks=depth == 0 and entry.name == EXPERIMENTS)
+        ]
     except PermissionError:
         return []
     paths = [Path(child.path) for child in children if not child.name.startswith(".") and child.name not in _SKIPPED]
