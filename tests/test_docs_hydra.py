@@ -288,7 +288,7 @@ def test_git_takes_env_back(tmp_path: Path) -> None:
     for lines, ignored in (("env/\n", 0), (f"env/\n{re.findall('`([^`]+)`', row[2])[0]}\n", 1)):
         (project / ".gitignore").write_text(lines)
         file = "experiments/001-baseline/env/local.yaml"
-        assert subprocess.run(["git", "check-ignore", "-q", file], cwd=project).returncode == ignored
+        assert subprocess.run(["git", "check-ignore", "--no-index", "-q", file], cwd=project).returncode == ignored
 
 
 # -- running.md --------------------------------------------------------------------------------------------------------
