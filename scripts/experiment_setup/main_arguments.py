@@ -1,4 +1,7 @@
-"""The arguments of a script's `hydra.main(…)`, from its tree: constants, and paths that start from `__file__`."""
+"""The arguments of a script's `hydra.main(…)`, from its tree: constants, and paths that start from `__file__`.
+
+Constants may stand in another module of the project.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiment_setup import files
 from experiment_setup.code.registry import Registry
 from experiment_setup.code.tree import FUNCTIONS, last_name
 
 _ORDER = ("config_path", "config_name", "version_base")
 _DEEPEST = 20
+_ROOTS_ABOVE = 8  # folders above a script that its imports may start from
+
+# What rootutils and pyrootutils take for a project's root where a script names nothing (find_root).
+_OF_A_ROOT = (".project-root", "setup.cfg", "setup.py", ".git", "pyproject.toml")
 
 
 def arguments(script: Path, source: bytes) -> Mapping[str, str | None] | None:
-    """What the first `hydra.main` of a script is given (None: only a run tells); None for a script without one."""
+    """What the first `hydra.main` of a script is given (None: only a run tells); None for a script without one.
+
+    What it is given as None is left out.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -29,7 +40,23 @@ def arguments(script: Path, source: bytes) -> Mapping[str, str | None] | None:
         return None
     first = min(calls, key=lambda call: call.lineno)
     given = dict(zip(_ORDER, first.args, strict=False)) | {k.arg: k.value for k in first.keywords if k.arg}
-    return {name: _text(value, names) for name, value in given.items()}
+    for keyword in first.keywords:
+        given |= _unpacked(keyword.value, names) if keyword.arg is None else {}
+    return {name: _text(value, names) for name, value in given.items() if not _is_none(value)}
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _unpacked(node: ast.expr, names: _Names) -> dict[str, ast.expr]:
+    """What `**PARAMS` stands for, where PARAMS is a dict in the same file."""
+    if isinstance(node, ast.Name):
+        node = names.constants.get(node.id, node)
+    if isinstance(node, ast.Call) and last_name(node.func) == "dict" and not node.args:
+        return {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
+    return {key.value: value for key, value in pairs if isinstance(key, ast.Constant) and isinstance(key.value, str)}
 
 
 @dataclass
@@ -40,6 +67,7 @@ class _Names:
     constants: dict[str, ast.expr] = field(default_factory=dict)
     hydra: set[str] = field(default_factory=set)  # names of the module
     main: set[str] = field(default_factory=set)  # names of the decorator
+    imported: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (module, its name there)
 
     def is_main(self, function: ast.expr) -> bool:
         """Whether this is `hydra.main`."""
@@ -54,6 +82,9 @@ def _names(script: Path, tree: ast.Module) -> _Names:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             module = node.module if isinstance(node, ast.ImportFrom) else None
             for alias in node.names:
+                if isinstance(node, ast.ImportFrom):
+                    origin = "." * node.level + (node.module or "")
+                    names.imported.setdefault(alias.asname or alias.name, (origin, alias.name))
                 if module is None and alias.name == "hydra":
                     names.hydra.add(alias.asname or "hydra")
                 elif module in ("hydra", "hydra.main") and alias.name == "main":
@@ -83,14 +114,43 @@ def _constant(node: ast.Constant, _names: _Names, _depth: int) -> str | None:
 def _name(node: ast.Name, names: _Names, depth: int) -> str | None:
     if node.id == "__file__":
         return str(names.script)
-    value = names.constants.get(node.id)
-    return _text(value, names, depth) if value is not None else None
+    if node.id in names.constants:
+        return _text(names.constants[node.id], names, depth)
+    if node.id in names.imported:
+        module, name = names.imported[node.id]
+        other = _module(names.script, module)
+        return _text(ast.Name(name), other, depth) if other is not None else None
+    return None
+
+
+def _module(script: Path, name: str) -> _Names | None:
+    """The names of a module of the project that a script imports; None for any other module."""
+    dots = len(name) - len(name.lstrip("."))
+    steps = [step for step in name.split(".") if step]
+    folders = [script.parents[dots - 1]] if dots else script.parents[:_ROOTS_ABOVE]
+    for folder in folders:
+        base = folder.joinpath(*steps)
+        for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+            if path.is_file() and path != script:
+                try:
+                    return _names(path, ast.parse(files.read_bytes(path)))
+                except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+                    return None
+    return None
+
+
+_PARTS: Mapping[str, Callable[[Path], str]] = {
+    "parent": lambda path: str(path.parent),
+    "name": lambda path: path.name,
+    "stem": lambda path: path.stem,
+}
 
 
 @_TEXTS.reads(ast.Attribute)
-def _parent(node: ast.Attribute, names: _Names, depth: int) -> str | None:
-    inner = _text(node.value, names, depth) if node.attr == "parent" else None
-    return str(Path(inner).parent) if inner is not None else None
+def _part(node: ast.Attribute, names: _Names, depth: int) -> str | None:
+    part = _PARTS.get(node.attr)
+    inner = _text(node.value, names, depth) if part is not None else None
+    return part(Path(inner)) if part is not None and inner is not None else None
 
 
 @_TEXTS.reads(ast.Subscript)
@@ -126,11 +186,30 @@ def _call(node: ast.Call, names: _Names, depth: int) -> str | None:
             return _text(node.func.value, names, depth)
         if name == "joinpath":
             return _joined([_text(node.func.value, names, depth), *given])
+        if name == "with_suffix" and given == [""]:
+            inner = _text(node.func.value, names, depth)
+            return str(Path(inner).with_suffix("")) if inner is not None else None
+    if name in ("setup_root", "find_root"):
+        return _root(node, names, depth)
     if name in ("join", "Path", "PurePath") and given:
         return _joined(given)
     if name in ("str", "fspath", "abspath", "realpath", "normpath") and len(given) == 1:
         return given[0]
     return str(Path(given[0]).parent) if name == "dirname" and len(given) == 1 and given[0] is not None else None
+
+
+def _root(node: ast.Call, names: _Names, depth: int) -> str | None:
+    """The nearest folder above that has one of the indicators, as rootutils and pyrootutils find it."""
+    given = dict(zip(("search_from", "indicator"), node.args, strict=False))
+    given |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    start = _text(given["search_from"], names, depth) if "search_from" in given else None
+    wanted = given.get("indicator")
+    texts = wanted.elts if isinstance(wanted, (ast.List, ast.Tuple)) else [wanted] if wanted is not None else []
+    indicators = [_text(text, names, depth) for text in texts] if wanted is not None else list(_OF_A_ROOT)
+    if start is None or None in indicators:
+        return None
+    folders = (folder for folder in (Path(start), *Path(start).parents) if folder.is_dir())
+    return next((str(folder) for folder in folders if any((folder / str(i)).exists() for i in indicators)), None)
 
 
 def _joined(parts: list[str | None]) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from experiment_setup import files
 
@@ -17,11 +18,16 @@ _MENTION = re.compile(rb"\.\s*main\b|from\s+hydra(?:\.main)?\s+import\s+(?:\([^)
 _PLAIN = re.compile(r"(?:\s*\w+\s*=\s*(?:None|[rRuU]?\"[^\"\n]*\"|[rRuU]?'[^'\n]*')\s*(?:,|$))*\s*")
 
 
-def named(script: Path) -> tuple[str, str] | None:
-    """(config_path, config_name without its extension) of the first `hydra.main` in `script`, called or not, or None.
+class Named(NamedTuple):
+    """What a `hydra.main(…)` is given; None: nothing, or what only a run tells."""
 
-    What can't be told without running the script counts as not given.
-    """
+    config_path: str | None
+    config_name: str | None  # without its extension
+    anywhere: bool = False  # whether a config_path is given that only a run tells
+
+
+def named(script: Path) -> Named | None:
+    """What the first `hydra.main` in `script` is given, called or not; None for a script without one."""
     try:
         source = files.read_bytes(script)
     except OSError:
@@ -35,7 +41,10 @@ def named(script: Path) -> tuple[str, str] | None:
         given = _keywords(text)
     if given is None:
         return None
-    return given.get("config_path") or ".", (given.get("config_name") or "config").removesuffix(".yaml")
+    name = given.get("config_name")
+    path = given.get("config_path")
+    anywhere = path is None and "config_path" in given
+    return Named(path, name.removesuffix(".yaml") if name else None, anywhere)
 
 
 def _keywords(arguments: str) -> dict[str, str | None]:

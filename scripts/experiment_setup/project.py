@@ -19,6 +19,8 @@ ENVIRONMENTS = "env"  # the config group of environments
 
 _ENTRY_NAMES = ("train.py", "run.py", "main.py")  # where a folder has several entry points, the first of these
 _DEFAULTS_KEY = re.compile(rb"^defaults[ \t]*:", re.MULTILINE)
+_PLAIN_ENTRY = re.compile(rb"^[ \t]*-[ \t]*/?([\w.\-]+)[ \t]*$", re.MULTILINE)
+_DIRS_ABOVE = 2
 _MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below may hold millions of files
 _SKIPPED = frozenset(
     "__pycache__ node_modules site-packages wandb mlruns multirun outputs lightning_logs input data datasets".split()
@@ -95,7 +97,7 @@ class Project:
     @cached_property
     def experiments(self) -> tuple[Experiment, ...]:
         """All experiments below the root, by path."""
-        found = sorted(_find(self.root, 0), key=lambda e: e.folder)
+        found = [entries[0] for _, entries in sorted(self._found.items())]
         used = {experiment.config_dir for experiment in found if experiment.entry}
         return tuple(experiment for experiment in found if experiment.entry or experiment.folder not in used)
 
@@ -106,6 +108,11 @@ class Project:
         for experiment in self.experiments:
             result.setdefault(experiment.name, []).append(experiment.folder)
         return result
+
+    @cached_property
+    def _found(self) -> dict[Path, list[Experiment]]:
+        """Each folder with an experiment, and what `_at` finds there."""
+        return dict(_find(self.root, 0))
 
     @property
     def container(self) -> Path:
@@ -130,6 +137,12 @@ class Project:
             return []
         scripts = sorted(experiment.folder.glob("*.py"))
         return [script for script in scripts if script != experiment.entry and main_call.named(script) is not None]
+
+    def further(self, experiment: Experiment) -> list[Experiment]:
+        """The other entry points of the experiment's folder, each with the config that it composes."""
+        folder = experiment.folder
+        found = self._found[folder] if folder in self._found else _at(folder)
+        return [other for other in found if other.entry not in (None, experiment.entry)]
 
     def relative(self, path: Path) -> str:
         """`path` as the user would type it from the root; unchanged where it lies elsewhere."""
@@ -221,34 +234,77 @@ class Project:
 def experiment_at(folder: Path) -> Experiment | None:
     """The experiment whose folder is exactly `folder`, or None.
 
-    It is one if a Python file in it has `@hydra.main` and the config that this names exists, or a group folder beside
-    it; or if it holds a config.yaml with a defaults list and a folder exp/ but no entry point at all.
+    It is one if a Python file in it has `@hydra.main` and the config that this names exists, or may be stored by the
+    code, or a group folder lies beside it; or if it holds a config.yaml with a defaults list and a folder exp/ but no
+    entry point at all. Of several entry points it is the first, by their names.
     """
+    return next(iter(_at(folder)), None)
+
+
+def _at(folder: Path) -> list[Experiment]:
+    """Each entry point of a folder with its config, the experiment's own first; without one, the config alone."""
     try:
         scripts = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".py") and entry.is_file())
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return None
+        return []
     ranked = sorted(scripts, key=lambda name: (_ENTRY_NAMES.index(name) if name in _ENTRY_NAMES else 9, name))
-    incomplete = None
-    for script in ranked:
-        settings = main_call.named(folder / script)
-        if settings is None:
-            continue
-        config_path, config_name = settings
-        config_dir = Path(os.path.normpath(folder / config_path))
-        found = Experiment(folder, folder / script, config_dir, config_name)
-        if found.config_file.is_file():
-            return found
-        if incomplete is None and ((folder / SETS).is_dir() or (config_dir / SETS).is_dir()):
-            incomplete = found
-    if incomplete:
-        return incomplete
-    if any(name in scripts for name in _ENTRY_NAMES):
-        return None  # it reads its YAML files by hand
+    found = [entry for name in ranked if (entry := _entry_point(folder / name)) is not None]
+    composing = [experiment for experiment in found if experiment.config_file.is_file()]
+    if composing:
+        return [*composing, *(experiment for experiment in found if experiment not in composing)]
+    if found or any(name in scripts for name in _ENTRY_NAMES):
+        return found  # none: it reads its YAML files by hand
     config = folder / "config.yaml"
     if (folder / SETS).is_dir() and config.is_file() and _DEFAULTS_KEY.search(_start_of(config)):
-        return Experiment(folder, None, folder, "config")
-    return None
+        return [Experiment(folder, None, folder, "config")]
+    return []
+
+
+def _entry_point(script: Path) -> Experiment | None:
+    """A file with `@hydra.main` and the config that it composes; None where nothing tells which that is."""
+    named = main_call.named(script)
+    if named is None:
+        return None
+    folder = script.parent
+    config_dir = _config_dir(folder, named.config_path)
+    name = named.config_name or _usual_name(config_dir)
+    if named.config_path is None and named.config_name and not (config_dir / f"{name}.yaml").is_file():
+        config_dir = _given_on_the_command_line(folder, name) or config_dir
+    found = Experiment(folder, script, config_dir, name)
+    if found.config_file.is_file() or (folder / SETS).is_dir() or (config_dir / SETS).is_dir():
+        return found
+    if named.config_name is None or named.anywhere:
+        return None
+    # A config that the code stores needs no folder; where others lie, the name may be wrong.
+    return found if named.config_path is None or any(config_dir.glob("*.y*ml")) else None
+
+
+def _given_on_the_command_line(folder: Path, name: str) -> Path | None:
+    """The folder that `--config-dir` is meant for, where the code has no config_path and a usual folder the config."""
+    above = (folder, *folder.parents[:_DIRS_ABOVE])
+    usual = (parent / called for parent in above for called in ("configs", "config", "conf"))
+    return next((path for path in usual if (path / f"{name}.yaml").is_file()), None)
+
+
+def _config_dir(folder: Path, config_path: str | None) -> Path:
+    """Where `config_path` leads from the folder of an entry point; `pkg://` is looked for there and upwards."""
+    package = (config_path or "").removeprefix("pkg://")
+    if config_path is None or package == config_path:
+        return Path(os.path.normpath(folder / (config_path or ".")))
+    steps = package.split(".")
+    roots = (root.joinpath(*steps) for root in (folder, *folder.parents))
+    return next((path for path in roots if path.is_dir()), folder.joinpath(*steps))
+
+
+def _usual_name(config_dir: Path) -> str:
+    """The config that an entry point without config_name is run with: config.yaml, else the first with a list."""
+    if (config_dir / "config.yaml").is_file():
+        return "config"
+    texts = {
+        path.stem: text for path in sorted(config_dir.glob("*.yaml")) if _DEFAULTS_KEY.search(text := _start_of(path))
+    }
+    bases = {entry.decode("utf-8", "replace") for text in texts.values() for entry in _PLAIN_ENTRY.findall(text)}
+    return next((name for name in texts if name not in bases), "config")
 
 
 def _start_of(config: Path) -> bytes:
@@ -263,10 +319,10 @@ def entry_points(root: Path) -> list[Path]:
     return sorted(script for folder in _folders(root, 0) for script in folder.glob("*.py") if main_call.named(script))
 
 
-def _find(folder: Path, depth: int) -> Iterator[Experiment]:
-    found = experiment_at(folder)
+def _find(folder: Path, depth: int) -> Iterator[tuple[Path, list[Experiment]]]:
+    found = _at(folder)
     if found:
-        yield found
+        yield folder, found
     for child in _children(folder, depth):
         if not (found and child.name in (SETS, ENVIRONMENTS)):
             yield from _find(child, depth + 1)

@@ -35,19 +35,24 @@ class Checked:
     environments: int
     composed: int
     left_out: Mapping[str, int]
-    unread: tuple[Path, ...] = ()  # further entry points of the folder, and further primary configs (`-cn quick`)
+    not_composed: int = 0  # choices that would have taken Hydra too long
+    unread: tuple[Path, ...] = ()  # further entry points of the folder whose config is not known
 
     @classmethod
     def of(cls, context: ExperimentContext) -> Checked:
         """Count what the rules have looked at."""
         environments, listed = 1 + len(context.options.environments), len(context.options.sets)
+        if context.options.is_a_variant:
+            environments, listed = 1, 0
         further = len({option.path for option in (*context.options.root_sets, *context.options.added)})
         composed = max(listed, not further) * environments + further
         left_out = {
             known.group: len(known.options) for known in context.options.unlisted if not known.writes_the_config
         }
-        unread = (*context.project.other_entry_points(context.experiment), *context.options.other_primary_configs)
-        return cls(context.experiment, listed + further, environments, composed, left_out, unread)
+        known = [other.entry for other in context.project.further(context.experiment)]
+        unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
+        beyond = len(context.compositions.left_out)
+        return cls(context.experiment, listed + further, environments, composed, left_out, beyond, unread)
 
 
 @dataclass

@@ -155,6 +155,10 @@ def summary(result: Result) -> Iterator[str]:
     if offers:
         yield f"[*] can be fixed: {', '.join(offers)}"
     yield from left_out(result)
+    beyond = sum(checked.not_composed for checked in result.checked)
+    if beyond:
+        were = "was" if beyond == 1 else "were"
+        yield f"{_plural(beyond, 'more choice')} of options {were} not composed, to end in time"
     yield from unread(result)
 
 
@@ -171,11 +175,11 @@ def _unseen_files(experiment: Experiment) -> int:
 
 
 def unread(result: Result) -> Iterator[str]:
-    """The entry points and primary configs that nobody looked at; nothing where there are none."""
+    """The entry points that nobody looked at; nothing where there are none."""
     names = list(dict.fromkeys(path.name for checked in result.checked for path in checked.unread))
     if names:
         named = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-        yield f"{named}: further entry points, or primary configs for -cn, that were not checked"
+        yield f"{named}: further entry points that were not checked, as nothing tells which config they compose"
 
 
 def left_out(result: Result) -> Iterator[str]:
@@ -223,7 +227,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             "parameter_sets": sum(checked.parameter_sets for checked in result.checked),
             "environments": sum(checked.environments for checked in result.checked),
             "composed": sum(checked.composed for checked in result.checked),
-            "not_composed": sum(sum(checked.left_out.values()) for checked in result.checked),
+            "not_composed": sum(sum(c.left_out.values()) + c.not_composed for c in result.checked),
         },
     }
 

@@ -1,13 +1,18 @@
-"""Which experiments a check is about: those that were named, those that a change of files concerns, or all."""
+"""Which experiments a check is about: those that were named, those that a change of files concerns, or all.
+
+With each come the other entry points of its folder, and the configs beside its own that are run with `-cn`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from experiment_setup import schema
+from experiment_setup import main_call, schema
 from experiment_setup.errors import CommandError
+from experiment_setup.facts import unlisted
 from experiment_setup.project import Experiment, Project, entry_points
 
 
@@ -20,7 +25,21 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
     found = found or list(project.experiments)
     if not found:
         raise _nothing_below(project)
-    return list({experiment.folder: experiment for experiment in found}.values())
+    return list(_with_further(project, {experiment.folder: experiment for experiment in found}.values()))
+
+
+def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterator[Experiment]:
+    """Each with its further entry points, and with the primary configs that no entry point names."""
+    named = {other.config_file for known in project.experiments for other in (known, *project.further(known))}
+    for experiment in experiments:
+        entries = [experiment, *project.further(experiment)]
+        yield from entries
+        for entry in entries if experiment.entry is not None else ():
+            for path in unlisted.primary_configs(entry):
+                if path not in named:
+                    named.add(path)
+                    name = path.relative_to(entry.config_dir).with_suffix("").as_posix()
+                    yield replace(entry, config_name=name)
 
 
 def _nothing_below(project: Project) -> CommandError:
@@ -32,9 +51,17 @@ def _nothing_below(project: Project) -> CommandError:
             message, f"{advice}an experiment is a folder with an entry point (@hydra.main) and its config"
         )
     shown = ", ".join(without[:3]) + (f" and {len(without) - 3} more" if len(without) > 3 else "")
+    named = main_call.named(project.root / without[0])
+    if named and (named.config_path or "").endswith((".yaml", ".yml")):
+        return CommandError(
+            f"{message}: config_path={named.config_path!r} in {without[0]} names a file, as up to Hydra 1.0",
+            'name its folder and its name for Hydra 1.1 and newer: config_path="config", config_name="train"',
+        )
+    where = f" ({named.config_path})" if named and named.config_path else ""
     return CommandError(
-        f"{message}: there is @hydra.main in {shown}, but not the config that it names",
-        'config_path and config_name are followed where they are plain text, such as config_path="../configs"',
+        f"{message}: there is @hydra.main in {shown}, but not the config that it names{where}",
+        'config_path and config_name are followed where the code tells them, such as config_path="../configs"; '
+        "a config that is chosen with --config-dir or lies on another machine is not found",
     )
 
 
@@ -46,7 +73,8 @@ def concerned(project: Project, paths: Sequence[str]) -> list[Experiment]:
     """
     files = {Path(os.path.normpath(Path.cwd() / path)) for path in paths}
     files = {path.parent.resolve() / path.name for path in files if path.suffix in (".py", ".yaml", ".yml")}
-    return [experiment for experiment in project.experiments if _concerns(project, experiment, files)]
+    found = [experiment for experiment in project.experiments if _concerns(project, experiment, files)]
+    return list(_with_further(project, found))
 
 
 def _concerns(project: Project, experiment: Experiment, files: set[Path]) -> bool:

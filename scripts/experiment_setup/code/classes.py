@@ -217,12 +217,21 @@ class _Body:
             reason = None if is_instance_of_user_class(value) else reason_of(value)
             if not self._decorated:
                 continue
-            if reason is not None:
+            if reason is not None and _is_class_variable(fields[name]):
+                del self._names[name]  # no field, and nothing that a config has
+            elif reason is not None:
                 fields[name].default_reason = reason
                 call = Call((), {}, self._info.node, self._info.scope)
                 self._names[name] = dataclasses.field(default_factory=Factory(self._evaluator, Opaque(reason), call))
             elif isinstance(value, Known):
                 self._names[name] = real(value)
+
+
+def _is_class_variable(field: FieldSource) -> bool:
+    """Whether the annotation is `ClassVar`, as dataclasses tell it by its name."""
+    if field.annotation is None:
+        return False
+    return re.match(r"[\"']?(?:\w+\.)?ClassVar\b", field.source.segment(field.annotation)) is not None
 
 
 # What the module dataclasses offers.
@@ -268,7 +277,11 @@ def _dataclass_error(evaluator: Evaluator, error: Exception, info: ClassInfo, ca
     place = source.location(field.target)
     if str(error).startswith("mutable default"):
         value = source.quote(field.value) if field.value is not None else "…"
-        return PyError(error, place, "mutable-default", f"write field(default_factory=lambda: {value})")
+        advice = f"write field(default_factory=lambda: {value})"
+        built_in = re.search(r"<class '(?:list|dict|set)'>", str(error))
+        # dataclasses._get_field: any class without a hash is refused since Python 3.11
+        advice += "" if built_in else "; Python 3.10 takes it, 3.11 and newer do not"
+        return PyError(error, place, "mutable-default", advice)
     if "non-default argument" in str(error):
         advice = "give it a default, or move it above the fields that have one"
         return PyError(error, place, "field-order", advice)

@@ -85,6 +85,7 @@ class Evaluator:
         self.handled: list[PyError] = []  # what the `except` clauses around are for
         self.type_reason: str | None = None  # why the annotation that is being read is not wholly known
         self.making: list[Mapping[str, str | None] | None] = []  # instances: what is unknown of their arguments
+        self.on_unknown_call: Callable[[Call], None] = lambda _call: None
         self.on_skipped_call: Callable[[ast.Call, Scope, str], None] = lambda _node, _scope, _reason: None
         self._failure: PyError | None = None
         self._changed: dict[int, tuple[Any, str]] = {}  # mutable values that code which is not run may change
@@ -134,6 +135,8 @@ class Evaluator:
         """Something opaque is called, or something known with arguments that are not: what may follow from it."""
         if not isinstance(call.node, (ast.Name, ast.Attribute)):  # which is a decorator, and gives back what it gets
             self._escape(call)
+        if isinstance(function, Opaque):
+            self.on_unknown_call(call)
         if isinstance(function, Known):
             function.call_unknown(self, call)
 

@@ -32,6 +32,7 @@ class Finder:
     def __init__(self, entry: Path, root: Path) -> None:
         self._entry = entry
         self._fallbacks = [root, root / "src"]
+        self._in_a_package = (entry.parent / "__init__.py").is_file()
         self._root = root
         given = os.environ.get("PYTHONPATH", "")
         self.path: list[Any] = [str(entry.parent), *(p for p in given.split(os.pathsep) if p), INSTALLED]
@@ -40,8 +41,8 @@ class Finder:
         """A top-level module of the project; None for what is installed, or is not found.
 
         As in importlib, what Python starts with comes first, then sys.path in its order; a folder without
-        `__init__.py` counts only if nothing else of the name is found. The project's root and its src/ come last:
-        they are on the path where the project is installed, or PYTHONPATH names them.
+        `__init__.py` counts only if nothing else of the name is found. The project's root, its src/ and the packages in
+        it that can be installed come last: they are on the path where they are, or PYTHONPATH names them.
 
         `inside`: the names that are wanted of it. A folder without `__init__.py` that has none of them is no package:
         folders such as wandb/ or data/ may have the name of a library that is not installed here.
@@ -50,6 +51,9 @@ class Finder:
             return None
         before, after = self._folders()
         found = _search(name, before)
+        own = found is not None and found.file is not None and found.file.is_relative_to(self._entry.parent)
+        if own and self._in_a_package and name in standard.STANDARD_LIBRARY:
+            return None  # `python -m package.train` does not have the folder on its path
         if found and found.file:
             return found
         if name in standard.STANDARD_LIBRARY or name in ("omegaconf", "hydra", "typing_extensions"):
@@ -57,7 +61,7 @@ class Finder:
         found = _search(name, [*before, *after])
         if found and (found.file or _is_package(found, inside)):
             return found
-        fallback = _search(name, self._fallbacks)
+        fallback = _search(name, [*self._fallbacks, *_installed_from(self._root)])
         if fallback and (fallback.file or _is_package(fallback, inside)):
             return Found(fallback.file, fallback.folders, fallback=True)
         return found
@@ -65,7 +69,8 @@ class Finder:
     def package_of_script(self) -> str:
         """The dotted name of the package that the entry point lies in, as `python -m` would see it; "" for none.
 
-        Without any `__init__.py` it is the one below the project's root, if the project says that it is run so.
+        Without any `__init__.py` it is the one below the project's root, if the project says that it is run so, or
+        if the root has that package.
         """
         parts: list[str] = []
         folder = self._entry.parent
@@ -74,7 +79,10 @@ class Finder:
             folder = folder.parent
         if not parts and self._entry.is_relative_to(self._root):
             below = self._entry.parent.relative_to(self._root).parts
-            parts, folder = list(below) if below and _runs_modules_of(below[0], self._root) else [], self._root
+            folder = self._root
+            named = bool(below) and all(part.isidentifier() for part in below)
+            if named and ((folder / below[0] / "__init__.py").is_file() or _runs_modules_of(below[0], folder)):
+                parts = list(below)
         if parts:
             self._fallbacks.insert(0, folder)
         return ".".join(parts)
@@ -97,6 +105,17 @@ class Finder:
                 bases = [path] if path.is_absolute() else [self._entry.parent / path, self._root / path]
                 current.extend(bases)
         return before, after
+
+
+@functools.lru_cache
+def _installed_from(root: Path) -> tuple[Path, ...]:
+    """The folders of a project with packages of their own: what `pip install -e FOLDER` puts on the path."""
+    declared = (path for name in _SETUPS for depth in ("*", "*/*") for path in root.glob(f"{depth}/{name}"))
+    found = sorted({path.parent for path in declared})
+    return tuple(folder for base in found for folder in (base, base / "src"))
+
+
+_SETUPS = ("setup.py", "pyproject.toml")
 
 
 @functools.lru_cache

@@ -11,6 +11,7 @@ import functools
 import io
 import itertools
 import re
+import sys
 import textwrap
 import tokenize
 import unicodedata
@@ -282,6 +283,9 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
                 compile(tree, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         place = Location(path, max(error.lineno or 1, 1), max(error.offset or 1, 1))
+        newer = _newer_python(error, lines)
+        if newer is not None:
+            return UnreadableSource(f"this needs Python {newer}: it was not read", place, _WITH_IT, fails=False)
         return UnreadableSource(f"{type(error).__name__}: {error.msg}", place)
     except ValueError as error:
         line = next((i for i, content in enumerate(lines, 1) if "\0" in content), 1)
@@ -289,6 +293,27 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
     except (RecursionError, MemoryError):
         return UnreadableSource("SyntaxError: nested too deeply", Location(path))
     return SourceFile(path, lines, tree, _size(data))
+
+
+_WITH_IT = "run validate.py with the Python of the project"
+# What a version of Python takes that those before refuse: in the parser's words, or at the beginning of the line.
+_NEWER: tuple[tuple[tuple[int, int], str, str], ...] = (
+    ((3, 11), "", r"\s*except\s*\*"),
+    ((3, 12), r"f-string: ", ""),
+    ((3, 12), "", r"\s*(?:async\s+)?(?:def|class)\s+\w+\s*\[|\s*type\s+\w+.*="),
+    ((3, 14), r"multiple exception types must be parenthesized", ""),
+    ((3, 14), "", r".*\bt[rR]?[\"']"),
+)
+
+
+def _newer_python(error: SyntaxError, lines: Sequence[str]) -> str | None:
+    """The version of Python that takes what this one refuses, as far as that can be told; else None."""
+    number = error.lineno or 0
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    for version, words, begins in _NEWER:
+        if sys.version_info < version and re.match(words, error.msg or "") and re.match(begins, line):
+            return ".".join(map(str, version))
+    return None
 
 
 # Words of what the compiler has rules for that no single statement shows.

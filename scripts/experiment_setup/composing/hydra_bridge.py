@@ -12,10 +12,11 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
@@ -104,7 +105,19 @@ class HydraSession:
             given = {"version_base": None}  # computed when it runs; hardly an outdated one
         job = self._experiment.entry.stem if self._experiment.entry else None
         initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
+        if self._schema.search_path:
+            self._extend_search_path()
         return _Globals.now()
+
+    def _extend_search_path(self) -> None:
+        """Look where the project's own plugins say (hydra/_internal/utils.py: create_config_search_path)."""
+        loader = cast("ConfigLoaderImpl", GlobalHydra.instance().config_loader())
+        search_path = loader.get_search_path()
+        last = search_path.get_path().pop(-1)
+        for path in self._schema.search_path:
+            search_path.append("plugin", path)
+        search_path.append(last.provider, last.path)
+        loader.repository.initialize_sources(search_path)
 
     def compose(
         self, overrides: Sequence[str], documents: Mapping[Path, Document], *, resolved: str | None = None
@@ -159,7 +172,8 @@ class HydraSession:
                 name = config_name or self._experiment.config_name
                 return hydra_compose(name, overrides, return_hydra_config=True)
             except HydraException as error:
-                missing = plugins.missing(Failure.parse(str(error)).refusal)
+                stored = [f"{known.group}/{known.name}" for known in self._schema.registrations]
+                missing = plugins.missing(Failure.parse(str(error)).refusal, stored)
                 if missing is None or missing in self.stand_ins:
                     raise
                 self.stand_ins.add(missing)

@@ -6,6 +6,7 @@ Plugins live in the project's environment, not in ours: what is not installed he
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from experiment_setup.composing.refusals import NotFound, Refusal
 from experiment_setup.location import did_you_mean
@@ -43,7 +44,12 @@ def of_others(group: str, option: str) -> bool:
     return group in _EXTENDED and did_you_mean(option, known(group)) is None
 
 
-def missing(refusal: Refusal) -> tuple[str, str] | None:
-    """The group below `hydra` and the option that Hydra does not find, if a plugin may have it."""
+def missing(refusal: Refusal, stored: Collection[str] = ()) -> tuple[str, str] | None:
+    """The group below `hydra` and the option that Hydra does not find, if a plugin may have it.
+
+    `stored`: the configs that the project stores itself, of which it may be a misspelled one.
+    """
     found = re.fullmatch(r"hydra/([\w/]+)/([\w.-]+)", refusal.config) if isinstance(refusal, NotFound) else None
-    return (found[1], found[2]) if found and of_others(found[1], found[2]) else None
+    if found is None or did_you_mean(found[0], stored) is not None:
+        return None
+    return (found[1], found[2]) if of_others(found[1], found[2]) else None

@@ -6,15 +6,17 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from experiment_setup import files, uses
+from experiment_setup import schema, uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import last_name
 from experiment_setup.composing.compose import Composer
+from experiment_setup.facts import resolvers
 from experiment_setup.facts.options import Options
+from experiment_setup.facts.resolvers import Registered
 from experiment_setup.reading import suppression
 from experiment_setup.schema import ConfigClass, Problem
 from experiment_setup.uses.records import ConfigPath, Reading
@@ -73,14 +75,36 @@ class Code:
         """The entry point and the project's modules that its code comes to."""
         return self.reading.modules
 
+    def is_read_elsewhere(self, path: ConfigPath) -> bool:
+        """Whether another entry point of the config folder reads a key, or hands the config to what is not followed."""
+        return any(not other.followed or other.reads(path) for other in self._other_readings)
+
+    @cached_property
+    def _other_readings(self) -> list[Reading]:
+        project, own = self.options.project, self.options.experiment
+        found = [one for known in project.experiments for one in (known, *project.further(known))]
+        same = {one.entry for one in found if one.config_dir == own.config_dir and one.entry}
+        return [_reading(entry, project.root) for entry in sorted(same - {own.entry})]
+
+    @cached_property
+    def registered(self) -> Registered:
+        """The resolvers that the code registers; what it imports within functions is read where a name is lacking."""
+        found = resolvers.registered(self.options.schema, everywhere=False)
+        if found.unknown or self._used_resolvers <= found.names:
+            return found
+        return resolvers.registered(self.options.schema, everywhere=True)
+
+    @cached_property
+    def _used_resolvers(self) -> frozenset[str]:
+        """The resolvers that values of the experiment name, but for those that OmegaConf and Hydra bring along."""
+        texts = [document.text_or_empty for document in self.options.documents()]
+        names = {name for text in (*texts, self.text) if "${" in text for name in resolvers.USED.findall(text)}
+        return frozenset(name for name in names if name not in resolvers.BUILT_IN)
+
     @cached_property
     def resolvers(self) -> frozenset[str]:
-        """Names of the resolvers that the entry point or its modules register: they exist only when it runs."""
-        names: set[str] = set()
-        for module in self.options.schema.modules:
-            text = files.read_loosely(module)
-            names.update(re.findall(r"register_(?:new_)?resolver\(\s*(?:name\s*=\s*)?[\"']([\w.]+)[\"']", text))
-        return frozenset(names)
+        """Names of the resolvers that exist only when the entry point runs."""
+        return self.registered.names | (self._used_resolvers if self.registered.unknown else frozenset())
 
     def stores_in_a_function(self, config: str) -> bool:
         """Whether some function of the code stores a config of this name, for a compose of its own."""
@@ -94,3 +118,9 @@ class Code:
         """What is stored in the ConfigStore without our knowing it, so that what is not found may well be there."""
         problems = [problem for problem in self.options.schema.problems if problem.code == "unread-registration"]
         return [] if self._composer.runs_the_code else problems
+
+
+@lru_cache(maxsize=64)
+def _reading(entry: Path, root: Path) -> Reading:
+    """What the code of another entry point reads of the config."""
+    return uses.read(schema.read(entry, root), {})

@@ -12,10 +12,13 @@ from omegaconf import DictConfig
 
 from experiment_setup import nodes
 from experiment_setup.composing.compose import Composer, Composition
+from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts.options import Option, Options
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
+
+MOST_OF_HYDRA = 300  # choices of an experiment that the real Hydra composes, at a tenth of a second to a second each
 
 
 @dataclass
@@ -24,6 +27,10 @@ class Compositions:
 
     options: Options
     _composer: Composer
+    # The options that a group would follow other choices to and that do not exist, each with such a choice.
+    derived_missing: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    left_out: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # choices beyond MOST_OF_HYDRA
+    _asked_hydra: int = 0
     _known: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
 
     def at(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
@@ -49,8 +56,29 @@ class Compositions:
             chosen = {**{key: option for key, option in first.items() if option is not None}, **chosen}
         key = tuple(sorted(chosen.items()))
         if key not in self._known:
-            self._known[key] = self._composer.compose(chosen)
+            if self._asked_hydra >= MOST_OF_HYDRA:
+                self.left_out.add(key)
+                return Composition(dict(chosen), None)
+            self._known[key] = self._with_a_choice_of_its_own(chosen, self._composer.compose(chosen))
+            self._asked_hydra += self._known[key].asked_hydra
         return self._known[key]
+
+    def _with_a_choice_of_its_own(self, chosen: dict[str, str], outcome: Composition) -> Composition:
+        """What is composed where an option that follows another choice (`- train: ${task}PPO`) is given by hand.
+
+        So it is meant for a choice that has none of that name; `derived_missing` has those.
+        """
+        failure = outcome.failure
+        if failure is None or not chosen or not isinstance(failure.refusal, NotFound):
+            return outcome
+        for placed in self.options.choices:
+            follows = placed.key not in chosen and "${" in (placed.option or "")
+            if follows and failure.refusal.config.startswith(f"{placed.group}/"):
+                options = self.options.by_group.get(placed.group, {})
+                if options and self.at().failure is None:
+                    self.derived_missing.setdefault(placed.key, {})[failure.refusal.config] = chosen
+                    return self._composer.compose({**chosen, placed.key: next(iter(options))})
+        return outcome
 
     def of_option(self, option: Option) -> Composition:
         """What Hydra composes with this option, the other groups at their defaults."""
@@ -91,6 +119,8 @@ class Compositions:
 
         All of them where an interpolation can cross, else each set and each environment once.
         """
+        if self.options.is_a_variant:
+            return [(None, None)]
         sets: list[str | None] = [None, *self.options.sets]
         environments: list[str | None] = [None, *self.options.environments]
         if self.crosses:
@@ -123,6 +153,9 @@ class Compositions:
                     return found_at
         if self.options.experiment.config_file.is_file() and self.options.primary.has([group, *inner]):
             return self.options.primary.value([group, *inner])
+        for document in reversed(self.options.included):
+            if document.error is None and document.has([group, *inner]):
+                return document.value([group, *inner])
         found = self.options.config_class(group)
         declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
         return (

@@ -57,6 +57,19 @@ def belongs_at_the_root(context: ExperimentContext, option: Option) -> bool:
     return bool(keys & root_keys(context)) and not keys & group_keys(context, option)
 
 
+def repeats_the_root(context: ExperimentContext, option: Option) -> bool:
+    """Whether the file overrides a group of the root, or has a block with a key that the same block of the root has."""
+    overrides = [e for e in entries.entries(option.document) if "override" in e.keywords]
+    if any(
+        (entry.group or "").startswith("/") and (entry.group or "")[1:] in context.options.groups for entry in overrides
+    ):
+        return True
+    content = entries.content(option.document)
+    blocks = {str(key): value for key, value in content.items() if isinstance(value, dict)} if content else {}
+    parts = ((nodes.child(context.compositions.some, key), block) for key, block in blocks.items())
+    return any(nodes.is_mapping(part) and any(key in part for key in block) for part, block in parts)
+
+
 def belongs_in_its_group(context: ExperimentContext, option: Option) -> bool:
     """Whether the file has keys of its group; without any, whether the group has a dataclass to inherit."""
     keys = set(entries.own_keys(option.document))

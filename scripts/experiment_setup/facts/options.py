@@ -13,7 +13,7 @@ from experiment_setup.facts import unlisted
 from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading.source import Document
-from experiment_setup.schema import ConfigClass, Registration, Schema
+from experiment_setup.schema import ConfigClass, Opaque, Registration, Schema
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,45 @@ class Options:
 
     @cached_property
     def groups(self) -> dict[str, str | None]:
-        """The groups of the primary defaults list, each with the option it names."""
-        return self._composer.groups()
+        """The groups of the primary defaults list and of the configs that it includes, with the options they name."""
+        found = self._composer.groups()
+        for document in self.included:
+            found = {**_listed(document), **found}
+        chosen = _listed(self.primary, overriding=True) if found else {}
+        return {group: chosen.get(group, option) for group, option in found.items()}
+
+    @cached_property
+    def included(self) -> list[Document]:
+        """The configs that the primary one includes, as `- base` beside it: what they choose, it chooses."""
+        own = self.experiment.config_file
+        found: dict[Path, Document] = {}
+        waiting = [self.primary] if own.is_file() else []
+        while waiting:
+            for name in waiting.pop().parents:
+                path = self.experiment.config_dir / f"{name}.yaml"
+                if path not in found and path != own and path.is_file():
+                    found[path] = self._composer.document(path)
+                    waiting.append(found[path])
+        return list(found.values())
+
+    @cached_property
+    def siblings(self) -> list[Document]:
+        """The files beside the primary config: some are run with `-cn`, and have other keys."""
+        paths = sorted(self.experiment.config_dir.glob("*.yaml"))
+        return [self._composer.document(path) for path in paths if path != self.experiment.config_file]
+
+    @property
+    def is_run_by_name(self) -> bool:
+        """Whether the primary config is another than main() names, so that `-cn NAME` chooses it as a whole."""
+        main = self.schema.main
+        if main is None or isinstance(main.config_name, Opaque):
+            return False
+        return str(main.config_name or "").removesuffix(".yaml") != self.experiment.config_name
+
+    @property
+    def is_a_variant(self) -> bool:
+        """Whether the primary config is run by its name and includes another: the options are looked at with that."""
+        return self.is_run_by_name and bool(self.included)
 
     @cached_property
     def by_group(self) -> dict[str, dict[str, Option]]:
@@ -95,13 +132,6 @@ class Options:
         """The options of the config folder that no defaults list comes to."""
         return unlisted.find(self.experiment, self.groups, self._composer.document)
 
-    @property
-    def other_primary_configs(self) -> list[Path]:
-        """The configs beside the primary one that are run with `-cn`, and that no entry point names."""
-        named = {experiment.config_file for experiment in self.project.experiments}
-        found = unlisted.primary_configs(self.experiment, self._composer.document)
-        return [path for path in found if path not in named]
-
     @cached_property
     def added(self) -> list[Option]:
         """The parameter sets among them: options that are added to a run, or that lie in folders of exp/ and env/.
@@ -115,6 +145,8 @@ class Options:
             for name, path in known.options.items()
         ]
         bases = {(option.group, name) for option in found for name in option.document.parents}
+        if self.is_a_variant:
+            return []
         return [option for option in found if (option.group, option.name) not in bases]
 
     @cached_property
@@ -169,6 +201,8 @@ class Options:
 
     def all(self) -> Iterator[Option]:
         """The parameter sets, the environments, and the options of further groups."""
+        if self.is_a_variant:
+            return
         for group in (SETS, ENVIRONMENTS, *self.further_groups):
             yield from self.by_group[group].values()
 
@@ -204,6 +238,19 @@ class Options:
         """The dataclass behind `registration`."""
         registration = self.registration(group)
         return registration.config_class if registration else None
+
+
+def _listed(document: Document, *, overriding: bool = False) -> dict[str, str | None]:
+    """The groups that a defaults list chooses from, or (`overriding`) those that it chooses again."""
+    data = document.data if document.error is None else None
+    entries = data.get("defaults") if isinstance(data, dict) else None
+    entries = entries if isinstance(entries, list) else []
+    chosen = [item for entry in entries if isinstance(entry, dict) and len(entry) == 1 for item in entry.items()]
+    return {
+        str(key).split()[-1].split("@")[0].lstrip("/"): None if option is None else str(option)
+        for key, option in chosen
+        if str(key).split() and ("override" in str(key).split()) is overriding
+    }
 
 
 def _placed(key: str, option: Any) -> Placed:

@@ -64,6 +64,10 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     """
     if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
         return []
+    if not context.experiment.config_file.is_file():
+        stored = context.schema.registration(None, context.experiment.config_name)
+        if stored is None and context.experiment.entry is not None:
+            return []  # config-not-found
     default = context.compositions.at()
     always = [failure for failure in context.composer.failures(default) if not _is_no_mistake(context, failure)]
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
@@ -137,6 +141,11 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
         return document.value(path) if isinstance(failure.refusal, WrongValue) else document.key(path)
     if option is not None:
         return _entry_at_fault(option, failure)
+    if isinstance(failure.refusal, NotFound):
+        for entry in entries.of_primary(context):
+            follows = "${" in (entry.option or "") and isinstance(entry.value, dict)
+            if follows and failure.refusal.config.startswith(f"{(entry.group or '').lstrip('/')}/"):
+                return context.options.primary.value(["defaults", entry.index, next(iter(entry.value))])
     document = document or context.options.primary
     written = failure.refusal.written if isinstance(failure.refusal, UnresolvedOption) else None
     at = document.text_or_empty.find(written) if written else -1

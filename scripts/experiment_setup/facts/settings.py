@@ -18,9 +18,22 @@ from experiment_setup.location import Location
 
 
 def hydra_block(context: ExperimentContext) -> dict[str, Any]:
-    """The `hydra:` block as plain dicts; {} where there is none or the file does not parse."""
-    block = primary_content(context).get("hydra")
-    return {str(key): value for key, value in block.items()} if isinstance(block, dict) else {}
+    """The `hydra:` block as plain dicts, over those of included configs; {} where there is none, or no file parses."""
+    block: dict[str, Any] = {}
+    for content in (
+        *(entries.content(document) for document in context.options.included),
+        primary_content(context),
+    ):
+        block = _merged(block, content.get("hydra") if isinstance(content, dict) else None)
+    return block
+
+
+def _merged(block: dict[str, Any], other: Any) -> dict[str, Any]:
+    added = {str(key): value for key, value in other.items()} if isinstance(other, dict) else {}
+    inner = {
+        k: _merged(block[k], v) for k, v in added.items() if isinstance(v, dict) and isinstance(block.get(k), dict)
+    }
+    return {**block, **added, **inner}
 
 
 def primary_content(context: ExperimentContext) -> dict[Any, Any]:
@@ -44,7 +57,9 @@ def setting(context: ExperimentContext, *path: str) -> Any:
 
 def at(context: ExperimentContext, *path: str) -> Location:
     """Where the value of a Hydra setting stands."""
-    return context.options.primary.value(["hydra", *path])
+    documents = (context.options.primary, *context.options.included)
+    found = next((one for one in documents if one.error is None and one.has(["hydra", *path])), context.options.primary)
+    return found.value(["hydra", *path])
 
 
 def written_node(context: ExperimentContext, *path: str) -> yaml.Node | None:

@@ -20,6 +20,7 @@ _NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun out
 _MEANT_FOR_HYDRA = re.compile(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
 _HAS_A_LIST = re.compile(r"^defaults[ \t]*:", re.MULTILINE)
 _FROM_THE_ROOT = re.compile(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
+_ABSOLUTE = re.compile(r"^[ \t]*-[ \t]*[\"']?/(?P<path>[\w.\-/]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
 _OWN_SETTINGS = re.compile(r"^hydra[ \t]*:|^[ \t]*-[ \t]*[\"']?override[ \t]+hydra/", re.MULTILINE)
 _NAMED = re.compile(
     r"^[ \t]*-[ \t]*[\"']?(?P<override>override[ \t]+)?(?:optional[ \t]+)?/?(?P<path>[\w./\-]+)(?:@[\w.]+)?"
@@ -56,20 +57,26 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
         name: {
             option: path
             for option, path in files.items()
-            if not named.group(_group(experiment.config_dir, path)) and path not in named.files
+            if not named.group(_group(experiment.config_dir, path))
+            if path not in named.files and not _includes_a_primary(experiment.config_dir, path, read)
         }
         for name, files in folders.items()
     }
     return [made for name, files in found.items() if files and (made := _unlisted(name, files, listed, read))]
 
 
-def primary_configs(experiment: Experiment, read: Callable[[Path], Document]) -> list[Path]:
+def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = Document) -> list[Path]:
     """The files beside the primary config that have a defaults list of their own and that no other list names.
 
-    They are run with `-cn NAME`.
+    They are run with `-cn NAME`. Those in folders are meant so if they include one that lies beside it.
     """
-    beside = [path for path in _entries(experiment.config_dir) if path.suffix == ".yaml" and path.is_file()]
-    own = [path for path in beside if path != experiment.config_file and _HAS_A_LIST.search(read(path).text_or_empty)]
+    root = experiment.config_dir
+    beside = [path for path in _entries(root) if path.suffix == ".yaml" and path.is_file()]
+    inside = [
+        path for folder in _groups(root) for path in _yaml_files(folder, 1) if _includes_a_primary(root, path, read)
+    ]
+    found = (path for path in (*beside, *inside) if path != experiment.config_file)
+    own = [path for path in found if _HAS_A_LIST.search(read(path).text_or_empty)]
     named = _Named.by(experiment.config_dir, read).files if own else frozenset()
     return [path for path in own if path not in named]
 
@@ -80,10 +87,9 @@ def _folders(
     """Each folder of the config folder with the files that may be options and that nobody lists, by their names."""
     root = experiment.config_dir
     with_code = any(path.suffix == ".py" and path.name != "__init__.py" for path in _entries(root))
-    for folder in _entries(root):
-        if folder.name in _NO_GROUPS or folder.name.startswith(".") or not folder.is_dir():
-            continue
-        files = [path for path in _yaml_files(folder, 1) if _group(root, path) not in listed]
+    for folder in _groups(root):
+        own = experiment.config_file  # `config_name="nav/ppo"`
+        files = [path for path in _yaml_files(folder, 1) if path != own and _group(root, path) not in listed]
         is_group = (
             not with_code
             or folder.name in ROOT_SETS
@@ -91,6 +97,23 @@ def _folders(
         )
         if is_group or any(_MEANT_FOR_HYDRA.search(read(path).text_or_empty) for path in files):
             yield folder.name, {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    for folder in _entries(root):
+        if folder.name not in _NO_GROUPS and not folder.name.startswith(".") and folder.is_dir():
+            yield folder
+
+
+def _includes_a_primary(root: Path, path: Path, read: Callable[[Path], Document]) -> bool:
+    """Whether a file in a folder includes one of the files that lie beside the primary config, as `- /base`."""
+    text = read(path).text_or_empty
+    included = (entry["path"] for entry in _ABSOLUTE.finditer(text)) if "defaults" in text else ()
+    files = (root / f"{name}.yaml" for name in included)
+    return any(
+        file.is_file() and file != path and (file.parent == root or _includes_a_primary(root, file, read))
+        for file in files
+    )
 
 
 def _group(root: Path, path: Path) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.location import Location
+from experiment_setup.location import Location, did_you_mean
+from experiment_setup.project import SETS
 from experiment_setup.reading.source import SourceError
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
@@ -52,17 +53,28 @@ def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
 def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """`config_path` is relative to the entry point's file and `config_name` needs no extension; it must be `.yaml`."""
     main = context.schema.main
-    file = context.experiment.config_file
-    if main is None or file.is_file():
+    file, name = context.experiment.config_file, context.experiment.config_name
+    stored = [known.name for known in context.schema.registrations if known.group is None]
+    if main is None or file.is_file() or name in stored or context.code.unread_registrations:
         return
     twin = file.with_suffix(".yml")
-    advice = (
-        f"rename {twin.name} to {file.name}" if twin.exists() else f"make {file.name}, or mend config_path/config_name"
-    )
+    beside = [path.stem for path in file.parent.glob("*.yaml")]
+    guess = did_you_mean(name, [*stored, *beside])
+    if twin.exists():
+        advice = f"rename {twin.name} to {file.name}"
+    elif guess:
+        advice = f'write config_name="{guess}"'
+    else:
+        advice = f"make {file.name}, or mend config_path/config_name"
+    # Without a folder it may come from --config-dir, and a library may be what stores it; beside other primary configs
+    # each run may choose one of those.
+    others = Severity.INFO if not isinstance(main.config_path, str) or beside else None
     yield config_not_found.finding(
         Location(twin) if twin.exists() else main.location,
-        f"@hydra.main looks for {context.relative(file)}, which does not exist",
+        f"@hydra.main looks for {context.relative(file)}, which does not exist"
+        + (f", and nothing is stored as {name!r}" if stored else ""),
         advice,
+        severity=None if guess or twin.exists() or context.options.by_group[SETS] else others,
         spoils=[phases.file(file)],
     )
 
@@ -85,6 +97,8 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
             if problem.message in unknown:
                 continue
             unknown.add(problem.message)
+        if problem.code == "not-read" and not problem.fatal:
+            yield broken_dataclass.finding(problem.location, problem.message, problem.help, severity=Severity.INFO)
         if problem.fatal:
             yield broken_dataclass.finding(problem.location, problem.message, problem.help, spoils=[phases.code()])
 

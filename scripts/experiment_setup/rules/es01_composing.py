@@ -25,10 +25,12 @@ from experiment_setup.composing.refusals import (
     UnknownResolver,
     UnsetVariable,
 )
+from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import option_pairs as combinations
 from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.refusals import Refused, chosen_keys, refusals
+from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.written import at_offset, declared, kind, schema
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
@@ -67,6 +69,24 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
             _advice(context, refused),
             severity=Severity.WARNING if isinstance(refused.failure.refusal, UnsetVariable) else None,
         )
+    yield from _followed(context)
+
+
+def _followed(context: ExperimentContext) -> Iterator[Finding]:
+    """Where an option follows another choice that has none of its name: such a choice takes one by hand."""
+    for entry in entries.of_primary(context):
+        group = (entry.group or "").lstrip("/")
+        missing = context.compositions.derived_missing.get(group, {})
+        if missing and isinstance(entry.value, dict):
+            config, chosen = next(iter(missing.items()))
+            run = " ".join(f"{key}={option}" for key, option in chosen.items())
+            more = f" (and {len(missing) - 1} more like it)" if len(missing) > 1 else ""
+            yield does_not_compose.finding(
+                context.options.primary.value(["defaults", entry.index, next(iter(entry.value))]),
+                f"there is no {config}, so that {run} needs {group}=… beside it{more}",
+                f"add {config}.yaml, or choose {group} by hand in such a run",
+                severity=Severity.INFO,
+            )
 
 
 _SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
@@ -194,9 +214,10 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     They are resolved here in every combination of parameter set and environment, since one may break the other's, and
     with every option of a further group, but for those that only serve as what others inherit. Two may go together, as
     a loss with its model: what resolves with some option of the other group is right, and what an option leaves open
-    for another file is a warning.
+    for another file is a note. A variable of the environment is a warning where nobody has to choose what needs it.
     """
     seen: set[tuple[str, str]] = set()
+    supplied: set[tuple[str, str]] = set()  # by a parameter set, whatever else is chosen
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
     runs = [
         {SETS: parameter_set, ENVIRONMENTS: environment}
@@ -213,12 +234,19 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             continue  # what it leaves open its heirs give, each of which is looked at
         outcome = context.compositions.of(chosen)
         for bad in outcome.unusable_values(context.code.resolvers):
-            if bad.missing or (bad.key, bad.written) in seen or _needs_an_open_choice(context, outcome, bad):
+            if bad.missing or (bad.key, bad.written) in seen or (bad.key, bad.written) in supplied:
+                continue
+            if _needs_an_open_choice(context, outcome, bad):
                 continue
             if _is_for_a_parameter_set(context, chosen, bad):
+                supplied.add((bad.key, bad.written))
                 continue
             seen.add((bad.key, bad.written))
-            if _is_set_by_the_project(context, bad):
+            if (
+                _is_of_a_sibling(context, chosen, bad)
+                or _is_set_by_the_project(context, bad)
+                or _is_for_those_who_choose(bad, chosen)
+            ):
                 continue
             another = combinations.other_group(context, chosen, bad)
             if another is not None and combinations.fits(context, chosen, bad, another):
@@ -241,7 +269,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
                 place,
                 f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.refusal.words}",
                 _interpolation_advice(context, bad),
-                severity=Severity.WARNING if left_open or _is_an_unset_variable(bad) else None,
+                severity=Severity.INFO if left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
                 rests_on=map(phases.defaults_list, needed),
             )
 
@@ -265,6 +293,32 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     file = context.project.root / ".env"
     lines = files.read_loosely(file) if "dotenv" in code and file.is_file() else ""
     return re.search(rf"^(?:export\s+)?{name}\s*=", lines, re.MULTILINE) is not None
+
+
+def _is_of_a_sibling(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
+    """Whether it stands in an option, and refers to a key that another primary config of the folder has, not this one.
+
+    The option is meant for that config then.
+    """
+    primary = {context.experiment.config_file, *(included.path for included in context.options.included)}
+    if not isinstance(bad.refusal, NoSuchTarget) or context.compositions.written_with(bad.key, chosen).path in primary:
+        return False
+    steps = nodes.split(bad.refusal.key)
+    return any(sibling.error is None and sibling.has(steps) for sibling in context.options.siblings)
+
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
+
+
+def _is_for_those_who_choose(bad: UnusableValue, chosen: Mapping[str, str | None]) -> bool:
+    """Whether the variable that is not set here is a secret, which has no default, or one that a login sets.
+
+    Whoever chooses an option of a further group, such as a logger, sets what it needs.
+    """
+    if not isinstance(bad.refusal, UnsetVariable):
+        return False
+    further = any(option is not None and group not in (SETS, ENVIRONMENTS) for group, option in chosen.items())
+    return further or _SECRET.search(bad.refusal.name) is not None
 
 
 def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
@@ -325,17 +379,13 @@ def _at_reference(context: ExperimentContext, place: Location, refusal: Refusal)
     return Location(place.path, place.line, found.start() + 1) if found else place
 
 
-_RESOLVERS = ("oc.env", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.select",
-              "hydra", "now", "python_version")  # fmt: skip
-
-
 def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str:
     written, refusal = bad.written, bad.refusal
     if isinstance(refusal, RefersToItself):
         return "they refer to each other: give one of them a value of its own"
     if isinstance(refusal, UnknownResolver):
-        guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, _RESOLVERS)
-        return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(_RESOLVERS)}, or register it in the code"
+        guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, BUILT_IN)
+        return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(BUILT_IN)}, or register it in the code"
     if "oc.env" in written:
         return _SET_IT
     named = refusal.key if isinstance(refusal, NoSuchTarget) else None
@@ -422,6 +472,8 @@ def unusable_option_name(context: ExperimentContext) -> Iterator[Finding]:
         elif not naming.is_string_on_the_command_line(option.name):
             message = f"Hydra reads {option.group}={option.name} as a value, not as the name of a file"
             better = f"{option.name}-{option.group}"
+            # an option of a further group may be chosen in a defaults list alone
+            severity = None if option.group in (SETS, ENVIRONMENTS) else Severity.WARNING
         else:
             message = f"{option.group}={option.name} needs quotes inside quotes on the command line"
             better = naming.slug(option.name) or "NNN-words"
@@ -457,6 +509,11 @@ def _refused_value(context: ExperimentContext, refused: Refused) -> Finding:
     field = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
     value = _written(context, failure)
     message = f"{'.'.join(steps[1:]) or failure.key}: {_words(failure.refusal, value)}"
+    by_index = isinstance(value, dict) and bool(value) and all(isinstance(key, int) for key in value)
+    if by_index and isinstance(failure.refusal, MappingForList):
+        elements = ", ".join(map(str, value.values()))
+        advice = f"a list is written as a whole, since its elements have no keys: {steps[-1]}: [{elements}, …]"
+        return wrong_type.finding(location, message, advice)
     if field is None:
         return wrong_type.finding(location, message, "write a value of the same type as the inherited one")
     root = schema(context, steps[0])

@@ -228,11 +228,20 @@ def _header_span(document: Document) -> tuple[int, int]:
 
 
 def _lacks_the_header(context: ExperimentContext, option: Option) -> bool:
-    """Whether the file is written from the root as the others of its group are, which have the header for that."""
-    if option.group not in headers.groups_at_the_root(context):
+    """Whether the file is written from the root, as the others of its group are, which have the header for that.
+
+    Without such a sibling, it is if its group is chosen for a run only, and it has blocks that the config has as well.
+    """
+    keys = set(entries.own_keys(option.document))
+    if not (keys <= headers.root_keys(context) and headers.belongs_at_the_root(context, option)):
         return False
-    keys = entries.own_keys(option.document)
-    return bool(keys) and set(keys) <= headers.root_keys(context) and headers.belongs_at_the_root(context, option)
+    if option.group in headers.groups_at_the_root(context):
+        return bool(keys)
+    open_choice = (
+        context.options.groups.get(option.group) in (None, "???") and context.options.registration(option.group) is None
+    )
+    read = any(context.code.reading.reads((option.group, key)) for key in keys)
+    return open_choice and not read and headers.repeats_the_root(context, option)
 
 
 def _without_header(context: ExperimentContext, option: Option) -> Finding:
@@ -240,10 +249,13 @@ def _without_header(context: ExperimentContext, option: Option) -> Finding:
     start = 1 if text.startswith("\ufeff") else 0
     header = f"# @package {headers.GLOBAL}"
     keys = entries.own_keys(option.document)
+    alike = any(other.document.header for other in context.options.by_group[option.group].values())
+    others = f": the other options of {option.group} begin with `{header}`" if alike else ""
     return package_header.finding(
-        option.document.key([keys[0]]),
-        f"without a header {keys[0]} lands in {option.group}.{keys[0]}: the other options of {option.group} begin "
-        f"with `{header}`",
+        option.document.key([keys[0] if keys else "defaults"]),
+        f"without a header {keys[0]} lands in {option.group}.{keys[0]}{others}"
+        if keys
+        else f"without a header {option.config_path} cannot choose what stands at the root of the config",
         f"begin the file with {header}",
         edits=(Edit(start, start, f"{header}{entries.newline(text)}"),),
         safe=False,

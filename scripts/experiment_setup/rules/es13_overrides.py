@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
-from experiment_setup.composing.refusals import ChosenTwice, UnknownKeyword
+from experiment_setup.composing.refusals import ChosenTwice, NotOverridable, UnknownKeyword
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
@@ -79,10 +79,13 @@ def _to_the_end(context: ExperimentContext, entry: Entry, last: Entry) -> tuple[
 )
 def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     """Hydra lists its own groups (hydra/job_logging, hydra/launcher, …) first; another choice has to say `override`.
+    So has an option that is written from the root and chooses what config.yaml chooses: `override /model: big`, with
+    the slash, without which the group is looked for beside the option.
 
     A misspelled keyword is none: Hydra 1.3 reads `overide hydra/job_logging: none` as if it were not there, and 1.4
     refuses it.
     """
+    yield from _left_out_in_options(context)
     failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, (ChosenTwice, UnknownKeyword)):
         return
@@ -109,3 +112,35 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
             if key is not None and key.style is None
             else (),
         )
+
+
+def _left_out_in_options(context: ExperimentContext) -> Iterator[Finding]:
+    """Where options that are written from the root choose a group again, without `override` or without the slash."""
+    for option in (*context.options.all(), *context.options.added):
+        if "_global_" not in (option.document.header or ""):
+            continue
+        failure = context.compositions.of_option(option).failure
+        for entry in entries.entries(option.document) if failure is not None else ():
+            overrides = "override" in entry.keywords
+            group = (entry.group or "").lstrip("/")
+            if failure is None or not isinstance(entry.value, dict) or group not in context.options.groups:
+                continue
+            refused = failure.refusal
+            twice = isinstance(refused, ChosenTwice) and not overrides and refused.group.partition("@")[0] == group
+            beside = f"{option.group}/{group}"
+            relative = isinstance(refused, NotOverridable) and overrides and refused.group.partition("@")[0] == beside
+            if not (twice or relative):
+                continue
+            node = entries.item_node(context.composer.document(option.path), entry.index)
+            key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
+            package = f"@{entry.package}" if entry.package else ""
+            written = f"override /{group}{package}"
+            yield override_left_out.finding(
+                entries.place(option, entry),
+                f"{context.experiment.config_file.name} has chosen {group} already"
+                if twice
+                else f"without a slash {group} is looked for below {option.group}/",
+                f"write - {written}: {entry.option}",
+                edits=entries.replace(option.document, key, written) if key is not None and key.style is None else (),
+                safe=False,
+            )

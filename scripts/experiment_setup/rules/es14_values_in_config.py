@@ -43,9 +43,9 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
 
     That it has the last word is Hydra's own advice, and right for what is the same whatever is chosen. Reported are
     keys for which the options have different values, since those are what is to be chosen: an error for parameter sets
-    and environments, a warning for other groups.
+    and environments, a warning for other groups. A config that is run with `-cn` is meant to win.
     """
-    for group in _blocks(context):
+    for group in _blocks(context) if not context.options.is_run_by_name else ():
         beaten = [] if _self_is_first(context, group) else list(_beaten(context, group))
         if beaten:
             keys = ", ".join(nodes.join((group, *steps)) for steps in beaten)
@@ -102,6 +102,8 @@ def _self_is_first(context: ExperimentContext, group: str) -> bool:
             return True
         if entries.chooses(entry) and (entry.group or "").lstrip("/") == group:
             return False
+        if entry.is_plain and context.options.included and group not in context.composer.groups():
+            return False  # a config that chooses for the group
     return False
 
 
@@ -248,6 +250,8 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
             if _is_like(key, name)
         ]
         if (group is None and not near) or context.code.reading.reads((key,)) or _is_referred_to(context, key):
+            continue
+        if context.code.is_read_elsewhere((key,)):
             continue
         group, name = (group, key) if group is not None else near[0]
         found = context.options.config_class(group)

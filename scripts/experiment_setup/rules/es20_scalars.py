@@ -15,6 +15,7 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import (
+    Steps,
     at_offset,
     declared,
     dotted,
@@ -29,6 +30,8 @@ from experiment_setup.facts.written import (
     values,
 )
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.location import Location
+from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
 
@@ -190,30 +193,52 @@ _NONE = re.compile(r"\b(?:[Nn]one|NONE|nil)\b")
 )
 def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     """Python's None is `null` in YAML. An error for a field that can be None, a warning for other text, and for `none`
-    and `nil` in a field that can be None."""
-    for option in context.options.all():
-        if not _NONE.search(option.document.text_or_empty):
+    and `nil` in a field that can be None. Where nothing types the value, it is right if the code has the text "None",
+    and what many files say alike is said once.
+    """
+    alike: dict[Steps, list[Location]] = {}
+    is_a_word = re.search(r"[\"']None[\"']", context.code.text) is not None
+    for group, document in _documents(context):
+        if not _NONE.search(document.text_or_empty):
             continue
-        root = schema(context, option.group)
-        for path, _, node in scalars(option.document):
-            if not _is_plain(node) or not _NONE.fullmatch(node.value):
+        root = schema(context, group) if group is not None else None
+        for path, _, node in scalars(document):
+            if not _is_plain(node) or not _NONE.fullmatch(node.value) or (group is None and path[0] == "hydra"):
                 continue
             field = declared(root, path)
             if kind(field) not in (str, None):
                 continue  # Hydra refuses it
             optional = kind(field) is str and not isinstance(field, type) and nodes.is_optional(field)
             sure = node.value == "None"
-            if not optional and not sure:
+            if not optional and (not sure or is_a_word):
+                continue
+            if not optional and kind(field) is None:
+                alike.setdefault(path, []).append(start(document, node))
                 continue
             meant = f'"{node.value}" in quotes if the text is meant'
             yield none_is_text.finding(
-                start(option.document, node),
+                start(document, node),
                 f'{dotted(path)} becomes the text "{node.value}"',
                 "write null" if optional and sure else f"write null, or {meant}",
-                edits=entries.replace(option.document, node, "null") if optional else (),
+                edits=entries.replace(document, node, "null") if optional else (),
                 safe=sure,
                 severity=None if optional and sure else Severity.WARNING,
             )
+    for path, places in alike.items():
+        more = f" (and in {len(places) - 1} more {'file' if len(places) == 2 else 'files'})" if len(places) > 1 else ""
+        yield none_is_text.finding(
+            places[0],
+            f'{dotted(path)} becomes the text "None"{more}',
+            'write null, or "None" in quotes if the text is meant',
+            severity=Severity.WARNING,
+        )
+
+
+def _documents(context: ExperimentContext) -> Iterator[tuple[str | None, Document]]:
+    """The file of every option with its group, and the primary config."""
+    yield from ((option.group, option.document) for option in context.options.all())
+    if context.experiment.config_file.is_file():
+        yield None, context.options.primary
 
 
 @rule(

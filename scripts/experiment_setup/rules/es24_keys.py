@@ -1,12 +1,15 @@
-"""Keys that YAML reads as something else than what was typed."""
+"""Keys that YAML reads as something else than what was typed, and keys that are left from what was inherited."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
+from experiment_setup.facts import targets
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.nodes import TRUTHS
@@ -60,3 +63,88 @@ def _keys(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
             waiting += [value for _, value in current.value]
         elif isinstance(current, yaml.SequenceNode):
             waiting += current.value
+
+
+_OPTIMIZER = """
+class Adam:
+    def __init__(self, lr: float = 0.1, beta: float = 0.9) -> None: ...
+
+class Plain:
+    def __init__(self, lr: float = 0.1) -> None: ...
+"""
+_TYPED = [
+    (
+        "    notes: str",
+        '    opt: dict = field(default_factory=lambda: {"_target_": "optim.Adam", "beta": 0.9})\n    notes: str',
+    ),
+    ("{cfg.exp.name}", "{cfg.exp.name} {cfg.exp.opt}"),
+]
+
+
+@rule(
+    "ES241",
+    "arguments-of-another-target",
+    Severity.WARNING,
+    "a file replaces `_target_`, and arguments of the old one stay",
+    phase=Phase.VALUES,
+    bad={
+        "optim.py": _OPTIMIZER,
+        "train.py": _TYPED,
+        "exp/001.yaml": "defaults:\n  - default@_here_\n\nopt:\n  _target_: optim.Plain\n",
+    },
+    good={
+        "optim.py": _OPTIMIZER,
+        "train.py": _TYPED,
+        "exp/001.yaml": "defaults:\n  - default@_here_\n\nopt:\n  _target_: optim.Adam\n",
+    },
+    hydra="accepts",
+)
+def arguments_of_another_target(context: ExperimentContext) -> Iterator[Finding]:
+    """A mapping is merged into the inherited one: a new `_target_` gets the arguments of the old one as well.
+
+    `instantiate` then ends in a TypeError where the new one does not take them. A warning where the code of the project
+    says so; of a library's classes, which are not read, it is for information.
+    """
+    for option in (*context.options.all(), *context.options.added):
+        if "_target_" not in option.document.text_or_empty:
+            continue
+        package = option.package((option.group,))
+        before, after = _inherited(context, option), context.compositions.of_option(option).container
+        for steps, own in _targets(option.document.data if option.document.error is None else None, ()):
+            old, new = _at(before, (*package, *steps)), _at(after, (*package, *steps))
+            if not (isinstance(old, dict) and isinstance(new, dict)) or old.get("_target_") in (None, own["_target_"]):
+                continue
+            left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
+            code, target = context.schema.code, own["_target_"]
+            taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
+            wrong = [key for key in left if taken is not None and key not in taken]
+            if wrong if taken is not None else left:
+                named = ", ".join(wrong or left)
+                yield arguments_of_another_target.finding(
+                    option.document.value([*steps, "_target_"]),
+                    f"{named} of {old['_target_']} {'stays' if len(wrong or left) == 1 else 'stay'}"
+                    + (f", and {target} does not take {'it' if len(wrong) == 1 else 'them'}" if wrong else ""),
+                    "choose the whole block as an option of a group, or inherit none that has these arguments",
+                    severity=None if wrong else Severity.INFO,
+                )
+
+
+def _inherited(context: ExperimentContext, option: Option) -> dict[str, Any]:
+    """The config that an option's file is merged into, as far as it is one of the config's own."""
+    parents = context.compositions.parents_of(option)
+    return {**context.compositions.at().container, **({option.group: parents} if parents else {})}
+
+
+def _targets(value: Any, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[Any, Any]]]:
+    """The mappings with `_target_`, each with its path."""
+    if isinstance(value, dict):
+        if "_target_" in value:
+            yield steps, value
+        for key, inner in value.items():
+            yield from _targets(inner, (*steps, str(key)))
+
+
+def _at(value: Any, steps: tuple[str, ...]) -> Any:
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value

@@ -6,10 +6,13 @@ import ast
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from omegaconf import DictConfig, ListConfig
+
 from experiment_setup import files
+from experiment_setup.code.defaults import default_of
 from experiment_setup.code.values import ClassInfo, class_info
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
@@ -18,7 +21,7 @@ from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import ConfigClass
+from experiment_setup.schema import ConfigClass, Field
 from experiment_setup.uses.calls import DICT_METHODS
 from experiment_setup.uses.records import Use
 
@@ -232,11 +235,12 @@ def lost_methods(context: ExperimentContext) -> Iterator[Finding]:
 def reserved_field_name(context: ExperimentContext) -> Iterator[Finding]:
     """`cfg.exp.items` is the method of a dict, whatever the field holds (so are keys, values, get, pop, copy, update).
 
-    A field `defaults` is taken for a defaults list and dropped. It is a warning while nothing reads the field so.
+    A field `defaults` is taken for a defaults list and dropped: it is right where its entries are those of one. Of the
+    others it is a warning while nothing reads the field so.
     """
     for config_class, path in config_classes(context):
         for known in config_class.fields:
-            if known.name == "defaults" and path:
+            if known.name == "defaults" and path and not _is_meant_as_a_list(context, config_class, known):
                 yield reserved_field_name.finding(
                     known.location,
                     "a field called 'defaults' is taken for a defaults list: it is not in the config",
@@ -253,6 +257,32 @@ def reserved_field_name(context: ExperimentContext) -> Iterator[Finding]:
                     f"rename the field, such as n_{known.name} or {known.name}_",
                     severity=None if read else Severity.WARNING,
                 )
+
+
+def _is_meant_as_a_list(context: ExperimentContext, config_class: ConfigClass, known: Field) -> bool:
+    """Whether the entries of a field `defaults` are `_self_`, choices of groups, or configs that there are.
+
+    It is an ordinary field of a class that is not stored itself: Hydra takes the list from the top of a config.
+    """
+    if not any(stored.config_class is config_class for stored in context.schema.registrations):
+        return True
+    found = next((field for field in dataclasses.fields(config_class.cls) if field.name == known.name), None)
+    value, reason = default_of(found) if found is not None else (None, None)
+    if known.opaque or reason or not isinstance(value, (list, ListConfig)):
+        return bool(known.opaque or reason)
+    stored = {f"{known.group}/{known.name}".removeprefix("None/") for known in context.schema.registrations}
+    return bool(value) and all(_is_entry(context, entry, stored) for entry in value)
+
+
+def _is_entry(context: ExperimentContext, entry: Any, stored: Collection[str]) -> bool:
+    if isinstance(entry, (dict, DictConfig)) and len(entry) == 1:
+        key, option = next(iter(entry.items()))
+        return isinstance(key, str) and (option is None or isinstance(option, str))
+    if not isinstance(entry, str):
+        return False
+    name = entry.partition("@")[0].removeprefix("optional ").lstrip("/")
+    file = context.experiment.config_dir / f"{name}.yaml"
+    return entry == "_self_" or file.is_file() or any(f"/{known}".endswith(f"/{name}") for known in stored)
 
 
 def _by_attribute(use: Use) -> bool:

@@ -211,6 +211,8 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
         return
     if isinstance(main.config_name, Opaque) or not context.experiment.config_file.is_file():
         return
+    if context.experiment.config_dir != context.experiment.folder:
+        return  # which --config-dir names
     if main.config_name and context.schema.registration(None, str(main.config_name).removesuffix(".yaml")):
         return
     yield no_config_path.finding(

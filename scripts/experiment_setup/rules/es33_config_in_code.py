@@ -23,7 +23,7 @@ from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.es31_dataclasses import config_classes
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import Field
+from experiment_setup.schema import Field, Opaque, Registration
 from experiment_setup.uses.calls import DICT_METHODS
 from experiment_setup.uses.records import ELEMENT, ConfigPath, Use, shown_path
 
@@ -57,13 +57,27 @@ def _element(node: Any) -> Any:
     return OmegaConf.structured(kind) if dataclasses.is_dataclass(kind) else None
 
 
+def _may_have(context: ExperimentContext, stored: Registration, path: ConfigPath) -> bool:
+    """Whether what is stored as an option of a group has a key, or may have any."""
+    if isinstance(stored.node, Opaque):
+        return True
+    try:
+        return missing_step(context.schema.structured(stored), path) is None
+    except Exception:  # what is no config is another rule's finding
+        return False
+
+
 def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
-    """Whether some other option, or code that was not followed, may add the last step of `path`."""
+    """Whether another option or primary config, or code that was not followed, may add the last step of `path`."""
     group, step = path[0], path[-1]
+    if any(sibling.has(path) for sibling in context.options.siblings):
+        return True
     word = re.compile(rf"(?<![\w]){re.escape(step)}(?![\w])")
     texts = [o.document.text_or_empty for options in context.options.by_group.values() for o in options.values()]
     if len(path) == 1:  # only `# @package _global_` and `x@_global_` put a key at the root
         return any(word.search(text) for text in texts if "@package" in text or "_global_" in text)
+    if any(_may_have(context, known, path[1:]) for known in context.schema.registrations if known.group == group):
+        return True
     if group not in (SETS, ENVIRONMENTS):
         return "searchpath" in context.options.primary.text_or_empty or any(word.search(text) for text in texts)
     for option in context.options.by_group[group].values():
@@ -279,6 +293,8 @@ def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
     unread = [(g, f) for g, f in fields if not reading.reads((g, f.name)) and f.name not in _FOR_PEOPLE]
     if not reading.followed or len(unread) * 2 > len(fields):
         return []
+    if unread:
+        unread = [(g, f) for g, f in unread if not context.code.is_read_elsewhere((g, f.name))]
     code = context.code.text
     texts = [option.document.text_or_empty for option in context.options.all()]
     interpolated = " ".join(

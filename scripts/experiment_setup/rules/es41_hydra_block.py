@@ -117,7 +117,8 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
         if home != "hydra" or not group or not isinstance(entry.value, dict):
             continue
         key = next(iter(entry.value))
-        known = plugins.known(group)
+        stored = [r.name for r in context.schema.registrations if r.group == f"hydra/{group}"]
+        known = (*plugins.known(group), *stored)
         own = context.experiment.group_dir(f"hydra/{group}")
         if not known and "/" not in group and group != "callbacks" and not own.is_dir():
             place = context.options.primary.key(["defaults", entry.index, key])
@@ -127,7 +128,7 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
                 _write("hydra/", did_you_mean(group, plugins.OWN), plugins.OWN),
             )
         elif known and entry.option and entry.option not in known and not (own / f"{entry.option}.yaml").exists():
-            if plugins.of_others(group, entry.option):
+            if plugins.of_others(group, entry.option) and not did_you_mean(entry.option, stored):
                 continue
             yield unknown_hydra_group.finding(
                 context.options.primary.value(["defaults", entry.index, key]),

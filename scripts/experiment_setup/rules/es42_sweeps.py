@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 from omegaconf import DictConfig, ListConfig
 
 from experiment_setup import nodes
+from experiment_setup.code.tree import last_name, own_nodes
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import at, is_fixed, is_here, setting
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules.base import rule
+from experiment_setup.rules.es32_entry_point import entry_source, main_function
 from experiment_setup.rules.es33_config_in_code import exists_somewhere, missing_step
 from experiment_setup.rules.example import RUN
 from experiment_setup.rules.phases import Phase
@@ -127,10 +131,15 @@ _FOLDERS = (("run", "dir"), ("sweep", "dir"), ("sweep", "subdir"))
 )
 def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
     """`--cfg job` and `--cfg hydra` are content; the run ends in InterpolationKeyError before main() is called, and a
-    sweep before its first job.
+    sweep before its first job. A resolver has to be there by then: what main() registers comes too late.
     """
     for path in _FOLDERS:
         value = setting(context, *path)
+        for used in USED.finditer(value) if isinstance(value, str) else ():
+            said = _resolver(context, used[1])
+            if said is not None:
+                place = _inside(context, context.options.primary.value(["hydra", *path]), value, used.start(1))
+                yield unknown_value_in_folder.finding(place, *said)
         for found in _INTERPOLATION.finditer(value) if isinstance(value, str) else ():
             place = context.options.primary.value(["hydra", *path])
             wrong = _unknown_part(context, found[1])
@@ -142,6 +151,19 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
                     f"{found[0]} does not exist" + (f" (did you mean {guess!r}?)" if guess else ""),
                     f"write {found[0].replace(name, guess)}" if guess else f"available: {', '.join(known)}",
                 )
+
+
+def _resolver(context: ExperimentContext, name: str) -> tuple[str, str] | None:
+    """(what is wrong, what to do) with a resolver that is used before main() begins; None where nothing is."""
+    known = context.code.registered
+    if name in known.late:
+        there = "exists only once main() runs, and Hydra makes the folder before that"
+        return f"the resolver {name!r} {there}", "register it at the top level of the entry point's file"
+    if name in BUILT_IN or name in context.code.resolvers:
+        return None
+    guess = did_you_mean(name, [*known.early, *BUILT_IN])
+    said = f"there is no resolver {name!r}" + (f" (did you mean {guess!r}?)" if guess else "")
+    return said, f"write {guess}" if guess else "register it at the top level of the entry point's file"
 
 
 def _inside(context: ExperimentContext, place: Location, value: str, index: int) -> Location:
@@ -208,6 +230,49 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
                 place = context.options.primary.key(["hydra", "sweeper", "params", key])
                 shifted = Location(place.path, place.line, place.column + key.rfind(wrong[0]))
                 yield _nothing(shifted, key, *wrong)
+
+
+_SEARCHES = re.compile(
+    r"^[ \t]*-[ \t]*(?:override[ \t]+)?/?hydra/sweeper[ \t]*:[ \t]*[\"']?(optuna|ax|nevergrad)\b", re.MULTILINE
+)
+_KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".split())
+
+
+@rule(
+    "ES424",
+    "search-without-result",
+    Severity.WARNING,
+    "a sweeper searches for the best value, and main returns none",
+    phase=Phase.OUTPUTS,
+    bad={"config.yaml": [("job_logging: none\n", "job_logging: none\n  - override hydra/sweeper: optuna\n")]},
+    good={
+        "config.yaml": [("job_logging: none\n", "job_logging: none\n  - override hydra/sweeper: optuna\n")],
+        "train.py": [("-> None:", "-> float:"), ('{cfg.exp.name}")', '{cfg.exp.name}")\n    return 0.5')],
+    },
+    hydra="differs",
+)
+def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
+    """Optuna, Ax and Nevergrad choose the next values by what main() returned for the last ones.
+
+    Without a number each job trains to its end and then counts as failed, and so does the sweep. Nothing is said where
+    a decorator of the project's own may return something.
+    """
+    source, main = entry_source(context), main_function(context)
+    if source is None or main is None or any(last_name(d) not in _KEEPS_THE_RESULT for d in main.decorator_list):
+        return
+    returned = (node.value for node in own_nodes(main.body) if isinstance(node, ast.Return))
+    if any(value is not None and not (isinstance(value, ast.Constant) and value.value is None) for value in returned):
+        return
+    for document in context.options.documents():
+        found = _SEARCHES.search(document.text_or_empty)
+        if found is not None:
+            yield search_without_result.finding(
+                source.name_location(main),
+                f"{main.name}() returns nothing, and the sweeper {found[1]} in {context.relative(document.path)} needs "
+                "a number from each job: the sweep fails when all are done",
+                "return the score that the sweep is to improve, as a float",
+            )
+            return
 
 
 def _stored(context: ExperimentContext, group: str) -> list[str]:

@@ -33,6 +33,7 @@ def offer(evaluator: Evaluator) -> tuple[Mains, Store]:
         }
     )
     evaluator.on_skipped_call = store.skipped_call
+    evaluator.on_unknown_call = store.unknown_call
     return mains, store
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import enum
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from experiment_setup.code.values import ClassInfo, FieldSource, class_info, cla
 from experiment_setup.schema import hydra
 from experiment_setup.schema.main import MainFunction
 from experiment_setup.schema.records import ConfigClass, Field, HydraMain, Registration, Schema
+from experiment_setup.schema.search_path import added
 from experiment_setup.schema.store import Stored
+
+PLUGINS = "hydra_plugins"
 
 
 class Reader:
@@ -35,6 +39,7 @@ class Reader:
         """Read the entry point."""
         module = Module("__main__", source, "", complete=True)
         self._evaluator.modules.known["__main__"] = module
+        self._read_plugins()
         self._evaluator.run_module(module)
         resolve_pending(self._evaluator)
         called = [main for main in self._mains.all if main.called]
@@ -52,9 +57,32 @@ class Reader:
         )
         for stored in self._store.stored:
             schema.add(self._registration(stored), stored.opaque, stored.structured)
+        schema.search_path = tuple(self._search_path())
         self._report_opaque_fields()
         schema.problems = tuple(self._evaluator.problems)
         return schema
+
+    def _read_plugins(self) -> None:
+        """Read what Hydra imports by itself: the modules of a package hydra_plugins (hydra/core/plugins.py)."""
+        modules = self._evaluator.modules
+        found = modules.find(PLUGINS)
+        waiting = [found] if found is not None else []
+        while waiting:
+            package = waiting.pop()
+            if package.is_read and not package.evaluated:
+                self._evaluator.run_module(package)
+            names = {path.stem if path.suffix == ".py" else path.name for f in package.search for path in f.iterdir()}
+            inner = (modules.submodule(package, name) for name in sorted(names) if name.isidentifier())
+            waiting += [module for module in inner if module is not None]
+
+    def _search_path(self) -> Iterator[str]:
+        for location, path in added(self._evaluator.modules):
+            package = path.removeprefix("pkg://").replace("/", ".") if path is not None else None
+            if path is not None and (package == path or self._evaluator.modules.find(package or "") is not None):
+                yield path
+            else:
+                message = "what is added to the search path here is not known without running the code"
+                self._evaluator.problems.add("unread-registration", message, None, location)
 
     def _registration(self, stored: Stored) -> Registration:
         return Registration(

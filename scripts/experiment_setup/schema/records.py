@@ -96,6 +96,7 @@ class Schema:
     problems: tuple[Problem, ...] = ()
     tree: ast.Module | None = None
     code: Modules | None = None
+    search_path: tuple[str, ...] = ()  # what the project's own plugins add to it
     _opaque: dict[int, dict[str, str]] = dataclasses.field(default_factory=dict, repr=False)  # by id of registration
     _nodes: dict[int, Any] = dataclasses.field(default_factory=dict, repr=False)
 

@@ -144,6 +144,15 @@ class Store(Known):
             if isinstance(called, MainFunction):
                 called.called = True
 
+    def unknown_call(self, call: Call) -> None:
+        """A function of a library is called: one that registers configs by its name, or is given config classes."""
+        if self._mains.one_ran:
+            return
+        name = last_name(call.node)
+        gets_classes = any(info.decorated for value in call.values if (info := class_info(value)))
+        if _REGISTERS.search(name) and (gets_classes or _OF_CONFIGS.search(name)):
+            not_known(self._evaluator, call.node, call.scope, f"{name} is a library's")
+
     def is_store_call(self, node: ast.Call, scope: Scope) -> bool:
         """Whether a call that is not carried out is a ConfigStore.store(…)."""
         if not isinstance(node.func, ast.Attribute) or node.func.attr != "store":
@@ -174,6 +183,10 @@ class Store(Known):
             return False
         inner = ast.walk(called.node)
         return any(isinstance(one, ast.Call) and self.is_store_call(one, called.scope) for one in inner)
+
+
+_REGISTERS = re.compile(r"regist|store|add_to_hydra", re.IGNORECASE)
+_OF_CONFIGS = re.compile(r"conf|hydra|schema", re.IGNORECASE)
 
 
 def _composes(function: ast.AST) -> bool:

@@ -49,7 +49,7 @@ class _Project:
     def is_called(self) -> bool:
         """Whether another file calls the function, or gives it to something that does."""
         for file in islice(_files(self._root), _MOST_FILES):
-            if file.suffix == ".py":
+            if file.suffix in (".py", ""):
                 if not file.samefile(self._entry) and self._function in _text(file) and self._calls(file):
                     return True
             elif self._is_in_command(_text(file)):
@@ -95,8 +95,17 @@ def _files(root: Path) -> Iterator[Path]:
             if dot + suffix == ".py":
                 if not (name.startswith("test_") or stem.endswith("_test") or stem == "conftest"):
                     yield Path(folder, name)
-            elif dot + suffix in _SHELL or name.lower() in _SHELL_NAMES:
+            elif dot + suffix in _SHELL or name.lower() in _SHELL_NAMES or (not dot and _is_python(Path(folder, name))):
                 yield Path(folder, name)
+
+
+def _is_python(path: Path) -> bool:
+    """Whether a file without a suffix is a script, by the interpreter that its first line names."""
+    try:
+        with path.open("rb") as file:
+            return re.match(rb"#!.*\bpython", file.readline(200)) is not None
+    except OSError:
+        return False
 
 
 def _is_of_project(folder: str, name: str) -> bool:

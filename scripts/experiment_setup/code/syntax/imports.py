@@ -101,7 +101,8 @@ def _evaluate(evaluator: Evaluator, module: Any) -> None:
     if module.error is not None:
         error = module.error
         fatal = error.fails and not evaluator.protected
-        evaluator.problems.add("syntax-error", error.message, error.help, error.location, fatal)
+        code = "syntax-error" if error.fails else "not-read"
+        evaluator.problems.add(code, error.message, error.help, error.location, fatal)
     elif module.is_read:
         evaluator.run_module(module)
     module.complete = True
@@ -132,7 +133,10 @@ def _name_in(evaluator: Evaluator, module: Any, name: str, alias: ast.alias, sco
     submodule = _submodule(evaluator, module, alias.name)
     if submodule is not None:
         return submodule
-    if module.unknown_star or module.fallback or "__getattr__" in module.names:
+    # What is found from the root only may be imported in another order, as the installed package.
+    known = module.is_read and module.complete and _is_the_entrys(evaluator, module)
+    unsure = module.fallback and not known
+    if module.unknown_star or unsure or "__getattr__" in module.names:
         return unknown
     if not module.is_read and not module.has_modules:
         return unknown
@@ -140,6 +144,12 @@ def _name_in(evaluator: Evaluator, module: Any, name: str, alias: ast.alias, sco
     circular = "" if module.complete else " (the modules import each other in a circle)"
     missing = ImportError(f"cannot import name {alias.name!r} from {name!r}{circular}", name=name)
     raise evaluator.error(missing, alias, scope, f"did you mean {meant}?" if meant else None)
+
+
+def _is_the_entrys(evaluator: Evaluator, module: Module) -> bool:
+    """Whether a module is of the package that the entry point lies in, so that it is this one that is imported."""
+    top = evaluator.modules.known.get(module.name.partition(".")[0])
+    return top is not None and any(evaluator.entry.is_relative_to(folder) for folder in top.search)
 
 
 def _known_name(evaluator: Evaluator, module: KnownModule, name: str, alias: ast.alias, scope: Scope) -> Any:

@@ -1,0 +1,122 @@
+"""The resolvers that the code registers, and whether they are there before main() begins."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiment_setup.code.modules import Module, Modules
+from experiment_setup.code.tree import FUNCTIONS, last_name, own_nodes, walk
+from experiment_setup.schema import Schema
+
+# What OmegaConf and Hydra bring along.
+BUILT_IN = ("oc.env", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.select",
+            "hydra", "now", "python_version")  # fmt: skip
+USED = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
+_REGISTERS = ("register_new_resolver", "register_resolver")
+_MOST = 400  # modules that are looked at for the imports inside of functions
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the code registers: `early` before main() begins, `late` by main() or what only that comes to."""
+
+    early: frozenset[str]
+    late: frozenset[str]
+    unknown: bool  # whether it registers more, with names that are not written out
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All of them."""
+        return self.early | self.late
+
+
+def registered(schema: Schema, *, everywhere: bool) -> Registered:
+    """The resolvers that the modules of an entry point register; `everywhere`: also those it imports in functions."""
+    modules = list(schema.code) if schema.code is not None else []
+    at_start = [module for module in modules if module.source.path in schema.modules]
+    called = _called_at_start(at_start, schema.main.function if schema.main else "")
+    early: set[str] = set()
+    late: set[str] = set()
+    unknown = False
+    for module in _reached(modules, schema.code) if everywhere and schema.code is not None else at_start:
+        if "resolver" not in "\n".join(module.source.lines):
+            continue
+        first = module in at_start
+        for call, function in _registrations(module):
+            name = _name(call)
+            unknown = unknown or name is None
+            if name is not None:
+                (early if first and (function is None or function in called) else late).add(name)
+    return Registered(frozenset(early), frozenset(late - early), unknown)
+
+
+def _name(call: ast.Call) -> str | None:
+    given = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
+    value = given[0].value if given and isinstance(given[0], ast.Constant) else None
+    return value if isinstance(value, str) else None
+
+
+def _registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
+    """Each call that registers a resolver, with the outermost function that it stands in."""
+    inside: dict[int, str] = {}
+    for statement in module.source.tree.body:
+        for outer in (statement, *(statement.body if isinstance(statement, ast.ClassDef) else ())):
+            if isinstance(outer, FUNCTIONS):
+                inside.update({id(node): outer.name for part in outer.body for node in walk(part)})
+    for call in module.source.nodes(ast.Call):
+        if last_name(call.func) in _REGISTERS:
+            yield call, inside.get(id(call))
+
+
+def _called_at_start(modules: Iterable[Module], main: str) -> frozenset[str]:
+    """The names that the modules' own statements mention, and what functions of those names mention in turn."""
+    functions: dict[str, list[ast.stmt]] = {}
+    waiting: list[ast.AST] = []
+    for module in modules:
+        waiting += module.source.tree.body
+        for node in walk(module.source.tree):
+            if isinstance(node, FUNCTIONS):
+                functions.setdefault(node.name, []).extend(node.body)
+    called: set[str] = set()
+    while waiting:
+        for node in list(own_nodes(waiting)):
+            name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+            if name is not None and name != main:
+                called.add(name)
+        waiting = [statement for name in called & functions.keys() for statement in functions.pop(name)]
+    return frozenset(called)
+
+
+def _reached(modules: list[Module], known: Modules) -> Iterator[Module]:
+    """The modules, and whatever they import anywhere, with the packages around it."""
+    seen: set[Path] = set()
+    waiting = list(modules)
+    while waiting and len(seen) < _MOST:
+        module = waiting.pop(0)
+        if module.source.path in seen or not module.is_read:
+            continue
+        seen.add(module.source.path)
+        yield module
+        for name in dict.fromkeys(_imports(module, known)):
+            steps = name.split(".")
+            for length in range(1, len(steps) + 1):
+                found = known.find(".".join(steps[:length]))
+                if found is None:
+                    break
+                waiting.append(found)
+
+
+def _imports(module: Module, known: Modules) -> Iterator[str]:
+    """The full names of what a module imports at any depth: `a.b` and `a.b.c` for `from a.b import c`."""
+    for plain in module.source.nodes(ast.Import):
+        yield from (alias.name for alias in plain.names)
+    for node in module.source.nodes(ast.ImportFrom):
+        try:
+            name = known.absolute(module, node.module or "", node.level)
+        except ImportError:
+            continue
+        yield from (f"{name}.{alias.name}" if alias.name != "*" else name for alias in node.names)
