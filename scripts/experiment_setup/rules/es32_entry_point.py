@@ -136,6 +136,7 @@ def _parses(location: Location, what: str) -> Finding:
     bad={"train.py": [("version_base=None, ", "")]},
     good={},
     hydra="differs",
+    habit=True,
 )
 def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.

@@ -118,7 +118,7 @@ def wandb_config(context: ExperimentContext) -> Iterator[Finding]:
 @rule(
     "ES343",
     "wandb-online",
-    Severity.WARNING,
+    Severity.INFO,
     'mode="online" beats WANDB_MODE',
     phase=Phase.CODE,
     bad={
