@@ -245,10 +245,7 @@ _KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".sp
     "a sweeper searches for the best value, and main returns none",
     phase=Phase.OUTPUTS,
     bad={"config.yaml": [("job_logging: none\n", "job_logging: none\n  - override hydra/sweeper: optuna\n")]},
-    good={
-        "config.yaml": [("job_logging: none\n", "job_logging: none\n  - override hydra/sweeper: optuna\n")],
-        "train.py": [("-> None:", "-> float:"), ('{cfg.exp.name}")', '{cfg.exp.name}")\n    return 0.5')],
-    },
+    good={"train.py": [("-> None:", "-> float:"), ('{cfg.exp.name}")', '{cfg.exp.name}")\n    return 0.5')]},
     hydra="differs",
 )
 def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
