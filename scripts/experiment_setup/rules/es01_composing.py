@@ -218,6 +218,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     """
     seen: set[tuple[str, str]] = set()
     supplied: set[tuple[str, str]] = set()  # by a parameter set, whatever else is chosen
+    keys_of_sets = {option.key for option in context.options.root_sets}
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
     runs = [
         {SETS: parameter_set, ENVIRONMENTS: environment}
@@ -234,7 +235,9 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             continue  # what it leaves open its heirs give, each of which is looked at
         outcome = context.compositions.of(chosen)
         for bad in outcome.unusable_values(context.code.resolvers):
-            if bad.missing or (bad.key, bad.written) in seen or (bad.key, bad.written) in supplied:
+            if bad.missing or (bad.key, bad.written) in seen:
+                continue
+            if (bad.key, bad.written) in supplied and chosen.keys().isdisjoint(keys_of_sets):
                 continue
             if _needs_an_open_choice(context, outcome, bad):
                 continue
