@@ -24,7 +24,8 @@ def findings(context: ExperimentContext) -> Iterator[Finding]:
     composer.read_as(mended)
     again = ExperimentContext(context.project, context.experiment, context.schema, composer)
     for finding in judge(again, [rule for rule in ALL.values() if not rule.together]):
-        if finding.location.path in mended:
+        # That a run fails as a whole may be the repeated key again: Hydra reads the file itself.
+        if finding.location.path in mended and finding.code != "ES014":
             yield replace(finding, edits=(), rename=None)
 
 
