@@ -26,6 +26,7 @@ EXAMPLES = """
   compare.py 001 --runs --sort -accuracy   which sets have run, with which result, and whether they were changed since
   compare.py --since                       what your changes change, since the last commit
   compare.py 001 --since main --exit-code --format github       in a workflow: notes on the lines of a pull request
+  compare.py 001 --runs --format html > sets.html        a page to sort, filter and plot, in one file
   compare.py 001 --format csv > sets.csv   each cell is YAML, an empty one is a key that is not there
 """
 

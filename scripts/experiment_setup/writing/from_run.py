@@ -276,7 +276,7 @@ class _Search:
                 owner = OmegaConf.get_type(parent) if len(steps) > 1 else None
                 where = f"{owner.__name__} has" if owner else "the config has"
                 return Difference(key, ran, _ABSENT, f"{where} no such field any more")
-            return Difference(key, ran, _ABSENT, "", ran)
+            return Difference(key, ran, _ABSENT, "", nodes.data(ran))
         if raw is not None and self._run.resolved:
             return self._followed(config, key, ran, node, str(raw))
         now = _plain(node)
