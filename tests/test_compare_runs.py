@@ -137,6 +137,18 @@ def test_no_secret_is_shown(made: Path, project: Path, monkeypatch: pytest.Monke
     assert rows(project)[0]["changed"].keys() == {"exp.learning_rate"}
 
 
+def test_what_only_the_code_can_tell_is_no_change(made: Path, project: Path) -> None:
+    text = (made / "train.py").read_text()
+    start = "import socket\n"
+    for kind, default in (("str", "socket.gethostname()"), ("int", "socket.has_dualstack_ipv6() + 70")):
+        field = f"    where: {kind} = {default}\n    seed: int"
+        write(made, {"train.py": start + text.replace("    seed: int", field, 1)})
+        write(project / "output/001", {"result.json": record(where={"str": "host", "int": 71}[kind])})
+        assert states(project, "001", "001", "env=default") == {"001 default": "done"}
+    write(made, {"exp/001.yaml": (made / "exp/001.yaml").read_text() + "where: 5\n"})
+    assert rows(project, "001", "001")[0]["changed"] == {"exp.where": [71, 5]}
+
+
 def test_show_run_says_the_same(made: Path, project: Path) -> None:
     write(project / "output/001-baseline/001", {"result.json": record(seed=1, accuracy=0.9)})
     [row, *_] = rows(project, "001", "001")

@@ -188,6 +188,31 @@ def test_what_is_no_commit(made: Path, project: Path, ref: str) -> None:
     assert not (project / "x").exists()
 
 
+def test_nothing_that_a_checkout_names_is_run(made: Path, project: Path, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {canary}\ncat\n")
+    trap.chmod(0o755)
+    write(project, {".gitattributes": "*.yaml diff=evil filter=evil\n"})
+    for key in ("core.fsmonitor", "diff.external", "diff.evil.textconv", "filter.evil.smudge", "filter.evil.clean"):
+        git(project, "config", key, str(trap))
+    edit(made / "exp/001.yaml", "1e-5", "1e-6")
+    subprocess.run(["git", "diff"], cwd=project, capture_output=True, check=False)
+    assert canary.exists(), "the trap is no trap"
+    canary.unlink()
+    assert len(since(project)["changed"]) == 4
+    assert not canary.exists()
+
+
+def test_a_commit_whose_files_are_not_here(made: Path, project: Path) -> None:
+    name = subprocess.run(
+        ["git", "rev-parse", "HEAD:experiments/001-baseline/exp/001.yaml"], cwd=project, capture_output=True, text=True
+    ).stdout.strip()
+    (project / ".git/objects" / name[:2] / name[2:]).unlink()
+    with pytest.raises(CommandError, match=r"001\.yaml of HEAD is not here"):
+        since(project)
+
+
 def test_links_and_files_of_a_commit_lead_nowhere_else(made: Path, project: Path, tmp_path: Path) -> None:
     """A tree may hold a link and a file below it: nothing is written through it."""
     target = tmp_path / "target"

@@ -104,7 +104,7 @@ def _write(checkout: Checkout, commit: str, folder: Path, ref: str) -> dict[str,
         path = os.fsdecode(name)
         if kind != b"blob" or not _is_safe(path) or not (mode.startswith(_LINK) or _READ.fullmatch(path)):
             continue
-        if int(size) <= files.LARGEST:
+        if not size.isdigit() or int(size) <= files.LARGEST:  # of what is not here, there is no size
             wanted.append((mode, sha, path))
     answer = checkout.ask("cat-file", "--batch", given=b"".join(sha + b"\n" for _, sha, _ in wanted)) or b""
     contents, links, position = dict[str, bytes](), dict[str, bytes](), 0

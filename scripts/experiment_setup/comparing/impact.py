@@ -58,6 +58,7 @@ class ImpactAnswer:
             "commit": found.commit,
             "changed": [self._data(change) for change in found.changed],
             "unchanged": found.unchanged,
+            "refused": found.refused,
             "added": [{"experiment": experiment, "choices": dict(choices)} for experiment, choices in found.added],
             "removed": [{"experiment": experiment, "choices": dict(choices)} for experiment, choices in found.removed],
             "renamed": dict(found.renamed),
@@ -78,6 +79,8 @@ class ImpactAnswer:
         parts += [f"{len(found.added)} added"] if found.added else []
         parts += [f"{len(found.removed)} removed"] if found.removed else []
         yield ", ".join(parts)
+        if found.refused:
+            yield f"{found.refused} of the others compose neither then nor now; validate.py says why"
         if found.left_out:
             shown = ", ".join(found.left_out[:3]) + (" …" if len(found.left_out) > 3 else "")
             yield f"left out: {shown}, which git ignores, so that nothing is known of what it was"

@@ -46,6 +46,7 @@ class Impact:
 
     changed: list[Change] = field(default_factory=list)
     unchanged: int = 0
+    refused: int = 0  # of the unchanged: those that composed neither then nor now
     added: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     removed: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)  # experiments: old folder -> new folder
@@ -56,6 +57,7 @@ class Impact:
         """Take in what became of another experiment."""
         self.changed += other.changed
         self.unchanged += other.unchanged
+        self.refused += other.refused
         self.added += other.added
         self.removed += other.removed
         self.left_out += other.left_out
@@ -173,6 +175,7 @@ def _of(project: Project, snapshot: Snapshot, pair: _Pair, ignored: Sequence[str
             change = None if skip else _change(name, then, now, before[mark], choices, causes, ignored)
             if change is None:
                 result.unchanged += 1
+                result.refused += not skip and now.known(choices) is None
             else:
                 result.changed.append(change)
     return result

@@ -46,9 +46,10 @@ class Changes:
         """Key -> what the run had, what it would have now; empty too where that cannot be told.
 
         `choices` are those of the run, where it does not say them itself. Left alone are what the run's own overrides
-        set, names of outputs, `exp.name` and `exp.notes`, and what resolvers give. A field that was added since, with
-        the same default for everyone, had no say in the result. Of what was tracked, only what both have is compared:
-        one may log more than the config, or less. A value that is gone is not shown: the environment may have given it.
+        set, names of outputs, `exp.name` and `exp.notes`, and what resolvers give or the code computes. A field that
+        was added since, with the same default for everyone, had no say in the result. Of what was tracked, only what
+        both have is compared: one may log more than the config, or less. A value that is gone is not shown: the
+        environment may have given it.
         """
         known = run.choices if choices is None else choices
         if known is None or run.config is None:
@@ -60,7 +61,7 @@ class Changes:
             if not _counts(key, run):
                 continue
             if key in now.values:
-                if not _is_same(key, ran, then, now):
+                if not self._is_computed(key, now.values[key]) and not _is_same(key, ran, then, now):
                     found[key] = ran, now.values[key]
             elif not run.is_tracked and key.partition(".")[0] in now.groups and not self._is_set_by_code(key):
                 found[key] = GONE, GONE
@@ -70,6 +71,17 @@ class Changes:
             if is_new and repr(self._now({}).values.get(key, GONE)) != repr(value):
                 found[key] = GONE, value
         return {key: (_hidden(ran), value) for key, (ran, value) in found.items()}
+
+    def _is_computed(self, key: str, value: Any) -> bool:
+        """Whether a value is the default of a field that only running the code would tell: a stand-in is shown."""
+        is_default = repr(self._now({}).values.get(key, GONE)) == repr(value)
+        return is_default and any(f"{key}.".startswith(f"{place}.") for place in self._computed)
+
+    @cached_property
+    def _computed(self) -> set[str]:
+        schema = self._composer.schema
+        found = ((stored.group, path) for stored in schema.registrations for path in schema.opaque_paths(stored))
+        return {".".join(filter(None, pair)) for pair in found}
 
     def _now(self, choices: Mapping[str, str | None]) -> _Config:
         key = tuple(choices.items())
