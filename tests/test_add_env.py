@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from guides import answers
 from running import hydra, run, tree, write
 
 WORDS = ("base_model=Qwen/Qwen3-4B-Instruct-2507", "model_output_dir=output/001-baseline")
@@ -86,10 +87,10 @@ def test_a_file_that_git_would_lose_is_pointed_out(project: Path, experiment: Pa
     assert "git add -f" in ran.err
 
 
-@pytest.mark.parametrize(
-    "value", ["0", "false", "null", "[1,2]", "{a: 1}", "1e-3", "'0'", '"1e-3"', "cpu", "010", "1_000", "", "${x}"]
-)
-def test_without_types_a_value_is_what_hydras_command_line_makes_of_it(tmp_path, elsewhere, value: str) -> None:
+VALUES = ["0", "false", "null", "[1,2]", "{a: 1}", "1e-3", "'0'", '"1e-3"', "cpu", "010", "1_000", "", "${x}"]
+
+
+def test_without_types_a_value_is_what_hydras_command_line_makes_of_it(tmp_path: Path, elsewhere: Path) -> None:
     project = write(
         tmp_path / "p",
         {
@@ -101,13 +102,15 @@ def test_without_types_a_value_is_what_hydras_command_line_makes_of_it(tmp_path,
             "def main(cfg): ...\n\nif __name__ == '__main__':\n    main()\n",
         },
     )
-    entry = project / "experiments/001/run.py"
-    assert run("add_env.py", "--root", project, "001", "gpu", f"device={value}", cwd=elsewhere).code == 0
-    assert run("add_exp.py", "--root", project, "001", f"lr={value}", "--name", "x", cwd=elsewhere).code == 0
-    (option,) = [path.stem for path in (project / "experiments/001/exp").iterdir() if path.stem != "base"]
-    by_files, by_words = (
-        hydra(entry, "env=gpu", f"exp={option}"),
-        hydra(entry, f"env.device={value}", f"exp.lr={value}"),
-    )
-    assert repr(by_files["env"]["device"]) == repr(by_words["env"]["device"])
-    assert repr(by_files["exp"]["lr"]) == repr(by_words["exp"]["lr"])
+    jobs = []
+    for number, value in enumerate(VALUES):
+        told = ["--root", project, "001"]
+        assert run("add_env.py", *told, f"gpu{number}", f"device={value}", cwd=elsewhere).code == 0
+        ran = run("add_exp.py", *told, f"lr={value}", "--name", f"x{number}", "--json", cwd=elsewhere)
+        option = ran.json["created"][0]["option"]
+        jobs += [[f"env=gpu{number}", f"exp={option}"], [f"env.device={value}", f"exp.lr={value}"]]
+    entry = str(project / "experiments/001/run.py")
+    outs = [answer["out"] for answer in answers([[entry, "--cfg", "job", *words] for words in jobs])]
+    for by_file, by_word, value in zip(outs[0::2], outs[1::2], VALUES, strict=True):
+        assert by_file == by_word, value
+        assert "device:" in by_file, value
