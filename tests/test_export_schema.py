@@ -118,11 +118,11 @@ def of_types(tmp_path_factory: pytest.TempPathFactory) -> ExperimentContext:
 
 def taken(one: ExperimentContext, content: Any) -> bool:
     """Whether OmegaConf merges it into the dataclass."""
-    config = one.composition().config
+    config = one.compositions.at().config
     assert config is not None
     try:
         OmegaConf.merge(config.exp, content)
-    except OmegaConfBaseException:
+    except (OmegaConfBaseException, TypeError):  # of OmegaConf 2.4: a list for a tuple
         return False
     return True
 
@@ -166,7 +166,7 @@ def generated(first: int, count: int, root: Path) -> Iterator[tuple[EditorSchema
             one = context_of(project, experiment, Composer)
             for known in editor_schema.schemas(one)[0]:
                 for option in known.options:
-                    if option.path not in wrong and one.composed(option).config is not None:
+                    if option.path not in wrong and one.compositions.of_option(option).config is not None:
                         yield known, option.path, option.document.data or {}
 
 

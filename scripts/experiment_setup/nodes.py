@@ -171,7 +171,7 @@ def items(node: ListConfig) -> list[Any]:
 
 def value(node: Any) -> Any:
     """What stands there: a value of a field's type, null, `???`, or an interpolation as text. A container is itself."""
-    if isinstance(node, (DictConfig, ListConfig)) and is_there(node):
+    if OmegaConf.is_config(node) and is_there(node):
         return node
     while hasattr(node, "_value"):  # the value of a union is a node of its own
         node = node._value()

@@ -30,8 +30,9 @@ from experiment_setup.reading import source
 from experiment_setup.schema import ConfigClass
 
 SUFFIX = ".schema.json"
-# Keys that YAML 1.1 reads as truth values, and PyYAML, which Hydra reads files with, as text.
-_TRUTHS = {"y": "true", "Y": "true", "n": "false", "N": "false"}
+# Keys that YAML 1.1 reads as truth values, and PyYAML, which Hydra reads files with, as text. The language server finds
+# them in no list of properties.
+_TRUTHS = frozenset("yYnN")
 MARK = "written by export_schema.py of experiment-setup: what is changed here is lost when that runs again"
 
 Json = dict[str, Any]
@@ -229,11 +230,12 @@ class _Maker:
             properties |= self._fields(below, self._stored(below))  # it may be put in the place of this one
         properties |= self._fields(cls, node)
         self._within.pop()
-        properties |= {_TRUTHS[name]: known for name, known in properties.items() if name in _TRUTHS}
-        open_values = self._type(nodes.element_type(node), strict=False) if issubclass(cls, dict) and node else False
+        others: Json | bool = {} if _TRUTHS & properties.keys() else False
+        if issubclass(cls, dict) and node:
+            others = self._type(nodes.element_type(node))
         text = {} if top else {"pattern": _ANY_TEXT, "patternErrorMessage": f"Expected the fields of {cls.__name__}"}
         kind = ["object", "null"] if top else ["object", "string"]  # an empty file is one of defaults
-        return {"type": kind, **text, "properties": properties, "additionalProperties": open_values}
+        return {"type": kind, **text, "properties": properties, "additionalProperties": others}
 
     def _fields(self, cls: Any, node: Any) -> Json:
         known = self._known.get(cls)
@@ -247,7 +249,7 @@ class _Maker:
         known = owner.field(field.name) if owner is not None else None
         if node is None:
             made: Json = {}
-        elif nodes.is_structured(node) and dataclasses.is_dataclass(nodes.declared(node)):
+        elif nodes.is_mapping(node) and nodes.is_structured(node) and dataclasses.is_dataclass(nodes.declared(node)):
             made = self._class(OmegaConf.get_type(node), node)
             if nodes.is_optional(node):
                 made["type"] = [*made["type"], "null"]
