@@ -121,6 +121,10 @@ def test_sort_takes_a_minus(made: Path, project: Path) -> None:
     [
         (["001", "--where", "lerning_rate<1"], "compare.py 001 --where 'exp.learning_rate<1'"),
         (["001", "0003"], None),
+        (["001", "--where", "learning_rate<1 and batch_size=16"], "--where 'learning_rate<1' --where batch_size=16"),
+        (["001", "--where", "batch_size: 16"], "compare.py 001 --where batch_size=16"),
+        (["001", "--where", "batch_size=>16"], "compare.py 001 --where 'batch_size>=16'"),
+        (["001", "--since", "--where", "batch_size=16"], "compare.py 001 --since"),
         (["001-baselin"], "compare.py 001-baseline"),
         (["001", "--sort", "-batchsize"], "compare.py 001 --sort -batch_size"),
         (["001", "--format", "cvs"], "compare.py 001 --format csv"),

@@ -137,6 +137,26 @@ def test_no_secret_is_shown(made: Path, project: Path, monkeypatch: pytest.Monke
     assert rows(project)[0]["changed"].keys() == {"exp.learning_rate"}
 
 
+def test_runs_that_only_a_tracker_has(made: Path, project: Path) -> None:
+    """Told by exp.name; code may log cfg.exp alone or with slashes, and more than the config."""
+    for name, values in (
+        ("aaaa", {"name": "first", "learning_rate": 1e-5, "n_params": 1000}),
+        ("bbbb", {"exp/name": "second", "exp/batch_size": 65}),
+        ("cccc", {"name": "third", "learning_rate": 1e-5}),
+    ):
+        text = "".join(f"{key}:\n  value: {value}\n" for key, value in values.items())
+        write(project / f"wandb/offline-run-20260101_000000-{name}/files", {"config.yaml": text})
+    found = {
+        row["choices"]["exp"]: (row["state"], list(row["changed"]), row["run"])
+        for row in rows(project, "001", "env=default")
+    }
+    place = "wandb/offline-run-20260101_000000-"
+    assert found == {
+        "001": ("unknown", [], f"{place}aaaa"),
+        "002": ("stale", ["exp.batch_size"], f"{place}bbbb"),
+    }
+
+
 def test_what_only_the_code_can_tell_is_no_change(made: Path, project: Path) -> None:
     text = (made / "train.py").read_text()
     start = "import socket\n"

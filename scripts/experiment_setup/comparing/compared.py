@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,8 @@ class Compared:
             )
         if shown.rows and all(row.state == states.NOT_RUN for row in shown.rows):
             yield f"no run of these was found below {self.project.root}"
+        if not shown.rows:
+            yield "of no config is that so: --where leaves none"
         if not shown.columns and len(shown.rows) > 1:
             yield f"nothing differs between these {len(shown.rows)} configs"
         if len(shown.rows) == 1 and not self._is_worth_a_table:
@@ -97,13 +100,13 @@ class Compared:
             yield f"does not compose: {len(refused) - 3} more; validate.py names them"
         yield from self.about
 
-    @property
+    @cached_property
     def _is_worth_a_table(self) -> bool:
         shown = self.comparison
         has_runs = any(row.state is not None for row in shown.rows) or bool(shown.results)
         return bool(shown.columns or has_runs or len(shown.rows) > 2)
 
-    @property
+    @cached_property
     def _table(self) -> table.Table:
         style = Style.of(sys.stdout)
         return table.text(self.comparison, style, style.width if sys.stdout.isatty() else None)
@@ -154,9 +157,12 @@ def _refuse_what_does_not_go_together(request: Request) -> None:
     }
     for option, value in given.items():
         if value:
+            words = list(value) if isinstance(value, list) else [] if value is True else [str(value)]
+            out = {word: list[str]() for own in words for word in (own, f"{option}={own}")}
             raise CommandError(
                 f"{option} does not go with --since, which shows only what changed",
                 f"leave {option} out; --ignore KEY goes with it",
+                command_line.corrected({option: [], **out}),
             )
 
 

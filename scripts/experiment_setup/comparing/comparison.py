@@ -124,6 +124,7 @@ class Comparison:
             "columns": [column.key for column in self.columns],
             "rows": [_data(row, [column.key for column in self.columns]) for row in self.rows],
             "ignored": list(self.ignored),
+            "elsewhere": list(self.elsewhere),
         }
 
 

@@ -16,7 +16,9 @@ from experiment_setup.comparing.keys import Name, Names
 from experiment_setup.errors import CommandError
 from experiment_setup.reading import yaml_loader
 
-_CONDITION = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=(?![<>])|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_SPELLED = {"=>": ">=", "=<": "<=", ":": "=", "is": "="}
+_MISSPELLED = re.compile(r"\s*(=>|=<|:|(?<=\s)is(?=\s))\s*")
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -56,10 +58,19 @@ def conditions(words: Sequence[str], rows: Sequence[Row]) -> list[Condition]:
     for word in words:
         parts = _CONDITION.fullmatch(word)
         if parts is None or not parts["value"]:
+            meant = _MISSPELLED.sub(lambda found: _SPELLED[found[1]], word, count=1)
             raise CommandError(
-                f"--where {word!r} is no condition: expected KEY, one of < <= > >= = !=, and a value",
-                "quote it for the shell",
-                command_line.corrected({word: ["learning_rate<1e-4"]}) if parts is None else None,
+                f"--where {word!r} is no condition: expected KEY, one of < <= > >= = !=, and a value, in quotes",
+                "such as 'learning_rate<1e-4'; state=stale, exp=001 and results are compared likewise",
+                command_line.corrected({word: [meant]}) if meant != word else None,
+            )
+        several = re.split(r"\s+(?:and|&&?)\s+", word)
+        if len(several) > 1 and all(map(_CONDITION.fullmatch, several)):
+            more = [part for other in several[1:] for part in ("--where", other)]
+            raise CommandError(
+                f"--where {word!r} is {len(several)} conditions",
+                "give each a --where of its own: all of them are to hold",
+                command_line.corrected({word: [several[0], *more]}),
             )
         found.append(Condition(names.find(parts["key"], word), parts["sign"], _read(parts["value"]), parts["value"]))
     return found

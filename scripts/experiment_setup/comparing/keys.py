@@ -10,6 +10,7 @@ from experiment_setup import command_line
 from experiment_setup.comparing.comparison import EXPERIMENT, MISSING, STATE, Row
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
+from experiment_setup.project import SETS
 
 RESULT, KEY, IDENTITY = "result", "key", "identity"
 
@@ -65,7 +66,7 @@ class Names:
     def ending(self, word: str) -> list[str]:
         """The keys that end in `word`; of those in `exp`, where they are the most direct, only these."""
         found = [key for key in self._keys if key.endswith(f".{word}")]
-        return [f"exp.{word}"] if f"exp.{word}" in found else found
+        return [f"{SETS}.{word}"] if f"{SETS}.{word}" in found else found
 
     def below(self, word: str, typed: str) -> list[str]:
         """The keys that `word` names, or that lie below it. Raises CommandError where there are none."""

@@ -55,7 +55,7 @@ class Changes:
         if known is None or run.config is None:
             return {}
         now = self._now(known)
-        then = _Config(run.config, _placed(run.config, now.values))
+        then = _Config(run.config, placed(run.config, now.values))
         found: dict[str, tuple[Any, Any]] = {}
         for key, ran in then.values.items():
             if not _counts(key, run):
@@ -134,7 +134,7 @@ def _counts(key: str, run: Run) -> bool:
     )
 
 
-def _placed(config: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def placed(config: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """The saved values by their key now: code may save `cfg.exp` alone, or log it with dots or slashes in its keys."""
     then = {key.replace("/", "."): value for key, value in leaves(dict(config)) if key}
     groups = {key.partition(".")[0] for key in now}

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from experiment_setup.project import SETS
-from experiment_setup.runs.changes import is_same
-from experiment_setup.runs.run import Run, leaves
+from experiment_setup.runs.changes import is_same, placed
+from experiment_setup.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,10 @@ class Matcher:
         by_path = by_path or [n for n, one in enumerate(self._candidates) if one.choices.get(SETS) in parts]
         if by_path:
             return max(by_path, key=lambda number: (len(chosen[number] & parts), -len(chosen[number]), -number))
-        then = dict(leaves(dict(run.config or {})))
-        name = then.get(f"{SETS}.name", then.get("name"))
+        if not self._candidates or run.config is None:
+            return None
+        then = placed(run.config, self._candidates[0].values)
+        name = then.get(f"{SETS}.name")
         named = [n for n, one in enumerate(self._candidates) if name and one.values.get(f"{SETS}.name") == name]
         if named:
             return min(named, key=lambda number: _distance(then, self._candidates[number]))
@@ -75,7 +77,7 @@ def chooses(word: str) -> bool:
 
 def _distance(then: Mapping[str, Any], one: Candidate) -> float:
     """How many values differ that both have, and that are no interpolations."""
-    pairs = [(value, one.values.get(key, one.values.get(f"{SETS}.{key}", _NONE))) for key, value in then.items()]
+    pairs = [(value, one.values.get(key, _NONE)) for key, value in then.items()]
     both = [(ran, now) for ran, now in pairs if now is not _NONE and "${" not in str(now)]
     return sum(not is_same(ran, now) for ran, now in both) if both else float("inf")
 

@@ -17,7 +17,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import code_sets
 from experiment_setup.project import Experiment, Project
 from experiment_setup.runs import run as runs
-from experiment_setup.runs.changes import Changes, is_same, state_of
+from experiment_setup.runs.changes import Changes, is_same, placed, state_of
 from experiment_setup.runs.matching import Candidate, Matcher, chooses
 from experiment_setup.runs.run import Run
 from experiment_setup.showing import values
@@ -82,7 +82,11 @@ class SavedRun:
         if self.refused is not None:
             yield f"this run ({words}) would not compose now: {self.refused}"
         elif self.differences:
-            yield f"{len(self.differences)} values of this run ({words}) would be others now"
+            count = len(self.differences)
+            told = (
+                f"{count} values of this run ({words}) would be others" if count > 1 else f"a value ({words}) differs"
+            )
+            yield f"{told} now"
         else:
             yield f"the same ({words}) gives the same config now"
         if self.stale:
@@ -151,13 +155,13 @@ def _now(subject: Subject, outcome: Composition, *, resolved: bool) -> list[Valu
 
 
 def _differences(run: Run, now: Mapping[str, Value]) -> dict[str, tuple[Any, Any]]:
-    """Only of the groups that the run saved: a record may hold a part of the config."""
-    ran = dict(runs.leaves(dict(run.config or {})))
+    """Only of the groups that the run saved: a record may hold a part of the config, and a tracker a part of that."""
+    everything = {key: values.data(value.value) for key, value in now.items()}
+    ran = placed(run.config or {}, everything)
     groups = {key.partition(".")[0] for key in ran}
-    here = {key: values.data(value.value) for key, value in now.items() if key.partition(".")[0] in groups}
-    pairs = {
-        key: (ran.get(key, _ABSENT), here.get(key, _ABSENT)) for key in [*here, *(k for k in ran if k not in here)]
-    }
+    here = {key: value for key, value in everything.items() if key.partition(".")[0] in groups}
+    keys = [key for key in here if key in ran] if run.is_tracked else [*here, *(key for key in ran if key not in here)]
+    pairs = {key: (ran.get(key, _ABSENT), here.get(key, _ABSENT)) for key in keys}
     return {key: pair for key, pair in pairs.items() if not _same(*pair)}
 
 
