@@ -17,6 +17,7 @@ COMMANDS = {
     "three sets": ["add_exp.py", "001", "seed=5,6,7"],
     "an environment": ["add_env.py", "001", "gpu", "base_model=x"],
     "a notebook": ["add_notebook.py", "001"],
+    "a fix of three files": ["validate.py", "--fix", "--unsafe"],
 }
 
 

@@ -182,8 +182,10 @@ def replace(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         shutil.copymode(path, aside)
         aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
 
 
 def rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:

@@ -24,9 +24,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import experiment_setup.checking.validation
 import experiment_setup.composing.hydra_bridge
 import experiment_setup.writing.adding
-import experiment_setup.writing.new_folder  # noqa: F401 (loaded before the forks)
+import experiment_setup.writing.new_folder
+import experiment_setup.writing.notebook  # noqa: F401 (loaded before the forks)
 import running
 
 OPERATIONS = "mkdir open rename replace link unlink rmdir scandir listdir symlink fsync chmod utime readlink".split()
@@ -37,6 +39,13 @@ def project(where: Path) -> Path:
     root = Path(tempfile.mkdtemp(dir=where)) / "p"
     files = {**running.PLAIN_EXPERIMENT, "src/a.py": "X = 1\n", "src/b/c.py": "Y = '001-baseline'\n"}
     return running.write(root, {f"experiments/001-baseline/{name}": text for name, text in files.items()})
+
+
+def broken(root: Path) -> None:
+    """Mistakes in three files, each of which `--fix` mends; one gets another name."""
+    header = "defaults:\n  - default@_here_\n\n"
+    texts = {"001.yaml": "learning_rate: 5.0e-5\n", "002.yml": f"{header}seed: 7\n", "003.yml": "batch_size: 8\n"}
+    running.write(root, {f"experiments/001-baseline/exp/{name}": text for name, text in texts.items()})
 
 
 def state(root: Path) -> dict[str, bytes | None]:
@@ -94,6 +103,7 @@ def run(root: Path, words: list[str], number: int = 0, kind: str = "") -> tuple[
             except SystemExit as end:
                 code = int(end.code or 0)
             sys.stdout.flush()
+            sys.stderr.flush()
             os.write(1, f"\noperations: {count[0]}".encode())
         except BaseException:
             traceback.print_exc()
@@ -124,21 +134,54 @@ def wrong(before: Mapping[str, Any], after: Mapping[str, Any], whole: Mapping[st
     return "" if bool(files) is (code == 0) else f"exit code {code}, {len(files)} files"
 
 
+def wrong_fix(
+    before: Mapping[str, Any], after: Mapping[str, Any], whole: Mapping[str, Any], code: int, said: str
+) -> str:
+    """The same for a command that changes files: each is as it was or as it shall be, and what was written is named."""
+    names = {name for name in {*before, *after, *whole} if ".tmp" not in name}
+    texts = {*before.values(), *whole.values()}  # of a file that gets another name, the text is written first
+    odd = [name for name in names if after.get(name) not in texts]
+    if odd:
+        return f"neither old nor new: {odd}"
+    if "Traceback" in said:
+        return "a traceback"
+    changed = {name for name in names if after.get(name) != before.get(name)}
+    if code < 0:
+        return ""
+    if any(".tmp" in name for name in after):
+        return "left behind"
+    if code in (0, 1):
+        return "" if all(after.get(name) == whole.get(name) for name in names) else "not done"
+    unnamed = [name for name in changed if name in after and name.rpartition(".")[0] not in said]  # by either name
+    return f"written, and not named: {unnamed}" if unnamed else ""
+
+
 def main() -> None:
     """Try every STEP-th operation."""
     where, kind, step, *words = sys.argv[1:]
-    root = project(Path(where))
+    fixes = words[0] == "validate.py"
+
+    def made() -> Path:
+        root = project(Path(where))
+        if fixes:
+            broken(root)
+        return root
+
+    root = made()
     code, said, operations = run(root, words)
-    assert code == 0, said
+    assert code == 0 or fixes, said
     whole = state(root)
     found = []
     for number in range(1, operations + 1, int(step)):
-        root = project(Path(where))
+        root = made()
         before = state(root)
         code, said, _ = run(root, words, number, kind)
         after = state(root)
-        mistake = wrong(before, after, whole, code, said)
-        if code < 0:  # another command for the same folder: whatever a kill left is completed or cleared away
+        mistake = (wrong_fix if fixes else wrong)(before, after, whole, code, said)
+        if code < 0 and fixes:
+            code, again, _ = run(root, words)
+            mistake = mistake or ("" if state(root) == whole else f"the same command does not complete it: {again}")
+        elif code < 0:  # another command for the same folder: whatever a kill left is completed or cleared away
             code, again, _ = run(root, ["add_exp.py", "001", "seed=99"] if words[0] == "add_exp.py" else words)
             rest = state(root)
             made = code == 0 or "taken" in again or "exists" in again

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -278,26 +276,38 @@ def _overlap(left: Edit, right: Edit) -> bool:
 
 
 def write(fixed: Fixed) -> None:
-    """Write the mended files: each whole or not at all, with its permissions, never over another file.
+    """Write the mended files, all of them or none, with their permissions; then give them their new names, if any.
 
     Raises CommandError or PermissionError, with nothing written, if a file was changed since it was read, a new name is
-    taken, or a folder may not be written to. Ctrl-C takes effect before or after.
+    taken, or a folder may not be written to. Where only a name cannot be given, the error names what is done by then,
+    and the same command does the rest. Ctrl-C takes effect before or after.
     """
-    for rewrite in fixed.rewrites:
-        if files.read_text(rewrite.path) != rewrite.before:
-            raise CommandError(f"{rewrite.path} was changed while it was being fixed", "run it again")
-        if rewrite.new_path != rewrite.path and os.path.lexists(rewrite.new_path):
-            raise CommandError(f"{rewrite.new_path} exists already", "move it away, and run it again")
-        if not os.access(rewrite.path.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, "the folder may not be written to", str(rewrite.path.parent))
-    with files.interrupts_deferred():
-        for rewrite in fixed.rewrites:
-            if rewrite.new_path == rewrite.path:
-                files.replace(rewrite.path, rewrite.after)
-                continue
-            files.create_files({rewrite.new_path: rewrite.after})
-            shutil.copymode(rewrite.path, rewrite.new_path)
-            rewrite.path.unlink()
+    texts = {rewrite.path: (rewrite.before, rewrite.after) for rewrite in fixed.rewrites}
+    names = {rewrite.path: rewrite.new_path for rewrite in fixed.rewrites if rewrite.new_path != rewrite.path}
+    for folder in {path.parent for path in texts}:
+        with files.lock(folder) as held:
+            if held:
+                files.remove_unfinished(folder)
+    for new in names.values():
+        _refuse_taken(new)
+    done = [str(path) for path, (before, after) in texts.items() if before != after]
+    with files.interrupts_deferred() as interrupts:
+        files.rewrite({path: change for path, change in texts.items() if change[0] != change[1]})
+        for path, new in names.items():
+            try:
+                _refuse_taken(new)
+                path.rename(new)
+            except (OSError, CommandError) as error:
+                written = f"; written by then: {', '.join(done)}" if done else "; nothing was written"
+                reason = error.message if isinstance(error, CommandError) else f"{path}: {error.strerror}"
+                raise CommandError(f"{reason}{written}", "run the same command again: it does the rest") from None
+            done.append(str(new))
+        interrupts.forget()
+
+
+def _refuse_taken(path: Path) -> None:
+    if os.path.lexists(path):
+        raise CommandError(f"{path} exists already", "move it away, and run it again")
 
 
 def diff(project: Project, fixed: Fixed) -> Iterator[str]:

@@ -13,7 +13,7 @@ from experiment_setup.checking import fix, progress, report, sarif, scope, selec
 from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.interpreter import InterpreterComposer
-from experiment_setup.errors import Defect
+from experiment_setup.errors import CommandError, Defect
 from experiment_setup.project import Project
 from experiment_setup.style import Style
 
@@ -107,7 +107,14 @@ def run(request: Request) -> Validation:
     if request.writes:
         fix.write(fixed)
         project = Project(project.root)  # names may have changed
-        result = check(project, experiments, **ask)
+        try:
+            result = check(project, experiments, **ask)
+        except OSError as error:
+            written = ", ".join(project.relative(rewrite.new_path) for rewrite in fixed.rewrites)
+            raise CommandError(
+                f"{error.filename}: {error.strerror}: the rest could not be checked; written by then: {written}",
+                "run validate.py again",
+            ) from None
     return Validation(request, project, result, fixed)
 
 

@@ -20,7 +20,7 @@ from experiment_setup.nodes import Steps
 _WORD = re.compile(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)=(?P<value>.+)", re.ASCII)
 _QUOTED = re.compile(r"(['\"])([^'\"\\$]+)\1")
 _LIST = re.compile(r"\[([^\[\](){}]*)\]")
-_INT = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
+_INT = re.compile(r"-?(?:0|[1-9]\d{0,4000})", re.ASCII)  # Python reads no more digits than 4,300
 _FLOAT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE]-?\d+)?|[eE]-?\d+)", re.ASCII)
 _TEXT = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z/][\w./\-]*", re.ASCII | re.IGNORECASE)
 _CONSTANTS = {"true": True, "false": False, "null": None}

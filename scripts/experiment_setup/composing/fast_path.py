@@ -8,6 +8,7 @@ content. `FastPath` does those merges and nothing else: for every input it gives
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -371,7 +372,7 @@ class FastPath:
         if not _OPTION.fullmatch(name):
             raise Declined(f"option {name!r}")
         files = [folder / group / f"{name}.yaml" for folder in self._folders]
-        file = next((path for path in files if path.exists()), None)
+        file = next((path for path in files if os.path.exists(path)), None)  # noqa: PTH110 (too long a name is none)
         if file is None:
             yield self._stored(group, name)
             return

@@ -191,6 +191,8 @@ def _explain(error: SourceError, text: str) -> _Said:
         return _Said(column, message, f"if it is text, quote it: '{rest}'")
     if message.startswith(("no viable alternative", "token recognition", "mismatched input", "extraneous input")):
         return _interpolation(line, column, message)
+    if message.startswith(("nested more than", "comes to more than", "an alias stands", "a number of more")):
+        return _Said(column, message, "keep data in a file that the code reads, and its path in the config")
     if "Incompatible key type" in message:
         return _Said(column, message, "a key is a word: quote it, or write another one")
     if "expected <block end>" in message:

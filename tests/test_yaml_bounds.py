@@ -1,0 +1,112 @@
+"""YAML that nobody can hold: a few lines that come to billions of values, to infinitely many, or to a thousand levels.
+
+Every command ends with a line that names the place, within the limits of a fork of this process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import resource
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from experiment_setup.checking.check import check
+from experiment_setup.errors import CommandError
+from experiment_setup.project import Project
+from experiment_setup.showing import request, shown
+from experiment_setup.writing.adding import SetsRequest, add_sets
+from running import PLAIN_EXPERIMENT, hydra, run, write
+
+SET = "defaults:\n  - default@_here_\n\n"
+SECONDS = 20  # of CPU; each takes a fraction of one
+MEMORY = 600 << 20
+
+
+def bomb(first: str, line: str, count: int = 14) -> str:
+    names = "abcdefghijklmnop"[: count + 1]
+    return first + "".join(line.format(new, old) for old, new in itertools.pairwise(names))
+
+
+EXHAUST = {
+    "lists of aliases": bomb("a: &a [x, x]\n", "{0}: &{0} [*{1}, *{1}, *{1}, *{1}]\n"),
+    "mappings of aliases": bomb("a: &a {x: 1}\n", "{0}: &{0} {{p: *{1}, q: *{1}, r: *{1}}}\n"),
+    "merges of aliases": bomb("a: &a {x: 1}\n", "{0}: &{0} {{<<: [*{1}, *{1}, *{1}, *{1}]}}\n"),
+    "a list in itself": "fold: &x [*x]\n",
+    "a mapping in itself": "notes: &x {b: {c: *x}}\n",
+    "lists in lists": f"fold: {'[' * 300}{']' * 300}\n",
+    "more lists in lists": f"fold: {'[' * 10_000}{']' * 10_000}\n",
+    "mappings in mappings": f"notes: {'{a: ' * 10_000}{'}' * 10_000}\n",
+    "blocks in blocks": "notes:\n" + "".join(f"{' ' * level}a:\n" for level in range(1, 1_500)),
+    "a number of 5,000 digits": f"seed: {'9' * 5_000}\n",
+    "a number in hexadecimal": f"seed: 0x{'f' * 5_000}\n",
+    "a float of 400 digits": f"learning_rate: {'9' * 400}\n",
+    "references in references": f"notes: {'${' * 500}x{'}' * 500}\n",
+}
+WHERE = {"exp/001.yaml": SET, "config.yaml": PLAIN_EXPERIMENT["config.yaml"]}
+
+
+def in_a_fork(act: Callable[[], None]) -> None:
+    """Let it happen within the limits."""
+    child = os.fork()
+    if child == 0:
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+            act()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, "a traceback, or more than any file may take"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures a fork")
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("name", EXHAUST)
+def test_a_file_that_nobody_can_hold_is_named(name: str, where: str, tmp_path: Path) -> None:
+    write(tmp_path / "experiments/001-baseline", {**PLAIN_EXPERIMENT, where: WHERE[where] + EXHAUST[name]})
+    file = tmp_path / "experiments/001-baseline" / where
+
+    def act() -> None:
+        project = Project(tmp_path)
+        result = check(project, project.experiments)
+        assert result.defects == []
+        assert file in {finding.location.path for finding in result.findings if finding.severity.value == "error"}
+        for ask in (
+            lambda: shown.show(request.Request(tmp_path, ["001", "exp=001"], "yaml")),
+            lambda: add_sets(SetsRequest(["001", "seed=8"], tmp_path, dry_run=True)),
+        ):
+            try:
+                ask()
+            except CommandError as error:
+                assert len(error.message) < 5_000  # noqa: PT017 (what it says matters)
+
+    in_a_fork(act)
+
+
+@pytest.mark.parametrize(("levels", "said"), [(60, 0), (200, 1)])
+def test_what_hydra_reads_is_read(levels: int, said: int, tmp_path: Path) -> None:
+    """Hydra ends in a RecursionError at about a hundred levels."""
+    entry = tmp_path / "experiments/001-baseline/train.py"
+    text = f"extra: {'{a: ' * levels}1{'}' * levels}\n"
+    write(entry.parent, {**PLAIN_EXPERIMENT, "exp/001.yaml": text})
+    found = [f for f in run("validate.py", "--json", cwd=tmp_path).json["findings"] if f["code"] == "ES003"]
+    assert len(found) == said
+    if said:
+        assert found[0]["line"] == 1
+        assert "levels deep" in found[0]["message"]
+    else:
+        assert run("show.py", "001", "exp=001", "--json", cwd=tmp_path).json["config"] == hydra(entry, "exp=001")
+
+
+def test_aliases_that_come_to_little_are_read(tmp_path: Path) -> None:
+    entry = tmp_path / "experiments/001-baseline/train.py"
+    text = f"{SET}notes: &x a\nfold: &y [1, 2]\nname: *x\n"
+    write(entry.parent, {**PLAIN_EXPERIMENT, "exp/001.yaml": text})
+    assert run("show.py", "001", "exp=001", "--json", cwd=tmp_path).json["config"] == hydra(entry, "exp=001")
