@@ -210,10 +210,10 @@ def composing(project: Project) -> set[tuple[str, str | None]]:
     found: set[tuple[str, str | None]] = set()
     for experiment in project.experiments:
         context = context_of(project, experiment, Composer)
-        if context.composition().failure is None:
+        if context.compositions.at().failure is None:
             found.add(("", None))
-        for option in context.all_options():
-            if context.composed(option).failure is None:
+        for option in context.options.all():
+            if context.compositions.of_option(option).failure is None:
                 found.add((option.group, option.name))
     return found
 
