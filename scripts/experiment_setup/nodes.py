@@ -199,7 +199,7 @@ def is_well_written(text: str) -> bool:
     """Whether the interpolations in a text are ones to OmegaConf's grammar."""
     try:
         get_value_kind(text, strict_interpolation_validation=True)
-    except OmegaConfBaseException:
+    except (OmegaConfBaseException, RecursionError):  # hundreds of references within each other
         return False
     return True
 
