@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from experiment_setup.comparing.compared import Request, compare
+from experiment_setup import visible
+from experiment_setup.comparing import table
+from experiment_setup.comparing.compared import Compared, Request, compare
 from experiment_setup.errors import CommandError
+from experiment_setup.style import Style
 from guides import batch
 from running import run, tree, write
 
@@ -135,3 +140,41 @@ def test_what_was_meant(made: Path, project: Path, words: list[str], meant: str 
     assert (ran.code, ran.out) == (2, "")
     if meant:
         assert meant in ran.err
+
+
+def test_a_narrow_terminal_has_the_telling_columns(made: Path, project: Path) -> None:
+    """Every line fits, Japanese characters take two cells, and what there was no room for is named."""
+    for number in range(4, 14):
+        write(made, {f"exp/{number:03}.yaml": f"{_HERE}seed: {number}\nname: 実験その{number}\n"})
+    found = compare(Request(project, ["001"], all=True))
+    assert isinstance(found, Compared)
+    wide, narrow = (table.text(found.comparison, Style(), width) for width in (None, 60))
+    assert wide.left_out == []
+    titles = narrow.lines[0].split()
+    assert titles[:3] == ["exp", "name", "seed"]
+    assert len(titles) + len(narrow.left_out) == len(wide.lines[0].split())
+    assert not set(titles) & set(narrow.left_out)
+    widths = [sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line) for line in narrow.lines]
+    assert max(widths) <= 60
+    starts = {line.split()[2] and _cell_of(line, 2) for line in narrow.lines}
+    assert len(starts) == 1  # the third column begins at one place
+
+
+def _cell_of(line: str, number: int) -> int:
+    """Where a word of a line begins on the terminal."""
+    start = [found.start() for found in re.finditer(r"\S+", line)][number]
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line[:start])
+
+
+def test_defaults_are_dimmed_on_a_terminal(made: Path, project: Path) -> None:
+    found = compare(Request(project, ["001", "001", "002"]))
+    assert isinstance(found, Compared)
+    lines = table.text(found.comparison, Style(colour=True), None).lines
+    [size] = [line for line in lines if "batch_size" not in line and "learning_rate" in line]
+    assert "2m" not in size.replace(visible.COLOUR, "")
+    write(made, {"exp/004.yaml": _HERE})
+    found = compare(Request(project, ["001", "001", "004"]))
+    assert isinstance(found, Compared)
+    lines = table.text(found.comparison, Style(colour=True), None).lines
+    [rate] = [line for line in lines if "learning_rate" in line]
+    assert rate.count(f"{visible.COLOUR}2m2.0e-05") == 1
