@@ -180,7 +180,7 @@ class Keys:
             value = assignment.written
         config = OmegaConf.create({"config": self.config})["config"]
         try:
-            OmegaConf.update(config, key, value, merge=True, force_add=True)
+            node_values.put(config, key, value)
         except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
             raise CommandError(f"{assignment.key}={assignment.written}: {reason}", self._expected(key)) from None

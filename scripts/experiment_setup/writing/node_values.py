@@ -23,8 +23,20 @@ def with_settings(base: DictConfig, settings: Mapping[str, Setting]) -> DictConf
     """A copy of `base` with values set at dotted keys. Raises OmegaConf's errors."""
     config: DictConfig = OmegaConf.create({"config": base})["config"]
     for key, setting in settings.items():
-        OmegaConf.update(config, key, setting.value, merge=True, force_add=True)
+        put(config, key, setting.value)
     return config
+
+
+def put(config: DictConfig, key: str, value: Any) -> None:
+    """Set a value at a dotted key, as a file does. Raises OmegaConf's errors."""
+    node = nodes.at(config, key.split("."))
+    if isinstance(value, dict) and isinstance(node, DictConfig) and not nodes.is_mapping(node):
+        nested: Any = value  # where null or `???` stands for a dataclass, OmegaConf.update fails
+        for step in reversed(key.split(".")):
+            nested = {step: nested}
+        config.merge_with(nested)
+    else:
+        OmegaConf.update(config, key, value, merge=True, force_add=True)
 
 
 def plain(node: Any) -> Any:
