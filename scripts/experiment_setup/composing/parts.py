@@ -210,6 +210,11 @@ class PartsComposition(Composition):
             if found:
                 yield found
 
+    def _is_closed(self, target: Steps) -> bool:
+        """Whether plain values stand at `target`, and none that is an interpolation or `???`."""
+        part = self.parts.get(str(target[0]))
+        return isinstance(part, PlainPart) and all(known.path[: len(target)] != target for known in part.open)
+
     def _open(self) -> Iterator[Open]:
         yield from (known for known in self._base.open if known.path[0] not in self.parts)
         for part in self.parts.values():
@@ -222,6 +227,7 @@ class PartsComposition(Composition):
             return None
         part: Part = self.parts.get(str(path[0]), self._base)
         any_scalar = part.takes_any_scalar(path)
+        any_value = isinstance(part, PlainPart)
         outcome: list[Any] = [path, written]
         for dots, name in _REFERENCE.findall(written):
             target = (*(path[: len(path) - len(dots)] if dots else ()), *name.split("."))
@@ -234,8 +240,12 @@ class PartsComposition(Composition):
                 value = value.get(step, _ABSENT)
                 if value is _ABSENT:  # and so it is with all that have the same parts
                     break
-            if isinstance(value, (Mapping, list, tuple)):
-                return None
+            if isinstance(value, (dict, list)):
+                # Whatever stands in it, if it stands alone in a field without a type: nothing in it is to be resolved.
+                if dots or not any_value or not _REFERENCE.fullmatch(written) or not self._is_closed(target):
+                    return None
+                outcome.append(type(value))
+                continue
             if isinstance(value, str) and "${" in value:
                 inner = self._signature(container, target, value, depth + 1)
                 if inner is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -20,10 +20,28 @@ from experiment_setup.project import ENVIRONMENTS, SETS
 _NO_FOLDERS = ("out", "outputs", "results", "checkpoints")
 
 # What a folder is made of in code that keeps runs apart: the time, a hash, Hydra's own folder; and sets apart: choices.
-EACH_RUN_APART = re.compile(
-    r"strftime|\buuid|mkdtemp|hashlib|output_dir\b.*HydraConfig|HydraConfig.*output_dir|hydra:runtime|runtime\.output_dir"
-)
-_OWN_FOLDER = re.compile(r"__file__|sys\.argv|\bchdir\(|job\.name|inspect\.")
+# Each pattern with a word of it, which is looked for first: in long code that is many times faster.
+EACH_RUN_APART = {
+    "strftime": r"strftime",
+    "uuid": r"\buuid",
+    "mkdtemp": r"mkdtemp",
+    "hashlib": r"hashlib",
+    "HydraConfig": r"output_dir\b.*HydraConfig|HydraConfig.*output_dir",
+    "hydra:runtime": r"hydra:runtime",
+    "runtime.output_dir": r"runtime\.output_dir",
+}
+_OWN_FOLDER = {
+    "__file__": r"__file__",
+    "sys.argv": r"sys\.argv",
+    "chdir(": r"\bchdir\(",
+    "job.name": r"job\.name",
+    "inspect.": r"inspect\.",
+}
+
+
+def says_any(code: str, patterns: Mapping[str, str]) -> bool:
+    """Whether one of the patterns, each by a word of it, is found in the code."""
+    return any(word in code and re.search(pattern, code) for word, pattern in patterns.items())
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ def code_sets(context: ExperimentContext, key: str) -> bool:
 def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
     """The folders that the experiment's fields name, in any of its options, and to which the code adds nothing."""
     folders = list(all_folders(context))
-    if not folders or _OWN_FOLDER.search(context.code.acting) or EACH_RUN_APART.search(context.code.acting):
+    if not folders or says_any(context.code.acting, {**_OWN_FOLDER, **EACH_RUN_APART}):
         return []
     own = [context.experiment.folder]
     by, name = context.relative(context.experiment.folder), context.experiment.name

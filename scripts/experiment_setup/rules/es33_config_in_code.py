@@ -112,10 +112,13 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
     defaulted = {use.path for use in reading.uses if use.kind == "default"}
     found: dict[ConfigPath, list[Use]] = {}
     places: dict[ConfigPath, set[Location]] = {}
+    steps: dict[ConfigPath, int | None] = {}
     for use in reading.uses:
         if (use.kind == "default") is not default or use.guarded or use.path in written:
             continue
-        step = missing_step(config, use.path)
+        if use.path not in steps:
+            steps[use.path] = missing_step(config, use.path)
+        step = steps[use.path]
         location = use.location(step) if step is not None else None
         if step is None or location is None:
             continue

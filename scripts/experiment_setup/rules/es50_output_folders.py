@@ -20,6 +20,7 @@ from experiment_setup.facts.output_folders import (
     code_sets,
     output_fields,
     resolved,
+    says_any,
 )
 from experiment_setup.facts.settings import at, setting
 from experiment_setup.facts.together import Together
@@ -49,7 +50,12 @@ _WRITES = "    import os\n    os.makedirs(cfg.env.output_dir, exist_ok=True)\n"
 _OTHER = {"../000-first/config.yaml": CONFIG, "../000-first/train.py": TRAIN.replace("001-baseline", "000-first")}
 
 
-_APART = re.compile(rf"{EACH_RUN_APART.pattern}|\bchoices\b|override_dirname|\bjob\.(?:num|id)\b")
+_APART = {
+    **EACH_RUN_APART,
+    "choices": r"\bchoices\b",
+    "override_dirname": r"override_dirname",
+    "job.": r"\bjob\.(?:num|id)\b",
+}
 
 
 _MAKES_PATHS = frozenset("Path join joinpath makedirs mkdir open".split())
@@ -58,7 +64,7 @@ _MAKES_PATHS = frozenset("Path join joinpath makedirs mkdir open".split())
 def _keeps_sets_apart(context: ExperimentContext) -> bool:
     """Whether the code itself makes a folder of its own for each parameter set, as far as can be told."""
     code = context.code.acting
-    if _APART.search(code):
+    if says_any(code, _APART):
         return True
     source = entry_source(context)
     if source is None or code.count("exp.name") > "\n".join(source.lines).count("exp.name"):
@@ -212,7 +218,7 @@ def sweep_overwrites(context: ExperimentContext) -> Iterator[Finding]:
     default = context.compositions.some
     fields = list(output_fields(default)) if default is not None else []
     chosen = [key for key, written in fields if f"${{{SETS}." in str(written)]
-    if not chosen or _APART.search(context.code.acting):
+    if not chosen or says_any(context.code.acting, _APART):
         return
     for key in chosen:
         if _code_writes(context, key) and not code_sets(context, key):
