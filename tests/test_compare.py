@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from experiment_setup import visible
 from experiment_setup.comparing import table
 from experiment_setup.comparing.compared import Compared, Request, compare
 from experiment_setup.errors import CommandError
 from experiment_setup.style import Style
-from guides import batch
+from guides import answers
 from running import run, tree, write
 
 _HERE = "defaults:\n  - default@_here_\n\n"
@@ -44,11 +45,9 @@ def leaves(config: Any, key: str = "") -> dict[str, Any]:
 
 def oracle(entry: Path, words: list[list[str]]) -> list[dict[str, Any]]:
     """What Hydra composes, by dotted key."""
-    from omegaconf import OmegaConf
-
-    ran = batch([[str(entry), "--cfg", "job", *each] for each in words])
-    assert not any(code for code, _ in ran)
-    return [leaves(OmegaConf.to_container(OmegaConf.create(text))) for _, text in ran]
+    ran = answers([[str(entry), "--cfg", "job", *each] for each in words])
+    assert not any(one["code"] for one in ran)
+    return [leaves(OmegaConf.to_container(OmegaConf.create(one["out"]))) for one in ran]
 
 
 def test_rows_and_columns_are_hydras(made: Path, project: Path, elsewhere: Path) -> None:
