@@ -38,7 +38,7 @@ def comparison(rows: int, columns: int, *, results: bool = True) -> Comparison:
         }
         values |= {f"exp.p{index}": round(draw.random(), 3) for index in range(columns - 4)}
         if number % 5 == 2:
-            del values["exp.size"]
+            del values["exp.size"], values["exp.odd"]
         found = {"accuracy": round(0.5 + draw.random() / 2, 4)} if results and number % 7 else {}
         defaults = {"exp.lr": 1e-4, "exp.size": 16, "exp.optimizer": "adamw", "exp.odd": None}
         state = ("done" if found else "not run") if results else None
@@ -136,6 +136,11 @@ def test_a_column_sorts_numbers_as_numbers_and_what_is_missing_last(shown: Any) 
     numbers = [text for text in odd if text in ("0", "1.5")]
     assert odd[: len(numbers)] == sorted(numbers)  # before the words
     assert {"false", '""', "null", "大きい"} <= set(odd)
+    browser.click(head("odd", made))
+    odd = column(browser, "odd")
+    absent = odd.count("–not there")
+    assert absent > 0
+    assert odd[-absent:] == ["–not there"] * absent
 
 
 @pytest.mark.slow

@@ -21,7 +21,8 @@ KEYS = {"ArrowDown": "\ue015", "ArrowUp": "\ue013", "Shift": "\ue008", "Escape":
 
 def programs() -> tuple[str, str] | None:
     """Chromium and its driver; None where one is not installed."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None), shutil.which("chromedriver")
     return (str(found[0]), str(found[1])) if all(found) else None
 
 

@@ -75,9 +75,12 @@ class Returned:
         """The run in `folder`. Raises CommandError where nothing is saved there, or its experiment cannot be told."""
         run = runs.read(folder.resolve())
         if run.config is None:
+            below = (one.folder.relative_to(folder.resolve()) for one in runs.below(folder.resolve()) if one.config)
+            first = next((str(folder / place) for place in below), None)
             raise CommandError(
                 f"--from-run {folder}: no config was saved there ({run.evidence})",
                 "name a folder with the config.yaml, result.json or .hydra/ that a run wrote",
+                command_line.corrected({str(folder): [first]}) if first else None,
             )
         return cls(project, experiment_of(project, name, run), run, run.config)
 
@@ -327,11 +330,11 @@ class _Search:
         if one.reason:
             return one
         if top == ENVIRONMENTS:
-            return replace(one, reason=f"no environment gives it; the nearest has {scalar(one.now)}")
+            return replace(one, reason=f"no environment gives it; the nearest has {_shown(one.now)}")
         if top != SETS and isinstance(self._writer, OptionWriter):
-            return replace(one, reason=f"a set has no say in {top!r}, which has {scalar(one.now)} now")
+            return replace(one, reason=f"a set has no say in {top!r}, which has {_shown(one.now)} now")
         config = self._returned.experiment.config_file.name
-        return replace(one, reason=f"what {config} lists after the set makes it {scalar(one.now)}")
+        return replace(one, reason=f"what {config} lists after the set makes it {_shown(one.now)}")
 
     def _advice(self, left: Sequence[Difference]) -> Iterator[str]:
         """The command that makes an environment of the run's values, where there is none."""
@@ -345,6 +348,10 @@ class _Search:
 
 
 _MOST = 20  # differences that are told in words
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is _ABSENT else scalar(value)
 
 
 def _word(key: str, value: Any) -> str:
