@@ -73,6 +73,25 @@ def test_two_sets_are_a_diff_sorted_by_key(made: Path, project: Path) -> None:
     assert run("compare.py", "001", "002", "004", "--exit-code", cwd=project).code == 0
 
 
+def test_what_is_named(made: Path, project: Path) -> None:
+    """Sets behind their experiment, paths of files, one set of several experiments; one alone beside the defaults."""
+    other = project / "experiments/002-other"
+    write(other, {name: (made / name).read_text() for name in ("train.py", "config.yaml", "exp/001.yaml")})
+
+    def named(*words: str) -> list[tuple[str, str]]:
+        rows = compare(Request(project, words)).data()["rows"]
+        return [(row["experiment"].rpartition("/")[2], row["choices"].get("exp", "")) for row in rows]
+
+    one, two = "001-baseline", "002-other"
+    assert named("001", "002") == [(one, ""), (one, "002")]
+    assert named("002-other") == [(two, ""), (two, "001")]
+    assert named(one, two) == [(one, "001"), (one, "002"), (one, "003"), (two, "001")]
+    assert named("exp=001") == named(one, two, "001") == [(one, "001"), (two, "001")]
+    assert named(str(made / "exp/002.yaml"), "experiments/002-other/exp/001.yaml") == [(one, "002"), (two, "001")]
+    assert named("001", "exp=003", "002-other", "exp=001") == [(one, "003"), (two, "001")]
+    assert named("001", "exp=001,003") == [(one, "001"), (one, "003")]
+
+
 def test_csv_tells_apart_what_looks_alike(made: Path, project: Path) -> None:
     values = {"a": "false", "b": "0", "c": '""', "d": "null", "e": None, "f": '"false"', "g": "0.0"}
     for name, value in values.items():

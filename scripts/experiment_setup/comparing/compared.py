@@ -202,6 +202,8 @@ def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[R
             refused = [row.refused for row in rows if row.choices.get(group) == name]
             if refused and all(refused):
                 raise selection.unknown_option(part, group, name, refused[0] or "")
+    if len(rows) == 1 and rows[0].choices and rows[0].defaults and not runs:  # it is compared with the defaults
+        rows.insert(0, Row(rows[0].experiment, {}, rows[0].defaults, rows[0].defaults))
     return rows, [f"{lost} runs are of no parameter set that there is (any more)"] if lost else []
 
 

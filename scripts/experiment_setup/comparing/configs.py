@@ -44,13 +44,6 @@ def of(context: ExperimentContext, selection: Selection, *, environments: bool =
     )
     if not selection.sets and not chosen:
         chosen = [{}]
-    elif (
-        len(chosen) == 1
-        and len(selection.sets) == 1
-        and len(selection.experiments) == 1
-        and not (options or environments)
-    ):
-        chosen = [{}, *chosen]  # one set is compared with the defaults
     defaults = values.by_key(context.compositions.of({}))
     where = context.relative(context.experiment.folder)
     rows = []

@@ -145,7 +145,8 @@ def _unknown(project: Project, word: str) -> CommandError:
     if option_name(word, SETS) in sets:
         having = [e for e in project.experiments if _has(e, word)]
         return CommandError(
-            f"{word!r} is a parameter set of {len(having)} experiments, and no experiment",
+            f"{word!r} is no experiment; a parameter set of {having[0].name}"
+            + (f" and {len(having) - 1} more" if len(having) > 1 else ""),
             f"give the experiment first, or {SETS}={word} for all of them",
             command_line.corrected({word: [having[0].name, word]}),
         )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from experiment_setup.comparing.comparison import Row
 from experiment_setup.facts import parameter_sets
@@ -62,7 +62,7 @@ class Runs:
             return recorded[0]
         parts = run.folder.relative_to(self.project.root).parts
         named = [e for e in known if e.name in parts] or [
-            e for e in known if any(e.name in str(value) for value in _texts(run))
+            e for e in known if any(e.name in PurePath(str(value)).parts for value in _texts(run))
         ]
         if named:
             return max(named, key=lambda e: [*parts, e.name].index(e.name)) if len(named) > 1 else named[0]
@@ -104,7 +104,7 @@ def _composed(context: ExperimentContext, row: Row) -> dict[str, str | None]:
 def _own_words(run: Run) -> tuple[str, ...]:
     """The words of its command line that set values of the job."""
     words = run.overrides or ()
-    return tuple(word for word in words if not chooses(word) and not word.lstrip("+~").startswith("hydra."))
+    return tuple(word for word in words if not chooses(word) and not word.lstrip("+~").startswith(("hydra.", "hydra/")))
 
 
 def _with_overrides(context: ExperimentContext, row: Row, words: tuple[str, ...]) -> Row:

@@ -71,8 +71,8 @@ class Matcher:
 
 
 def chooses(word: str) -> bool:
-    """Whether a word of a run's command line chooses an option."""
-    return "." not in word.partition("=")[0] and not word.startswith(("++", "~"))
+    """Whether a word of a run's command line chooses an option of the experiment, none of Hydra's own."""
+    return "." not in word.partition("=")[0] and not word.startswith(("++", "~", "hydra/", "+hydra/"))
 
 
 def _distance(then: Mapping[str, Any], one: Candidate) -> float:
