@@ -6,6 +6,7 @@ draft 7, in words that later drafts and all releases of yaml-language-server und
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -82,11 +83,16 @@ def is_ours(text: str) -> bool:
     return MARK in text
 
 
-def written(context: ExperimentContext) -> list[Path]:
-    """The schemas that were written for the groups of the experiment, whatever stands in them now."""
-    folder = context.experiment.config_dir
-    found = [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*/*{SUFFIX}")]
-    return [path for path in sorted(found) if path.is_file() and is_ours(files.read_loosely(path))]
+def written(context: ExperimentContext) -> dict[Path, str]:
+    """The schemas that were written for the groups of the experiment, with their texts, whatever these say now."""
+    folder, result = context.experiment.config_dir, {}
+    nested = (folder / f"{group}{SUFFIX}" for group in context.options.groups if "/" in group)
+    for path in sorted({*folder.glob(f"*{SUFFIX}"), *nested}):
+        with contextlib.suppress(OSError):
+            text = files.read_loosely(path)
+            if is_ours(text):
+                result[path] = text
+    return result
 
 
 def _essence(schema: Any) -> Any:

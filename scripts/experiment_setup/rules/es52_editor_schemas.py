@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from experiment_setup import files
 from experiment_setup.facts import editor_schema
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
@@ -42,8 +41,8 @@ def stale_editor_schema(context: ExperimentContext) -> Iterator[Finding]:
     if not found or context.compositions.at().config is None:
         return
     now = {known.path: known for known in editor_schema.schemas(context)[0]}
-    for path in found:
-        if path not in now or not now[path].is_current(files.read_loosely(path)):
+    for path, text in found.items():
+        if path not in now or not now[path].is_current(text):
             what = "has a dataclass of another shape now" if path in now else "is about no group of the experiment"
             yield stale_editor_schema.finding(
                 Location(path),
