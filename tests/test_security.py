@@ -375,6 +375,8 @@ def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> No
     """No process, write or connection but those that references/security.md lists."""
     git(project, "init", "-q")
     write(experiment, {"exp/002.yaml": "defaults: [default@_here_]\nseed: ${oc.env:HOME}\n"})
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "begin")
     watch, temporary = tmp_path / "watch", tmp_path / "temporary"  # where what will be made is tried first
     temporary.mkdir()
     for words in (
@@ -386,6 +388,8 @@ def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> No
         ["add_env.py", "001", "there", "output_dir=there"],
         ["new_experiment.py", "next", "epochs=2"],
         ["add_notebook.py", "001"],
+        ["compare.py", "--runs"],
+        ["compare.py", "--since"],
     ):
         writes = []
         for event, subject in seen(project, watch, *words, TMPDIR=str(temporary)):
@@ -398,7 +402,7 @@ def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> No
         outside = [write for write in writes if "/" in write[1] and not any(folder in write[1] for folder in ours)]
         assert outside == [], words
         assert not list(temporary.iterdir()), words
-        assert bool(writes) == (words[0] != "validate.py"), (words, writes)
+        assert bool(writes) == (words[0] != "validate.py" and words[-1] != "--runs"), (words, writes)
     events = seen(project, watch, "validate.py", "--python", sys.executable)
     assert {Path(subject.strip("'")).name for event, subject in events if event == "subprocess.Popen"} == {
         "git",
@@ -411,7 +415,8 @@ def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> No
 def test_security_md_names_tests_that_exist() -> None:
     text = (ROOT / "references" / "security.md").read_text(encoding="utf-8")
     tests = "".join(
-        (ROOT / "tests" / name).read_text(encoding="utf-8") for name in ("test_security.py", "test_output.py")
+        (ROOT / "tests" / name).read_text(encoding="utf-8")
+        for name in ("test_security.py", "test_output.py", "test_since.py")
     )
     named = set(re.findall(r"\btest_\w+\b(?!\.py)", text))
     assert len(named) > 10
