@@ -62,6 +62,11 @@ def test_the_page_needs_nothing_but_itself() -> None:
     assert re.search(r"__[A-Z]+__", text) is None
 
 
+def test_a_config_without_a_choice_has_a_name() -> None:
+    rows = [Row("e", {}, {"exp.a": 1}), Row("e", {"exp": "001"}, {"exp.a": 2})]
+    assert [row[0][0] for row in cells(page(Comparison(rows, [Column("exp.a")])))["rows"]] == ["(defaults)", "001"]
+
+
 def test_what_a_project_says_is_data() -> None:
     rows = [Row("e", {"exp": name}, {f"exp.{name}": name}) for name in _HOSTILE]
     text = page(Comparison(rows, [Column(f"exp.{name}") for name in _HOSTILE]))

@@ -17,6 +17,7 @@ from typing import Any
 
 from experiment_setup import visible
 from experiment_setup.comparing.comparison import MISSING, STATE, Comparison, Row
+from experiment_setup.project import SETS
 from experiment_setup.reading.source import scalar
 
 _TEMPLATE = Path(__file__).with_name("page.html")
@@ -49,6 +50,8 @@ def _columns(comparison: Comparison) -> Iterator[dict[str, Any]]:
 def _cells(comparison: Comparison, row: Row) -> Iterator[Cell]:
     for name in comparison.key_columns:
         words, kind = row.identity(name), ""
+        if name == SETS and not (row.choices or row.overrides):
+            words = row.name
         if name == STATE:
             words, kind = ": ".join(filter(None, (words, ", ".join(row.changed)))), words.replace(" ", "-")
         if row.refused is not None and name == comparison.key_columns[-1]:
