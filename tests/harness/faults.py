@@ -161,19 +161,19 @@ def main() -> None:
     where, kind, step, *words = sys.argv[1:]
     fixes = words[0] == "validate.py"
 
-    def made() -> Path:
+    def fresh() -> Path:
         root = project(Path(where))
         if fixes:
             broken(root)
         return root
 
-    root = made()
+    root = fresh()
     code, said, operations = run(root, words)
     assert code == 0 or fixes, said
     whole = state(root)
     found = []
     for number in range(1, operations + 1, int(step)):
-        root = made()
+        root = fresh()
         before = state(root)
         code, said, _ = run(root, words, number, kind)
         after = state(root)

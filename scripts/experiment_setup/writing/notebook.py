@@ -122,8 +122,10 @@ def add(request: Request) -> AddedNotebook:
         read = schema.read(experiment.entry, project.root)
         modules |= dict.fromkeys(read.modules)
         composer = Composer(experiment, read, project.root)
-        option = next(iter(experiment.options(SETS)), None) if SETS in composer.groups() else None
+        option = next(iter(experiment.options(SETS)), None)
         composed = composer.compose({SETS: option} if option else {})
+        if composed.failure is not None and SETS not in composer.groups():  # a folder of that name, and no group
+            option, composed = None, composer.compose({})
         if composed.failure is not None:
             raise CommandError(
                 f"{experiment.name} does not compose, so nothing was written: {composed.failure.refusal.words}",
@@ -133,6 +135,11 @@ def add(request: Request) -> AddedNotebook:
         shown.append(Shown(experiment.folder, option, plain_data(composed.container)))
     name = _file_name(request.name, shown)
     wanted = texts(project, shown, name, script=request.script)
+    home = project.root / FOLDER
+    if home.is_dir() and not request.dry_run:
+        with files.lock(home) as held:
+            if held:  # what a kill left is completed or cleared away
+                files.remove_unfinished(home)
     new = missing(wanted)
     if new and not request.dry_run:
         write(new)
