@@ -38,13 +38,13 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
     """The resolvers that the modules of an entry point register; `everywhere`: also those it imports in functions."""
     modules = list(schema.code) if schema.code is not None else []
     at_start = [module for module in modules if module.source.path in schema.modules]
-    called = _called_at_start(at_start, schema.main.function if schema.main else "")
+    reached = _reached(modules, schema.code) if everywhere and schema.code is not None else at_start
+    registering = [module for module in reached if "resolver" in module.source.text]
+    called = _called_at_start(at_start, schema.main.function if schema.main else "") if registering else frozenset()
     early: set[str] = set()
     late: set[str] = set()
     unknown = False
-    for module in _reached(modules, schema.code) if everywhere and schema.code is not None else at_start:
-        if "resolver" not in "\n".join(module.source.lines):
-            continue
+    for module in registering:
         first = module in at_start
         for call, function in _registrations(module):
             name = _name(call)

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from experiment_setup import naming
-from experiment_setup.code.tree import last_name
+from experiment_setup.code.tree import last_name, walk
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import (
@@ -73,7 +73,8 @@ def _keeps_sets_apart(context: ExperimentContext) -> bool:
         return False
     makers: list[ast.AST] = [call for call in source.nodes(ast.Call) if last_name(call.func) in _MAKES_PATHS]
     makers += [*source.nodes(ast.Assign), *source.nodes(ast.AnnAssign), *source.nodes(ast.BinOp)]
-    return any(_is_name(inner) for maker in makers for inner in ast.walk(maker))
+    telling = (maker for maker in makers if source.mentions("name", maker))
+    return any(_is_name(inner) for maker in telling for inner in walk(maker))
 
 
 def _is_name(node: ast.AST) -> bool:
