@@ -31,10 +31,14 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
 def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterator[Experiment]:
     """Each with its further entry points, and with the primary configs that no entry point names."""
     named = {other.config_file for known in project.experiments for other in (known, *project.further(known))}
+    folders: set[Path] = set()
     for experiment in experiments:
         entries = [experiment, *project.further(experiment)]
         yield from entries
         for entry in entries if experiment.entry is not None else ():
+            if entry.config_dir in folders:
+                continue
+            folders.add(entry.config_dir)
             for path in unlisted.primary_configs(entry):
                 if path not in named:
                     named.add(path)

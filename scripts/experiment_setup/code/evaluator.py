@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -282,6 +283,8 @@ class Evaluator:
 
     def _reason_to_go_on(self, error: Exception) -> str:
         """Why what a statement binds is not known, where reading goes on after it; raises what must not be caught."""
+        if isinstance(error, PyError) and _OF_A_STAND_IN.search(str(error.error)):
+            return "code that could not be followed"  # Python speaks of a value that only running the code would tell
         if isinstance(error, PyError):
             if self.protected:
                 raise error
@@ -347,5 +350,6 @@ class Evaluator:
         return failure
 
 
+_OF_A_STAND_IN = re.compile(r"'(?:Opaque|Special|UserFunction|KnownModule)'")
 _TOO_DEEP = "a computation nested too deeply"
 _MAX_LOOP = 10_000

@@ -138,6 +138,8 @@ class Options:
 
         Those that only serve others as a base are composed with these.
         """
+        if self.is_a_variant:
+            return []
         found = [
             Option(known.group, name, self._composer.document(path), known.key)
             for known in self.unlisted
@@ -145,8 +147,6 @@ class Options:
             for name, path in known.options.items()
         ]
         bases = {(option.group, name) for option in found for name in option.document.parents}
-        if self.is_a_variant:
-            return []
         return [option for option in found if (option.group, option.name) not in bases]
 
     @cached_property

@@ -15,6 +15,7 @@ from experiment_setup.reading.source import Document
 # What people call a group of parameter sets that are written from the root of the config.
 ROOT_SETS = frozenset("experiment experiments exp exps study studies overrides".split())
 
+_MOST = 300  # options of a group; more are made by a program, and composing them would take minutes
 _DEEPEST = 4  # folders below the config folder; what lies deeper is no option that a person types
 _NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun outputs lightning_logs".split())
 _MEANT_FOR_HYDRA = re.compile(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
@@ -124,14 +125,14 @@ def _unlisted(
     name: str, files: dict[str, Path], listed: Collection[str], read: Callable[[Path], Document]
 ) -> Unlisted | None:
     if name in listed:
-        return Unlisted(name, files, writes_the_config=name in {*ROOT_SETS, SETS, ENVIRONMENTS})
+        return Unlisted(name, files, writes_the_config=name in {*ROOT_SETS, SETS, ENVIRONMENTS} and len(files) <= _MOST)
     texts = [read(path) for path in files.values()]
     from_the_root = any(text.header or _FROM_THE_ROOT.search(text.text_or_empty) for text in texts)
     if name in (SETS, ENVIRONMENTS) and not from_the_root:
         return None  # they belong into the primary defaults list
     if any(text.header is None and _OWN_SETTINGS.search(text.text_or_empty) for text in texts):
         return None  # a config folder of its own, with a primary config in it
-    return Unlisted(f"+{name}", files, writes_the_config=from_the_root)
+    return Unlisted(f"+{name}", files, writes_the_config=from_the_root and len(files) <= _MOST)
 
 
 @dataclass(frozen=True)
