@@ -14,7 +14,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.project import Experiment, Project
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading import suppression
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.rules import ALL
@@ -89,7 +89,7 @@ def check(
     def one(number: int, experiment: Experiment) -> _Outcome | Defect:
         started(number, experiment.name)
         try:
-            return _check_one(project, experiment, make_composer)
+            return _check_one(project, experiment, experiments, make_composer)
         except (CommandError, OSError):
             raise
         except Exception as error:  # one experiment does not hide the rest
@@ -98,6 +98,7 @@ def check(
     result = Result()
     comments: dict[Path, list[Suppression]] = {}
     folders: list[WrittenFolder] = []
+    sound: set[Path] = set()
     for outcome in workers.results(experiments, one):
         if isinstance(outcome, Defect):
             result.defects.append(outcome)
@@ -106,6 +107,9 @@ def check(
         result.checked.append(outcome.checked)
         comments |= outcome.comments
         folders += outcome.folders
+        sound |= outcome.sound
+    # An option that fails beside one primary config may be meant for another one of the folder.
+    result.findings = [f for f in result.findings if f.code not in _REFUSED or f.location.path not in sound]
     findings = _unique([*result.findings, *_of_all(Together(folders=folders))])
     applied = suppression.apply(findings, [comment for known in comments.values() for comment in known])
     own = [folder for one in experiments for folder in (one.folder, one.config_dir)]
@@ -123,21 +127,39 @@ def check(
 class _Outcome:
     checked: Checked
     findings: list[Finding]
+    sound: frozenset[Path]  # options of further groups that compose, where other primary configs choose them too
     comments: dict[Path, list[Suppression]]
     folders: list[WrittenFolder]
 
 
 def _check_one(
-    project: Project, experiment: Experiment, make_composer: Callable[[Experiment, schema.Schema, Path], Composer]
+    project: Project,
+    experiment: Experiment,
+    experiments: Sequence[Experiment],
+    make_composer: Callable[[Experiment, schema.Schema, Path], Composer],
 ) -> _Outcome:
-    """Run all rules on an experiment, and read the comments of each file that they speak of."""
+    """Run all rules on one of the experiments, and read the comments of each file that they speak of."""
     context = context_of(project, experiment, make_composer)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
     findings += second_look.findings(context)
     comments = dict(context.suppressions)
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
-    return _Outcome(Checked.of(context), _unique(findings), comments, written_folders(context))
+    sound = frozenset(_sound(context, experiments))
+    return _Outcome(Checked.of(context), _unique(findings), sound, comments, written_folders(context))
+
+
+_REFUSED = ("ES010", "ES011", "ES014")  # rules of what does not compose
+
+
+def _sound(context: ExperimentContext, experiments: Sequence[Experiment]) -> Iterator[Path]:
+    """The options of further groups that compose, if several of the experiments choose from the same config folder."""
+    here = context.experiment.config_dir
+    if sum(experiment.config_dir == here for experiment in experiments) > 1:
+        for option in (*context.options.all(), *context.options.added):
+            outcome = context.compositions.of_option(option)
+            if option.group not in (SETS, ENVIRONMENTS) and outcome.config is not None:
+                yield option.path
 
 
 def _of_all(checked: Together) -> Iterator[Finding]:

@@ -389,8 +389,8 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
             place = f"{context.relative(stored.location.path)}:{stored.location.line}"
             yield file_beside_stored_config.finding(
                 Location(option.path),
-                f"{option.config_path} is stored in {place} as well: Hydra 1.3 merges the two, 1.4 drops the dataclass",
-                "move the values into the dataclass and delete the file, or rename it",
+                f"{option.config_path} is stored by the code, too: Hydra 1.3 merges the two, 1.4 drops the dataclass",
+                f"move the values into the dataclass ({place}) and delete the file, or rename it",
                 severity=Severity.ERROR if installed.hydra_since_1_4() else None,
                 spoils=[phases.file(option.path)],
             )

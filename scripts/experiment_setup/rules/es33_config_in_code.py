@@ -236,6 +236,8 @@ def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
     for found in _unknown(context, default=True):
         if len(found.path) > 1 and context.options.config_class(found.path[0]) is None:
             continue
+        if len(found.path) == 1 and root_class(context) is None and not _meant(found):
+            continue  # `+key=value` on the command line is a way to give it
         yield unknown_key_with_default.finding(
             found.places[0],
             f"{shown_path(found.path)} does not exist{_meant(found)}: this is always the default{found.again}",

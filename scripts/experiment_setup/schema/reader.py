@@ -31,6 +31,7 @@ class Reader:
 
     def __init__(self, entry: Path, root: Path) -> None:
         self._entry = entry
+        self._root = root
         self._evaluator = Evaluator(entry, root)
         self._mains, self._store = hydra.offer(self._evaluator)
         self._config_classes: dict[type, ConfigClass] = {}
@@ -65,7 +66,9 @@ class Reader:
     def _read_plugins(self) -> None:
         """Read what Hydra imports by itself: the modules of a package hydra_plugins (hydra/core/plugins.py)."""
         modules = self._evaluator.modules
-        found = modules.find(PLUGINS)
+        bases = (self._entry.parent, self._root, self._root / "src")
+        inside = sorted({path.name for base in bases for path in (base / PLUGINS).glob("*") if path.is_dir()})
+        found = next((one for name in inside if (one := modules.find(PLUGINS, [name])) is not None), None)
         waiting = [found] if found is not None else []
         while waiting:
             package = waiting.pop()
