@@ -49,7 +49,7 @@ class _Project:
     def is_called(self) -> bool:
         """Whether another file calls the function, or gives it to something that does."""
         for file in islice(_files(self._root), _MOST_FILES):
-            if file.suffix in (".py", ""):
+            if file.suffix == ".py" or (file.suffix == "" and file.name.lower() not in _SHELL_NAMES):
                 if not file.samefile(self._entry) and self._function in _text(file) and self._calls(file):
                     return True
             elif self._is_in_command(_text(file)):
