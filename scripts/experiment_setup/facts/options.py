@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,10 @@ class Options:
     @cached_property
     def unlisted(self) -> list[Unlisted]:
         """The options of the config folder that no defaults list comes to."""
-        return unlisted.find(self.experiment, self.groups, self._composer.document)
+        found = unlisted.find(self.experiment, self.groups, self._composer.document)
+        if "/" in self.experiment.config_name:  # the other folders hold primary configs as well
+            return [replace(known, writes_the_config=False) for known in found]
+        return found
 
     @cached_property
     def added(self) -> list[Option]:

@@ -363,7 +363,8 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
     """
     for registration in _own(context):
         package, group = registration.package, registration.group or ""
-        if package is None or package in ("_group_", group.replace("/", ".")):
+        own = group.replace("/", ".")
+        if package is None or package in ("_group_", own) or ("/" in group and package.startswith(f"{own}.")):
             continue
         yield package_of_registration.finding(
             registration.location,
