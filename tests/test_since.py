@@ -12,6 +12,7 @@ import pytest
 
 from edits import Judge
 from exactness import Oracle
+from experiment_setup.checking import workers
 from experiment_setup.comparing.compared import Request, compare
 from experiment_setup.errors import CommandError
 from running import git, run, tree, write
@@ -103,6 +104,21 @@ def test_a_default_option_is_the_cause(made: Path, project: Path) -> None:
     [cause] = one["causes"]
     text = (made / "config.yaml").read_text().splitlines()[cause["line"] - 1]
     assert (cause["path"].rpartition("/")[2], text.strip()) == ("config.yaml", "- env: local")
+
+
+def test_what_forks_find(made: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes longer than a moment is shared with them; here, from the second experiment on."""
+    for number in range(2, 8):
+        files = {name: (made / name).read_text() for name in ("config.yaml", "train.py", "exp/001.yaml")}
+        write(project / f"experiments/{number:03}-other", files)
+    commit(project)
+    for number in range(2, 8):
+        edit(project / f"experiments/{number:03}-other/train.py", "    epochs: int = 3\n", "")
+    monkeypatch.setattr(workers, "ALONE", 0.0)
+    monkeypatch.setattr(workers, "_cores", lambda: 3)
+    data = since(project)
+    assert [one["values"] for one in data["changed"]] == [{"exp.epochs": [3, None]}] * 6
+    assert [one["removed_keys"] for one in data["changed"]] == [["exp.epochs"]] * 6
 
 
 def test_remarks_and_other_spellings_change_nothing(made: Path, project: Path) -> None:

@@ -18,6 +18,10 @@ class Missing:
     def __repr__(self) -> str:
         return "MISSING"
 
+    def __reduce__(self) -> str:
+        """What a fork gives back is this very one."""
+        return "MISSING"
+
 
 MISSING = Missing()
 
