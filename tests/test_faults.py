@@ -12,6 +12,8 @@ import pytest
 
 from running import ROOT, SCRIPTS
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = {
     "a new experiment": ["new_experiment.py", "next", "seed=3"],
     "three sets": ["add_exp.py", "001", "seed=5,6,7"],
@@ -25,7 +27,7 @@ COMMANDS = {
 @pytest.mark.parametrize("kind", ["SIGKILL", "SIGINT", "EIO"])
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_fault_at_any_moment_leaves_all_or_nothing(tmp_path: Path, what: str, kind: str) -> None:
-    step = os.environ.get("FAULTS_STEP", "12" if "--fix" in COMMANDS[what] else "2")  # 1: every one, for some minutes
+    step = os.environ.get("FAULTS_STEP", "12" if "--fix" in COMMANDS[what] else "3")  # 1: every one, for some minutes
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/harness/faults.py", tmp_path, kind, step, *COMMANDS[what]],
         env={

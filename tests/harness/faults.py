@@ -184,10 +184,10 @@ def main() -> None:
         elif code < 0:  # another command for the same folder: whatever a kill left is completed or cleared away
             code, again, _ = run(root, ["add_exp.py", "001", "seed=99"] if words[0] == "add_exp.py" else words)
             rest = state(root)
-            made = code == 0 or "taken" in again or "exists" in again
+            went_on = code == 0 or "taken" in again or "exists" in again
             there = [rest.get(name) == whole[name] for name in whole if name not in before]
             mistake = (
-                "" if made and not [name for name in rest if ".tmp" in name] else f"{mistake}; then {code}: {again}"
+                "" if went_on and not [name for name in rest if ".tmp" in name] else f"{mistake}; then {code}: {again}"
             )
             mistake = mistake or ("" if all(there) or not any(there) else "a part is left after the next command")
         if mistake:

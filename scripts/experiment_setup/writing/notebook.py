@@ -141,8 +141,8 @@ def add(request: Request) -> AddedNotebook:
             if held:  # what a kill left is completed or cleared away
                 files.remove_unfinished(home)
     new = missing(wanted)
-    if new and not request.dry_run:
-        write(new)
+    if not request.dry_run:
+        write(wanted)
     configs = {f"{one.name(project)} {one.words}".strip(): dict(one.config) for one in shown}
     first = next(iter(configs))
     proof = Proof(project, len(configs), configs, {words: first for words in configs if words != first})
@@ -188,12 +188,14 @@ def missing(texts: Mapping[Path, str]) -> dict[Path, str]:
 
 
 def write(texts: Mapping[Path, str]) -> None:
-    """Write the notebook and its loader, when the experiment that they show is there."""
+    """Write what is missing of the notebook and its loader, when the experiment that they show is there."""
     home = next(iter(texts)).parent
     with files.folder_for_files(home), files.lock(home) as held:
         if held:
-            files.remove_unfinished(home)
-        files.create_files(missing(texts) or texts)
+            files.remove_unfinished(home)  # also where nothing is left to write: that may be a killed command's work
+        new = missing(texts)
+        if new:
+            files.create_files(new)
 
 
 def _template() -> dict[str, Any]:
