@@ -1,8 +1,8 @@
 """The same work for many things, on all cores where that pays.
 
 It begins in this process alone; what takes longer than a moment is shared with forks of it, which thus have all that is
-known by then. Each takes the next number from one pipe and keeps its results in a file of its own, so nobody waits for
-anybody. What a fork does not deliver, this process does itself: results and errors are those of doing it in turn.
+known by then. Each takes the next few numbers from one pipe and keeps its results in a file of its own, so nobody waits
+for anybody. What a fork does not deliver, this process does itself: results and errors are those of doing it in turn.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 ALONE = 0.5  # seconds; a fork costs some milliseconds, and what it learns is lost
 _NUMBER = struct.Struct("=I")
+_NEIGHBOURS = 4  # things that one process takes at once: those beside each other are often copies
 _MOST = 10_000  # numbers that surely fit into a pipe (64 KiB on Linux)
 
 
@@ -48,15 +49,17 @@ def _cores() -> int:
 
 
 def _shared(things: Sequence[T], numbers: range, work: Callable[[int, T], Any]) -> dict[int, Any]:
+    together = max(1, min(_NEIGHBOURS, len(numbers) // (8 * _cores())))
     waiting, put = os.pipe()
     with os.fdopen(waiting, "rb", buffering=0) as queue:
         with os.fdopen(put, "wb", buffering=0) as filled:
-            filled.write(b"".join(map(_NUMBER.pack, numbers)))
+            filled.write(b"".join(map(_NUMBER.pack, numbers[::together])))
 
         def own() -> Iterator[tuple[int, Any]]:
             while record := queue.read(_NUMBER.size):
-                (number,) = _NUMBER.unpack(record)
-                yield number, work(number, things[number])
+                (first,) = _NUMBER.unpack(record)
+                for number in range(first, min(first + together, numbers.stop)):
+                    yield number, work(number, things[number])
 
         with contextlib.ExitStack() as stack:
             files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(min(_cores(), len(numbers)) - 1)]
