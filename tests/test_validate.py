@@ -237,13 +237,15 @@ class TestStyle:
         write(experiment, {"exp/more/009.yaml": "seed: 1\n", "exp/010.yml": "seed: 1\n", "exp/notes.txt": "\n"})
         assert ", 9 parameter sets (1 more YAML file not checked), " in run("validate.py", cwd=many).out
 
-    def test_entry_points_and_configs_that_are_not_checked_are_named(self, many: Path, experiment: Path) -> None:
-        assert "not checked" not in run("validate.py", cwd=many).out
+    def test_further_entry_points_and_configs_are_checked(self, many: Path, experiment: Path) -> None:
+        before = run("validate.py", "--json", cwd=many).json["experiments"]
         train = (experiment / "train.py").read_text("utf-8")
         quick = "defaults:\n  - config\n  - _self_\n\nexp:\n  epochs: 1\n"
         write(experiment, {"infer.py": train, "tool.py": "x = 1\n", "quick.yaml": quick, "notes.yaml": "a: 1\n"})
         assert run_entry(experiment / "train.py", "-cn", "quick", "--cfg", "job").code == 0
-        assert "infer.py, quick.yaml: further entry points" in run("validate.py", cwd=many).out
+        after = run("validate.py", "--json", cwd=many).json["experiments"]
+        assert len(after) == len(before) + 2
+        assert sorted(known["entry"] for known in after if known not in before) == ["infer.py", "train.py"]
 
 
 def block(tmp_path: Path, source: str, column: int, width: int = 60) -> tuple[str, int]:
