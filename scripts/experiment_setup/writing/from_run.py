@@ -378,7 +378,7 @@ def _typed(node: Any, ran: Any) -> tuple[Any, str | None]:
             whole = OmegaConf.create({"value": field})
             whole.merge_with(OmegaConf.create({"value": dict(ran)}))  # as a file is
             return _plain(nodes.child(whole, "value")), None
-        field._set_value(ran)
+        nodes.put(field, ran)
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         return None, str(error).splitlines()[0] if str(error) else repr(error)
     return _plain(field), None
