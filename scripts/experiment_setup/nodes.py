@@ -204,9 +204,11 @@ def is_well_written(text: str) -> bool:
     return True
 
 
-def put(node: Any, candidate: Any) -> None:
-    """Give the value to a copy of the field. Raises OmegaConf's error where the field does not take it."""
-    copy.deepcopy(node)._set_value(candidate)
+def put(node: Any, candidate: Any) -> Any:
+    """A copy of the field with that value. Raises OmegaConf's error where the field does not take it."""
+    result = copy.deepcopy(node)
+    result._set_value(candidate)
+    return result
 
 
 def takes(node: Any, candidate: Any) -> bool:

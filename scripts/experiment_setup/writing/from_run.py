@@ -372,16 +372,14 @@ def _pairs(steps: Steps, ran: Any, node: Any, config: DictConfig) -> Iterator[tu
 
 def _typed(node: Any, ran: Any) -> tuple[Any, str | None]:
     """The value as the field makes it, or why it does not take it."""
-    field = copy.deepcopy(node)
     try:
-        if isinstance(ran, Mapping) and isinstance(field, DictConfig):
-            whole = OmegaConf.create({"value": field})
+        if isinstance(ran, Mapping) and isinstance(node, DictConfig):
+            whole = OmegaConf.create({"value": copy.deepcopy(node)})
             whole.merge_with(OmegaConf.create({"value": dict(ran)}))  # as a file is
             return _plain(nodes.child(whole, "value")), None
-        nodes.put(field, ran)
+        return _plain(nodes.put(node, ran)), None
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         return None, str(error).splitlines()[0] if str(error) else repr(error)
-    return _plain(field), None
 
 
 def _plain(node: Any) -> Any:
