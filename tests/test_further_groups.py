@@ -17,9 +17,10 @@ from omegaconf import OmegaConf
 
 
 @hydra.main(version_base=None, config_path="conf", config_name="config")
-def main(cfg) -> None:
+def main(cfg) -> float:
     OmegaConf.resolve(cfg)
     print(OmegaConf.to_yaml(cfg))
+    return 0.5
 
 
 if __name__ == "__main__":

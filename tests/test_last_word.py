@@ -36,7 +36,7 @@ def test_new_sets_are_shown_in_every_environment(project: Path, experiment: Path
     assert ran.code == 0, ran.err
     assert list(ran.json["configs"]) == ["exp=002", "exp=002 env=local", "exp=003", "exp=003 env=local"]
     assert_as_hydra(ran.json["configs"], experiment / "train.py")
-    assert ran.json["checked"] == {"composed": 4, "findings": [], "elsewhere": 0, "refused": {}}
+    assert ran.json["checked"] == {"composed": 4, "findings": [], "elsewhere": [], "refused": {}}
 
 
 def test_people_see_one_config_whole_and_of_the_others_what_differs(
@@ -96,7 +96,8 @@ def test_what_is_wrong_elsewhere_is_counted_alone(project: Path, experiment: Pat
     twin = 'defaults:\n  - default@_here_\n\nname: "002-x"\nlearning_rate: 5.0e-5\n'
     write(experiment, {"exp/002.yaml": twin})
     ran = run("add_exp.py", "001", "seed=7", "--root", project, cwd=elsewhere)
-    assert "nothing found\nvalidate.py finds 1 more in the rest of the experiment\n" in ran.out
+    where = "experiments/001-baseline/exp/002.yaml:1"
+    assert f"nothing found\nthere before, and left as it is: 1 warning (ES511 at {where})\n" in ran.out
 
 
 def test_a_new_experiment_is_shown_with_each_mention_that_was_renamed(

@@ -365,6 +365,9 @@ def use(skill: Path, cwd: Path, launcher: Sequence[str | Path] = PYTHON) -> None
     works([sys.executable, experiment / "train.py", "-m", "exp=002,003", "exp.debug=true"], cwd, AT_HOME)
     [sweep] = (path.parent for path in (cwd / "output").rglob("multirun.yaml"))
     assert "2 done" in works([*launcher, scripts / "sweep_status.py", sweep], cwd, AT_HOME)
+    assert "notes" in works([*launcher, scripts / "compare.py", "001", "--all"], cwd, AT_HOME)
+    works([*launcher, scripts / "add_notebook.py", "001", "--script"], cwd, AT_HOME)
+    works([*launcher, scripts / "export_schema.py", "001"], cwd, AT_HOME)
     assert {path.name for path in experiment.glob("exp/*")} == {"001.yaml", "002.yaml", "003.yaml"}
     assert {path.name for path in experiment.glob("env/*")} == {"local.yaml", "box.yaml"}
     assert {path.name for path in scripts.glob("*.py")} == COMMANDS

@@ -14,7 +14,7 @@ from running import SCRIPTS, write
 
 COMMANDS = [["validate.py"], ["validate.py", "--hydra"], ["add_exp.py", "001", "seed=7"], ["new_experiment.py", "next"]]
 # These read what is installed, our own assets, git's files and small records, each after a look at what it is.
-OTHERS = {"files.py", "git.py", "installed.py", "notebook.py", "saved.py", "probe.py", "wandb_log.py"}
+OTHERS = {"files.py", "git.py", "installed.py", "notebook.py", "page.py", "saved.py", "probe.py", "wandb_log.py"}
 
 
 def ends(project: Path, words: list[str]) -> tuple[int, str]:

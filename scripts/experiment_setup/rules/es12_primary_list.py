@@ -238,9 +238,13 @@ def group_left_empty(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _absent(context: ExperimentContext, group: str) -> bool:
-    """Whether the config composed without choices lacks the group."""
+    """Whether the config composed without choices lacks the group, or fields of it: config.yaml may give some."""
     default = context.compositions.at()
-    return default.failure is None and not default.container.get(group)
+    if default.failure is not None:
+        return False
+    there, known = default.container.get(group), context.options.config_class(group)
+    names = {field.name for field in known.fields} if known else set()
+    return not there or (isinstance(there, dict) and not names <= set(there))
 
 
 @rule(

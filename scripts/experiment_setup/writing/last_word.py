@@ -32,6 +32,7 @@ from experiment_setup.writing.node_values import plain_data
 
 _SHOWN = 20  # combinations whose differences are listed for people
 _KEPT = 200  # combinations whose configs are kept; all are composed
+_NAMED = 5  # findings that were there before
 _LONGEST = 2_000  # characters of a line that is shown
 
 
@@ -40,7 +41,7 @@ class Proof:
     """`configs` and `refused` are by the words that choose a combination, such as `exp=001 env=local`.
 
     The first config is what the others are shown as differences from; each has the words of the one it differs from
-    the least. `elsewhere` counts what validate.py finds in the rest of the experiment.
+    the least. `elsewhere` is what validate.py finds in the experiment besides, which was there before.
     """
 
     project: Project = field(default_factory=lambda: Project(Path()))
@@ -49,7 +50,7 @@ class Proof:
     nearest: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
-    elsewhere: int = 0
+    elsewhere: Sequence[Finding] = ()
 
     @property
     def exit_code(self) -> int:
@@ -69,6 +70,7 @@ class Proof:
             configs=mirror.as_original(dict(self.configs)),
             refused=mirror.as_original(dict(self.refused)),
             findings=[_as_original(mirror, finding) for finding in self.findings],
+            elsewhere=[_as_original(mirror, finding) for finding in self.elsewhere],
         )
 
     def data(self) -> dict[str, Any]:
@@ -76,7 +78,7 @@ class Proof:
         checked: dict[str, Any] = {
             "composed": self.composed,
             "findings": [report.finding_data(self.project, finding) for finding in self.findings],
-            "elsewhere": self.elsewhere,
+            "elsewhere": [report.finding_data(self.project, finding) for finding in self.elsewhere],
             "refused": dict(self.refused),
         }
         return {"checked": checked, "configs": dict(self.configs)}
@@ -91,7 +93,11 @@ class Proof:
         combinations = f"{self.composed} combination{'' if self.composed == 1 else 's'} composed"
         yield f"checked: {combinations}, {report.counted(self.findings) or 'nothing found'}"
         if self.elsewhere:
-            yield f"validate.py finds {self.elsewhere} more in the rest of the experiment"
+            found = ((finding.code, finding.location) for finding in self.elsewhere)
+            places = [f"{code} at {self.project.relative(at.path)}:{at.line}" for code, at in dict.fromkeys(found)]
+            more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+            counted = report.counted(self.elsewhere)
+            yield f"there before, and left as it is: {counted} ({', '.join(places[:_NAMED])}{more})"
 
     def _configs(self) -> Iterator[str]:
         said: set[tuple[str, ...]] = set()
@@ -234,7 +240,7 @@ def _proof(
         and finding.severity is not Severity.INFO
         and not any(finding.location.path.is_relative_to(mirror.original_of(other.folder)) for other in beside)
     ]
-    return Proof(mirror.original, composed, configs, nearest, refused, about, len(rest))
+    return Proof(mirror.original, composed, configs, nearest, refused, about, rest)
 
 
 def words_of(choices: Mapping[str, str | None]) -> str:
