@@ -383,6 +383,7 @@ COMMANDS = {
     "compare.py",
     "export_schema.py",
     "sweep_status.py",
+    "add_notebook.py",
 }
 AT_HOME = {"PYTHONDONTWRITEBYTECODE": "", "WANDB_PROJECT": ""}
 
