@@ -11,6 +11,8 @@ import pytest
 
 from running import SCRIPTS, hydra, run, tree, write
 
+pytestmark = pytest.mark.slow
+
 VALUES = {
     "no values": "seed=range(1,1)",
     "no step": "seed=range(0,1,step=0)",

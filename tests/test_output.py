@@ -15,6 +15,8 @@ from experiment_setup.checking import check as checking
 from experiment_setup.checking import validation
 from running import CONFIG, SCRIPTS, run, write
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "\x1b[31m \x1b]0;x\x07 \x9b2J \x07 \r \x85 \u2028 \u2029 \u202e \u2066 \u200b \ufeff \x00 \xad \U000e0041"
 NAMES = [c for c in HOSTILE if c != "\0" and unicodedata.category(c) != "Zs"]
 HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")

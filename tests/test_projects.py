@@ -17,6 +17,8 @@ from environments import HYDRA
 from experiment_setup.writing.node_values import plain_data
 from running import CONFIG, PLAIN_EXPERIMENT, hydra, run, run_entry, write
 
+pytestmark = pytest.mark.slow
+
 MAIN = """
 @hydra.main(version_base=None, config_path=".", config_name="config")
 def main(cfg) -> None:

@@ -13,6 +13,8 @@ import pytest
 from guides import answers
 from running import SCRIPTS, run, run_entry, tree, write
 
+pytestmark = pytest.mark.slow
+
 _HERE = "defaults:\n  - default@_here_\n\n"
 _FILES = {
     "exp/001.yaml": f"{_HERE}learning_rate: 1e-5\n",
