@@ -156,10 +156,10 @@ def test_one_experiment_does_not_hide_the_rest(
     write(project / "experiments/003-typo", {"exp/002.yaml": "defaults:\n  - default@_here_\nsede: 1\n"})
     ask = checking._check_one
 
-    def fails(project: object, experiment: object, composer: object) -> object:
+    def fails(project: object, experiment: object, *rest: object) -> object:
         if experiment.name == "002-bad":  # type: ignore[attr-defined]
             raise KeyError("surprise")
-        return ask(project, experiment, composer)  # type: ignore[arg-type]
+        return ask(project, experiment, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(checking, "_check_one", fails)
     outcome = validation.run(validation.Request(root=project))

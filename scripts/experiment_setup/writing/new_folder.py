@@ -303,8 +303,13 @@ class _Making:
             return
         text = ""
         if renamer.understands(path):
-            with contextlib.suppress(UnicodeDecodeError, OSError):
+            try:
                 text = files.read_bytes(path).decode("utf-8")
+            except UnicodeDecodeError:
+                pass
+            except OSError as error:
+                if error.errno != errno.EFBIG:  # what is very large is copied as it is, and names no folder
+                    raise
         if not text:
             shutil.copy(path, target)
             return
