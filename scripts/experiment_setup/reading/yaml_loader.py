@@ -201,19 +201,13 @@ def _node(loader: Any, text: str) -> yaml.Node | None:
     return node
 
 
-def _as_pyyaml(node: yaml.Node, bom: int) -> None:
+def _as_pyyaml(root: yaml.Node, bom: int) -> None:
     """libyaml calls the style of a bare word "", PyYAML None; and it does not count a byte order mark."""
-    if bom and not isinstance(node.start_mark, yaml.Mark):  # which a node that is named again has got already
-        node.start_mark, node.end_mark = (_later(mark, bom) for mark in (node.start_mark, node.end_mark))
-    if isinstance(node, yaml.ScalarNode):
-        node.style = node.style or None
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _as_pyyaml(item, bom)
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            _as_pyyaml(key, bom)
-            _as_pyyaml(value, bom)
+    for node in _nodes(root):
+        if bom:
+            node.start_mark, node.end_mark = (_later(mark, bom) for mark in (node.start_mark, node.end_mark))
+        if isinstance(node, yaml.ScalarNode):
+            node.style = node.style or None
 
 
 def _later(mark: yaml.Mark, characters: int) -> yaml.Mark:
