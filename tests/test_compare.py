@@ -149,6 +149,8 @@ def test_sort_takes_a_minus(made: Path, project: Path) -> None:
         (["001", "--where", "batch_size=>16"], "compare.py 001 --where 'batch_size>=16'"),
         (["001", "--since", "--where", "batch_size=16"], "compare.py 001 --since"),
         (["001-baselin"], "compare.py 001-baseline"),
+        (["001", "--sort", "-accuracy"], "compare.py 001 --sort -accuracy --runs"),
+        (["001", "--runs", "--sort=-accuracy", "--all"], "compare.py 001 --runs --all"),
         (["001", "--sort", "-batchsize"], "compare.py 001 --sort -batch_size"),
         (["001", "--format", "cvs"], "compare.py 001 --format csv"),
     ],

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from edits import KINDS, RunJudge
-from exactness import Oracle
+from edits import KINDS, Hydra, RunJudge
 from experiment_setup.comparing.compared import Request, compare
 from experiment_setup.errors import CommandError
 from running import run, tree, write
@@ -56,7 +58,7 @@ def states(project: Path, *words: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_planted_edits(kind: str, tmp_path: Path) -> None:
     """At size: python tests/harness/edits.py --runs --edits 100."""
-    judge = RunJudge(tmp_path, random.Random(KINDS.index(kind)), 3, Oracle("memo"), kind)
+    judge = RunJudge(tmp_path, random.Random(KINDS.index(kind)), 3, Hydra(), kind)
     counts = [judge.plant()[1] for _ in range(8)]
     assert sum(counts) > 0
     assert 0 in counts
@@ -114,6 +116,53 @@ def test_the_best_of_several_runs(made: Path, project: Path) -> None:
         write(project / f"output/{name}", {"result.json": record(status, **more)})
     [first, *_] = rows(project, "001")
     assert (first["state"], first["run"]) == ("done", "output/c")
+
+
+def test_what_to_run_next(made: Path, project: Path) -> None:
+    """What is stale, and what has no result in any environment: a sweep of these where there are several."""
+
+    def following(*words: str) -> list[str]:
+        data = compare(Request(project, words, runs=True)).data()
+        return [re.split(r"/train.py | 'env.output_dir=", command)[1] for command in data["next"]]
+
+    write(made, {"exp/003.yaml": f"{_HERE}name: third\n", "exp/004.yaml": f"{_HERE}name: fourth\nsice: 3\n"})
+    assert following() == ["-m exp=001,002,003"]
+    assert following("001", "env=local") == ["-m exp=001,002,003 env=local"]
+    assert following("001", "003") == ["exp=003"]
+    local = {"exp": "002", "env": "local"}
+    second = {"name": "second", "batch_size": 64, "learning_rate": 2e-5}
+    place = project / "output/001-baseline"
+    write(place, {"001/result.json": record(), "002-local/result.json": record("failed", local, **second)})
+    write(place, {"003/result.json": record("running", {"exp": "003"}, name="third")})
+    assert following() == ["exp=002 env=local"]
+    write(place, {"001-seed-1/result.json": record(overrides=["exp.seed=1"], seed=1)})
+    write(made, {"exp/001.yaml": (made / "exp/001.yaml").read_text().replace("1e-5", "1e-3")})
+    assert following() == ["exp=001", "exp=002 env=local", "exp=001 exp.seed=1"]
+    ran = run("compare.py", "--runs", cwd=project)
+    command = next(line for line in ran.out.splitlines() if line.endswith("train.py exp=001 exp.seed=1"))
+    assert f"next:\n{command.rpartition('exp=001 ')[0].rstrip()}" in ran.out.replace(" exp=001\n", "\n")
+    words = [*command.split()[-3:], "--cfg", "job"]
+    asked = subprocess.run([sys.executable, *words], cwd=project, capture_output=True, text=True, check=True)
+    assert "learning_rate: 0.001" in asked.stdout
+    assert "seed: 1\n" in asked.stdout
+
+
+def test_the_environment_of_a_run_that_has_only_its_values(made: Path, project: Path) -> None:
+    """The path names the set; the twin has the values of the default environment."""
+    config = "exp:\n  name: first\n  learning_rate: 1.0e-05\nenv:\n  output_dir: {}\n"
+    write(project / "saved/001", {"config.yaml": config.format("output/ローカル")})
+    assert states(project, "001", "001") == {"001": "not run", "001 local": "unknown"}
+    write(project / "saved/001", {"config.yaml": config.format("output/001-baseline")})
+    assert states(project, "001", "001") == {"001": "unknown", "001 local": "not run"}
+
+
+def test_results_on_another_disk(made: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    disk = tmp_path_factory.mktemp("disk")
+    write(disk / "out/here", {"result.json": record(overrides=["env=local"], choices={"env": "local"})})
+    assert states(project)["001 local"] == "not run"
+    write(made, {"env/local.yaml": f"{_HERE}output_dir: {disk}/out\n"})
+    [row] = [row for row in rows(project) if row["state"] != "not run"]
+    assert (row["choices"], row["run"]) == ({"exp": "001", "env": "local"}, f"{disk}/out/here")
 
 
 def test_models_beside_a_run_are_no_other_run(made: Path, project: Path) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edits import Judge
-from exactness import Oracle
+from edits import Hydra, Judge
 from experiment_setup.checking import workers
 from experiment_setup.comparing.compared import Request, compare
 from experiment_setup.errors import CommandError
 from running import git, run, tree, write
 
 _HERE = "defaults:\n  - default@_here_\n\n"
+_NAMES = ("config.yaml", "train.py", "exp/001.yaml")
 _FILES = {
     "exp/001.yaml": f"{_HERE}learning_rate: 1e-5\n",
     "exp/002.yaml": "defaults:\n  - 001@_here_\n\nbatch_size: 64\n",
@@ -55,7 +56,7 @@ def names(configs: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.slow
 def test_random_edits_change_what_hydra_says(tmp_path: Path) -> None:
     """At size: python tests/harness/edits.py --edits 300."""
-    judge = Judge(tmp_path, random.Random(11), 5, Oracle("memo"))
+    judge = Judge(tmp_path, random.Random(11), 5, Hydra())
     counts = [judge.edit()[1] for _ in range(30)]
     assert counts.count(0) > 2
     assert sum(counts) > 30
@@ -148,6 +149,35 @@ def test_experiments_that_were_renamed_made_and_removed(made: Path, project: Pat
     assert data["unchanged"] + len(data["changed"]) == 4
     assert [one["experiment"] for one in data["removed"]] == ["experiments/002-other"]
     assert data["added"] == []
+
+
+def test_what_is_only_in_the_commit_can_be_named(made: Path, project: Path) -> None:
+    other = project / "experiments/002-other"
+    write(other, {name: (made / name).read_text() for name in _NAMES})
+    write(project / "experiments/003-old", {name: (other / name).read_text() + "\n" for name in _NAMES})
+    commit(project)
+    shutil.rmtree(other)
+    (project / "experiments/003-old").rename(project / "experiments/004-new")
+    (made / "exp/002.yaml").unlink()
+    for words in (["002"], ["002-other"], ["experiments/002-other"], ["002", "001"]):
+        [one] = since(project, *words)["removed"]
+        assert (one["experiment"], one["choices"]) == ("experiments/002-other", {"exp": "001"})
+    assert since(project)["renamed"] == {"experiments/003-old": "experiments/004-new"}  # the likest
+    for words in (["003"], ["004"], ["003-old", "004-new"]):
+        assert since(project, *words)["unchanged"] == 1
+    assert names(since(project, "001", "002")["removed"]) == ["exp=002", "exp=002 env=local"]
+    for words in (["005"], ["001", "0033"], ["001", "env=loca"], ["001", "exp=0001"]):
+        with pytest.raises(CommandError):
+            since(project, *words)
+
+
+def test_options_that_are_named(made: Path, project: Path) -> None:
+    edit(made / "train.py", "epochs: int = 3", "epochs: int = 5")
+    assert names(since(project, "001", "env=local")["changed"]) == ["exp=001 env=local", "exp=002 env=local"]
+    assert names(since(project, "001", "001", "env=default,local")["changed"]) == [
+        "exp=001 env=default",
+        "exp=001 env=local",
+    ]
 
 
 def test_another_experiment_is_concerned_by_what_it_imports(made: Path, project: Path) -> None:

@@ -41,6 +41,16 @@ def corrected(words: Mapping[str, Sequence[str]], *, more: Sequence[str] = ()) -
     return command(Path(sys.argv[0]).name, [*typed, *more])
 
 
+def without(value: str) -> str:
+    """What was typed without the option that has this value, ready to paste."""
+    typed = sys.argv[1:]
+    for index, word in enumerate(typed):
+        if (word == value and index) or (word.startswith("--") and word.partition("=")[2] == value):
+            del typed[index - (word == value) : index + 1]
+            break
+    return command(Path(sys.argv[0]).name, typed)
+
+
 def command(script: str, words: Sequence[str]) -> str:
     """A command of ours with these words, ready to paste."""
     return " ".join([start(Path(sys.argv[0]).with_name(script)), *map(quoted, words)])

@@ -1,6 +1,6 @@
 """Random edits of a random experiment, judged by the real Hydra: which composed configs did each change?
 
-usage: python tests/harness/edits.py [--runs] [--seed N] [--edits N] [--sets N]
+usage: python tests/harness/edits.py [--runs [--python PATH]] [--seed N] [--edits N] [--sets N]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,14 @@ def save(cfg):
         files = folder / "wandb/offline-run-20260101_000000-abcd1234/files"
         files.mkdir(parents=True)
         (files / "config.yaml").write_text(yaml.safe_dump({key: {"value": value} for key, value in plain.items()}))
+    elif kind == "tracked":
+        import wandb
+
+        wandb.init(project="edits", mode="offline", dir=folder, config=plain)
+        wandb.log({"score": plain["exp"]["size"]})
+        wandb.finish()
 """
-KINDS = ("record", "hydra", "saved", "wandb")  # what a run leaves
+KINDS = ("record", "hydra", "saved", "wandb")  # what a run leaves; and, with --python, "tracked": by W&B itself
 
 
 @dataclass
@@ -139,7 +145,7 @@ if __name__ == "__main__":
         "model/small.yaml": "layers: 2\nwidth: 64\n",
         "model/big.yaml": "layers: 8\nwidth: 64\n",
         "env/local.yaml": _HERE.format(parent="default") + "data: /mnt/data\nworkers: 8\n",
-        "env/box.yaml": _HERE.format(parent="default") + "data: /box\n",
+        **({"env/box.yaml": _HERE.format(parent="default") + "data: /box\n"} if sets < 50 else {}),
         "exp/base.yaml": _HERE.format(parent="default") + values(random_),
     }
     for number in range(1, sets):
@@ -164,6 +170,10 @@ def values(random_: random.Random) -> str:
 
 def _of_sets(made: Made) -> list[str]:
     return sorted(name for name in made.files if name.startswith("exp/"))
+
+
+def _environments(made: Made) -> list[tuple[str]]:
+    return [(f"env={Path(name).stem}",) for name in sorted(made.files) if name.startswith("env/")]
 
 
 def default_of_a_field(random_: random.Random, made: Made) -> dict[str, str]:
@@ -208,7 +218,8 @@ def the_primary_config(random_: random.Random, made: Made) -> dict[str, str]:
     text = made.files["config.yaml"]
     which = random_.randrange(5)
     if which == 0:
-        return {"config.yaml": re.sub(r"env: .*", f"env: {random_.choice(['default', 'local', 'box'])}", text)}
+        words = ["env=default", *(word for [word] in _environments(made))]
+        return {"config.yaml": re.sub(r"env: .*", random_.choice(words).replace("=", ": "), text)}
     if which == 1:
         return {"config.yaml": re.sub(r"model: .*", f"model: {random_.choice(['small', 'big'])}", text)}
     if which == 2:
@@ -260,10 +271,39 @@ EDITS: list[Callable[[random.Random, Made], dict[str, str]]] = [
 # -- judging ----------------------------------------------------------------------------------------------------------
 
 
-def composed(oracle: Oracle, entry: Path, combinations: list[tuple[str, ...]]) -> dict[tuple[str, ...], str | None]:
-    """What `--cfg job` prints for each; None where it fails."""
-    oracle.ask(entry, entry.parent, [list(words) for words in combinations])
-    return {words: one.get("yaml") for words, one in zip(combinations, oracle.answers(), strict=True)}
+class Hydra:
+    """What `--cfg job` prints for each; None where it fails. Asked once for the same texts of what it reads."""
+
+    def __init__(self) -> None:
+        self._oracle = Oracle("memo", "once")
+        self._known: dict[tuple[object, ...], str | None] = {}
+        self.asked = 0
+
+    def composed(
+        self, entry: Path, files: Mapping[str, str], combinations: Sequence[tuple[str, ...]]
+    ) -> dict[tuple[str, ...], str | None]:
+        """The printed config of each combination of an experiment with these files."""
+        keys = {words: (words, *_read_by(files, words)) for words in combinations}
+        new = [words for words in combinations if keys[words] not in self._known]
+        self._oracle.ask(entry, entry.parent, [list(words) for words in new])
+        for words, answer in zip(new, self._oracle.answers(), strict=True):
+            self._known[keys[words]] = answer.get("yaml")
+        self.asked += len(new)
+        return {words: self._known[key] for words, key in keys.items()}
+
+
+def _read_by(files: Mapping[str, str], words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """All files but the sets that are not chosen, nor inherited from: with their texts."""
+    chosen = {word.replace("=", "/") + ".yaml" for word in words}
+    waiting = [name for name in files if name in chosen or not name.startswith("exp/")]
+    waiting += ["exp/base.yaml"] * (not any(name.startswith("exp/") for name in chosen))
+    read = list(waiting)
+    for name in read:
+        yield name, files[name]
+        parent = re.search(r"- (\w+)@_here_", files[name])
+        path = f"exp/{parent[1]}.yaml" if parent and name.startswith("exp/") else name
+        if path in files and path not in read:
+            read.append(path)
 
 
 def leaves(text: str | None) -> dict[str, Any]:
@@ -282,8 +322,8 @@ def leaves(text: str | None) -> dict[str, Any]:
 class Judge:
     """An experiment under git, whose edits are looked at one by one."""
 
-    def __init__(self, root: Path, random_: random.Random, sets: int, oracle: Oracle) -> None:
-        self.oracle = oracle
+    def __init__(self, root: Path, random_: random.Random, sets: int, hydra: Hydra) -> None:
+        self.hydra = hydra
         self.root, self.random, self.made = root, random_, experiment(random_, sets)
         self.folder = write(root / "experiments/001-it", self.made.files)
         git(root, "init", "-q")
@@ -291,10 +331,14 @@ class Judge:
         git(root, "commit", "-qm", "then")
         names = [Path(name).stem for name in _of_sets(self.made)]
         self.combinations = [
-            (f"exp={name}", *environment) for name in names for environment in ((), ("env=box",), ("env=local",))
+            (f"exp={name}", *environment) for name in names for environment in ((), *_environments(self.made))
         ]
-        self.then = composed(self.oracle, self.folder / "train.py", self.combinations)
+        self.then = self._composed({})
         assert all(self.then.values())
+
+    def _composed(self, texts: Mapping[str, str]) -> dict[tuple[str, ...], str | None]:
+        """Each combination with these texts in place of others; the last is the experiment as it is."""
+        return self.hydra.composed(self.folder / "train.py", {**self.made.files, **texts}, [*self.combinations, ()])
 
     def edit(self) -> tuple[str, int]:
         """Edit, ask both, take back: the edit, and how much it changed. Raises AssertionError where they disagree."""
@@ -303,7 +347,7 @@ class Judge:
         write(self.folder, texts)
         try:
             data = compare(Request(self.root, since="HEAD")).data()
-            now = composed(self.oracle, self.folder / "train.py", self.combinations)
+            now = self._composed(texts)
         finally:
             write(self.folder, {name: self.made.files[name] for name in texts})
         told = {tuple(f"{k}={v}" for k, v in one["choices"].items()): one for one in data["changed"]}
@@ -342,15 +386,17 @@ class Judge:
 class RunJudge(Judge):
     """The same, and each set has run in each environment: is each result told to be of today's values or not?"""
 
-    def __init__(self, root: Path, random_: random.Random, sets: int, oracle: Oracle, kind: str) -> None:
-        super().__init__(root, random_, sets, oracle)
+    def __init__(
+        self, root: Path, random_: random.Random, sets: int, hydra: Hydra, kind: str, python: str = ""
+    ) -> None:
+        super().__init__(root, random_, sets, hydra)
         quiet = ["hydra.job.chdir=false", *([] if kind == "hydra" else ["hydra.output_subdir=null"])]
         jobs = [
             [str(self.folder / "train.py"), *words, *quiet, f"hydra.run.dir={root}/runs/{_path(words)}"]
             for words in self.combinations
         ]
         ran = subprocess.run(
-            [sys.executable, str(HARNESS / "hydra_batch.py")],
+            [python or sys.executable, str(HARNESS / "hydra_batch.py")],
             input=json.dumps(jobs),
             capture_output=True,
             text=True,
@@ -367,7 +413,7 @@ class RunJudge(Judge):
         write(self.folder, texts)
         try:
             rows = compare(Request(self.root, runs=True)).data()["rows"]
-            now = composed(self.oracle, self.folder / "train.py", [*self.combinations, ()])
+            now = self._composed(texts)
         finally:
             write(self.folder, {name: self.made.files[name] for name in texts})
         told = {tuple(f"{k}={v}" for k, v in row["choices"].items()): row for row in rows}
@@ -375,10 +421,11 @@ class RunJudge(Judge):
         assert set(told) == set(self.combinations), case
         for words, row in told.items():
             stale = self._stale(words, now[words], leaves(now[()]))
-            usual = "done" if self.kind == "record" else "unknown"
+            usual = "done" if self.kind in ("record", "tracked") else "unknown"
             assert row["state"] == ("stale" if stale else usual), (case, words, stale, row)
             assert set(row["changed"]) == stale, (case, words, stale, row["changed"])
-            assert row["run"] == f"runs/{_path(words)}" + ("" if self.kind != "wandb" else _WANDB), (case, row)
+            place = f"runs/{_path(words)}" + _INNER.get(self.kind, "")
+            assert re.fullmatch(re.escape(place) if self.kind != "tracked" else place, row["run"]), (case, row)
         return made.__name__, sum(row["state"] == "stale" for row in rows)
 
     def _stale(self, words: tuple[str, ...], now: str | None, defaults: dict[str, Any]) -> set[str]:
@@ -387,15 +434,15 @@ class RunJudge(Judge):
             return set()
         old, new = leaves(self.then[words]), leaves(now)
         both = {key for key in old.keys() & new.keys() if old[key] != new[key]}
-        gone = old.keys() - new.keys() if self.kind != "wandb" else set()
+        gone = old.keys() - new.keys() if self.kind not in _INNER else set()
         added = {key for key in new.keys() - old.keys() if repr(defaults.get(key, _NONE)) != repr(new[key])}
         groups = {key.partition(".")[0] for key in old}
-        added = {key for key in added if key.partition(".")[0] in groups} if self.kind != "wandb" else set()
+        added = {key for key in added if key.partition(".")[0] in groups} if self.kind not in _INNER else set()
         gone = {key for key in gone if key.partition(".")[0] in {name.partition(".")[0] for name in new}}
         return (both | gone | added) - {"exp.name", "exp.notes", "env.out"}
 
 
-_WANDB = "/wandb/offline-run-20260101_000000-abcd1234"
+_INNER = {"wandb": "/wandb/offline-run-20260101_000000-abcd1234", "tracked": r"/wandb/offline-run-[\w-]+"}
 
 
 def _path(words: tuple[str, ...]) -> str:
@@ -405,32 +452,41 @@ def _path(words: tuple[str, ...]) -> str:
 _NONE = object()
 
 
-def main() -> None:
-    """Run many edits."""
+def main() -> int:
+    """Run many edits, and print where the answer is another than Hydra's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--edits", type=int, default=300)
     parser.add_argument("--sets", type=int, default=12)
     parser.add_argument("--runs", action="store_true", help="plant the edits after runs")
+    parser.add_argument("--python", default="", help="an interpreter with hydra and wandb, which keeps the runs")
     parser.add_argument("--each", type=int, default=20, help="edits of one experiment")
     given = parser.parse_args()
     counts: dict[str, list[int]] = {}
-    oracle = Oracle("memo")
+    hydra, wrong, number = Hydra(), 0, -1
     for number, start in enumerate(range(0, given.edits, given.each)):
+        seed = given.seed * 1000 + start
         with tempfile.TemporaryDirectory() as made:
-            place, chance = Path(made), random.Random(given.seed * 1000 + start)
-            kind = KINDS[number % len(KINDS)]
+            place, chance = Path(made).resolve(), random.Random(seed)
+            kind = "tracked" if given.python else KINDS[number % len(KINDS)]
             judge = (
-                RunJudge(place, chance, given.sets, oracle, kind)
+                RunJudge(place, chance, given.sets, hydra, kind, given.python)
                 if given.runs
-                else Judge(place, chance, given.sets, oracle)
+                else Judge(place, chance, given.sets, hydra)
             )
             for _ in range(min(given.each, given.edits - start)):
-                name, count = judge.plant() if isinstance(judge, RunJudge) else judge.edit()
-                counts.setdefault(name, []).append(count)
+                try:
+                    name, count = judge.plant() if isinstance(judge, RunJudge) else judge.edit()
+                except AssertionError as error:
+                    wrong += 1
+                    print(f"experiment {seed}: {str(error)[:1500]}", flush=True)
+                else:
+                    counts.setdefault(name, []).append(count)
     for name, changed in sorted(counts.items()):
         print(f"{name:28} {len(changed):4} edits, {sum(changed):6} configs changed, {changed.count(0)} changed none")
+    print(f"{number + 1} experiments of {given.sets} sets; Hydra composed {hydra.asked} configs; wrong: {wrong}")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

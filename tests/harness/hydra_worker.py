@@ -18,10 +18,12 @@ from pathlib import Path
 os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come out as they are
 warnings.simplefilter("ignore")
 
+from hydra import compose, initialize_config_dir  # noqa: E402
 from hydra.core.config_store import ConfigStore  # noqa: E402
 from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 from hydra.core.hydra_config import HydraConfig  # noqa: E402
 from hydra.core.plugins import Plugins  # noqa: E402
+from omegaconf import OmegaConf  # noqa: E402
 from omegaconf.basecontainer import BaseContainer  # noqa: E402
 
 Plugins.instance()  # Hydra's own launcher and sweeper register when plugins are looked up
@@ -75,17 +77,42 @@ def run(entry: str, overrides: list[str]) -> dict[str, str]:
     return {"yaml": out.getvalue()}
 
 
+def run_each(entry: str, runs: list[list[str]]) -> list[dict[str, str]]:
+    """The same for a `config.yaml` beside the entry point, which is executed once only: by `hydra.compose`.
+
+    Raises AssertionError if that is not what the first run prints.
+    """
+    first = run(entry, runs[0])
+    if len(runs) == 1 or "yaml" not in first:
+        return [first, *(run(entry, overrides) for overrides in runs[1:])]
+    answers = []
+    with initialize_config_dir(str(Path(entry).parent), version_base=None):
+        for overrides in runs:
+            try:
+                answers.append({"yaml": OmegaConf.to_yaml(compose("config", overrides))})
+            except Exception as error:
+                answers.append({"error": f"{type(error).__name__}: {str(error)[:2000]}"})
+    assert answers[0] == first, (answers[0], first)
+    return answers
+
+
 def main() -> None:
-    """Answer until the input ends; with the argument `memo`, by a Hydra that keeps its own part (`hydra_memo.py`)."""
-    if sys.argv[1:] == ["memo"]:
+    """Answer until the input ends.
+
+    `memo` as an argument: by a Hydra that keeps its own part (`hydra_memo.py`); `once`: see `run_each`.
+    """
+    if "memo" in sys.argv:
         import hydra_memo
 
         hydra_memo.install()
+    once = "once" in sys.argv
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in sys.stdin:
         request = json.loads(line)
         os.chdir(request["cwd"])
-        print(json.dumps([run(request["entry"], overrides) for overrides in request["runs"]]), file=answers, flush=True)
+        entry, runs = request["entry"], request["runs"]
+        results = run_each(entry, runs) if once and runs else [run(entry, overrides) for overrides in runs]
+        print(json.dumps(results), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiment_setup import command_line
 from experiment_setup.checking import workers
@@ -19,7 +19,11 @@ from experiment_setup.comparing.keys import KEY, Names
 from experiment_setup.comparing.selection import Selections
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.runs.run import State
 from experiment_setup.style import Style
+
+if TYPE_CHECKING:
+    from experiment_setup.commands import Next
 
 TABLE, MARKDOWN, CSV, JSON, HTML, GITHUB = "table", "markdown", "csv", "json", "html", "github"
 _IGNORED = (f"{SETS}.name", f"{SETS}.notes", "name", "notes", ENVIRONMENTS)  # unless asked for
@@ -58,7 +62,7 @@ class Compared:
 
     def data(self) -> dict[str, Any]:
         """The JSON object of `--format json`."""
-        return self.comparison.data()
+        return {**self.comparison.data(), **(self._next[0].data() if self.request.runs else {})}
 
     def text(self) -> Iterator[str]:
         """The lines of the format that is asked for."""
@@ -70,17 +74,27 @@ class Compared:
             from experiment_setup.comparing import page
 
             return iter(page.page(self.comparison).split("\n"))
-        return iter(self._table.lines if self._is_worth_a_table else [])
+        return self._for_people()
+
+    def _for_people(self) -> Iterator[str]:
+        yield from self._table.lines if self._is_worth_a_table else ()
+        if self.request.runs:
+            yield from self._next[0].text(self.project)
+
+    @cached_property
+    def _next(self) -> tuple[Next, int]:
+        """What runs the sets without a result of today's values; of how many experiments that is left unsaid."""
+        from experiment_setup.comparing import rest
+
+        return rest.commands(self.project, self.comparison.rows)
 
     def notes(self) -> Iterator[str]:
         """What the table does not show."""
         shown = self.comparison
         if self.request.format == TABLE and self._table.left_out and self._is_worth_a_table:
             left = self._table.left_out
-            yield (
-                f"no room for {len(left)} more columns ({', '.join(left[:6])}{', …' if len(left) > 6 else ''}): "
-                "a wider terminal, --format csv or --format html has them"
-            )
+            columns = f"{len(left)} more column{'s' if len(left) > 1 else ''} ({_listed(left)})"
+            yield f"no room for {columns}: a wider terminal, --format csv or --format html has them"
         if shown.rows and all(row.state == states.NOT_RUN for row in shown.rows):
             yield f"no run of these was found below {self.project.root}"
         if not shown.rows:
@@ -98,7 +112,19 @@ class Compared:
             yield f"does not compose: {row.experiment} {row.name}: {row.refused} (validate.py says more)"
         if len(refused) > 3:
             yield f"does not compose: {len(refused) - 3} more; validate.py names them"
+        yield from self._about_runs()
         yield from self.about
+
+    def _about_runs(self) -> Iterator[str]:
+        found = {row.state for row in self.comparison.rows}
+        if State.RUNNING.value in found:
+            yield "running is also what a killed run leaves: then type its command again"
+        if State.UNKNOWN.value in found:
+            yield "unknown: it began, and nothing that it saved says how it ended, as the template's result.json does"
+        if self.request.runs and self.request.format in (TABLE, JSON):
+            yield from self._next[0].notes()
+            if left := self._next[1]:
+                yield f"what is to be run of {left} more experiments: name one of them, and --runs"
 
     @cached_property
     def _is_worth_a_table(self) -> bool:
@@ -115,15 +141,13 @@ class Compared:
 def compare(request: Request) -> Answer:
     """What is asked for; raises CommandError for words that name nothing."""
     project = Project.locate(request.root)
-    selected = selection.of(project, request.words)
     _refuse_what_does_not_go_together(request)
     if request.since is not None:
         from experiment_setup.comparing import impact, since
 
-        found = since.since(project, request.since, selected.parts, request.ignore)
-        return impact.ImpactAnswer(
-            project, request.since, found, request.format, request.exit_code, tuple(selected.notes)
-        )
+        found = since.since(project, request.since, request.words, request.ignore)
+        return impact.ImpactAnswer(project, request.since, found, request.format, request.exit_code)
+    selected = selection.of(project, request.words)
     rows, about = _rows(project, selected, runs=request.runs)
     if request.results is not None:
         rows, lost = scores.read(request.results).beside(rows)
@@ -181,7 +205,7 @@ def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[R
                 own = configs.of(context, part, environments=found is not None)
                 if found is None:
                     return own, 0
-                judged, count = states.with_states(context, own.rows, found.of(experiment))
+                judged, count = states.with_states(context, own.rows, found.of(experiment, own.rows))
                 return replace(own, rows=judged), count
             except OSError:
                 raise

@@ -41,7 +41,6 @@ class ImpactAnswer:
     impact: Impact
     format: str
     wants_exit_code: bool
-    about: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
@@ -84,7 +83,7 @@ class ImpactAnswer:
         if found.left_out:
             shown = ", ".join(found.left_out[:3]) + (" …" if len(found.left_out) > 3 else "")
             yield f"left out: {shown}, which git ignores, so that nothing is known of what it was"
-        yield from self.about
+        yield from found.notes
 
     # -- formats ------------------------------------------------------------------------------------------------------
 

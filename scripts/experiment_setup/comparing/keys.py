@@ -37,6 +37,7 @@ class Names:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._keys = list(dict.fromkeys(key for row in rows for key in row.values))
         self._results = list(dict.fromkeys(name for row in rows for name in row.results))
+        self._looked_for_runs = any(row.state is not None for row in rows)
         groups = dict.fromkeys(group for row in rows for group in row.choices)
         self._identities = [EXPERIMENT, STATE, *groups]
 
@@ -61,7 +62,7 @@ class Names:
                 "give the whole key",
                 command_line.corrected({typed: [typed.replace(word, ending[0], 1)]}),
             )
-        raise self._unknown(word, typed)
+        raise self._unknown(word, typed, may_be_result=True)
 
     def ending(self, word: str) -> list[str]:
         """The keys that end in `word`; of those in `exp`, where they are the most direct, only these."""
@@ -81,12 +82,24 @@ class Names:
         inside = (key.split(f".{word}", 1)[0] for key in self._keys if f".{word}." in f".{key}.")
         return dict.fromkeys(f"{start}.{word}" for start in inside)
 
-    def _unknown(self, word: str, typed: str) -> CommandError:
+    def _unknown(self, word: str, typed: str, *, may_be_result: bool = False) -> CommandError:
         known = [*self._keys, *self._results, *self._identities]
         guess = did_you_mean(word, known) or did_you_mean(word, [name.rpartition(".")[2] for name in known])
-        shown = ", ".join([*self._results, *self._keys][:12]) + (" …" if len(known) > 12 else "")
+        if guess:
+            fixed = command_line.corrected({typed: [typed.replace(word, guess, 1)]})
+            return CommandError(f"no config here has {word!r}", f"did you mean {guess}?", fixed)
+        named = [*self._results, *self._keys]
+        listed = f"there are: {', '.join(named[:12])}{' …' if len(named) > 12 else ''}"
+        if self._results or not may_be_result:
+            return CommandError(f"no config here has {word!r}; {listed}")
+        if self._looked_for_runs:
+            return CommandError(
+                f"no config here has {word!r}, and no run of these has left results yet; {listed}",
+                "run the sets first: without this word, --runs says how",
+                command_line.without(typed),
+            )
         return CommandError(
-            f"no config here has {word!r}" + ("" if guess else f"; there are: {shown}"),
-            f"did you mean {guess}?" if guess else None,
-            command_line.corrected({typed: [typed.replace(word, guess, 1)]}) if guess else None,
+            f"no config here has {word!r}; {listed}",
+            "results are looked for with --runs, or --results scores.csv",
+            command_line.corrected({}, more=["--runs"]),
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.project import ENVIRONMENTS
 from experiment_setup.showing import values
 
 Choices = tuple[tuple[str, str], ...]  # config group, option
@@ -20,16 +22,22 @@ Choices = tuple[tuple[str, str], ...]  # config group, option
 
 @dataclass
 class Side:
-    """The experiment at one time; `moved` are the folders that stand for each other, (temporary, real)."""
+    """The experiment at one time; `moved` are the folders that stand for each other, (temporary, real).
+
+    `options` are those that were asked for, by their config group.
+    """
 
     context: ExperimentContext
     moved: tuple[str, str] | None = None
+    options: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _traced: dict[Choices, Composition] = field(default_factory=dict)
 
     @cached_property
     def choices(self) -> list[Choices]:
-        """Each parameter set in each environment; an experiment without sets as it is."""
-        return [tuple(chosen.items()) for chosen in parameter_sets.in_each_environment(self.context)]
+        """Each parameter set in each environment, with these options; an experiment without sets as it is."""
+        found = parameter_sets.in_each_environment(self.context, self.options.get(ENVIRONMENTS))
+        named = [[(group, name) for name in names] for group, names in self.options.items() if group != ENVIRONMENTS]
+        return [(*chosen.items(), *more) for chosen in found for more in itertools.product(*named)]
 
     def composition(self, choices: Choices) -> Composition:
         """What these choices compose to."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import git
 from experiment_setup.checking import workers
-from experiment_setup.comparing import concerned, configs, history
+from experiment_setup.comparing import concerned, configs, history, selection
 from experiment_setup.comparing.causes import Cause, Causes
 from experiment_setup.comparing.comparison import Row
 from experiment_setup.comparing.history import Snapshot
 from experiment_setup.comparing.selection import Selection
 from experiment_setup.comparing.sides import Choices, Side, differences
 from experiment_setup.errors import CommandError, Defect
-from experiment_setup.project import Experiment, Project
+from experiment_setup.project import SETS, Experiment, Project
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Impact:
     renamed: dict[str, str] = field(default_factory=dict)  # experiments: old folder -> new folder
     left_out: list[str] = field(default_factory=list)  # files of options that git ignores: then, they are not known
     commit: str = ""
+    found: set[str] = field(default_factory=set)  # of the words that were asked for: sets, and options that compose
+    notes: Sequence[str] = ()
 
     def add(self, other: Impact) -> None:
         """Take in what became of another experiment."""
@@ -61,21 +63,28 @@ class Impact:
         self.added += other.added
         self.removed += other.removed
         self.left_out += other.left_out
+        self.found |= other.found
 
 
-def since(project: Project, ref: str, parts: Sequence[Selection], ignored: Sequence[str] = ()) -> Impact:
-    """What became of the configs of these experiments since `ref`. Raises CommandError as `history.snapshot` does."""
+def since(project: Project, ref: str, words: Sequence[str], ignored: Sequence[str] = ()) -> Impact:
+    """What became of the configs that the words name since `ref`; they may name what is no more.
+
+    Raises CommandError as `history.snapshot` does, and for words that named nothing then and name nothing now.
+    """
     whole = Impact()
     with history.snapshot(project, ref) as snapshot:
         whole.commit = snapshot.commit
-        pairs = _pairs(project, snapshot, parts, whole)
+        moved = _moved(project, snapshot)
+        whole.renamed = {project.relative(old): project.relative(new) for old, new in moved.items()}
+        selected = selection.of(_both(project, snapshot), words)
+        whole.notes = selected.notes
+        pairs = _pairs(project, snapshot, selected.parts, moved)
         is_concerned = concerned.by_changes(project, snapshot)
 
         def one(_: int, pair: _Pair) -> Impact | Defect:
             try:
-                return _of(
-                    project, snapshot, pair, ignored, skip=_stayed(pair, snapshot) and not is_concerned(pair.now)
-                )
+                passed_over = not pair.part.options and _stayed(pair, snapshot) and not is_concerned(pair.now)
+                return _of(project, snapshot, pair, ignored, skip=passed_over)
             except (CommandError, OSError):
                 raise
             except Exception as error:  # one experiment does not hide the rest
@@ -85,7 +94,21 @@ def since(project: Project, ref: str, parts: Sequence[Selection], ignored: Seque
             if isinstance(found, Defect):
                 raise found
             whole.add(found)
+        for part in selected.parts:
+            _refuse_unknown(part, ref, whole.found, [pair for pair in pairs if pair.part is part])
     return whole
+
+
+def _refuse_unknown(part: Selection, ref: str, found: set[str], pairs: Sequence[_Pair]) -> None:
+    """Raise CommandError for a set or an option that was not there then and is not there now."""
+    sides = [side for pair in pairs for side in (pair.now, pair.then) if side is not None]
+    for name in part.sets:
+        if name not in found:
+            raise selection.unknown_set(part, name, list(dict.fromkeys(one for e in sides for one in e.options(SETS))))
+    for group, names in part.options.items():
+        for name in names:
+            if f"{group}={name}" not in found:
+                raise selection.unknown_option(part, group, name, f"neither at {ref} nor now")
 
 
 # -- experiments then and now -----------------------------------------------------------------------------------------
@@ -95,33 +118,55 @@ def since(project: Project, ref: str, parts: Sequence[Selection], ignored: Seque
 class _Pair:
     then: Experiment | None
     now: Experiment | None
-    sets: frozenset[str] | None  # None: all
+    part: Selection  # what is asked of it
     name: str  # its folder, from the project's root
 
 
-def _pairs(project: Project, snapshot: Snapshot, parts: Sequence[Selection], whole: Impact) -> list[_Pair]:
-    """Each experiment with what it was; one that is gone is that new one which has most of its files."""
+@dataclass(frozen=True)
+class _Named(Experiment):
+    """An experiment to be named, with the options that it had as well."""
+
+    then: Experiment | None = None
+
+    def options(self, group: str) -> dict[str, Path]:
+        """Those of now, and those of then."""
+        return {**(self.then.options(group) if self.then is not None else {}), **super().options(group)}
+
+
+def _both(project: Project, snapshot: Snapshot) -> Project:
+    """The project with the experiments that are gone as well, where they were, and with the options that are gone."""
+    then = {snapshot.here(known.folder): known for known in snapshot.project.experiments if known.entry is not None}
+    now = {experiment.folder: experiment for experiment in project.experiments}
+    places = {folder: snapshot.here(known.config_dir) for folder, known in then.items()}
+    gone = [
+        replace(then[folder], folder=folder, config_dir=places[folder]) for folder in sorted(then.keys() - now.keys())
+    ]
+    return Project(project.root, [_Named(**vars(e), then=then.get(e.folder)) for e in (*now.values(), *gone)])
+
+
+def _moved(project: Project, snapshot: Snapshot) -> dict[Path, Path]:
+    """Old folder -> new folder: an experiment that is gone is that new one which has the most of its files."""
+    then = {snapshot.here(e.folder) for e in snapshot.project.experiments if e.entry is not None}
+    now = {e.folder for e in project.experiments if e.entry is not None}
+    pairs = [(_likeness(snapshot, old, new), old, new) for old in then - now for new in now - then]
+    moved: dict[Path, Path] = {}
+    for likeness, old, new in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
+        if likeness >= 0.5 and old not in moved and new not in moved.values():
+            moved[old] = new
+    return moved
+
+
+def _pairs(project: Project, snapshot: Snapshot, parts: Sequence[Selection], moved: Mapping[Path, Path]) -> list[_Pair]:
+    """Each experiment that is asked for, with what it was; a renamed one once, whichever of its names was given."""
     then = {snapshot.here(e.folder): e for e in snapshot.project.experiments if e.entry is not None}
     now = {e.folder: e for e in project.experiments if e.entry is not None}
-    moved: dict[Path, Path] = {}  # new folder -> old folder
-    for old in sorted(then.keys() - now.keys()):
-        likeness = {new: _likeness(snapshot, old, new) for new in now.keys() - then.keys() - moved.keys()}
-        best = max(likeness, key=lambda new: (likeness[new], str(new)), default=None)
-        if best is not None and likeness[best] >= 0.5:
-            moved[best] = old
-            whole.renamed[project.relative(old)] = project.relative(best)
-    everything = any(len(part.experiments) == len(project.experiments) for part in parts)
+    before = {new: old for old, new in moved.items()}
     pairs = []
     for part in parts:
-        for experiment in part.experiments:
-            old = moved.get(experiment.folder, experiment.folder)
-            sets = frozenset(part.sets) or None
-            name = project.relative(experiment.folder)
-            pairs.append(_Pair(then.get(old), now.get(experiment.folder), sets, name))
-    if everything:
-        gone = then.keys() - now.keys() - set(moved.values())
-        pairs += [_Pair(then[folder], None, None, project.relative(folder)) for folder in sorted(gone)]
-    return [pair for pair in pairs if pair.then is not None or pair.now is not None]
+        for folder in dict.fromkeys(moved.get(e.folder, e.folder) for e in part.experiments):
+            pair = _Pair(then.get(before.get(folder, folder)), now.get(folder), part, project.relative(folder))
+            pairs += [pair] if pair.then is not None or pair.now is not None else []
+    return pairs
 
 
 def _stayed(pair: _Pair, snapshot: Snapshot) -> bool:
@@ -150,9 +195,9 @@ def _of(project: Project, snapshot: Snapshot, pair: _Pair, ignored: Sequence[str
     name = pair.name
     then = now = None
     if pair.then is not None:
-        then = Side(configs.context_of(snapshot.project, pair.then, read=not skip), moved)
+        then = Side(configs.context_of(snapshot.project, pair.then, read=not skip), moved, pair.part.options)
     if pair.now is not None:
-        now = Side(configs.context_of(project, pair.now, read=not skip))
+        now = Side(configs.context_of(project, pair.now, read=not skip), options=pair.part.options)
     result = Impact()
     before = {frozenset(choices): choices for choices in then.choices} if then is not None else {}
     after = {frozenset(choices): choices for choices in now.choices} if now is not None else {}
@@ -160,11 +205,22 @@ def _of(project: Project, snapshot: Snapshot, pair: _Pair, ignored: Sequence[str
         unknown = _ignored_options(project, snapshot, now)
         result.left_out = [project.relative(path) for path in unknown.values()]
         after = {mark: choices for mark, choices in after.items() if not unknown.keys() & mark}
-    if pair.sets is not None:
+    sets = pair.part.sets.keys()
+    if sets:
         before, after = (
-            {mark: choices for mark, choices in known.items() if {option for _, option in choices} & pair.sets}
+            {mark: choices for mark, choices in known.items() if {option for _, option in choices} & sets}
             for known in (before, after)
         )
+    result.found |= {option for mark in (*before, *after) for _, option in mark} & sets
+    if pair.part.options:
+        result.found |= {
+            "=".join(choice)
+            for side, known in ((then, before), (now, after))
+            if side is not None
+            for choices in known.values()
+            if side.known(choices) is not None
+            for choice in choices
+        }
     result.added = [(name, dict(after[mark])) for mark in after if mark not in before]
     result.removed = [(name, dict(before[mark])) for mark in before if mark not in after]
     if then is None or now is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 
+from experiment_setup import naming
 from experiment_setup.comparing.comparison import Row
 from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
@@ -39,10 +40,7 @@ class Runs:
         result = cls(project)
         own = {experiment.config_dir for experiment in project.experiments}
         found = [run for run in runs.below(project.root, _may_hold_runs) if run.folder not in own]
-        recorded = {repr(run.config) for run in found if run.choices is not None}
-        for run in found:
-            if run.choices is None and repr(run.config) in recorded:
-                continue  # the config once more, such as beside the models of that run
+        for run in _without_copies(found):
             experiment = result._experiment(run)
             if experiment is None:
                 result.unknown += run.choices is not None or run.state is not State.UNKNOWN
@@ -50,9 +48,23 @@ class Runs:
                 result._of.setdefault(experiment.folder, []).append(run)
         return result
 
-    def of(self, experiment: Experiment) -> Sequence[Run]:
-        """The runs of an experiment."""
-        return self._of.get(experiment.folder, ())
+    def of(self, experiment: Experiment, rows: Sequence[Row]) -> Sequence[Run]:
+        """The runs of an experiment; also those outside the project, where the configs of these rows write to."""
+        own = self._of.get(experiment.folder, [])
+        outside = [run for folder in self._outside(rows) for run in runs.below(folder, _may_hold_runs)]
+        return _without_copies([*own, *(run for run in outside if self._experiment(run) is experiment)])
+
+    def _outside(self, rows: Sequence[Row]) -> list[Path]:
+        """The folders of outputs that lie elsewhere, such as on another disk, without those that lie in others."""
+        named = {
+            Path(value)
+            for row in rows
+            for key, value in row.values.items()
+            if isinstance(value, str) and value.startswith("/") and naming.is_output_folder(key.rpartition(".")[2])
+        }
+        top = self.project.root
+        found = {folder for folder in named if not folder.is_relative_to(top) and not top.is_relative_to(folder)}
+        return sorted(folder for folder in found if not found & set(folder.parents) and folder.is_dir())
 
     def _experiment(self, run: Run) -> Experiment | None:
         """By Hydra's record, else by the experiment's name in the path, else the only one that has what it chose."""
@@ -60,7 +72,8 @@ class Runs:
         recorded = [e for e in known if e.config_dir in run.config_dirs]
         if len(recorded) == 1:
             return recorded[0]
-        parts = run.folder.relative_to(self.project.root).parts
+        top = self.project.root
+        parts = run.folder.parts[len(top.parts) if run.folder.is_relative_to(top) else 0 :]
         named = [e for e in known if e.name in parts] or [
             e for e in known if any(e.name in PurePath(str(value)).parts for value in _texts(run))
         ]
@@ -69,6 +82,12 @@ class Runs:
         chosen = (run.choices or {}).get(SETS)
         having = [e for e in known if chosen in e.options(SETS)] if chosen is not None else known
         return having[0] if len(having) == 1 else None
+
+
+def _without_copies(found: Sequence[Run]) -> list[Run]:
+    """The runs but for what is a config once more, such as beside the models of a run."""
+    recorded = {repr(run.config) for run in found if run.choices is not None}
+    return [run for run in found if run.choices is not None or repr(run.config) not in recorded]
 
 
 def with_states(context: ExperimentContext, rows: Sequence[Row], found: Sequence[Run]) -> tuple[list[Row], int]:

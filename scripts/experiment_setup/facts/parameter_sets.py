@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.project import ENVIRONMENTS, SETS
 
@@ -22,9 +24,10 @@ def that_are_files(context: ExperimentContext) -> list[Chosen]:
     return [chosen for name, chosen in by_name(context).items() if name in context.options.sets or name not in stored]
 
 
-def in_each_environment(context: ExperimentContext) -> list[Chosen]:
-    """Each set that is a file in each environment; an experiment without sets as it is."""
-    environments: list[Chosen] = [{}, *({ENVIRONMENTS: name} for name in context.options.environments)]
+def in_each_environment(context: ExperimentContext, named: Sequence[str] | None = None) -> list[Chosen]:
+    """Each set that is a file in each environment, or in the `named` ones; an experiment without sets as it is."""
+    names = context.options.environments if named is None else named
+    environments: list[Chosen] = [*[{}][: named is None], *({ENVIRONMENTS: name} for name in names)]
     sets = that_are_files(context) or [{}]
     return [{**chosen, **environment} for chosen in sets for environment in environments]
 

@@ -55,13 +55,16 @@ class Matcher:
         """Of a run that does not say what it chose: by a set's name in its path, by exp.name, by its values."""
         parts = set(run.folder.parts[len(self._root.parts) :] if run.folder.is_relative_to(self._root) else ())
         chosen = [{*one.choices.values()} for one in self._candidates]
-        by_path = [number for number, names in enumerate(chosen) if names and names <= parts]
-        by_path = by_path or [n for n, one in enumerate(self._candidates) if one.choices.get(SETS) in parts]
-        if by_path:
-            return max(by_path, key=lambda number: (len(chosen[number] & parts), -len(chosen[number]), -number))
-        if not self._candidates or run.config is None:
+        sets = [one.choices.get(SETS) for one in self._candidates]
+        by_path = [n for n, names in enumerate(chosen) if sets[n] in parts or (sets[n] is None and names & parts)]
+        if not self._candidates or (run.config is None and not by_path):
             return None
-        then = placed(run.config, self._candidates[0].values)
+        then = placed(run.config or {}, self._candidates[0].values)
+        if by_path:  # it may have the set's name alone, and the values tell the environment
+            return min(
+                by_path,
+                key=lambda n: (-len(chosen[n] & parts), _distance(then, self._candidates[n]), len(chosen[n]), n),
+            )
         name = then.get(f"{SETS}.name")
         named = [n for n, one in enumerate(self._candidates) if name and one.values.get(f"{SETS}.name") == name]
         if named:
