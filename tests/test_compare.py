@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,34 @@ def test_what_is_named(made: Path, project: Path) -> None:
     assert named(str(made / "exp/002.yaml"), "experiments/002-other/exp/001.yaml") == [(one, "002"), (two, "001")]
     assert named("001", "exp=003", "002-other", "exp=001") == [(one, "003"), (two, "001")]
     assert named("001", "exp=001,003") == [(one, "001"), (one, "003")]
+
+
+def test_sets_of_a_group_called_experiment(project: Path) -> None:
+    """They stand in a column of that name, once each however they are named."""
+    start = "@hydra.main(version_base=None, config_path='conf', config_name='config')"
+    code = f"import hydra\n\n\n{start}\ndef main(cfg): ...\n"
+    shutil.rmtree(project / "experiments")
+    place = write(
+        project / "app",
+        {
+            "run.py": f'{code}\n\nif __name__ == "__main__":\n    main()\n',
+            "conf/config.yaml": "defaults:\n  - model: small\n  - _self_\n  - experiment: null\n\nseed: 1\n",
+            "conf/model/small.yaml": "layers: 2\n",
+            "conf/model/big.yaml": "layers: 8\n",
+            "conf/experiment/a.yaml": "# @package _global_\nseed: 2\n",
+            "conf/experiment/b.yaml": "# @package _global_\ndefaults:\n  - override /model: big\n",
+        },
+    )
+    composed = oracle(place / "run.py", [["experiment=a"], ["experiment=b"]])
+    for words in ([], ["a", "b"], ["experiment=a,b"], ["app", "b", "a"]):
+        data = run("compare.py", *words, "--json", cwd=project).json
+        assert sorted(row["choices"]["experiment"] for row in data["rows"]) == ["a", "b"]
+        for row in data["rows"]:
+            own = composed["ab".index(row["choices"]["experiment"])]
+            assert row["values"] == {key: own[key] for key in ("model.layers", "seed")}
+    assert run("compare.py", cwd=project).out.splitlines()[0].split() == ["experiment", "a", "b"]
+    write(project / "other", {path.relative_to(place).as_posix(): path.read_text() for path in place.rglob("*.*")})
+    assert run("compare.py", "--format", "csv", cwd=project).out.splitlines()[1].startswith("app,a,")
 
 
 def test_csv_tells_apart_what_looks_alike(made: Path, project: Path) -> None:

@@ -244,8 +244,25 @@ def test_scores_of_a_file(made: Path, project: Path) -> None:
     found = compare(Request(project, results=file, sort=["-lb"]))
     assert [row["results"] for row in found.data()["rows"]] == [{"lb": 0.81, "note": "第一"}, {"lb": 0.001}]
     assert any("exp=009" in line for line in found.notes())
-    for text in ("lb\n1\n", "", "env,lb\nlocal,1\n"):
-        file.write_text(text)
+    file.write_bytes(
+        "Exp;lb;note\r\n001;0,5;a,b\r\n001;0,75;\r\n;9;\r\n\r\n002;3\r\n".encode("utf-8-sig")
+    )  # as of Excel
+    found = compare(Request(project, results=file))
+    first, second, third = ({"lb": 0.75, "note": "a,b"}, {"lb": 3}, {})
+    assert [row["results"] for row in found.data()["rows"]][:3] == [first, second, third][: len(_FILES) - 1]
+    assert any("2 lines of" in line and "exp=001" in line for line in found.notes())
+    file.write_text("exp\tlb\n001\t1e-3\n")
+    assert compare(Request(project, results=file)).data()["rows"][0]["results"] == {"lb": 0.001}
+    for text in (
+        "lb\n1\n",
+        "",
+        "env,lb\nlocal,1\n",
+        "exp,lb\n",
+        "exp,exp,lb\n001,002,1\n",
+        'exp,lb\n"001,1\n',
+        "exp,あ\n1,2",
+    ):
+        file.write_text(text, "shift_jis")
         with pytest.raises(CommandError):
             compare(Request(project, results=file))
     with pytest.raises(CommandError):

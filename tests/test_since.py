@@ -234,6 +234,24 @@ def test_what_is_no_commit(made: Path, project: Path, ref: str) -> None:
     assert not (project / "x").exists()
 
 
+def test_a_checkout_inside_and_one_that_is_shallow(made: Path, project: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    subprocess.run(["git", "clone", "-q", project, outer / "inner"], check=True)
+    write(outer / "experiments/002-own", {name: (made / name).read_text() for name in _NAMES})
+    git(outer, "init", "-q")
+    git(outer, "add", "experiments")
+    git(outer, "commit", "-qm", "one")
+    found = compare(Request(outer, since="HEAD"))
+    assert (found.data()["added"], found.data()["unchanged"]) == ([], 1)
+    assert any("--root inner" in line for line in found.notes())
+    assert since(outer / "inner")["unchanged"] == 4
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth", "1", project.as_uri(), shallow], check=True)
+    with pytest.raises(CommandError) as error:
+        since(shallow, ref="HEAD~1")
+    assert "--unshallow" in (error.value.help or "")
+
+
 def test_nothing_that_a_checkout_names_is_run(made: Path, project: Path, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     trap = tmp_path / "trap"

@@ -99,15 +99,19 @@ class Compared:
             yield f"no run of these was found below {self.project.root}"
         if not shown.rows:
             yield "of no config is that so: --where leaves none"
-        if not shown.columns and len(shown.rows) > 1:
-            yield f"nothing differs between these {len(shown.rows)} configs"
+        composed = sum(row.refused is None for row in shown.rows)
+        if not shown.columns and composed > 1:
+            yield f"nothing differs between these {composed} configs"
         if len(shown.rows) == 1 and not self._is_worth_a_table:
             yield "one config alone has nothing to differ from: name parameter sets, or options (model=small,large)"
         if shown.ignored:
             yield f"also different: {_listed(shown.ignored)} (--all shows them)"
         if shown.elsewhere:
             yield f"only in some of the experiments: {_listed(shown.elsewhere)} (--all shows them)"
-        refused = [row for row in shown.rows if row.refused is not None]
+        wrong = {
+            (row.experiment, row.choices.get(SETS), row.refused): row for row in reversed(shown.rows) if row.refused
+        }
+        refused = list(reversed(wrong.values()))
         for row in refused[:3]:
             yield f"does not compose: {row.experiment} {row.name}: {row.refused} (validate.py says more)"
         if len(refused) > 3:
@@ -150,9 +154,8 @@ def compare(request: Request) -> Answer:
     selected = selection.of(project, request.words)
     rows, about = _rows(project, selected, runs=request.runs)
     if request.results is not None:
-        rows, lost = scores.read(request.results).beside(rows)
-        if lost:
-            about.append(f"{len(lost)} lines of {request.results} are of no config here, such as {lost[0]}")
+        rows, said = scores.read(request.results).beside(rows)
+        about += said
     return Compared(project, request, arranged(rows, request), [*selected.notes, *about])
 
 
@@ -194,19 +197,19 @@ def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[R
     """The rows, and what is to be said of the runs that are in none of them."""
     rows: list[Row] = []
     found = states.Runs.below(project) if runs else None
-    lost = found.unknown if found is not None else 0
+    lost = list(found.unknown) if found is not None else []
     for part in selected.parts:
 
         def one(
             _: int, experiment: Experiment, part: selection.Selection = part
-        ) -> tuple[configs.Configs, int] | Defect:
+        ) -> tuple[configs.Configs, list[str]] | Defect:
             try:
                 context = configs.context_of(project, experiment)
                 own = configs.of(context, part, environments=found is not None)
                 if found is None:
-                    return own, 0
-                judged, count = states.with_states(context, own.rows, found.of(experiment, own.rows))
-                return replace(own, rows=judged), count
+                    return own, []
+                judged, unknown = states.with_states(context, own.rows, found.of(experiment, own.rows))
+                return replace(own, rows=judged), unknown
             except OSError:
                 raise
             except Exception as error:  # one experiment does not hide the rest
@@ -228,7 +231,13 @@ def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[R
                 raise selection.unknown_option(part, group, name, refused[0] or "")
     if len(rows) == 1 and rows[0].choices and rows[0].defaults and not runs:  # it is compared with the defaults
         rows.insert(0, Row(rows[0].experiment, {}, rows[0].defaults, rows[0].defaults))
-    return rows, [f"{lost} runs are of no parameter set that there is (any more)"] if lost else []
+    return rows, [_of_no_set(lost)] if lost else []
+
+
+def _of_no_set(folders: Sequence[str]) -> str:
+    several = f"{len(folders)} runs are of no parameter set that there is (any more), such as {folders[0]}"
+    words = several if len(folders) > 1 else f"a run is of no parameter set that there is (any more): {folders[0]}"
+    return f"{words}; to find or make the set: {command_line.command('add_exp.py', ['--from-run', folders[0]])}"
 
 
 def arranged(rows: Sequence[Row], request: Request) -> Comparison:

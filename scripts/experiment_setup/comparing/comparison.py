@@ -9,7 +9,7 @@ from typing import Any
 
 from experiment_setup.project import ENVIRONMENTS, SETS
 
-EXPERIMENT, OVERRIDES, STATE = "experiment", "overrides", "state"
+EXPERIMENT, FOLDER, OVERRIDES, STATE = "experiment", "folder", "overrides", "state"
 
 
 class Missing:
@@ -54,14 +54,16 @@ class Row:
         return same(self.value(key), self.defaults.get(key, MISSING))
 
     def identity(self, name: str) -> str:
-        """What stands in a key column: `experiment`, a config group, `overrides` or `state`."""
-        if name == EXPERIMENT:
+        """What tells it apart: the option of a config group, its `experiment`, `overrides` or `state`."""
+        if name in self.choices:
+            return self.choices[name]
+        if name in (EXPERIMENT, FOLDER):
             return self.experiment
         if name == OVERRIDES:
             return " ".join(self.overrides)
         if name == STATE:
             return self.state or ""
-        return self.choices.get(name, "")
+        return ""
 
     @property
     def name(self) -> str:
@@ -98,12 +100,16 @@ class Comparison:
     def key_columns(self) -> list[str]:
         """What tells the rows apart, and then their state: the columns that come first."""
         several = len({row.experiment for row in self.rows}) > 1
-        own = [EXPERIMENT] if several else []
+        own = [FOLDER if EXPERIMENT in self.groups else EXPERIMENT] if several else []
         own += [
             group for group in self.groups if group == SETS or len({row.choices.get(group) for row in self.rows}) > 1
         ]
         own += [OVERRIDES] if any(row.overrides for row in self.rows) else []
         return own + ([STATE] if any(row.state is not None for row in self.rows) else [])
+
+    def identity(self, row: Row, name: str) -> str:
+        """What stands in a key column; a config group may be called `experiment`."""
+        return row.choices.get(name, "") if name in self.groups else row.identity(name)
 
     @cached_property
     def results(self) -> list[str]:

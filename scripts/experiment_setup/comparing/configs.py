@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiment_setup import schema
@@ -47,16 +47,23 @@ def of(context: ExperimentContext, selection: Selection, *, environments: bool =
     defaults = values.by_key(context.compositions.of({}))
     where = context.relative(context.experiment.folder)
     rows = []
-    for choices in _with(chosen, options):
+    for choices in with_options(chosen, options):
         outcome = context.compositions.of(dict(choices))
         refused = outcome.failure.refusal.words if outcome.failure is not None else None
         rows.append(Row(where, choices, values.by_key(outcome), defaults, refused))
     return Configs(rows, list(sets))
 
 
-def _with(sets: Sequence[dict[str, str]], options: dict[str, list[str]]) -> Iterator[dict[str, str]]:
-    """Each set with each combination of the options; "" leaves a group at its default."""
+def with_options(sets: Sequence[dict[str, str]], options: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    """Each set with each combination of the options, once; "" leaves a group at its default.
+
+    The options may be of the very group that the sets are of.
+    """
     named = [[(group, name) for name in names] for group, names in options.items()]
+    given = set[frozenset[tuple[str, str]]]()
     for choices in sets:
         for more in itertools.product(*named):
-            yield {**choices, **{group: name for group, name in more if name}}
+            chosen = {**choices, **{group: name for group, name in more if name}}
+            if frozenset(chosen.items()) not in given:
+                given.add(frozenset(chosen.items()))
+                yield chosen

@@ -87,6 +87,11 @@ def _commit(checkout: Checkout, project: Project, ref: str) -> str:
         raise CommandError(f"{ref!r} is no commit but an experiment", "name what is compared first", rest)
     names = (checkout.ask("for-each-ref", "--format=%(refname:short)") or b"").decode("utf-8", "replace").split()
     guess = did_you_mean(ref, names)
+    if not guess and (checkout.git_dir / "shallow").is_file():
+        raise CommandError(
+            f"git has no commit {ref!r} here: this clone has only the newest ones, or one branch",
+            "get the rest with git fetch --unshallow (in a workflow: actions/checkout with fetch-depth: 0)",
+        )
     raise CommandError(
         f"git knows no commit {ref!r}",
         f"did you mean {guess}?" if guess else "give a branch, a tag, a commit, or nothing for HEAD",

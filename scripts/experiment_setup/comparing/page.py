@@ -49,7 +49,7 @@ def _columns(comparison: Comparison) -> Iterator[dict[str, Any]]:
 
 def _cells(comparison: Comparison, row: Row) -> Iterator[Cell]:
     for name in comparison.key_columns:
-        words, kind = row.identity(name), ""
+        words, kind = comparison.identity(row, name), ""
         if name == SETS and not (row.choices or row.overrides):
             words = row.name
         if name == STATE:

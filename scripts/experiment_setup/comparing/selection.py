@@ -78,6 +78,8 @@ def of(project: Project, words: Sequence[str]) -> Selections:
             parts.append(Selection(list(project.experiments), {option_name(word, SETS): word}))
         elif here is not None:
             here.sets[option_name(word, SETS)] = word  # one that is no file of exp/, or a mistake
+        elif len(project.experiments) == 1 and _may_have(project.experiments[0], word):
+            parts.append(Selection(list(project.experiments), {word: word}))
         else:
             raise _unknown(project, word)
     return Selections(parts or [Selection(_all(project))], notes)
@@ -125,6 +127,12 @@ def _is_folder(project: Project, word: str) -> bool:
 
 def _has(experiment: Experiment, word: str) -> bool:
     return option_name(word, SETS) in experiment.options(SETS)
+
+
+def _may_have(experiment: Experiment, word: str) -> bool:
+    """Whether a folder of its configs has an option of this name: a set may be in another group than exp/."""
+    options = experiment.config_dir.glob("*/*.yaml")
+    return any(path.stem == word for path in options)
 
 
 def _set_file(project: Project, word: str) -> tuple[Experiment, str] | None:

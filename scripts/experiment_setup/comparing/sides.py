@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment_setup.comparing.comparison import MISSING, same
+from experiment_setup.comparing.configs import with_options
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.facts import parameter_sets
@@ -36,8 +36,8 @@ class Side:
     def choices(self) -> list[Choices]:
         """Each parameter set in each environment, with these options; an experiment without sets as it is."""
         found = parameter_sets.in_each_environment(self.context, self.options.get(ENVIRONMENTS))
-        named = [[(group, name) for name in names] for group, names in self.options.items() if group != ENVIRONMENTS]
-        return [(*chosen.items(), *more) for chosen in found for more in itertools.product(*named)]
+        more = {group: names for group, names in self.options.items() if group != ENVIRONMENTS}
+        return [tuple(chosen.items()) for chosen in with_options(found, more)]
 
     def composition(self, choices: Choices) -> Composition:
         """What these choices compose to."""

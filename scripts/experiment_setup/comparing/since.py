@@ -75,10 +75,17 @@ def since(project: Project, ref: str, words: Sequence[str], ignored: Sequence[st
     with history.snapshot(project, ref) as snapshot:
         whole.commit = snapshot.commit
         moved = _moved(project, snapshot)
-        whole.renamed = {project.relative(old): project.relative(new) for old, new in moved.items()}
         selected = selection.of(_both(project, snapshot), words)
-        whole.notes = selected.notes
         pairs = _pairs(project, snapshot, selected.parts, moved)
+        asked = {pair.now.folder for pair in pairs if pair.now is not None}
+        whole.renamed = {project.relative(old): project.relative(new) for old, new in moved.items() if new in asked}
+        folders = [e.folder for part in selected.parts for e in part.experiments if e.folder.is_dir()]
+        around = filter(None, map(git.Checkout.around, folders))
+        others = sorted({project.relative(one.folder) for one in around if one.folder != snapshot.checkout.folder})
+        whole.notes = [
+            *selected.notes,
+            *(f"left out: {other}, a git checkout of its own; compare it with --root {other}" for other in others),
+        ]
         is_concerned = concerned.by_changes(project, snapshot)
 
         def one(_: int, pair: _Pair) -> Impact | Defect:
@@ -165,7 +172,9 @@ def _pairs(project: Project, snapshot: Snapshot, parts: Sequence[Selection], mov
     for part in parts:
         for folder in dict.fromkeys(moved.get(e.folder, e.folder) for e in part.experiments):
             pair = _Pair(then.get(before.get(folder, folder)), now.get(folder), part, project.relative(folder))
-            pairs += [pair] if pair.then is not None or pair.now is not None else []
+            around = git.Checkout.around(folder)  # of what is gone, that of the folder it was in
+            is_here = around is not None and around.folder == snapshot.checkout.folder
+            pairs += [pair] if is_here and (pair.then is not None or pair.now is not None) else []
     return pairs
 
 

@@ -31,7 +31,7 @@ class Runs:
     """The runs below a project; which experiment each is of, where that can be told."""
 
     project: Project
-    unknown: int = 0  # runs of which it cannot
+    unknown: list[str] = field(default_factory=list)  # the folders of runs of which it cannot
     _of: dict[Path, list[Run]] = field(default_factory=dict)  # by the experiment's folder
 
     @classmethod
@@ -43,7 +43,8 @@ class Runs:
         for run in _without_copies(found):
             experiment = result._experiment(run)
             if experiment is None:
-                result.unknown += run.choices is not None or run.state is not State.UNKNOWN
+                if run.choices is not None or run.state is not State.UNKNOWN:
+                    result.unknown.append(project.relative(run.folder))
             else:
                 result._of.setdefault(experiment.folder, []).append(run)
         return result
@@ -90,20 +91,21 @@ def _without_copies(found: Sequence[Run]) -> list[Run]:
     return [run for run in found if run.choices is not None or repr(run.config) not in recorded]
 
 
-def with_states(context: ExperimentContext, rows: Sequence[Row], found: Sequence[Run]) -> tuple[list[Row], int]:
+def with_states(context: ExperimentContext, rows: Sequence[Row], found: Sequence[Run]) -> tuple[list[Row], list[str]]:
     """The rows with the state and the results of their runs, and a row more for each run with values of its own.
 
-    Also how many runs are of none of the sets that there are.
+    Also the folders of the runs that are of none of the sets that there are.
     """
     candidates = [Candidate(row.choices, row.values) for row in rows]
     matcher = Matcher(context.project.root, context.options.groups, candidates)
     changes = Changes(context.composer, lambda key: code_sets(context, key))
     of_row: dict[int, dict[tuple[str, ...], list[_Judged]]] = {}
-    lost = 0
+    lost: list[str] = []
     for run in found:
         number = matcher.number(run)
         if number is None:
-            lost += (run.choices or {}).get(SETS) not in (None, *parameter_sets.by_name(context))
+            if (run.choices or {}).get(SETS) not in (None, *parameter_sets.by_name(context)):
+                lost.append(context.relative(run.folder))
         else:
             changed = changes.since(run, _composed(context, rows[number]))
             of_row.setdefault(number, {}).setdefault(_own_words(run), []).append(_Judged(run, changed))

@@ -36,7 +36,7 @@ class Table:
 def text(comparison: Comparison, style: Style, width: int | None) -> Table:
     """A table in `width` cells (None: as wide as it gets); turned where there are fewer rows than columns.
 
-    The least telling columns are left out first: those in which the fewest rows stand out.
+    Where there is not room for all, the most telling columns come first: those in which the most rows stand out.
     """
     if is_turned(comparison):
         lines = _turned(comparison)
@@ -45,12 +45,13 @@ def text(comparison: Comparison, style: Style, width: int | None) -> Table:
     lines = _upright(comparison)
     widths = _widths(lines)
     first = len(widths) - len(comparison.columns)
-    total, left_out = sum(widths) + _GAP * (len(widths) - 1), set[int]()
-    for number in _least_telling(comparison):
-        if width is None or total <= width:
-            break
-        left_out.add(first + number)
-        total -= widths[first + number] + _GAP
+    total, left_out = sum(widths[:first]) + _GAP * (first - 1), set[int]()
+    for number in (first + column for column in _most_telling(comparison)):
+        needed = widths[number] + _GAP
+        if width is not None and total + needed > width:
+            left_out.add(number)
+        else:
+            total += needed
     shown = [[cell for number, cell in enumerate(line) if number not in left_out] for line in lines]
     return Table(_painted(shown, style), [lines[0][number].text for number in sorted(left_out)])
 
@@ -74,7 +75,7 @@ def comma_separated(comparison: Comparison) -> Iterator[str]:
     keys = [column.key for column in comparison.columns]
     yield csv_line([*comparison.key_columns, *comparison.results, *keys])
     for row in comparison.rows:
-        own = [row.identity(name) for name in comparison.key_columns]
+        own = [comparison.identity(row, name) for name in comparison.key_columns]
         found = [row.results.get(name, MISSING) for name in comparison.results] + [row.value(key) for key in keys]
         yield csv_line([*own, *("" if value is MISSING else values.written(value) for value in found)])
 
@@ -108,7 +109,7 @@ def _turned(comparison: Comparison) -> list[list[_Cell]]:
 def _key_cells(comparison: Comparison, row: Row) -> list[_Cell]:
     found = []
     for name in comparison.key_columns:
-        words = row.identity(name)
+        words = comparison.identity(row, name)
         if name == STATE and row.changed:
             words += f" ({', '.join(list(row.changed)[:2])}{', …' if len(row.changed) > 2 else ''})"
         is_group = name in comparison.groups
@@ -132,13 +133,13 @@ def _number(value: object) -> str:
     return format(value, ".5g") if isinstance(value, float) else values.shortened(value)
 
 
-def _least_telling(comparison: Comparison) -> list[int]:
-    """The numbers of the columns, those in which the fewest rows stand out first, of equals the last one."""
+def _most_telling(comparison: Comparison) -> list[int]:
+    """The numbers of the columns, those in which the most rows stand out first, of equals the first one."""
     telling: list[tuple[int, int]] = []
     for number, column in enumerate(comparison.columns):
         counts = Counter(repr(row.value(column.key)) for row in comparison.rows)
-        telling.append((len(comparison.rows) - max(counts.values(), default=0), -number))
-    return [-number for _, number in sorted(telling)]
+        telling.append((max(counts.values(), default=0), number))
+    return [number for _, number in sorted(telling)]
 
 
 def _widths(lines: Sequence[Sequence[_Cell]]) -> list[int]:
