@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from running import SCRIPTS, hydra, run, tree, write
+from running import SCRIPTS, hydra, run, run_entry, tree, write
 
 
 def add(project: Path, elsewhere: Path, *words: str, **options):
@@ -285,3 +285,27 @@ def test_words_that_are_given_are_in_the_files_name_where_sets_have_no_name(
     assert hydra(experiment / "train.py", "exp=002-small")["exp"]["seed"] == 2
     assert add(project, elsewhere, "001", "seed=3").code == 0
     assert list((experiment / "exp").glob("003*"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "OmegaConf.register_new_resolver('mine', str)",
+        "OmegaConf.register_new_resolver(resolver=str, name='mine')",
+        "NAME = 'mine'\nOmegaConf.register_new_resolver(NAME, str)",
+        "def load():\n    import helper\n\n\nload()",
+        "OmegaConf.register_new_resolver('other', str)",
+        "# OmegaConf.register_new_resolver('mine', str)",
+    ],
+    ids=["by name", "by keyword", "by a constant", "in what a function imports", "another", "in a comment"],
+)
+def test_a_resolver_is_one_that_the_code_registers(project: Path, experiment: Path, code: str) -> None:
+    """A set that refers to it is written where the real Hydra resolves it, and else refused."""
+    registers = "from omegaconf import OmegaConf\n\nOmegaConf.register_new_resolver('mine', str)\n"
+    text = (experiment / "train.py").read_text(encoding="utf-8")
+    text = text.replace("\n@hydra.main", f"\nfrom omegaconf import OmegaConf\n\n{code}\n\n\n@hydra.main", 1)
+    write(experiment, {"helper.py": registers, "train.py": text})
+    resolves = run_entry(experiment / "train.py", "--cfg", "job", "--resolve", "exp.notes=${mine:3}").code == 0
+    ran = run("add_exp.py", "001", "notes=${mine:3}", cwd=project)
+    assert ran.code == (0 if resolves else 2), ran
+    assert resolves or "exp.notes=${mine:3}" in ran.err

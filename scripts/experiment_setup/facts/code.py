@@ -88,23 +88,18 @@ class Code:
 
     @cached_property
     def registered(self) -> Registered:
-        """The resolvers that the code registers; what it imports within functions is read where a name is lacking."""
-        found = resolvers.registered(self.options.schema, everywhere=False)
-        if found.unknown or self._used_resolvers <= found.names:
-            return found
-        return resolvers.registered(self.options.schema, everywhere=True)
+        """The resolvers that the code registers."""
+        return resolvers.registered_for(self._used_resolvers, self.options.schema)
 
     @cached_property
     def _used_resolvers(self) -> frozenset[str]:
-        """The resolvers that values of the experiment name, but for those that OmegaConf and Hydra bring along."""
-        texts = [document.text_or_empty for document in self.options.documents()]
-        names = {name for text in (*texts, self.text) if "${" in text for name in resolvers.USED.findall(text)}
-        return frozenset(name for name in names if name not in resolvers.BUILT_IN)
+        """The resolvers of others that values of the experiment name."""
+        return resolvers.used_in([*(document.text_or_empty for document in self.options.documents()), self.text])
 
     @cached_property
     def resolvers(self) -> frozenset[str]:
         """Names of the resolvers that exist only when the entry point runs."""
-        return self.registered.names | (self._used_resolvers if self.registered.unknown else frozenset())
+        return self.registered.possible(self._used_resolvers)
 
     def stores_in_a_function(self, config: str) -> bool:
         """Whether some function of the code stores a config of this name, for a compose of its own."""

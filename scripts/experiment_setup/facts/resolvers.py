@@ -33,6 +33,23 @@ class Registered:
         """All of them."""
         return self.early | self.late
 
+    def possible(self, used: frozenset[str]) -> frozenset[str]:
+        """All of them, with those of `used` that may be among the names that are not written out."""
+        return self.names | (used if self.unknown else frozenset())
+
+
+def used_in(texts: Iterable[str]) -> frozenset[str]:
+    """The resolvers that references in these texts name, but for those that OmegaConf and Hydra bring along."""
+    return frozenset(name for text in texts if "${" in text for name in USED.findall(text)).difference(BUILT_IN)
+
+
+def registered_for(used: frozenset[str], schema: Schema) -> Registered:
+    """What the code registers, of which `used` is needed: imports within functions are read where a name is lacking."""
+    found = registered(schema, everywhere=False)
+    if found.unknown or used <= found.names:
+        return found
+    return registered(schema, everywhere=True)
+
 
 def registered(schema: Schema, *, everywhere: bool) -> Registered:
     """The resolvers that the modules of an entry point register; `everywhere`: also those it imports in functions."""

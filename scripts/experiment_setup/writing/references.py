@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from omegaconf import DictConfig
 
-from experiment_setup import files
 from experiment_setup.composing.compose import unusable_values
 from experiment_setup.composing.refusals import UnsetVariable
 from experiment_setup.errors import CommandError
+from experiment_setup.facts import resolvers
 from experiment_setup.schema import Schema
 from experiment_setup.writing.node_values import Setting
-
-_REGISTERS = re.compile(r"register_(?:new_)?resolver\(\s*(?:name\s*=\s*)?[\"']([\w.]+)[\"']")
 
 
 def check(config: DictConfig, settings: Mapping[str, Setting], schema: Schema) -> None:
@@ -23,11 +20,11 @@ def check(config: DictConfig, settings: Mapping[str, Setting], schema: Schema) -
     That is a reference to a key that is not there, to itself, or with a resolver that neither OmegaConf, Hydra nor the
     project has. What only a run knows is passed over.
     """
-    if not any("${" in str(setting.value) for setting in settings.values()):
+    texts = [str(setting.value) for setting in settings.values()]
+    if not any("${" in text for text in texts):
         return
-    texts = [files.read_loosely(module) for module in schema.modules]
-    resolvers = frozenset(name for text in texts for name in _REGISTERS.findall(text))
-    for bad in unusable_values(config, resolvers):
+    used = resolvers.used_in(texts)
+    for bad in unusable_values(config, resolvers.registered_for(used, schema).possible(used)):
         if isinstance(bad.refusal, UnsetVariable):
             continue  # it may be set where this runs
         for key, setting in settings.items():
