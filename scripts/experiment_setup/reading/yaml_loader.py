@@ -93,10 +93,10 @@ def parse(text: str) -> yaml.Node | None:
 
     Raises PyYAML's errors, as OmegaConf's loader does, and TooMuch before anything is built of such a text.
     """
-    if _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text):
+    if _may_be_deep(text):
         _refuse_depth(text)
     node = _parsed(text)
-    if node is not None and "&" in text and "*" in text:
+    if node is not None and _may_have_aliases(text):
         _written_out(node, {})
     if node is not None and _LONG_NUMBER.search(text):
         _refuse_long_numbers(node)
@@ -105,8 +105,7 @@ def parse(text: str) -> yaml.Node | None:
 
 def refuse_too_much(text: str) -> None:
     """Raise TooMuch for a text that `parse` refuses for that, before somebody else reads it."""
-    suspicious = _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text) or _LONG_NUMBER.search(text)
-    if suspicious or ("&" in text and "*" in text):
+    if _may_be_deep(text) or _may_have_aliases(text) or _LONG_NUMBER.search(text):
         try:
             parse(text)
         except TooMuch:
@@ -117,6 +116,14 @@ def refuse_too_much(text: str) -> None:
 
 _BRACKET = re.compile(r"[\[\]{}]")
 _DEEP_BLOCK = re.compile(rf"^(?: {{{DEEPEST}}}| *(?:[-?] +){{{DEEPEST // 2}}})", re.MULTILINE)
+
+
+def _may_be_deep(text: str) -> bool:
+    return _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text) is not None
+
+
+def _may_have_aliases(text: str) -> bool:
+    return "&" in text and "*" in text
 
 
 def _deepest_bracket(text: str) -> int:
