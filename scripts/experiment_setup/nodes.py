@@ -48,6 +48,16 @@ def join(steps: Steps) -> str:
     return "".join(map(_written, steps)).removeprefix(".")
 
 
+def names(key: str) -> tuple[str, ...]:
+    """The same as text: what code and Hydra's overrides call them."""
+    return tuple(map(str, split(key)))
+
+
+def top(key: str) -> str:
+    """The first step of a dotted key, which is mostly a group; "" without one."""
+    return next(iter(names(key)), "")
+
+
 def _written(step: Any) -> str:
     return f"[{step}]" if isinstance(step, int) or "." in str(step) else f".{step}"
 

@@ -230,7 +230,7 @@ class PartsComposition(Composition):
         any_value = isinstance(part, PlainPart)
         outcome: list[Any] = [path, written]
         for dots, name in _REFERENCE.findall(written):
-            target = (*(path[: len(path) - len(dots)] if dots else ()), *name.split("."))
+            target = (*(path[: len(path) - len(dots)] if dots else ()), *nodes.split(name))
             if len(dots) > len(path):
                 return None
             value: Any = container

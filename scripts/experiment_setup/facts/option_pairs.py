@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from omegaconf import DictConfig
 
+from experiment_setup import nodes
 from experiment_setup.composing.compose import UnusableValue
 from experiment_setup.composing.refusals import NoSuchTarget
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.nodes import child
 from experiment_setup.project import ENVIRONMENTS, SETS
 
 
@@ -22,19 +22,19 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     """
     if not isinstance(bad.refusal, NoSuchTarget) or not chosen.keys().isdisjoint((SETS, ENVIRONMENTS)):
         return None
-    owner, (target, *inner) = bad.key.split(".")[0], bad.refusal.key.split(".")
+    owner, (target, *inner) = nodes.top(bad.key), nodes.names(bad.refusal.key)
     group = target if owner in chosen else owner
     if group in chosen or group not in context.options.further_groups:
         return None
     config = context.compositions.of(chosen).config
-    near = child(config, target) if target in chosen and len(inner) == 1 else None
+    near = nodes.child(config, target) if target in chosen and len(inner) == 1 else None
     typo = isinstance(near, DictConfig) and any(entries.one_letter_away(inner[0], str(key)) for key in near)
     return None if typo else group
 
 
 def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue, group: str) -> bool:
     """Whether the value, or all of its group, resolves with another option of `group`."""
-    owner = bad.key.split(".")[0]
+    owner = nodes.top(bad.key)
     place = owner if group == owner else bad.key
     for option in _options(context, group):
         outcome = context.compositions.of({**chosen, group: option})

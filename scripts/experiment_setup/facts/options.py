@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts import unlisted
 from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
@@ -40,7 +41,7 @@ class Option:
         named = (self.document.header or "").split()[-1:]
         if named in ([], ["_group_"]):
             return usual
-        return () if named == ["_global_"] else tuple(named[0].split("."))
+        return () if named == ["_global_"] else nodes.names(named[0])
 
     @property
     def config_path(self) -> str:
@@ -261,6 +262,6 @@ def _placed(key: str, option: Any) -> Placed:
     group, _, package = key.split()[-1].lstrip("/").partition("@")
     own = group.replace("/", ".")
     package = {"": own, "_group_": own, "_here_": "_global_"}.get(package, package)
-    steps = () if package == "_global_" else tuple(package.split("."))
+    steps = () if package == "_global_" else nodes.names(package)
     chosen = None if option is None else str(option)
     return Placed(group if package == own else f"{group}@{package}", group, steps, chosen)

@@ -94,10 +94,10 @@ def _put_together(config: DictConfig, key: str) -> str | None:
 
     None where the text, or a value that it refers to, is anything but plain.
     """
-    written = nodes.value(nodes.at(config, key.split(".")))
+    written = nodes.value(nodes.at(config, nodes.split(key)))
     if not isinstance(written, str) or written in ("???", "") or "\\" in written or "$" in _REFERENCE.sub("", written):
         return None
-    values = {name: nodes.value(nodes.at(config, name.split("."))) for name in _REFERENCE.findall(written)}
+    values = {name: nodes.value(nodes.at(config, nodes.split(name))) for name in _REFERENCE.findall(written)}
     if any(type(known) not in (str, int) or "$" in str(known) or known == "???" for known in values.values()):
         return None
     return _REFERENCE.sub(lambda found: str(values[found[1]]), written)
@@ -134,7 +134,7 @@ def all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | No
     yield from ((key, value, None, None) for key, value in fields.items())
     for option in context.options.all():
         text = option.document.text_or_empty
-        if not any(key.split(".")[-1] in text for key in fields if key.startswith(f"{option.group}.")):
+        if not any(nodes.names(key)[-1] in text for key in fields if key.startswith(f"{option.group}.")):
             continue
         config = context.compositions.of_option(option).config
         for key, value in output_fields(config) if config is not None else ():

@@ -260,7 +260,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             if (place, bad.refusal) in places:
                 continue
             places.add((place, bad.refusal))
-            owner = bad.key.split(".")[0]
+            owner = nodes.top(bad.key)
             left_open = another is not None and another == owner
             groups = {owner, *_GROUP_OF_REFERENCE.findall(bad.written)}
             if isinstance(bad.refusal, NoSuchTarget):
@@ -365,7 +365,7 @@ def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str
     while waiting:
         for target in re.findall(r"\$\{\s*([\w.]+)\s*\}", waiting.pop()):
             value: object = outcome.container
-            for step in target.split("."):
+            for step in nodes.split(target):
                 value = value.get(step) if isinstance(value, dict) else None
             if isinstance(value, str) and target not in written:
                 written[target] = value
@@ -436,7 +436,7 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
         documents.append((context.options.primary, context.compositions.some))
     for document, config in documents:
         for match in _SELECTED.finditer(document.text_or_empty) if config is not None else ():
-            *above, key = match[1].split(".")
+            *above, key = nodes.names(match[1])
             parent = nodes.at(config, above)
             known = [str(name) for name, _ in nodes.children(parent)]
             guess = next((name for name in known if one_letter_away(key, name)), None)

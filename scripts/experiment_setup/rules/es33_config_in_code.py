@@ -342,11 +342,11 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
         inherited = {name for option in options.values() for name in option.document.parents} if wanting else set()
         for option in options.values() if wanting else ():
             for key in _missing(context, option):
-                if option.name in inherited and _is_left_open(option, key.split(".")[1:]):
+                if option.name in inherited and _is_left_open(option, nodes.names(key)[1:]):
                     continue
                 if _is_given_by_instance(context, key):
                     continue
-                unread = context.code.reading.followed and not context.code.reading.reads(tuple(key.split(".")))
+                unread = context.code.reading.followed and not context.code.reading.reads(nodes.names(key))
                 advice = f"add {key.split('.', 1)[1]}: … to the file"
                 yield missing_value.finding(
                     Location(option.path),
@@ -366,7 +366,7 @@ def _is_given_by_instance(context: ExperimentContext, key: str) -> bool:
 
     OmegaConf.to_object passes such a field over as long as it has no value (dictconfig.py: _to_object).
     """
-    group, *steps = key.split(".")
+    group, *steps = nodes.names(key)
     config_class = context.options.config_class(group)
     cls: Any = config_class.cls if config_class else None
     for step in steps[:-1]:

@@ -190,7 +190,7 @@ def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[s
     config = context.compositions.some
     if ":" in written or written.startswith(("hydra.", ".")) or config is None:
         return None
-    steps = tuple(written.split("."))
+    steps = nodes.names(written)
     missing = missing_step(config, steps)
     if missing is None or exists_somewhere(context, steps[: missing + 1]):
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
-from experiment_setup import naming
+from experiment_setup import naming, nodes
 from experiment_setup.code.tree import last_name, walk
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
@@ -88,7 +88,7 @@ def _is_name(node: ast.AST) -> bool:
 
 def _code_writes(context: ExperimentContext, key: str) -> bool:
     """Whether the code makes the folder, or opens files in it, straight from the field."""
-    steps = tuple(key.split("."))
+    steps = nodes.names(key)
     calls = context.code.reading.calls
     return any(
         call.function.rpartition(".")[2] in ("makedirs", "mkdir", "open", "join", "Path")
@@ -162,7 +162,7 @@ def _named_apart(context: ExperimentContext, names: list[str]) -> list[str]:
 
 def _users(context: ExperimentContext, key: str, written: Any) -> dict[str, list[str]]:
     """The parameter sets by the folder that they write to."""
-    field = key.split(".")[-1]
+    field = nodes.names(key)[-1]
     users: dict[str, list[str]] = {}
     fixed = "${" not in str(written)
     for name, option in context.options.sets.items():

@@ -192,7 +192,7 @@ def _add_what_is_set(context: ExperimentContext, option: Option, known: dict[str
     placed = next((p.package for p in context.options.placed if p.group == option.group), (option.group,))
     if option.document.header is not None:
         header = option.document.header.rpartition(" ")[2]
-        placed = () if header == "_global_" else tuple(header.split("."))
+        placed = () if header == "_global_" else nodes.names(header)
     untyped = context.options.config_class(option.group) is None
     for steps in _keys(content if isinstance(content, dict) else {}, ()):
         key = origins.dotted((*placed, *steps))

@@ -152,7 +152,7 @@ class Classes:
 
     def _full_key(self, assignment: Assignment, config: DictConfig) -> str:
         """The key from the root: one without a group is one of the parameter sets', or else of the environment's."""
-        first = assignment.key.split(".")[0]
+        first = nodes.top(assignment.key)
         if first in (SETS, ENVIRONMENTS) and nodes.is_mapping(nodes.child(config, first)) and "." in assignment.key:
             return assignment.key
         here, there = nodes.child(config, SETS), nodes.child(config, ENVIRONMENTS)
@@ -224,7 +224,7 @@ class Classes:
         group = key.partition(".")[0]
         if nodes.child(composed.config, group) is None:
             return
-        node = nodes.at(composed.config, key.split("."))
+        node = nodes.at(composed.config, nodes.split(key))
         if node is None or (value is not None and not node_values.has_value(composed.config, key, value)):
             found = "nothing" if node is None else repr(node_values.plain(node))
             raise CommandError(

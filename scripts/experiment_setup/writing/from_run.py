@@ -179,7 +179,7 @@ class _Search:
         counts: dict[str | None, int] = {}
         for option in candidates:
             config = self._compose({ENVIRONMENTS: option})
-            found = [one for one in self._differences(config) if one.key.split(".")[0] == ENVIRONMENTS]
+            found = [one for one in self._differences(config) if nodes.top(one.key) == ENVIRONMENTS]
             counts[option] = len(found) if config is not None else 10**6
         best = min(counts, key=lambda option: counts[option]) if counts else None
         return best if best != default else None
@@ -240,7 +240,7 @@ class _Search:
     def _wanted(self, config: DictConfig, *, interpolated: bool) -> Iterator[tuple[str, Any]]:
         """The values of the run that a set must say on top of `config`, as its fields type them; by dotted key."""
         for one in self._differences(config, interpolated=interpolated):
-            top = one.key.split(".")[0]
+            top = nodes.top(one.key)
             if one.written is not _ABSENT and top != ENVIRONMENTS and (top == SETS or self._is_at_root):
                 yield one.key, one.written
 
@@ -326,7 +326,7 @@ class _Search:
 
     def _explained(self, one: Difference) -> Difference:
         """The difference with a reason in any case."""
-        top = one.key.split(".")[0]
+        top = nodes.top(one.key)
         if one.reason:
             return one
         if top == ENVIRONMENTS:

@@ -137,7 +137,7 @@ class Keys:
     def _elsewhere(self, assignment: Assignment) -> WrongKey | None:
         for other, content in self.others.items():
             key = assignment.key.removeprefix(f"{other}.")
-            if isinstance(content, DictConfig) and key.split(".")[0] in content:
+            if isinstance(content, DictConfig) and nodes.top(key) in content:
                 words = f"{key} belongs to the group {other!r}, not to {self.group!r}"
                 if (other, self.group) == ("env", "exp"):
                     words = f"{key} belongs to the environment (env), not to a parameter set"
@@ -184,10 +184,10 @@ class Keys:
         except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
             raise CommandError(f"{assignment.key}={assignment.written}: {reason}", self._expected(key)) from None
-        return node_values.plain(nodes.at(config, key.split(".")))
+        return node_values.plain(nodes.at(config, nodes.split(key)))
 
     def _expected(self, key: str) -> str | None:
-        field = self.declared.field(key.split(".")[0]) if self.declared else None
+        field = self.declared.field(nodes.top(key)) if self.declared else None
         if field is None:
             return None
         place = f"{field.location.path.name}:{field.location.line}"

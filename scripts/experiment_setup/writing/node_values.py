@@ -29,10 +29,10 @@ def with_settings(base: DictConfig, settings: Mapping[str, Setting]) -> DictConf
 
 def put(config: DictConfig, key: str, value: Any) -> None:
     """Set a value at a dotted key, as a file does. Raises OmegaConf's errors."""
-    node = nodes.at(config, key.split("."))
+    node = nodes.at(config, nodes.split(key))
     if isinstance(value, dict) and isinstance(node, DictConfig) and not nodes.is_mapping(node):
         nested: Any = value  # where null or `???` stands for a dataclass, OmegaConf.update fails
-        for step in reversed(key.split(".")):
+        for step in reversed(nodes.split(key)):
             nested = {step: nested}
         config.merge_with(nested)
     else:
@@ -62,7 +62,7 @@ def plain_data(value: Any) -> Any:
 
 def has_value(config: DictConfig, key: str, value: Any) -> bool:
     """Whether the dotted key has exactly this plain value, of this type."""
-    *parents, last = key.split(".")
+    *parents, last = nodes.split(key)
     parent = nodes.at(config, parents)
     return (
         nodes.is_mapping(parent) and last in parent and bool(tagged(plain(nodes.child(parent, last))) == tagged(value))
@@ -98,13 +98,13 @@ def leaves(data: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def is_text_field(config: DictConfig, key: str) -> bool:
     """Whether the field is declared as text; what is not declared takes what Hydra's command line makes of the word."""
-    node = nodes.at(config, key.split("."))
+    node = nodes.at(config, nodes.split(key))
     return node is not None and nodes.declared(node) is str
 
 
 def holds_text(config: DictConfig, key: str) -> bool:
     """Whether the key is declared as text, or holds some."""
-    node = nodes.at(config, key.split("."))
+    node = nodes.at(config, nodes.split(key))
     return is_text_field(config, key) or (node is not None and type(nodes.value(node)) is str)
 
 

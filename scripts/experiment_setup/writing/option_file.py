@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import command_line, files
+from experiment_setup import command_line, files, nodes
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 from experiment_setup.reading import source
@@ -82,12 +82,12 @@ def with_values(document: source.Document, settings: Mapping[str, Setting], at_b
     lines = document.text.splitlines()
     rest = dict(settings)
     for key in [*settings, *at_base]:
-        steps = key.split(".")
+        steps = nodes.split(key)
         if not document.has(steps):
             continue
         row = document.key(steps).line - 1
         match = re.fullmatch(r"(?P<key>\s*[^:#]+:)[^#]*?(?P<comment>\s+#.*)?", lines[row])
-        if match is None or isinstance(document.at(tuple(steps)), (dict, list)):
+        if match is None or isinstance(document.at(steps), (dict, list)):
             raise CommandError(f"{key} is more than a line in {document.path.name}", "edit the file by hand")
         if key in rest:
             setting = rest.pop(key)
@@ -95,7 +95,7 @@ def with_values(document: source.Document, settings: Mapping[str, Setting], at_b
             lines[row] = f"{match['key']} {value}{match['comment'] or ''}"
         else:
             lines[row] = ""
-    nested = [key for key in rest if "." in key and document.has(key.split(".")[:1])]
+    nested = [key for key in rest if "." in key and document.has(nodes.split(key)[:1])]
     if nested:
         raise CommandError(f"{nested[0]} lies in a block of {document.path.name}", "edit the file by hand")
     return "\n".join([*lines, *_lines(_nested(rest))]).rstrip("\n") + "\n"
