@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from running import ROOT, SCRIPTS, run, write
+from running import ROOT, SCRIPTS, start, write
 
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 
@@ -25,11 +25,35 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples_and_exit_codes(command: str, elsewhere: Path) -> None:
-    ran = run(command, "--help", cwd=elsewhere)
+    ran = start(command, "--help", cwd=elsewhere)
     assert ran.code == 0
     for part in ("examples:", "exit codes:", "--root", "--json", command):
         assert part in ran.out
     assert len(ran.out.splitlines()) < 80
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["validate.py"],
+        ["validate.py", "--hydra"],
+        ["validate.py", "--diff"],
+        ["validate.py", "--explain", "ES101"],
+        ["add_exp.py", "001", "seed=5"],
+        ["add_env.py", "001", "gpu", "output_dir=there"],
+        ["add_notebook.py", "001"],
+        ["new_experiment.py", "next", "epochs=2"],
+        ["show.py", "001", "exp=default"],
+        ["compare.py", "001", "--all"],
+        ["export_schema.py"],
+        ["sweep_status.py", "."],
+    ],
+    ids=" ".join,
+)
+def test_a_command_loads_what_it_needs(words: list[str], project: Path) -> None:
+    """Most tests run the commands where all modules are loaded, so that they would not miss an import."""
+    ran = start(*words, cwd=project)
+    assert ran.code == (2 if words[0] == "sweep_status.py" else 0), ran
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -43,7 +67,7 @@ def test_uv_gets_the_dependencies_of_the_project(command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_wrong_usage_is_exit_code_2(command: str, project: Path, elsewhere: Path) -> None:
     for words in (["--no-such-flag"], ["--root", "no/such/folder"]):
-        ran = run(command, *words, cwd=elsewhere)
+        ran = start(command, *words, cwd=elsewhere)
         assert ran.code == 2
         assert ran.out == ""
         assert "error:" in ran.err
@@ -62,13 +86,13 @@ def test_without_hydra_one_line_says_what_to_type(command: str, tmp_path: Path, 
 
 
 def test_an_empty_project_is_not_a_success(elsewhere: Path) -> None:
-    ran = run("validate.py", cwd=elsewhere)
+    ran = start("validate.py", cwd=elsewhere)
     assert ran.code == 2
     assert str(elsewhere) in ran.err
 
 
 def test_json_errors_are_json_too(project: Path, elsewhere: Path) -> None:
-    ran = run("add_exp.py", "--root", project, "001", "lr=1", "--json", cwd=elsewhere)
+    ran = start("add_exp.py", "--root", project, "001", "lr=1", "--json", cwd=elsewhere)
     assert ran.code == 2
     assert ran.json["error"]["help"] == "did you mean learning_rate=1?"
 
@@ -84,7 +108,7 @@ def test_no_permission_is_said_in_one_line(project: Path, experiment: Path, else
     if os.geteuid() == 0:
         pytest.skip("root may write anywhere")
     (experiment / "exp").chmod(0o500)
-    ran = run("add_exp.py", "--root", project, "001", "seed=1", cwd=elsewhere)
+    ran = start("add_exp.py", "--root", project, "001", "seed=1", cwd=elsewhere)
     (experiment / "exp").chmod(0o700)
     assert ran.code == 2
     assert "no permission" in ran.err
@@ -94,6 +118,6 @@ def test_a_c_locale_prints_japanese_names(tmp_path: Path, elsewhere: Path) -> No
     from running import PLAIN_EXPERIMENT
 
     root = write(tmp_path / "実験", {f"experiments/001-x/{name}": text for name, text in PLAIN_EXPERIMENT.items()})
-    ran = run("add_exp.py", "--root", root, 'notes="二つ目"', cwd=elsewhere, env={"LC_ALL": "C", "PYTHONUTF8": "0"})
+    ran = start("add_exp.py", "--root", root, 'notes="二つ目"', cwd=elsewhere, env={"LC_ALL": "C", "PYTHONUTF8": "0"})
     assert ran.code == 0, ran.err
     assert "二つ目" in ran.out

@@ -6,10 +6,7 @@ found must run.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from running import HARNESS, PLAIN_EXPERIMENT, Ran, run, write
+from running import PLAIN_EXPERIMENT, Ran, run, run_entry, write
 
 CODES = ("ES331", "ES332", "ES341", "ES344", "ES340")
 PRINTS = '    print(f"001-baseline: {cfg.exp.name}")\n'
@@ -221,7 +218,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tried]:
     """All of them, in one project."""
     root = tmp_path_factory.mktemp("following")
     marks: dict[str, tuple[str, int, int]] = {}
-    jobs: dict[str, list[str]] = {}
+    entries: dict[str, Path] = {}
     for index, (name, files) in enumerate(_all().items()):
         folder = f"experiments/{index:03}-x"
         texts = {**PLAIN_EXPERIMENT, **files}
@@ -231,24 +228,15 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tried]:
                 line = before.count("\n") + 1
                 marks[name] = (f"{folder}/{file}", line, len(before) - before.rfind("\n"))
         write(root / folder, {file: text.replace("§", "") for file, text in texts.items()})
-        jobs[name] = [str(root / folder / "train.py"), "exp=001"]
-    batch = subprocess.run(
-        [sys.executable, str(HARNESS / "hydra_batch.py")],
-        input=json.dumps(list(jobs.values())),
-        env={"PYTHONDONTWRITEBYTECODE": "1", "HYDRA_FULL_ERROR": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=600,
-    )
+        entries[name] = root / folder / "train.py"
+    answers = {name: run_entry(entry, "exp=001", env={"HYDRA_FULL_ERROR": "1"}) for name, entry in entries.items()}
     found: dict[str, list[dict[str, Any]]] = {}
     for finding in run("validate.py", "--json", "--select", ",".join(CODES), cwd=root).json["findings"]:
         if finding["severity"] != "info":
             found.setdefault(finding["path"][:17], []).append(finding)
-    answers = (Ran(answer["code"], answer["out"], answer["err"]) for answer in json.loads(batch.stdout))
-    rows = zip(jobs, answers, strict=True)
     return {
-        name: Tried(found.get(f"experiments/{i:03}-x", []), ran, marks.get(name)) for i, (name, ran) in enumerate(rows)
+        name: Tried(found.get(f"experiments/{index:03}-x", []), ran, marks.get(name))
+        for index, (name, ran) in enumerate(answers.items())
     }
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from running import SCRIPTS, write
+from running import SCRIPTS, run, write
 
 COMMANDS = [["validate.py"], ["validate.py", "--hydra"], ["add_exp.py", "001", "seed=7"], ["new_experiment.py", "next"]]
 # These read what is installed, our own assets, git's files and small records, each after a look at what it is.
@@ -19,12 +18,8 @@ OTHERS = {"files.py", "git.py", "installed.py", "notebook.py", "page.py", "saved
 
 def ends(project: Path, words: list[str]) -> tuple[int, str]:
     """A command that must end by itself: its exit code and all that it prints."""
-    ran = subprocess.run(
-        [sys.executable, str(SCRIPTS / words[0]), *words[1:]],
-        cwd=project, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert "Traceback" not in ran.stderr
-    return ran.returncode, ran.stdout + ran.stderr
+    ran = run(words[0], *words[1:], cwd=project)
+    return ran.code, ran.out + ran.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names there")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import itertools
-import json
-import os
 import re
 import shlex
 import subprocess
@@ -24,7 +22,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL
 from experiment_setup.rules.base import Rule
-from running import HARNESS, ROOT, Ran, run, tree
+from running import ROOT, Ran, run, run_entry, tree
 
 RULES = list(ALL.values())
 EXPERIMENT = Path("experiments") / "001-baseline"
@@ -90,24 +88,10 @@ class Examples:
         return Worked(bad, texts, *results, good, mended, fixed, too_early, after.findings, again)
 
     def hydra(self, rule: Rule, which: str) -> Ran:
-        """What the real Hydra says to the example `bad`, `good`, or `fixed`: one process for a family of rules."""
+        """What the real Hydra says to the example `bad`, `good`, or `fixed`."""
         if (rule.code, which) not in self._answers:
-            family = [other for other in RULES if other.code[:3] == rule.code[:3]]
-            jobs = {}
-            for other in family:
-                for kind in ("bad", "good", *(["fixed"] if self[other].fixed.rewrites else [])):
-                    jobs[other.code, kind] = self._job(other, kind)
-            process = subprocess.run(
-                [sys.executable, HARNESS / "hydra_batch.py"],
-                input=json.dumps(list(jobs.values())),
-                capture_output=True,
-                text=True,
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-                timeout=600,
-                check=True,
-            )
-            given = [Ran(answer["code"], answer["out"], answer["err"]) for answer in json.loads(process.stdout)]
-            self._answers |= dict(zip(jobs, given, strict=True))
+            entry, *words = self._job(rule, which)
+            self._answers[rule.code, which] = run_entry(Path(entry), *words)
         return self._answers[rule.code, which]
 
     def _job(self, rule: Rule, which: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from running import HARNESS, ROOT, SCRIPTS, git, write
+from running import ROOT, SCRIPTS, git, run_entry, write
 
 HERE = "defaults:\n  - default@_here_\n"
 
@@ -187,9 +186,7 @@ def batch(jobs: list[list[str]]) -> list[tuple[int, str]]:
 
 def answers(jobs: list[list[str]]) -> list[dict[str, Any]]:
     """`code`, `out` and `err` of each entry point, run by the real Hydra."""
-    command = [sys.executable, str(HARNESS / "hydra_batch.py")]
-    ran = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, encoding="utf-8", check=True)
-    return json.loads(ran.stdout)
+    return [vars(run_entry(Path(entry), *words)) for entry, *words in jobs]
 
 
 def fields(output: str) -> dict[str, object]:

@@ -4,11 +4,13 @@ usage: python hydra_batch.py < [["path/of/train.py", "--cfg", "job", "exp=001"],
 Prints a JSON list of {"code": …, "out": …, "err": …}. Every job is the real `@hydra.main`, in its own process.
 """
 
+import atexit
 import json
 import os
 import runpy
 import sys
 import tempfile
+import threading
 import traceback
 from pathlib import Path
 
@@ -23,7 +25,7 @@ def run(job: list[str]) -> dict[str, object]:
         if child == 0:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
-            os._exit(script(job))
+            os._exit(script(job, Path(job[0]).parent))
         _, status = os.waitpid(child, 0)
         texts = []
         for stream in (out, err):
@@ -32,15 +34,14 @@ def run(job: list[str]) -> dict[str, object]:
         return {"code": os.waitstatus_to_exitcode(status), "out": texts[0], "err": texts[1]}
 
 
-def script(job: list[str]) -> int:
-    """What `python JOB…` does in the entry point's folder; the exit code."""
+def script(words: list[str], folder: Path) -> int:
+    """What `python WORDS…` does in a folder, up to the end of the process; the exit code."""
     code: object = 0
     try:
-        entry = Path(job[0])
-        os.chdir(entry.parent)
-        sys.argv = job
-        sys.path[0] = str(entry.parent)
-        runpy.run_path(str(entry), run_name="__main__")
+        os.chdir(folder)
+        sys.argv, sys.orig_argv = words, [sys.executable, *words]
+        sys.path[0] = str(Path(words[0]).resolve().parent)
+        runpy.run_path(words[0], run_name="__main__")
     except SystemExit as stop:
         code = stop.code
         if isinstance(code, str):
@@ -48,6 +49,8 @@ def script(job: list[str]) -> int:
     except BaseException:
         traceback.print_exc()
         code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     return 0 if code is None else code if isinstance(code, int) else 1

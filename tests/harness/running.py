@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,19 +54,21 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def run(script: str, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
-    """Run a command of the skill as a user does, from `cwd`. A traceback is never right."""
-    process = subprocess.run(
-        [sys.executable, str(SCRIPTS / script), *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
-        timeout=300,
-    )
-    assert "Traceback" not in process.stderr, process.stderr
-    return Ran(process.returncode, process.stdout, process.stderr)
+    """Run a command of the skill from `cwd`, with its modules loaded (`forks.py`). A traceback is never right."""
+    return _command(_fork_of_skill, script, *arguments, cwd=cwd, env=env)
+
+
+def start(script: str, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
+    """The same in a process of its own: where it is the question what is loaded, or what Python does before."""
+    return _command(_start, script, *arguments, cwd=cwd, env=env)
+
+
+def _command(
+    by: Callable[..., Ran], script: str, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None
+) -> Ran:
+    ran = by([str(SCRIPTS / script), *map(str, arguments)], cwd, env)
+    assert "Traceback" not in ran.err, ran.err
+    return ran
 
 
 def hydra(entry: Path, *overrides: str, cwd: Path | None = None, resolve: bool = False) -> Any:
@@ -80,11 +86,20 @@ def run_entry(
     env: Mapping[str, str] | None = None,
     python: Path | str = sys.executable,
 ) -> Ran:
-    """Run an entry point, with the interpreter of the tests unless told otherwise."""
+    """Run an entry point, in a process of its own if with another interpreter than that of the tests."""
+    words, folder = [str(entry), *arguments], cwd or entry.parent
+    return _fork(words, folder, env) if python == sys.executable else _start(words, folder, env, python)
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+
+
+def _start(words: list[str], cwd: Path, env: Mapping[str, str] | None, python: Path | str = sys.executable) -> Ran:
     process = subprocess.run(
-        [str(python), str(entry), *arguments],
-        cwd=cwd or entry.parent,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
+        [str(python), *words],
+        cwd=cwd,
+        env=_environment(env),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -92,6 +107,65 @@ def run_entry(
         timeout=300,
     )
     return Ran(process.returncode, process.stdout, process.stderr)
+
+
+def _fork_of_skill(words: list[str], cwd: Path, env: Mapping[str, str] | None) -> Ran:
+    return _fork(words, cwd, env, "skill")
+
+
+def _fork(words: list[str], cwd: Path, env: Mapping[str, str] | None, *loaded: str) -> Ran:
+    environment = _environment(env)
+    forks = _forks(*loaded)
+    if _read_at_start(environment) != _read_at_start(forks.environment):
+        return _start(words, cwd, env)
+    return forks.run(words, cwd, environment)
+
+
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """What Python or the loader reads before a script begins: a fork would not notice it."""
+    return {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_", "LANG", "LD_"))}
+
+
+class _Forks:
+    """The process of `forks.py`."""
+
+    def __init__(self, *loaded: str) -> None:
+        self.environment = _environment(None)
+        self._lock = threading.Lock()
+        self._folder = tempfile.TemporaryDirectory()
+        self._files = {name: Path(self._folder.name, name) for name in ("out", "err")}
+        self._process = subprocess.Popen(
+            [sys.executable, str(HARNESS / "forks.py"), *loaded],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def end(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+    def run(self, words: list[str], cwd: Path, environment: Mapping[str, str]) -> Ran:
+        assert self._process.stdin
+        assert self._process.stdout
+        with self._lock:
+            for file in self._files.values():
+                file.write_bytes(b"")
+            files = {name: str(file) for name, file in self._files.items()}
+            request = {"words": words, "cwd": str(cwd), "env": environment, **files}
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            code = int(self._process.stdout.readline())
+            return Ran(code, *(file.read_text(encoding="utf-8") for file in self._files.values()))
+
+
+@functools.cache
+def _forks(*loaded: str) -> _Forks:
+    forks = _Forks(*loaded)
+    atexit.register(forks.end)
+    return forks
 
 
 def interruptible() -> None:
