@@ -27,7 +27,8 @@ COMMANDS = {
 @pytest.mark.parametrize("kind", ["SIGKILL", "SIGINT", "EIO"])
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_fault_at_any_moment_leaves_all_or_nothing(tmp_path: Path, what: str, kind: str) -> None:
-    step = os.environ.get("FAULTS_STEP", "12" if "--fix" in COMMANDS[what] else "3")  # 1: every one, for some minutes
+    steps = {"SIGKILL": "5"}.get(kind, "7")  # not the same operations for each kind
+    step = os.environ.get("FAULTS_STEP", "12" if "--fix" in COMMANDS[what] else steps)  # 1: every one, for some minutes
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/harness/faults.py", tmp_path, kind, step, *COMMANDS[what]],
         env={

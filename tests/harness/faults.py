@@ -24,11 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import experiment_setup.checking.validation
-import experiment_setup.composing.hydra_bridge
-import experiment_setup.writing.adding
-import experiment_setup.writing.new_folder
-import experiment_setup.writing.notebook  # noqa: F401 (loaded before the forks)
+import forks
 import running
 
 OPERATIONS = "mkdir open rename replace link unlink rmdir scandir listdir symlink fsync chmod utime readlink".split()
@@ -160,6 +156,7 @@ def main() -> None:
     """Try every STEP-th operation."""
     where, kind, step, *words = sys.argv[1:]
     fixes = words[0] == "validate.py"
+    forks.load_skill()
 
     def fresh() -> Path:
         root = project(Path(where))
