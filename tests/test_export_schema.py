@@ -291,6 +291,35 @@ def test_files_written_from_the_root_have_a_schema_of_the_root(experiment: Path,
     assert not schema.is_valid({"exp": {"lerning_rate": 1e-4}})
 
 
+def test_experiments_that_share_their_configs_share_the_schema(tmp_path: Path) -> None:
+    tail = _TAIL.replace('config_path="."', 'config_path="../../conf"')
+    for name, field in (("001-a", "of_a"), ("002-b", "of_b")):
+        entry = f"{_HEAD}\n@dataclass\nclass ExpConfig:\n    name: str = 'n'\n    {field}: int = 1\n{tail}"
+        write(tmp_path / "experiments" / name, {"train.py": entry})
+    head = "defaults:\n  - default@_here_\n\n"
+    write(
+        tmp_path / "conf",
+        {"config.yaml": _CONFIG, "exp/001.yaml": f"{head}of_a: 2\n", "exp/002.yaml": f"{head}of_b: 2\n"},
+    )
+    assert export(tmp_path, "001")["created"] == ["conf/exp.schema.json", ".vscode/settings.json"]
+    again = export(tmp_path, "002")
+    assert (again["created"], again["changed"]) == ([], [])
+    schema = Draft7Validator(json.loads((tmp_path / "conf/exp.schema.json").read_text()))
+    assert all(schema.is_valid(content) for content in ({"of_a": 2}, {"of_b": 2, "name": "x"}, {}))
+    assert not any(schema.is_valid(content) for content in ({"of_c": 2}, {"of_a": "x"}, {"of_a": 1, "of_b": 2}))
+    project = Project.locate(tmp_path)
+
+    def stale() -> set[str]:
+        return {
+            f.location.path.name for e in project.experiments for f in check(project, [e]).findings if f.code == "ES520"
+        }
+
+    assert stale() == set()
+    other = tmp_path / "experiments/002-b/train.py"
+    other.write_text(other.read_text().replace("of_b", "of_c"))
+    assert stale() == {"exp.schema.json"}
+
+
 def test_validate_finds_a_stale_schema(project: Path, experiment: Path) -> None:
     export(project)
     entry = experiment / "train.py"

@@ -21,8 +21,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import files, nodes
+from experiment_setup import files, nodes, schema
 from experiment_setup.composing import origins
+from experiment_setup.composing.compose import Composer
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.nodes import Steps
@@ -31,6 +32,7 @@ from experiment_setup.reading import source
 from experiment_setup.schema import ConfigClass
 
 SUFFIX = ".schema.json"
+_NOTHING = "nothing of it composes"
 # Keys that YAML 1.1 reads as truth values, and PyYAML, which Hydra reads files with, as text. The language server finds
 # them in no list of properties.
 _TRUTHS = frozenset("yYnN")
@@ -106,28 +108,58 @@ def _essence(schema: Any) -> Any:
 
 
 def schemas(context: ExperimentContext) -> tuple[list[EditorSchema], dict[str, str]]:
-    """The schemas of an experiment; and each group without one, with the reason."""
+    """The schemas of an experiment, and each group without one, with the reason.
+
+    Entry points that share a folder of configs share its schemas: a file may be as any of them takes it.
+    """
     found: list[EditorSchema] = []
     without: dict[str, str] = {}
-    for (group, folder), options in _folders(context).items():
+    contexts = _sharing(context)
+    groups: dict[tuple[str, Path], list[ExperimentContext]] = {}
+    for one in contexts:
+        for place, options in _folders(one).items():
+            if one is context or not any(
+                option.key.startswith("+") for option in options
+            ):  # else it lists no such group
+                groups.setdefault(place, []).append(one)
+    for (group, folder), having in sorted(groups.items()):
+        first = having[0]
         usual = next(
-            (placed.package for placed in context.options.placed if placed.group == group), tuple(group.split("/"))
+            (placed.package for placed in first.options.placed if placed.group == group), tuple(group.split("/"))
         )
         packages: dict[Steps, list[Option]] = {}
-        for option in options:
+        for option in _folders(first)[group, folder]:
             packages.setdefault(option.package(usual), []).append(option)
         for package, members in (packages or {usual: []}).items():
-            classes, untyped = _classes(context, package, members)
             name = (
                 group if package == usual or len(packages) == 1 else f"{group}.{'.'.join(map(str, package)) or 'root'}"
             )
-            if untyped is not None:
-                without[name] = untyped
+            made: list[Json] = []
+            reason = None
+            for one in having:
+                paths = {option.path for option in members}
+                own = [option for option in _folders(one)[group, folder] if option.path in paths]
+                classes, untyped = _classes(one, package, own)
+                reason = untyped if one is first or untyped != _NOTHING else reason
+                made += [part for part in _parts(one, group, classes, package) if part not in made]
+            if reason is not None:
+                without[name] = reason
                 continue
-            content = _file(context, group, classes, package)
             path = context.experiment.config_dir / f"{name}{SUFFIX}"
-            found.append(EditorSchema(path, folder, members, len(packages) <= 1, content))
+            found.append(EditorSchema(path, folder, members, len(packages) <= 1, _file(made)))
     return found, without
+
+
+def _sharing(context: ExperimentContext) -> list[ExperimentContext]:
+    """The entry points with this folder of configs, in the same order whichever of them is asked for."""
+    own, project = context.experiment, context.project
+    others = {one for e in project.experiments if e.config_dir == own.config_dir for one in (e, *project.further(e))}
+    contexts = [context]
+    for other in others:
+        if other.entry not in (None, own.entry) and other.config_dir == own.config_dir:
+            read = schema.read(other.entry, project.root)
+            contexts.append(ExperimentContext(project, other, read, Composer(other, read, project.root)))
+    return sorted(contexts, key=lambda one: str(one.experiment.entry))
 
 
 def _folders(context: ExperimentContext) -> dict[tuple[str, Path], list[Option]]:
@@ -160,7 +192,7 @@ def _classes(context: ExperimentContext, package: Steps, options: Sequence[Optio
             file = context.relative(option.path) if option else "the default"
             return [], f"{file} is composed without a dataclass"
         kinds.setdefault(OmegaConf.get_type(node) if package else repr(_shape(node)), node)
-    return list(kinds.values()), None if kinds else "nothing of it composes"
+    return list(kinds.values()), None if kinds else _NOTHING
 
 
 def _is_mapping(option: Option) -> bool:
@@ -174,17 +206,21 @@ def _shape(node: Any) -> Any:
     return {key: _shape(child) for key, child in nodes.children(node)} if nodes.is_mapping(node) else None
 
 
-def _file(context: ExperimentContext, group: str, parts: Sequence[Any], package: Steps) -> Json:
-    """The schema of a whole file."""
+def _parts(context: ExperimentContext, group: str, nodes_: Sequence[Any], package: Steps) -> list[Json]:
+    """The schemas of what a file is merged into."""
     maker = _Maker(context)
-    made = [maker.part(node) for node in parts]
-    if not package:
-        for known in made:
-            known["properties"]["hydra"] = {"description": "Hydra's own settings"}
+    made = [maker.part(node) for node in nodes_]
     for known in made:
+        if not package:
+            known["properties"]["hydra"] = {"description": "Hydra's own settings"}
         known["properties"]["defaults"] = _defaults_list(context, group)
+    return made
+
+
+def _file(made: Sequence[Json]) -> Json:
+    """The schema of a whole file, which is as one of these."""
     head = {"$schema": "http://json-schema.org/draft-07/schema#"}
-    return {**head, **made[0]} if len(made) == 1 else {**head, "anyOf": made}
+    return {**head, **made[0]} if len(made) == 1 else {**head, "anyOf": list(made)}
 
 
 def _defaults_list(context: ExperimentContext, group: str) -> Json:
