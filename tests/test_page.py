@@ -242,10 +242,40 @@ def test_all_rows_are_there_though_few_are_drawn(shown: Any) -> None:
     browser.js("document.getElementById('table').scrollTop = 0")
     assert browser.js("return new Promise((done) => setTimeout(() => done(1), 100))")
     assert float(column(browser, "accuracy")[0]) == best
+
+
+@pytest.mark.slow
+def test_on_paper_nothing_is_cut_off_or_pale(shown: Any) -> None:
+    """Of a wide table all columns are there, below each other, each time with the set's name; in dark ink."""
+    made = comparison(120, 40)
+    browser = shown(made)
+    browser.js("document.documentElement.dataset.theme = 'dark'")
+    browser.type("#search", "optimizer=sgd")
+    sgd = [row.choices["exp"] for row in made.rows if row.values["exp.optimizer"] == "sgd"]
+    browser.devtools("Emulation.setEmulatedMedia", {"media": "print"})
     browser.js("dispatchEvent(new Event('beforeprint'))")
-    assert browser.js(drawn) == 400
+    tables = browser.js(
+        """return [...document.querySelectorAll("#printed table")].map((table) => [
+             table.getBoundingClientRect().width, [...table.tHead.rows[0].cells].map((one) => one.textContent),
+             [...table.tBodies[0].rows].map((row) => row.cells[0].textContent)])"""
+    )
+    words = browser.js("return document.getElementById('printed').textContent")
+    ink = browser.js("return getComputedStyle(document.querySelector('#printed td')).color")
+    seen = browser.js(
+        """return ["header label", "#plots", "#table", "#printed"].map((css) =>
+             getComputedStyle(document.querySelector(css)).display !== "none")"""
+    )
     browser.js("dispatchEvent(new Event('afterprint'))")
-    assert browser.js(drawn) < 150
+    browser.devtools("Emulation.setEmulatedMedia", {"media": ""})
+    assert browser.js("return document.querySelectorAll('#printed *').length") == 0
+    assert len(tables) > 1
+    for width, titles, names in tables:
+        assert (width < 1050, titles[0], names) == (True, "exp", sgd), width  # pixels beside each other on A4
+    told = [title for _, titles, _ in tables for title in titles[1:]]
+    assert sorted(told) == sorted(["state", *made.results, *(made.title(column.key) for column in made.columns)])
+    assert words.startswith("Filter: optimizer=sgd")
+    assert max(map(int, re.findall(r"\d+", ink)[:3])) < 130
+    assert seen == [False, False, False, True]
 
 
 @pytest.mark.slow

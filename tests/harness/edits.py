@@ -148,9 +148,11 @@ if __name__ == "__main__":
         **({"env/box.yaml": _HERE.format(parent="default") + "data: /box\n"} if sets < 50 else {}),
         "exp/base.yaml": _HERE.format(parent="default") + values(random_),
     }
+    texts = [values(random_) for _ in range(min(sets, 12))]  # of many sets some are alike, which Hydra is asked once
     for number in range(1, sets):
-        parent = random_.choice(["default", "default", "base", f"{number - 1:03}" if number > 1 else "base"])
-        files[f"exp/{number:03}.yaml"] = _HERE.format(parent=parent) + values(random_)
+        before = f"{number - 1:03}" if number > 1 and random_.random() < 12 / sets else "base"
+        parent = random_.choice(["default", "default", "base", before])
+        files[f"exp/{number:03}.yaml"] = _HERE.format(parent=parent) + random_.choice(texts)
     return Made(files)
 
 
@@ -283,8 +285,8 @@ class Hydra:
         self, entry: Path, files: Mapping[str, str], combinations: Sequence[tuple[str, ...]]
     ) -> dict[tuple[str, ...], str | None]:
         """The printed config of each combination of an experiment with these files."""
-        keys = {words: (words, *_read_by(files, words)) for words in combinations}
-        new = [words for words in combinations if keys[words] not in self._known]
+        keys = {words: tuple(_read_by(files, words)) for words in combinations}
+        new = list({keys[words]: words for words in combinations if keys[words] not in self._known}.values())
         self._oracle.ask(entry, entry.parent, [list(words) for words in new])
         for words, answer in zip(new, self._oracle.answers(), strict=True):
             self._known[keys[words]] = answer.get("yaml")
@@ -292,18 +294,19 @@ class Hydra:
         return {words: self._known[key] for words, key in keys.items()}
 
 
-def _read_by(files: Mapping[str, str], words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """All files but the sets that are not chosen, nor inherited from: with their texts."""
-    chosen = {word.replace("=", "/") + ".yaml" for word in words}
-    waiting = [name for name in files if name in chosen or not name.startswith("exp/")]
-    waiting += ["exp/base.yaml"] * (not any(name.startswith("exp/") for name in chosen))
-    read = list(waiting)
-    for name in read:
-        yield name, files[name]
+def _read_by(files: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:
+    """The texts of all files but the sets and environments that are not chosen, nor inherited from.
+
+    How a set is called is not among them: no value of these experiments depends on that.
+    """
+    chosen = dict(re.findall(r"  - (exp|env): (\w+)", files["config.yaml"])) | dict(word.split("=") for word in words)
+    yield from (files[name] for name in sorted(files) if not name.startswith(("exp/", "env/")))
+    yield files.get(f"env/{chosen['env']}.yaml", "")
+    name = f"exp/{chosen['exp']}.yaml"
+    while name in files:
         parent = re.search(r"- (\w+)@_here_", files[name])
-        path = f"exp/{parent[1]}.yaml" if parent and name.startswith("exp/") else name
-        if path in files and path not in read:
-            read.append(path)
+        yield re.sub(r"- \w+@_here_", "", files[name])
+        name = f"exp/{parent[1]}.yaml" if parent else ""
 
 
 def leaves(text: str | None) -> dict[str, Any]:
