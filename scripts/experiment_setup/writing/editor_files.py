@@ -130,8 +130,12 @@ def export(request: Request) -> Exported:
     for path in changes:
         files.refuse_outside(path, project.root)
     if changes and not request.dry_run:
-        with files.folder_for_files(settings_file.parent):
-            files.rewrite(changes)
+        try:
+            with files.folder_for_files(settings_file.parent):
+                files.rewrite(changes)
+        except FileExistsError:
+            meanwhile = "another command wrote these schemas meanwhile; nothing was written here"
+            raise CommandError(meanwhile, "run it again: it says what is left to do") from None
     return Exported(project, experiment.folder, schemas, changes, without, settings, by_hand, words, request.dry_run)
 
 
