@@ -120,6 +120,17 @@ def slug(text: str, limit: int = 60) -> str:
     return words[:limit].rstrip("-._")
 
 
+_COPY = re.compile(
+    r"(?P<stem>.+?)(?: - Copy| copy| \(\d+\)|[-_ ](?:copy|backup|bak|old|orig)|\.(?:bak|old|orig)|~)(?: ?\d+)?", re.I
+)
+
+
+def copied(name: str) -> str | None:
+    """What a file manager or an editor made `001 copy`, `001_old` or `001~` from; None for other names."""
+    found = _COPY.fullmatch(name)
+    return found["stem"].rstrip() if found else None
+
+
 def importable(name: str, like: str) -> str:
     """`name` as Python can import it, built as `like` is: `exp002_larger` for `002-larger`, like `exp001_base`."""
     own, other = parse(name), parse(like)

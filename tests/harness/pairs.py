@@ -28,10 +28,24 @@ from experiment_setup.rules.example import BASE  # noqa: E402
 
 SECOND_SET = {"exp/007.yaml": 'defaults:\n  - default@_here_\n\nname: "007-seed"\nseed: 7\n'}
 UNTYPED = "without a dataclass nothing is refused, and YAML's reading is all that can be said"
+OF_THE_DICT = "the code reads what the dict that is stored in place of the dataclass does not have"
+NOT_INHERITED = "the set has its value from the dataclass, of which the other mistake makes something else"
 # What a pair says that neither says alone, and why it is right.
 RIGHT = {
+    ("ES004", "ES201"): UNTYPED,
     ("ES010", "ES305"): UNTYPED,
+    ("ES201", "ES302"): UNTYPED,
+    ("ES201", "ES303"): UNTYPED,
     ("ES201", "ES305"): UNTYPED,
+    ("ES201", "ES307"): UNTYPED,
+    ("ES305", "ES333"): OF_THE_DICT,
+    ("ES305", "ES341"): OF_THE_DICT,
+    ("ES305", "ES343"): OF_THE_DICT,
+    ("ES211", "ES303"): NOT_INHERITED,
+    ("ES223", "ES337"): NOT_INHERITED,
+    ("ES012", "ES013"): "once both are mended, the two sets differ by their names only",
+    ("ES117", "ES141"): "what the set does not inherit, config.yaml gives it",
+    ("ES120", "ES142"): "the schema of the one refuses the value that the other writes into config.yaml",
     ("ES601", "ES602"): "both examples set the same seed, so that the two sets are twins",
 }
 

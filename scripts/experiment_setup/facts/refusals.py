@@ -86,8 +86,9 @@ def refusals(context: ExperimentContext) -> list[Refused]:
                 continue
             outcome = context.compositions.at(parameter_set, environment)
             for failure in context.composer.failures(outcome):
-                place = _place(context, failure, context.options.sets[parameter_set])
-                found.append(Refused(failure, outcome, place))
+                if not _is_no_mistake(context, failure):
+                    place = _place(context, failure, context.options.sets[parameter_set])
+                    found.append(Refused(failure, outcome, place))
     return found
 
 

@@ -273,7 +273,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
                 f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.refusal.words}",
                 _interpolation_advice(context, bad),
                 severity=Severity.INFO if left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
-                rests_on=map(phases.defaults_list, needed),
+                rests_on=[*map(phases.defaults_list, needed), *map(phases.group, groups)],
             )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from experiment_setup import installed
+from experiment_setup import installed, naming
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -294,11 +294,6 @@ def secret_in_file(context: ExperimentContext) -> Iterator[Finding]:
             )
 
 
-_COPY = re.compile(
-    r"(?P<stem>.+?)(?: - Copy| copy| \(\d+\)|[-_ ](?:copy|backup|bak|old|orig)|\.(?:bak|old|orig)|~)(?: ?\d+)?", re.I
-)
-
-
 @rule(
     "ES225",
     "twin-file",
@@ -320,12 +315,12 @@ def twin_file(context: ExperimentContext) -> Iterator[Finding]:
         folded: dict[str, str] = {}
         for name, option in options.items():
             twin = folded.setdefault(name.lower(), name)
-            copy = _COPY.fullmatch(name)
+            original = naming.copied(name)
             if twin != name:
                 message = f"{group}/{name} and {group}/{twin} are one file on macOS and Windows"
                 yield twin_file.finding(Location(option.path), message, "rename one of them")
-            elif copy and copy["stem"].rstrip() in options:
-                message = f"{group}/{name} is a copy of {copy['stem'].rstrip()}: glob(*) runs it too"
+            elif original in options:
+                message = f"{group}/{name} is a copy of {original}: glob(*) runs it too"
                 yield twin_file.finding(Location(option.path), message, "delete it, or give it the next number")
 
 

@@ -104,6 +104,7 @@ def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Fin
     Severity.ERROR,
     "Hydra has no such group or option of its own",
     phase=Phase.LISTS,
+    of=Of.ENTRY,
     bad={"config.yaml": [("hydra/job_logging: none", "hydra/joblogging: none")]},
     good={},
     hydra="fails",

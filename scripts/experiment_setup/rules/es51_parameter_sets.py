@@ -54,6 +54,8 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
             continue
         if context.options.groups.get(SETS) in (option.name, first.name):
             continue  # exp/base.yaml, and the set that runs it as it is
+        if first.name == naming.copied(option.name):
+            continue  # twin-file
         what = "compose to the same config" if labels == first_labels else "differ by their name only"
         yield twin_sets.finding(
             Location(option.path),
