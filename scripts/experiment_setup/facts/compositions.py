@@ -158,11 +158,17 @@ class Compositions:
                 return document.value([group, *inner])
         found = self.options.config_class(group)
         declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
-        return (
-            (declared.value_location or declared.location)
-            if declared
-            else Location(self.options.experiment.config_file)
-        )
+        if declared:
+            return declared.value_location or declared.location
+        return self._origin(key, choices) or Location(self.options.experiment.config_file)
+
+    def _origin(self, key: str, choices: Mapping[str, str | None]) -> Location | None:
+        """Where the merge itself took a value from, such as a config of the search path; None where it does not know.
+
+        That takes a composition of its own, and so it is asked last.
+        """
+        origins = self._composer.compose(self.of(choices).choices, origins=True).origins or {}
+        return next((origin.location for origin in reversed(origins.get(key, ())) if origin.location), None)
 
     def _chosen(self, choices: Mapping[str, str | None]) -> Iterator[tuple[Option, tuple[str, ...]]]:
         """The options that are chosen, each with its place in the config; those that nobody lists come first."""

@@ -78,8 +78,8 @@ class Options:
         """The groups of the primary defaults list and of the configs that it includes, with the options they name."""
         found = self._composer.groups()
         for document in self.included:
-            found = {**_listed(document), **found}
-        chosen = _listed(self.primary, overriding=True) if found else {}
+            found = {**listed(document), **found}
+        chosen = listed(self.primary, overriding=True) if found else {}
         return {group: chosen.get(group, option) for group, option in found.items()}
 
     @cached_property
@@ -244,7 +244,7 @@ class Options:
         return registration.config_class if registration else None
 
 
-def _listed(document: Document, *, overriding: bool = False) -> dict[str, str | None]:
+def listed(document: Document, *, overriding: bool = False) -> dict[str, str | None]:
     """The groups that a defaults list chooses from, or (`overriding`) those that it chooses again."""
     data = document.data if document.error is None else None
     entries = data.get("defaults") if isinstance(data, dict) else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
@@ -63,7 +63,35 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
         }
         for name, files in folders.items()
     }
-    return [made for name, files in found.items() if files and (made := _unlisted(name, files, listed, read))]
+    return [
+        part
+        for name, files in found.items()
+        if files and (made := _unlisted(name, files, listed, read))
+        for part in _by_folder(experiment.config_dir, made, read)
+    ]
+
+
+def _by_folder(root: Path, added: Unlisted, read: Callable[[Path], Document]) -> Iterator[Unlisted]:
+    """The folders of an added group apart whose options inherit from one beside them: they are chosen as
+    `+optimizer/adam=large`, since `+optimizer=adam/large` would look for `optimizer/base`.
+    """
+    if added.key == added.group:  # Hydra comes to it as the defaults list names it
+        yield added
+        return
+    groups = {option: _group(root, path) for option, path in added.options.items()}
+    apart = {
+        groups[option]
+        for option, path in added.options.items()
+        for name in read(path).parents
+        if groups[option] != added.group and (path.parent / f"{name}.yaml").is_file()
+        if not (root / added.group / f"{name}.yaml").is_file()
+    }
+    together = {option: path for option, path in added.options.items() if groups[option] not in apart}
+    if together:
+        yield replace(added, options=together)
+    for folder in sorted(apart):
+        own = [path for option, path in added.options.items() if groups[option] == folder]
+        yield replace(added, key=f"+{folder}", options={path.stem: path for path in own})
 
 
 def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = Document) -> list[Path]:

@@ -84,11 +84,11 @@ class Document:
 
     @property
     def parents(self) -> list[str]:
-        """The options that the defaults list inherits from, without `_self_` and without packages."""
+        """The options that the defaults list inherits from, without `_self_`, packages and the suffix of a file."""
         data = self._data[0]
         defaults = data.get("defaults") if isinstance(data, dict) else None
         entries = [entry for entry in defaults if isinstance(entry, str)] if isinstance(defaults, list) else []
-        return [entry.split("@")[0].strip() for entry in entries if entry != "_self_"]
+        return [entry.split("@")[0].strip().removesuffix(".yaml") for entry in entries if entry != "_self_"]
 
     @cached_property
     def header(self) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
@@ -29,6 +31,7 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import option_pairs as combinations
 from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import listed
 from experiment_setup.facts.refusals import Refused, chosen_keys, refusals
 from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.written import at_offset, declared, kind, schema
@@ -247,6 +250,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             seen.add((bad.key, bad.written))
             if (
                 _is_of_a_sibling(context, chosen, bad)
+                or _is_asked_by_this_config_alone(context, chosen, bad)
                 or _is_set_by_the_project(context, bad)
                 or _is_for_those_who_choose(bad, chosen)
             ):
@@ -299,15 +303,47 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
 
 
 def _is_of_a_sibling(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
-    """Whether it stands in an option, and refers to a key that another primary config of the folder has, not this one.
+    """Whether it stands in an option, and refers to a key or a group that another primary config of the folder has, not
+    this one.
 
-    The option is meant for that config then.
+    The option is meant for that config then, unless this one chooses it unasked.
     """
-    primary = {context.experiment.config_file, *(included.path for included in context.options.included)}
-    if not isinstance(bad.refusal, NoSuchTarget) or context.compositions.written_with(bad.key, chosen).path in primary:
+    own = {context.experiment.config_file, *(included.path for included in context.options.included)}
+    if not isinstance(bad.refusal, NoSuchTarget) or not any(chosen.values()):
+        return False
+    if context.compositions.written_with(bad.key, chosen).path in own:
         return False
     steps = nodes.split(bad.refusal.key)
-    return any(sibling.error is None and sibling.has(steps) for sibling in context.options.siblings)
+    group = str(steps[0])
+    return any(
+        sibling.error is None
+        and (sibling.has(steps) or (group not in context.options.groups and group in listed(sibling)))
+        for sibling in context.options.siblings
+    )
+
+
+def _is_asked_by_this_config_alone(
+    context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue
+) -> bool:
+    """Whether a chosen option lacks what the primary config asks of it, and another config of the folder, which chooses
+    from the same group, asks nothing of the kind.
+
+    The option is meant for that one then, unless it has the key but for a letter.
+    """
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    group, *inner = nodes.split(bad.refusal.key)
+    asking = {context.experiment.config_file, *(included.path for included in context.options.included)}
+    if chosen.get(str(group)) is None or context.compositions.written_with(bad.key, chosen).path not in asking:
+        return False
+    there = nodes.child(context.compositions.of(chosen).config, group)
+    if nodes.is_mapping(there) and any(one_letter_away(str(inner[0]), str(key)) for key in there):
+        return False
+    asked = re.compile(rf"\$\{{[^}}]*{re.escape(bad.refusal.key)}")
+    return any(
+        str(group) in listed(sibling) and not asked.search(sibling.text_or_empty)
+        for sibling in context.options.siblings
+    )
 
 
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
@@ -325,8 +361,16 @@ def _is_for_those_who_choose(bad: UnusableValue, chosen: Mapping[str, str | None
 
 
 def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
-    """Whether it refers to a group that config.yaml leaves open (`- exp: null`), and that is chosen for a run."""
+    """Whether it refers to a group that config.yaml leaves open (`- exp: null`), or that is only added (`+task=easy`),
+    and that is chosen for a run.
+    """
     group = bad.refusal.key.partition(".")[0] if isinstance(bad.refusal, NoSuchTarget) else None
+    if isinstance(bad.refusal, NoSuchTarget) and group not in outcome.container:
+        word = re.compile(rf"(?<![\w]){re.escape(str(nodes.split(bad.refusal.key)[-1]))}\s*:")
+        added = (known for known in context.options.unlisted if known.key.startswith("+"))
+        for known in added:
+            if known.group.partition("/")[0] == group and _any_says(context, known.options.values(), word):
+                return True
     return (
         group is not None
         and outcome.choices.get(group) is None
@@ -334,6 +378,13 @@ def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad:
         and context.options.groups[group] is None
         and context.options.registration(group) is None
     )
+
+
+_MOST_READ = 100  # files of a group that are looked at for a key: where so many lack it, it is misspelled
+
+
+def _any_says(context: ExperimentContext, paths: Iterable[Path], word: re.Pattern[str]) -> bool:
+    return any(word.search(context.composer.document(path).text_or_empty) for path in islice(paths, _MOST_READ))
 
 
 def _is_for_a_parameter_set(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:

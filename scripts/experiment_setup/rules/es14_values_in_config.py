@@ -230,7 +230,7 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
 
     Worse, `train.py learning_rate=0.7` is then accepted and changes nothing. Keys that are one letter away from a field
     or a group are reported too; others may be the project's own, as are those that `${key}`
-    or the code reads. (An error where the whole config has a class.)
+    or the code reads, and those that refer to others themselves. (An error where the whole config has a class.)
     """
     stored = [r for r in context.schema.registrations if r.group is None and r.config_class]
     top = {field.name for r in stored if r.config_class for field in r.config_class.fields}
@@ -251,7 +251,7 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
         ]
         if (group is None and not near) or context.code.reading.reads((key,)) or _is_referred_to(context, key):
             continue
-        if context.code.is_read_elsewhere((key,)):
+        if context.code.is_read_elsewhere((key,)) or _is_derived(context, key):
             continue
         group, name = (group, key) if group is not None else near[0]
         found = context.options.config_class(group)
@@ -265,6 +265,12 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
             f"{advice} into a file of {group}/",
             severity=Severity.ERROR if refused else None,
         )
+
+
+def _is_derived(context: ExperimentContext, key: str) -> bool:
+    """Whether its value is made of others, as `name: ${task.name}` is: that is put at the top on purpose."""
+    value = context.options.primary.data[key]
+    return isinstance(value, str) and "${" in value
 
 
 def _is_referred_to(context: ExperimentContext, key: str) -> bool:
