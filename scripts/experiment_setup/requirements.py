@@ -63,6 +63,13 @@ _COMES_WITH = {
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?=\s*(?:$|[\[<>=!~;@,# ]))")
 
 
+# Where projects say what they need, in the words of pip, Poetry, setuptools and conda.
+_DECLARING = (
+    *("pyproject.toml", "poetry.lock", "setup.py", "setup.cfg", "requirements*/*.txt", "*requirements*.txt"),
+    *("*env*.yml", "*env*.yaml", "conda*.yml", "conda*.yaml"),
+)
+
+
 def package_of(module: str) -> str | None:
     """The package to install for a module; None where only its author knows: a guess might fetch a stranger's."""
     return _OTHER_NAMES.get(module) or (module if module in _SAME_NAMES else None)
@@ -160,6 +167,24 @@ class Declared:
     def requirement(self, module: str) -> str | None:
         """The declared requirement for a module, such as `torch>=2`; None where it is not declared itself."""
         return self._requirements.get(package_of(module) or _normal(module))
+
+    def is_bound_to(self, module: str, versions: re.Pattern[str], below: Path) -> bool:
+        """Whether what declares requirements, at the root or on the way down to `below`, asks for these versions.
+
+        `versions` is looked for in what follows the package's name: `==1.1.0`, `>=1.0,<1.2`, or `= "~1.1"` of Poetry.
+        """
+        package = (package_of(module) or module).replace("-", "[-_]")
+        named = re.compile(rf"(?m)(?<![\w-]){package}[\"']?\s*([^\w\n#;].*)$")
+        locked = re.compile(rf'name = "{package}"\s*\nversion( = .*)')
+        folders = list(_above(below, self.root)) or [self.root]
+        places = (path for folder in folders for pattern in _DECLARING for path in sorted(folder.glob(pattern)))
+        texts = map(_text, dict.fromkeys(places))
+        return any(
+            versions.search(match[1])
+            for text in texts
+            for pattern in (named, locked)
+            for match in pattern.finditer(text)
+        )
 
     @cached_property
     def _requirements(self) -> dict[str, str]:

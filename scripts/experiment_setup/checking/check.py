@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from experiment_setup import schema
 from experiment_setup.checking import second_look, workers
 from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
@@ -37,6 +38,7 @@ class Checked:
     left_out: Mapping[str, int]
     not_composed: int = 0  # choices that would have taken Hydra too long
     unread: tuple[Path, ...] = ()  # further entry points of the folder whose config is not known
+    unknown: int = 0  # combinations with what only running the code stores
 
     @classmethod
     def of(cls, context: ExperimentContext) -> Checked:
@@ -52,7 +54,15 @@ class Checked:
         known = [other.entry for other in context.project.further(context.experiment)]
         unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
         beyond = len(context.compositions.left_out)
-        return cls(context.experiment, listed + further, environments, composed, left_out, beyond, unread)
+        unknown = composed if _rests_on_unread_code(context) else 0
+        counts = (listed + further, environments, composed - unknown)
+        return cls(context.experiment, *counts, left_out, beyond, unread, unknown)
+
+
+def _rests_on_unread_code(context: ExperimentContext) -> bool:
+    """Whether nothing composes without what only running the code stores in the ConfigStore."""
+    failure = context.compositions.at().failure if context.code.unread_registrations else None
+    return failure is not None and isinstance(failure.refusal, (NotFound, NotOverridable))
 
 
 @dataclass
@@ -120,7 +130,19 @@ def check(
     result.findings = [*applied.findings, *_of_all(Together(unused=unused))]
     result.findings = [finding for finding in result.findings if codes is None or finding.code in codes]
     result.findings.sort(key=lambda finding: finding.sort_key)
+    if codes is None:  # who asks for a rule wants each place
+        result.findings = list(_habits_once(result.findings))
     return result
+
+
+def _habits_once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What is a habit of the whole project counts where it is met first; the other places are notes."""
+    warned: set[str] = set()
+    for finding in findings:
+        again = finding.code in warned and finding.severity is Severity.WARNING
+        if ALL[finding.code].habit and finding.severity is Severity.WARNING:
+            warned.add(finding.code)
+        yield replace(finding, severity=Severity.INFO) if again else finding
 
 
 @dataclass(frozen=True)

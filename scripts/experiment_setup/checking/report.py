@@ -32,8 +32,12 @@ def findings_text(
 ) -> Iterator[str]:
     """The findings alone, as in `text`."""
     by_kind: dict[bool, list[Finding]] = {False: [], True: []}
+    habits: set[str] = set()  # the notes that follow a warning of the same habit are its other places
     for finding in findings:
-        by_kind[finding.severity is Severity.INFO and not in_full].append(finding)
+        if finding.severity is not Severity.INFO and ALL[finding.code].habit:
+            habits.add(finding.code)
+        short = finding.severity is Severity.INFO and finding.code not in habits and not in_full
+        by_kind[short].append(finding)
     yield from blocks(project, by_kind[False], style, in_full=in_full)
     yield from _counted(project, by_kind[True], style)
 
@@ -159,6 +163,10 @@ def summary(result: Result) -> Iterator[str]:
     if beyond:
         were = "was" if beyond == 1 else "were"
         yield f"{_plural(beyond, 'more choice')} of options {were} not composed, to end in time"
+    unknown = sum(checked.unknown for checked in result.checked)
+    if unknown:
+        were = "was" if unknown == 1 else "were"
+        yield f"{_plural(unknown, 'combination')} {were} not composed, as only running the code tells what it stores"
     yield from unread(result)
 
 
@@ -227,7 +235,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             "parameter_sets": sum(checked.parameter_sets for checked in result.checked),
             "environments": sum(checked.environments for checked in result.checked),
             "composed": sum(checked.composed for checked in result.checked),
-            "not_composed": sum(sum(c.left_out.values()) + c.not_composed for c in result.checked),
+            "not_composed": sum(sum(c.left_out.values()) + c.not_composed + c.unknown for c in result.checked),
         },
     }
 

@@ -371,6 +371,7 @@ def no_header_at_the_root(context: ExperimentContext) -> Iterator[Finding]:
     good={"exp/default.yaml": None},
     was="ES112",
     hydra="differs",
+    habit=True,
 )
 def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
     """exp/default.yaml beside `cs.store(group="exp", name="default")`: two configs with one name.

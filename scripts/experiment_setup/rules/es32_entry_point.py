@@ -151,7 +151,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     given = main.version_base
     advice = "write version_base=None"
     if given is UNSET:
-        if _OLD_HYDRA.search(Declared(context.project.root).requirement("hydra") or ""):
+        if Declared(context.project.root).is_bound_to("hydra", _OLD_HYDRA, main.location.path.parent):
             return
         keeping = f'write version_base="1.1" to keep that, or {advice.removeprefix("write ")} for what Hydra 1.3 does'
         yield version_base.finding(
@@ -170,7 +170,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
         yield version_base.finding(main.location, refused, advice, severity=None if _hydra_is_new() else Severity.INFO)
 
 
-_OLD_HYDRA = re.compile(r"(?:==|~=|<=)\s*1\.[01](?![0-9])|<\s*1\.2(?![0-9])")
+_OLD_HYDRA = re.compile(r"(?:(?<![<>!~=])={1,2}|~=?|<=)\s*[\"']?1\.[01](?![0-9])|<\s*1\.2(?![0-9])")
 
 
 def _hydra_is_new() -> bool:
