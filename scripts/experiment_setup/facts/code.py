@@ -101,17 +101,28 @@ class Code:
         """Names of the resolvers that exist only when the entry point runs."""
         return self.registered.possible(self._used_resolvers)
 
+    @cached_property
+    def in_reach(self) -> list[str]:
+        """The texts of the modules that the entry point imports at any time, within functions too."""
+        return [module.source.text for module in resolvers.reached_from(self.options.schema)]
+
     def stores_in_a_function(self, config: str) -> bool:
         """Whether some function of the code stores a config of this name, for a compose of its own."""
         name = re.escape(config.rpartition("/")[2])
-        return re.search(r"\bcompose\(", self.text) is not None and (
-            re.search(rf"\bstore\([^()]*[\"']{name}[\"']", self.text) is not None
-        )
+        stores = re.compile(rf"\bstore\([^()]*[\"']{name}[\"']")
+        if "compose(" in self.text and stores.search(self.text):
+            return True
+        return any("compose(" in text and stores.search(text) for text in self.in_reach)
 
     @property
     def unread_registrations(self) -> list[Problem]:
         """What is stored in the ConfigStore without our knowing it, so that what is not found may well be there."""
-        problems = [problem for problem in self.options.schema.problems if problem.code == "unread-registration"]
+        problems = [
+            problem
+            for problem in self.options.schema.problems
+            if problem.code == "unread-registration"
+            or (problem.code == "not-read" and "ConfigStore" in suppression.read(problem.location.path))
+        ]
         return [] if self._composer.runs_the_code else problems
 
 

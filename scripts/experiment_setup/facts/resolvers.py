@@ -55,7 +55,7 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
     """The resolvers that the modules of an entry point register; `everywhere`: also those it imports in functions."""
     modules = list(schema.code) if schema.code is not None else []
     at_start = [module for module in modules if module.source.path in schema.modules]
-    reached = _reached(modules, schema.code) if everywhere and schema.code is not None else at_start
+    reached = reached_from(schema) if everywhere else at_start
     registering = [module for module in reached if "resolver" in module.source.text]
     called = _called_at_start(at_start, schema.main.function if schema.main else "") if registering else frozenset()
     early: set[str] = set()
@@ -69,6 +69,12 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
             if name is not None:
                 (early if first and (function is None or function in called) else late).add(name)
     return Registered(frozenset(early), frozenset(late - early), unknown)
+
+
+def reached_from(schema: Schema) -> Iterator[Module]:
+    """The modules of an entry point, and whatever they import anywhere, within functions too."""
+    if schema.code is not None:
+        yield from _reached(list(schema.code), schema.code)
 
 
 def _name(call: ast.Call) -> str | None:

@@ -97,10 +97,14 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
             if problem.message in unknown:
                 continue
             unknown.add(problem.message)
-        if problem.code == "not-read" and not problem.fatal:
-            yield broken_dataclass.finding(problem.location, problem.message, problem.help, severity=Severity.INFO)
         if problem.fatal:
             yield broken_dataclass.finding(problem.location, problem.message, problem.help, spoils=[phases.code()])
+    unread = [problem for problem in context.schema.problems if problem.code == "not-read" and not problem.fatal]
+    for problem in unread[:1]:
+        more = f" (nor from {len(unread) - 1} more modules)" if unread[1:] else ""
+        yield broken_dataclass.finding(
+            problem.location, f"{problem.message}{more}", problem.help, severity=Severity.INFO
+        )
 
 
 @rule(

@@ -230,8 +230,11 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
             places[0],
             f'{dotted(path)} becomes the text "None"{more}',
             'write null, or "None" in quotes if the text is meant',
-            severity=Severity.WARNING,
+            severity=Severity.WARNING if len(places) < _A_PATTERN else Severity.INFO,
         )
+
+
+_A_PATTERN = 5  # files that say the same: nobody makes a slip so often, and some library knows the word
 
 
 def _documents(context: ExperimentContext) -> Iterator[tuple[str | None, Document]]:

@@ -41,13 +41,19 @@ _UNEXPANDED = re.compile(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
     run="env=local",
 )
 def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
-    """The shell does that, not YAML: a folder named `~` appears in the working directory."""
+    """The shell does that, not YAML: a folder named `~` appears in the working directory. Nothing is said where some
+    code of the project's expands them itself.
+    """
     for option in context.options.all():
         text = option.document.text_or_empty
         if "~" not in text and "$" not in text:
             continue
         for path, value in leaves(values(option.document)):
             if isinstance(value, str) and _UNEXPANDED.match(value):
+                if any(
+                    f"expand{'user' if value.startswith('~') else 'vars'}" in text for text in context.code.in_reach
+                ):
+                    continue
                 better = value.replace("~", "${oc.env:HOME}", 1) if value.startswith("~/") else value
                 better = re.sub(r"\$([A-Z_][A-Z0-9_]*)", r"${oc.env:\1}", better)
                 yield path_not_expanded.finding(

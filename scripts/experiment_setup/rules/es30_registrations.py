@@ -360,9 +360,13 @@ def untyped_registration(context: ExperimentContext) -> Iterator[Finding]:
 def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
     """`store(…, package="_global_")` puts the fields at the root of the config, or wherever the package says: `cfg.exp`
     has what the parameter set writes, untyped, and nothing else.
+
+    A group without a file holds schemas (`schema/model`), and the package says which part of the config each is for.
     """
     for registration in _own(context):
         package, group = registration.package, registration.group or ""
+        if not context.experiment.options(group):
+            continue
         own = group.replace("/", ".")
         if package is None or package in ("_group_", own) or ("/" in group and package.startswith(f"{own}.")):
             continue

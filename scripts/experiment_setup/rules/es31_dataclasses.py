@@ -311,11 +311,17 @@ def frozen_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 config_class.location,
                 f"{config_class.name} is frozen: no option and no override can set {path}.*",
                 "write @dataclass without frozen=True",
-                severity=None if _anything_fails(context) else Severity.WARNING,  # nothing sets anything yet
+                severity=None if _is_set_in_vain(context, path) else Severity.INFO,  # chosen as a whole, on purpose
                 spoils=[phases.group(path.partition(".")[0])],
             )
 
 
-def _anything_fails(context: ExperimentContext) -> bool:
-    outcomes = (context.compositions.at(), *map(context.compositions.of_option, context.options.all()))
-    return any(outcome.failure for outcome in outcomes)
+def _is_set_in_vain(context: ExperimentContext, path: str) -> bool:
+    """Whether what sets a value below `path` fails: an option of the group, or a file that is written from the root."""
+    own = context.options.by_group.get(path.partition(".")[0], {}).values()
+    if any(context.compositions.of_option(option).failure for option in own):
+        return True
+    outcomes = [context.compositions.at(), *map(context.compositions.of_option, context.options.all())]
+    outcomes += map(context.compositions.of_option, context.options.added)
+    keys = [outcome.failure.key or "" for outcome in outcomes if outcome.failure]
+    return any(f"{key}.".startswith(f"{path}.") for key in keys)

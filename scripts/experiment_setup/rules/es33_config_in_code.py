@@ -74,6 +74,8 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
         return True
     word = re.compile(rf"(?<![\w]){re.escape(step)}(?![\w])")
     texts = [o.document.text_or_empty for options in context.options.by_group.values() for o in options.values()]
+    if any(placed.package[: len(path)] == path for placed in context.options.choices):
+        return True  # `- data@eval_data: null`
     if len(path) == 1:  # only `# @package _global_` and `x@_global_` put a key at the root
         return any(word.search(text) for text in texts if "@package" in text or "_global_" in text)
     if any(_may_have(context, known, path[1:]) for known in context.schema.registrations if known.group == group):
@@ -354,11 +356,12 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
                     f"{advice}; or remove the field: nothing reads it" if unread else advice,
                 )
         if "'???'" in text and not options:
+            written = {use.path for use in context.code.reading.uses if use.kind == "write"}
             for bad in unusable_values(config):
-                if bad.missing and bad.key.startswith(f"{group}."):
+                if bad.missing and bad.key.startswith(f"{group}.") and tuple(bad.key.split(".")) not in written:
                     place = context.compositions.written_at(bad.key, None, None)
                     advice = f"give it a default, or pass {bad.key}=… on the command line"
-                    yield missing_value.finding(place, f"{bad.key} has no value", advice, severity=Severity.WARNING)
+                    yield missing_value.finding(place, f"{bad.key} has no value", advice, severity=Severity.INFO)
 
 
 def _is_given_by_instance(context: ExperimentContext, key: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiment_setup import nodes
 from experiment_setup.code.modules import Module
@@ -240,6 +241,8 @@ def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 severity=Severity.WARNING,
             )
         elif call.function == "isinstance" and (kind := _never(call, node, classes)):
+            if _goes_on_otherwise(context, call):
+                continue
             right = "ListConfig" if isinstance(node, ListConfig) else "DictConfig"
             yield config_is_no_dataclass.finding(
                 given.location,
@@ -247,6 +250,16 @@ def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 f"write isinstance({shown}, {right}), or convert it first with OmegaConf.to_object({shown})",
                 severity=Severity.WARNING,
             )
+
+
+def _goes_on_otherwise(context: ExperimentContext, call: CallSite) -> bool:
+    """Whether the call decides between two ways: what is no dict is handled, too."""
+    for module in context.code.modules:
+        decisions: list[ast.If | ast.IfExp] = [*module.source.nodes(ast.If), *module.source.nodes(ast.IfExp)]
+        for decision in decisions:
+            if decision.orelse and any(node is call.node for node in ast.walk(decision.test)):
+                return True
+    return False
 
 
 def _never(call: CallSite, node: Any, classes: set[str]) -> str | None:
@@ -274,9 +287,10 @@ def key_removed(context: ExperimentContext) -> Iterator[Finding]:
     for use in context.code.reading.uses:
         if use.kind != "remove" or use.guarded or not use.locations:
             continue
-        if context.code.reading.open and (not use.path or context.options.config_class(use.path[0]) is None):
+        removed_from = _container(context.compositions.some, use.path)
+        if not isinstance(removed_from, DictConfig):
             continue
-        if not isinstance(_container(context.compositions.some, use.path), DictConfig):
+        if context.code.reading.open and not dataclasses.is_dataclass(OmegaConf.get_type(removed_from)):
             continue
         shown = _shown(use.path)
         yield key_removed.finding(

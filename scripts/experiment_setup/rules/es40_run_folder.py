@@ -94,7 +94,7 @@ def _is_null_in_words(value: Any) -> bool:
 @rule(
     "ES403",
     "hydra-folder-overwritten",
-    Severity.WARNING,
+    Severity.INFO,
     "every run overwrites the .hydra folder of the one before",
     phase=Phase.VALUES,
     bad={"config.yaml": [(SUBDIR, "")]},
@@ -120,7 +120,7 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
 @rule(
     "ES404",
     "stray-output-folders",
-    Severity.WARNING,
+    Severity.INFO,
     "every run leaves a folder outputs/DATE/TIME",
     phase=Phase.VALUES,
     bad={"config.yaml": [("\nhydra:\n" + SUBDIR + "  job:\n" + CHDIR + RUN, "")]},
@@ -152,7 +152,7 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
 @rule(
     "ES406",
     "chdir-moves-outputs",
-    Severity.WARNING,
+    Severity.INFO,
     "relative paths mean another folder in every run",
     phase=Phase.VALUES,
     bad={"config.yaml": [(CHDIR, "    chdir: true\n"), (RUN, "  run:\n    dir: runs/${now:%H%M%S}\n")]},

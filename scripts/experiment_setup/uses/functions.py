@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
@@ -14,7 +15,11 @@ from experiment_setup.uses.arguments import given_parts
 from experiment_setup.uses.follower import Follower, Frame
 from experiment_setup.uses.records import Given, Part
 
-_OPENS = ("open_dict(", "set_struct(", "force_add")  # words without which no key can be added to a config
+# Words without which no key can be added to a config, or taken from it: OmegaConf's, or `with read_write(cfg):` of the
+# project's own. (OmegaConf's own read_write leaves the struct flag alone.)
+_OPENS = re.compile(r"\b(?:open_dict\(|set_struct\(|force_add)")
+_OPENS_BY_ITS_OWN = re.compile(r"\bwith (?!omegaconf\.)[\w.]*(?:read_write|unlock\w*)\(")
+_OF_OMEGACONF = re.compile(r"\bfrom omegaconf import [^#\n]*\bread_write\b")
 # Functions that call another one: partial(train, cfg), pool.submit(train, cfg).
 _PASSES_ON = frozenset("partial submit apply apply_async delayed Thread Process map starmap".split())
 
@@ -36,7 +41,12 @@ def follow_main(follower: Follower, name: str) -> None:
     read_function(follower, Defined(module, main), {main.args.args[0].arg: Part(())})
     _follow_annotations(follower)
     reading.modules = list(follower.modules)
-    reading.open = any(word in known.source.text for known in reading.modules for word in _OPENS)
+    reading.open = any(_opens(known.source.text) for known in reading.modules)
+
+
+def _opens(text: str) -> bool:
+    """Whether a module may lift the struct flag of a config."""
+    return bool(_OPENS.search(text) or (_OPENS_BY_ITS_OWN.search(text) and not _OF_OMEGACONF.search(text)))
 
 
 def _follow_annotations(follower: Follower) -> None:
