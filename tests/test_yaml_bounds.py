@@ -45,6 +45,8 @@ EXHAUST = {
     "a number of 5,000 digits": f"seed: {'9' * 5_000}\n",
     "a number in hexadecimal": f"seed: 0x{'f' * 5_000}\n",
     "a float of 400 digits": f"learning_rate: {'9' * 400}\n",
+    "a list of a hundred thousand": f"fold: [{'1, ' * 100_000}1]\n",
+    "a hundred thousand keys": "".join(f"key_{number}: 1\n" for number in range(60_000)),
     "references in references": f"notes: {'${' * 500}x{'}' * 500}\n",
 }
 WHERE = {"exp/001.yaml": SET, "config.yaml": PLAIN_EXPERIMENT["config.yaml"]}

@@ -18,6 +18,7 @@ from experiment_setup.nodes import Steps
 from experiment_setup.reading.source import Document
 
 _MOST = 100  # mistakes of one composition; a file with more of them is of another schema
+_MOST_TEXT = 1 << 20  # characters of the files that are composed again for them: each mistake needs all of its file
 
 Attempt = Callable[[Mapping[Path, Document]], "Failure | None"]  # composes with other contents for some files
 
@@ -29,6 +30,7 @@ def follow(failure: Failure, document_of: Callable[[str], Document | None], atte
     """
     left_out: dict[Path, Document] = {}
     seen: set[tuple[Path, Steps]] = set()
+    read = 0
     following: Failure | None = failure
     while following is not None:
         document = document_of(following.config or "") if following.merging else None
@@ -37,6 +39,10 @@ def follow(failure: Failure, document_of: Callable[[str], Document | None], atte
         found = _blame(following, document, lambda text: attempt({**left_out, text.path: text})) if document else None
         if document is None or found is None or (document.path, found[0]) in seen or len(seen) == _MOST:
             yield following
+            return
+        read += len(document.text)
+        if read > _MOST_TEXT:
+            yield replace(following, path=document.path, steps=found[0])
             return
         steps, after = found
         yield replace(following, path=document.path, steps=steps)

@@ -78,7 +78,7 @@ _PLAIN_TEXT = re.compile(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
 
 
 DEEPEST = 200  # levels; OmegaConf's recursion ends at about a hundred, PyYAML's at about five hundred
-MOST = 200_000  # values with every alias written out, as OmegaConf does; it needs some 5 kB for each
+MOST = 100_000  # keys and values, with every alias written out as OmegaConf does; it needs some 5 kB for each
 
 
 class TooMuch(yaml.MarkedYAMLError):
@@ -93,8 +93,8 @@ def parse(text: str) -> yaml.Node | None:
 
     Raises PyYAML's errors, as OmegaConf's loader does, and TooMuch before anything is built of such a text.
     """
-    if _may_be_deep(text):
-        _refuse_depth(text)
+    if _may_be_too_much(text):
+        _refuse_events(text)
     node = _parsed(text)
     if node is not None and _may_have_aliases(text):
         _written_out(node, {})
@@ -105,7 +105,7 @@ def parse(text: str) -> yaml.Node | None:
 
 def refuse_too_much(text: str) -> None:
     """Raise TooMuch for a text that `parse` refuses for that, before somebody else reads it."""
-    if _may_be_deep(text) or _may_have_aliases(text) or _LONG_NUMBER.search(text):
+    if _may_be_too_much(text) or _may_have_aliases(text) or _LONG_NUMBER.search(text):
         try:
             parse(text)
         except TooMuch:
@@ -118,8 +118,10 @@ _BRACKET = re.compile(r"[\[\]{}]")
 _DEEP_BLOCK = re.compile(rf"^(?: {{{DEEPEST}}}| *(?:[-?] +){{{DEEPEST // 2}}})", re.MULTILINE)
 
 
-def _may_be_deep(text: str) -> bool:
-    return _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text) is not None
+def _may_be_too_much(text: str) -> bool:
+    """Whether it is worth looking at the events of a text: no other one is too deep or has too many values."""
+    many = len(text) > MOST and sum(map(text.count, "\n:,[{?-")) > MOST
+    return many or _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text) is not None
 
 
 def _may_have_aliases(text: str) -> bool:
@@ -135,19 +137,22 @@ def _deepest_bracket(text: str) -> int:
     return deepest
 
 
-def _refuse_depth(text: str) -> None:
-    """Raise TooMuch where the text is too deep; its events come one by one, without recursion."""
-    depth, words = 0, f"nested more than {DEEPEST} levels deep: Hydra cannot read it"
+def _refuse_events(text: str) -> None:
+    """Raise TooMuch where the text is too deep or has too many values; its events come one by one, unrecursively."""
+    depth = count = 0
+    deep = f"nested more than {DEEPEST} levels deep: Hydra cannot read it"
+    many = f"more than {MOST:,} keys and values, and a file is read no further than that"
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader if CParser is None else yaml.CSafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise TooMuch(words, event.start_mark)
+            count += isinstance(event, yaml.NodeEvent)
+            if depth > DEEPEST or count > MOST:
+                raise TooMuch(deep if depth > DEEPEST else many, event.start_mark)
     except TooMuch:
         raise
     except yaml.MarkedYAMLError as error:
         if "nesting depth" in str(error.problem):  # libyaml looks ahead, and has a limit of its own
-            raise TooMuch(words, error.problem_mark) from None
+            raise TooMuch(deep, error.problem_mark) from None
 
 
 def _written_out(node: yaml.Node, known: dict[int, int | None]) -> int:
