@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from running import SCRIPTS, hydra, run, tree, write
+from running import hydra, run, tree, write
 
 pytestmark = pytest.mark.slow
 
@@ -246,27 +246,3 @@ def test_the_folder_of_all_code_is_not_copied(tmp_path: Path, elsewhere: Path) -
     ran = new(project, elsewhere, "idea", "seed=3")
     assert (ran.code, "whole repository" in ran.err) == (2, True)
     assert tree(project) == before
-
-
-@pytest.mark.skipif(os.name == "nt", reason="there are no such locks")
-@pytest.mark.parametrize(("script", "words"), [("new_experiment.py", ["n{0}"]), ("add_exp.py", ["001", "seed=10{0}"])])
-def test_without_locks_everyone_still_gets_a_number(project: Path, experiment: Path, elsewhere, script, words) -> None:
-    """As on a network file system without them: making a folder and linking a file are atomic there."""
-    code = (
-        "import fcntl, runpy, sys\n"
-        "def refuse(*_): raise OSError(95, 'no locks')\n"
-        "fcntl.flock = refuse\n"
-        "sys.argv = sys.argv[1:]\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
-    )
-    commands = [
-        [sys.executable, "-c", code, SCRIPTS / script, "--root", project, *(word.format(i) for word in words)]
-        for i in range(5)
-    ]
-    env = {**os.environ, "PYTHONPATH": str(SCRIPTS), "PYTHONDONTWRITEBYTECODE": "1"}
-    running = [subprocess.Popen(c, cwd=elsewhere, stdout=subprocess.DEVNULL, env=env) for c in commands]
-    assert [process.wait(120) for process in running] == [0] * 5
-    made = [
-        path.name for path in (project / "experiments" if script.startswith("new") else experiment / "exp").iterdir()
-    ]
-    assert sorted(name[:3] for name in made) == ["001", "002", "003", "004", "005", "006"]

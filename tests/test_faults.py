@@ -19,16 +19,27 @@ COMMANDS = {
     "three sets": ["add_exp.py", "001", "seed=5,6,7"],
     "an environment": ["add_env.py", "001", "gpu", "base_model=x"],
     "a notebook": ["add_notebook.py", "001"],
+    "an experiment with fields of its own": ["new_experiment.py", "next", "--bare", "--field", "dropout=0.1", "seed=3"],
+    "a set from a run": ["add_exp.py", "001", "--from-run", "p/output"],
+    "schemas": ["export_schema.py", "001", "--modeline"],
     "a fix of three files": ["validate.py", "--fix", "--unsafe"],
 }
+
+
+_STEPS = {
+    "an experiment with fields of its own": 20,
+    "a set from a run": 12,
+    "schemas": 8,
+    "a fix of three files": 12,
+}  # of the others: every fifth or seventh operation
 
 
 @pytest.mark.skipif(os.name == "nt", reason="forks")
 @pytest.mark.parametrize("kind", ["SIGKILL", "SIGINT", "EIO"])
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_fault_at_any_moment_leaves_all_or_nothing(tmp_path: Path, what: str, kind: str) -> None:
-    steps = {"SIGKILL": "5"}.get(kind, "7")  # not the same operations for each kind
-    step = os.environ.get("FAULTS_STEP", "12" if "--fix" in COMMANDS[what] else steps)  # 1: every one, for some minutes
+    steps = {"SIGKILL": 5}.get(kind, 7)  # not the same operations for each kind
+    step = os.environ.get("FAULTS_STEP", str(_STEPS.get(what, steps)))  # 1: every one, for some minutes
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/harness/faults.py", tmp_path, kind, step, *COMMANDS[what]],
         env={

@@ -12,7 +12,8 @@ import shutil
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,7 @@ if sys.platform != "win32":
     import fcntl
 
 _CLAIM = "00000000"
+_BEFORE, _AFTER = "experiment-setup-", ".tmp"  # of the names of temporary folders; nobody's own folder is called so
 LARGEST = 4 << 20  # bytes; a hundred times a large config, and Python's YAML takes seconds for it
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
 
@@ -40,6 +42,30 @@ def read_bytes(path: Path) -> bytes:
         if state.st_size > LARGEST:
             raise OSError(errno.EFBIG, f"larger than the {LARGEST >> 20} MiB that are read of a file", str(path))
         return file.read(LARGEST)
+
+
+def is_file(path: Path) -> bool:
+    """`Path.is_file` for a name that a project writes: one that no file system takes is none, and raises nothing."""
+    return _takes(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """`Path.is_dir`, likewise."""
+    return _takes(path.is_dir)
+
+
+def exists(path: Path) -> bool:
+    """`Path.exists`, likewise."""
+    return _takes(path.exists)
+
+
+def _takes(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def read_loosely(path: Path) -> str:
@@ -200,16 +226,51 @@ def rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:
         if not os.access(path.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "the folder may not be written to", str(path.parent))
     done: list[Path] = []
-    with interrupts_deferred():
+    with interrupts_deferred() as interrupts:
         try:
             for path, (before, after) in texts.items():
                 create_files({path: after}) if before is None else replace(path, after)
                 done.append(path)
+            interrupts.forget()
         except BaseException:
             for path in done:
                 before = texts[path][0]
                 path.unlink() if before is None else replace(path, before)
             raise
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder where temporary files go, gone after the block; those that killed commands left are removed first.
+
+    Whoever uses one holds a lock on it, which ends with the process. Where no locks are to be had, they stay.
+    """
+    _remove_left_behind(Path(tempfile.gettempdir()))
+    while True:
+        with tempfile.TemporaryDirectory(prefix=_BEFORE, suffix=_AFTER, ignore_cleanup_errors=True) as made:
+            try:
+                with lock(Path(made)):
+                    if Path(made).is_dir():  # nobody took it for left behind before it was locked
+                        yield Path(made).resolve()
+                        return
+            except FileNotFoundError:
+                if Path(made).is_dir():  # of the block's own
+                    raise
+
+
+def _remove_left_behind(place: Path) -> None:
+    """Remove our own temporary folders that nobody holds."""
+    if sys.platform == "win32":
+        return
+    for folder in place.glob(f"{_BEFORE}????????{_AFTER}"):
+        with contextlib.suppress(OSError):  # in use, another's, or gone
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(handle).st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def _discard(folder: Path) -> None:
@@ -227,8 +288,19 @@ def _link(source: Path, target: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # no hard links here (FAT, some mounts): claim the name, then move over our own empty file
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        source.replace(target)
+        with claim(target.parent, target.name):  # O_EXCL is not kept everywhere: two may make that file
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, "exists already", str(target)) from None
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            source.replace(target)
+
+
+def clear_unfinished(folders: Collection[Path]) -> None:
+    """Do `remove_unfinished` in each of these folders that is there, where a lock is to be had."""
+    for folder in filter(Path.is_dir, folders):
+        with lock(folder) as held:
+            if held:
+                remove_unfinished(folder)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -240,11 +312,13 @@ def remove_unfinished(folder: Path) -> None:
         if not _UNFINISHED.fullmatch(path.name):
             continue
         with contextlib.suppress(OSError):  # another's, or not to be removed: it is in nobody's way
+            # Whoever is still at it, where a lock holds on one machine alone, finds it gone and not emptied.
+            ours = path.rename(path.with_name(f"{path.name[:-13]}.{secrets.token_hex(4)}.tmp"))
             if path.name.startswith(".all-of-new-files."):
-                for file in sorted(path.iterdir()):
+                for file in sorted(ours.iterdir()):
                     with contextlib.suppress(FileExistsError):
                         _link(file, folder / file.name)
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            shutil.rmtree(ours, ignore_errors=True) if ours.is_dir() else ours.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -17,10 +17,12 @@ import os
 import runpy
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,20 @@ OPERATIONS = "mkdir open rename replace link unlink rmdir scandir listdir symlin
 
 
 def project(where: Path) -> Path:
-    """A project with one experiment, in a folder of its own."""
+    """A project with one experiment and what a run of it saved, in a folder of its own."""
     root = Path(tempfile.mkdtemp(dir=where)) / "p"
     files = {**running.PLAIN_EXPERIMENT, "src/a.py": "X = 1\n", "src/b/c.py": "Y = '001-baseline'\n"}
-    return running.write(root, {f"experiments/001-baseline/{name}": text for name, text in files.items()})
+    running.write(root, {f"experiments/001-baseline/{name}": text for name, text in files.items()})
+    return running.write(root, {"output/config.yaml": saved()})
+
+
+@cache
+def saved() -> bytes:
+    """What a run of the experiment saves that was given a value of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        running.write(Path(folder, "001"), running.PLAIN_EXPERIMENT)
+        words = [sys.executable, running.SCRIPTS / "show.py", "--root", folder, "exp.seed=7", "--format=yaml"]
+        return subprocess.run(words, capture_output=True, check=True).stdout
 
 
 def broken(root: Path) -> None:
@@ -115,19 +127,20 @@ def wrong(before: Mapping[str, Any], after: Mapping[str, Any], whole: Mapping[st
     """What is not right about the end of a run; "" if nothing."""
     made = {name for name in after if name not in before}
     unfinished = {name for name in made if ".tmp" in name}
-    files = {name for name in made - unfinished if after[name] is not None}
-    wanted = {name for name in whole if name not in before and whole[name] is not None}
-    if any(after.get(name) != before[name] for name in before):
+    changed = {name for name in {*before, *after} - unfinished if after.get(name) != before.get(name)}
+    changed = {name for name in changed if after.get(name) is not None or name in before}  # no folder alone
+    wanted = {name for name in whole if whole[name] != before.get(name) and whole[name] is not None}
+    if any(after.get(name) not in (before[name], whole[name]) for name in before):
         return "something was lost"
-    if files and (files != wanted or any(after[name] != whole[name] for name in files)):
-        return f"a part was made: {sorted(files)}"
-    if "Traceback" in said:
-        return "a traceback"
+    if changed and (changed != wanted or any(after[name] != whole[name] for name in changed)):
+        return f"a part was made: {sorted(changed)}"
+    if "Traceback" in said or code == 70:
+        return "a defect"
     if code < 0:
         return ""
-    if unfinished or (not files and made):
-        return f"left behind: {sorted(made - files)}"
-    return "" if bool(files) is (code == 0) else f"exit code {code}, {len(files)} files"
+    if unfinished or (not changed and made):
+        return f"left behind: {sorted(made - changed)}"
+    return "" if bool(changed) is (code == 0) else f"exit code {code}, {len(changed)} files"
 
 
 def wrong_fix(
@@ -139,8 +152,8 @@ def wrong_fix(
     odd = [name for name in names if after.get(name) not in texts]
     if odd:
         return f"neither old nor new: {odd}"
-    if "Traceback" in said:
-        return "a traceback"
+    if "Traceback" in said or code == 70:
+        return "a defect"
     changed = {name for name in names if after.get(name) != before.get(name)}
     if code < 0:
         return ""
@@ -155,12 +168,12 @@ def wrong_fix(
 def main() -> None:
     """Try every STEP-th operation."""
     where, kind, step, *words = sys.argv[1:]
-    fixes = words[0] == "validate.py"
+    fixes = words[0] in ("validate.py", "export_schema.py")  # files one by one, each whole
     forks.load_skill()
 
     def fresh() -> Path:
         root = project(Path(where))
-        if fixes:
+        if words[0] == "validate.py":
             broken(root)
         return root
 

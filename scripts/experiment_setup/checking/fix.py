@@ -284,10 +284,7 @@ def write(fixed: Fixed) -> None:
     """
     texts = {rewrite.path: (rewrite.before, rewrite.after) for rewrite in fixed.rewrites}
     names = {rewrite.path: rewrite.new_path for rewrite in fixed.rewrites if rewrite.new_path != rewrite.path}
-    for folder in {path.parent for path in texts}:
-        with files.lock(folder) as held:
-            if held:
-                files.remove_unfinished(folder)
+    files.clear_unfinished({path.parent for path in texts})
     for new in names.values():
         _refuse_taken(new)
     done = [str(path) for path, (before, after) in texts.items() if before != after]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from experiment_setup.files import temporary_folder
 from experiment_setup.location import Location
 from experiment_setup.project import Experiment, Project
 
@@ -52,8 +52,8 @@ class Mirror:
 @contextlib.contextmanager
 def mirrored(project: Project, experiments: Sequence[Experiment], files: Iterable[Path]) -> Iterator[Mirror]:
     """A mirror of `project`, gone after the block, in which `files` of the `experiments` may be changed or made."""
-    with tempfile.TemporaryDirectory(prefix="experiment-setup-") as folder:
-        target = Path(folder).resolve() / project.root.name
+    with temporary_folder() as folder:
+        target = folder / project.root.name
         named = {path for path in files if path.is_relative_to(project.root)}
         copies = named | {path for path in map(Path.resolve, named) if path.is_relative_to(project.root)}
         real = {project.root}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from typing import Any, ClassVar
 
 from experiment_setup.checking import report, selection
 from experiment_setup.checking.check import check
+from experiment_setup.files import temporary_folder
 from experiment_setup.findings import Finding
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL
@@ -169,8 +169,8 @@ def fix_safety(rule: Rule) -> tuple[str, str]:
 @cache
 def _checked(code: str) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """What a check finds in the bad example of a rule, and how that is printed."""
-    with tempfile.TemporaryDirectory(prefix="experiment-setup-") as folder:
-        project = write_example(ALL[code].bad, Path(folder).resolve())
+    with temporary_folder() as folder:
+        project = write_example(ALL[code].bad, folder)
         result = check(project, project.experiments, codes={code})
         text = "\n".join(report.blocks(project, result.findings, Style()))
         return tuple(result.findings), tuple(text.rstrip().splitlines())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -65,8 +64,7 @@ def snapshot(project: Project, ref: str) -> Iterator[Snapshot]:
             "--since asks git what the files were; without it, parameter sets are compared with each other",
         )
     commit = _commit(checkout, project, ref)
-    with tempfile.TemporaryDirectory(prefix="experiment-setup-") as made:
-        folder = Path(made).resolve()
+    with files.temporary_folder() as folder:
         contents = _write(checkout, commit, folder, ref)
         root = folder / os.path.relpath(project.root, checkout.folder.resolve())
         root.mkdir(parents=True, exist_ok=True)

@@ -111,6 +111,11 @@ def export(request: Request) -> Exported:
     if not schemas:
         reasons = "; ".join(f"{group}: {reason}" for group, reason in without.items()) or "no group has a dataclass"
         raise CommandError(f"{where} has nothing to make a schema of ({reasons})", f"type: validate.py {where}")
+    settings_file = project.root / _SETTINGS
+    if not request.dry_run:  # first: what a kill left may be completed by it, and is then no change any more
+        options = [option.path for known in schemas for option in known.options if request.modeline]
+        folders = {path.parent for path in (settings_file, *(known.path for known in schemas), *options)}
+        files.clear_unfinished([folder for folder in folders if folder.resolve().is_relative_to(project.root)])
     changes = {known.path: change for known in schemas if (change := _schema_file(project, known))}
     words: list[str] = []
     for known in schemas if request.modeline else ():
@@ -119,7 +124,6 @@ def export(request: Request) -> Exported:
             if change:
                 changes[Path(os.path.realpath(option.path))] = change
     settings = {_KEY: {f"./{project.relative(known.path)}": _files(project, known) for known in schemas}}
-    settings_file = project.root / _SETTINGS
     by_hand, change = _settings(settings_file, settings[_KEY])
     if change:
         changes[settings_file] = change

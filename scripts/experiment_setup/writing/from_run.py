@@ -170,11 +170,12 @@ class _Search:
 
     def _chosen_environment(self) -> str | None:
         """The environment with the values of the run; the one that the run chose, or else the default, if several."""
-        if ENVIRONMENTS not in self._composer.groups():
+        groups = self._composer.groups()
+        if ENVIRONMENTS not in groups:
             return None
         chosen = (self._run.choices or {}).get(ENVIRONMENTS)
         first = [chosen] if chosen in self._known(ENVIRONMENTS) else []
-        default = self._composer.groups()[ENVIRONMENTS]
+        default = groups[ENVIRONMENTS]
         candidates = dict.fromkeys([*first, default, *self._returned.experiment.options(ENVIRONMENTS)])
         counts: dict[str | None, int] = {}
         for option in candidates:

@@ -183,6 +183,8 @@ class OptionWriter:
     def _base(self, given: str | None) -> _Base:
         groups = self._composer.groups()
         if self._group not in groups:
+            if self._experiment.has_config and (error := self._composer.document(self._experiment.config_file).error):
+                raise CommandError(str(error), "mend that first; validate.py says what is wrong with it")
             known = ", ".join(groups) or "none"
             raise CommandError(
                 f"{self._experiment.config_file} has no group {self._group!r} in its defaults list (groups: {known})",

@@ -136,10 +136,8 @@ def add(request: Request) -> AddedNotebook:
     name = _file_name(request.name, shown)
     wanted = texts(project, shown, name, script=request.script)
     home = project.root / FOLDER
-    if home.is_dir() and not request.dry_run:
-        with files.lock(home) as held:
-            if held:  # what a kill left is completed or cleared away
-                files.remove_unfinished(home)
+    if not request.dry_run:
+        files.clear_unfinished([home])  # what a kill left is completed or cleared away
     new = missing(wanted)
     if not request.dry_run:
         write(wanted)

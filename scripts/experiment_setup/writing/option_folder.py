@@ -46,9 +46,13 @@ class OptionFolder:
         self._root = root
 
     def names(self) -> list[str]:
-        """The options that are there, those of Hydra 1.0 (`.yml`) too. Raises OSError where it cannot be listed."""
+        """The options that are there, those of Hydra 1.0 (`.yml`) too, and those that others are about to make.
+
+        Raises OSError where it cannot be listed.
+        """
         try:
-            return [path.stem for path in self.path.iterdir() if path.suffix in (".yaml", ".yml")]
+            names = [path.name for path in self.path.iterdir()] + files.claimed(self.path)
+            return [Path(name).stem for name in names if name.endswith((".yaml", ".yml"))]
         except FileNotFoundError:
             return []
 

@@ -1,0 +1,176 @@
+"""Files where others are at work, and on file systems that keep fewer promises than a local disk.
+
+On network file systems locks may not be to be had, or hold on one machine alone; on others there are no hard links, or
+two programs may make the same file. Making a folder, and renaming, are atomic everywhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiment_setup import files
+from experiment_setup.writing.adding import SetsRequest, add_sets
+from experiment_setup.writing.new_folder import ExperimentRequest, start
+from running import PLAIN_EXPERIMENT, tree, write
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks")
+AT_ONCE = 3
+
+
+# -- network file systems ----------------------------------------------------------------------------------------------
+
+
+def _refuse(code: int) -> Callable[..., Any]:
+    def operation(*_: Any, **__: Any) -> Any:
+        time.sleep(0.1)  # until all of them have looked which names are free
+        raise OSError(code, os.strerror(code))
+
+    return operation
+
+
+def _shared_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O_EXCL is not kept: two programs at once make the same file."""
+    real = os.open
+
+    def opened(path: Any, flags: int, *given: Any, **named: Any) -> int:
+        return real(path, flags & ~os.O_EXCL, *given, **named)
+
+    monkeypatch.setattr(os, "open", opened)
+
+
+KINDS: dict[str, tuple[int | None, int | None, bool]] = {  # of a lock and of a link; whether names are shared
+    "no locks": (errno.ENOLCK, None, False),
+    "no hard links": (None, errno.EPERM, False),
+    "neither": (errno.EOPNOTSUPP, errno.EOPNOTSUPP, False),
+    "nothing but folders and names": (errno.ENOLCK, errno.EPERM, True),
+}
+
+
+def _simulated(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    lock, link, shared = KINDS[kind]
+    if lock is not None:
+        monkeypatch.setattr(fcntl, "flock", _refuse(lock))
+    if link is not None:
+        monkeypatch.setattr(os, "link", _refuse(link))
+    if shared:
+        _shared_names(monkeypatch)
+
+
+def _together(*acts: Callable[[], object]) -> list[int]:
+    """Exit codes of processes that begin at the same moment: 0, or 1 for an error."""
+    waiting, begin = os.pipe()
+    children = []
+    for act in acts:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.close(begin)
+                os.read(waiting, 1)
+                act()
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    os.close(waiting)
+    os.close(begin)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """The folder of an experiment on the shared disk."""
+    return write(tmp_path / "experiments/001-baseline", PLAIN_EXPERIMENT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_sets_made_at_once_have_files_of_their_own(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    _simulated(monkeypatch, kind)
+    before = tree(shared)
+    seeds = range(100, 100 + AT_ONCE)
+    codes = _together(*(lambda s=seed: add_sets(SetsRequest(["001", f"seed={s}"], tmp_path)) for seed in seeds))
+    assert codes == [0] * AT_ONCE
+    after = tree(shared)
+    assert {name: after[name] for name in before} == before
+    made = sorted(after.keys() - before.keys())
+    assert made == [f"exp/{number:03}.yaml" for number in range(2, 2 + AT_ONCE)]
+    assert sorted(int(re.findall(rb"seed: (\d+)", after[name])[0]) for name in made) == list(seeds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["no locks", "nothing but folders and names"])
+def test_experiments_made_at_once_have_numbers_of_their_own(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    _simulated(monkeypatch, kind)
+    names = [f"n{number}" for number in range(AT_ONCE)]
+    codes = _together(*(lambda n=name: start(ExperimentRequest([n], tmp_path)) for name in names))
+    assert codes == [0] * AT_ONCE
+    made = sorted(path.name for path in shared.parent.iterdir())
+    assert [name[:3] for name in made] == [f"{number:03}" for number in range(1, 2 + AT_ONCE)]
+    assert sorted(name[4:] for name in made[1:]) == names
+    assert all((shared.parent / name / "exp/001.yaml").is_file() for name in made)
+
+
+def test_a_lock_that_holds_on_one_machine_alone_costs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine takes what is on its way for the litter of a dead process: it is refused as a whole."""
+    target, real, seen = tmp_path / "002-next", files.shutil.rmtree, []
+
+    def rmtree(path: Path, **given: Any) -> None:
+        seen.append(aside.exists())  # else the rest could get its name while it is emptied
+        real(path, **given)
+
+    with pytest.raises(FileNotFoundError), files.new_folder(target) as aside:  # noqa: PT012 (what happens in it)
+        (aside / "train.py").write_text("")
+        with monkeypatch.context() as patch:
+            patch.setattr(files.shutil, "rmtree", rmtree)
+            files.remove_unfinished(tmp_path)
+    assert (seen, list(tmp_path.iterdir())) == ([False], [])
+
+
+def test_a_name_that_a_dead_process_has_claimed_is_passed_over(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _simulated(monkeypatch, "neither")
+    (shared / "exp/.002.yaml.00000000.tmp").mkdir()
+    made = add_sets(SetsRequest(["001", "seed=5"], tmp_path)).data()["created"]
+    assert [Path(new["path"]).name for new in made] == ["003.yaml"]
+
+
+# -- temporary folders -------------------------------------------------------------------------------------------------
+
+
+def test_temporary_folders_of_dead_processes_alone_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    others = write(tmp_path, {"experiment-setup-main/a": "", "experiment-setup-12345678/a": "", "x.tmp/a": ""})
+    said, say = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with files.temporary_folder() as folder:
+            (folder / "file").write_text("")
+            os.write(say, os.fsencode(folder))
+            signal.pause()
+    theirs = Path(os.fsdecode(os.read(said, 1000)))
+    with files.temporary_folder():
+        held = theirs.is_dir()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert held
+    assert theirs.is_dir()
+    with files.temporary_folder():
+        assert not theirs.exists()
+    assert len(list(others.iterdir())) == 3
