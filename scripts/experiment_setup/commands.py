@@ -90,7 +90,7 @@ def separating(project: Project, experiment: Experiment, read: Schema) -> list[s
     named = [key for key in keys if naming.is_output_folder(key.rpartition(".")[2])]
     folder = "${hydra:runtime.output_dir}"
     words = [f"{key}={folder}{'/' + key.rpartition('.')[2] if number else ''}" for number, key in enumerate(named)]
-    primary = files.read_bytes(experiment.config_file) if experiment.config_file.is_file() else b""
+    primary = files.read_bytes(experiment.config_file) if experiment.has_config else b""
     if words and re.search(rb"^ +(?:sweep|dir|subdir):", primary, re.MULTILINE):  # may refer to these very fields
         words.append(f"hydra.sweep.dir=multirun/{experiment.name}/${{now:%Y%m%d-%H%M%S}}")
         words.append("hydra.sweep.subdir=${hydra.job.num}")

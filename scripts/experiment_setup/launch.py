@@ -171,7 +171,7 @@ def _is_environment(folder: Path) -> bool:
 def _holds(environment: Path, module: str) -> bool:
     """Whether an environment has a module, by its folders alone: its Python may be anybody's."""
     for place in _site_packages(environment):
-        if (place / module).is_dir() or (place / f"{module}.py").is_file():
+        if files.is_folder(place / module) or files.is_file(place / f"{module}.py"):
             return True
         if any(any(place.glob(name)) for name in (f"{module}.*.so", f"{module}.*.pyd", f"__editable__*{module}*")):
             return True

@@ -131,7 +131,7 @@ def _module(script: Path, name: str) -> _Names | None:
     for folder in folders:
         base = folder.joinpath(*steps)
         for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
-            if path.is_file() and path != script:
+            if files.is_file(path) and path != script:
                 try:
                     return _names(path, ast.parse(files.read_bytes(path)))
                 except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -208,7 +208,7 @@ def _root(node: ast.Call, names: _Names, depth: int) -> str | None:
     indicators = [_text(text, names, depth) for text in texts] if wanted is not None else list(_OF_A_ROOT)
     if start is None or None in indicators:
         return None
-    folders = (folder for folder in (Path(start), *Path(start).parents) if folder.is_dir())
+    folders = (folder for folder in (Path(start), *Path(start).parents) if files.is_folder(folder))
     return next((str(folder) for folder in folders if any((folder / str(i)).exists() for i in indicators)), None)
 
 

@@ -52,6 +52,11 @@ class Experiment:
         """The primary config, whether or not it exists."""
         return self.config_dir / f"{self.config_name}.yaml"
 
+    @property
+    def has_config(self) -> bool:
+        """Whether the primary config is a file."""
+        return files.is_file(self.config_file)
+
     def group_dir(self, group: str) -> Path:
         """The folder that holds the options of a config group, whether or not it exists."""
         return self.config_dir / group
@@ -62,10 +67,9 @@ class Experiment:
         As in FileConfigSource.list, only `.yaml` files count, hidden ones too; nested groups do not.
         """
         folder = self.group_dir(group)
-        try:
-            found = [entry for entry in os.scandir(folder) if entry.name.endswith(".yaml") and entry.is_file()]
-        except (FileNotFoundError, NotADirectoryError):
+        if not files.is_folder(folder):
             return {}
+        found = [entry for entry in os.scandir(folder) if entry.name.endswith(".yaml") and entry.is_file()]
         names = sorted(entry.name for entry in found if not entry.name.startswith("."))
         return {name.removesuffix(".yaml"): folder / name for name in names}
 
@@ -218,7 +222,7 @@ class Project:
         """
         for base in (Path.cwd(), self.root):
             path = Path(os.path.normpath(base / name))
-            if not path.exists():
+            if not files.exists(path):
                 continue
             for folder in (path, *path.parents):
                 found = experiment_at(folder.resolve())
@@ -249,7 +253,7 @@ def _at(folder: Path) -> list[Experiment]:
         return []
     ranked = sorted(scripts, key=lambda name: (_ENTRY_NAMES.index(name) if name in _ENTRY_NAMES else 9, name))
     found = [entry for name in ranked if (entry := _entry_point(folder / name)) is not None]
-    composing = [experiment for experiment in found if experiment.config_file.is_file()]
+    composing = [experiment for experiment in found if experiment.has_config]
     if composing:
         return [*composing, *(experiment for experiment in found if experiment not in composing)]
     if found or any(name in scripts for name in _ENTRY_NAMES):
@@ -268,10 +272,10 @@ def _entry_point(script: Path) -> Experiment | None:
     folder = script.parent
     config_dir = _config_dir(folder, named.config_path)
     name = named.config_name or _usual_name(config_dir)
-    if named.config_path is None and named.config_name and not (config_dir / f"{name}.yaml").is_file():
+    if named.config_path is None and named.config_name and not files.is_file(config_dir / f"{name}.yaml"):
         config_dir = _given_on_the_command_line(folder, name) or config_dir
     found = Experiment(folder, script, config_dir, name)
-    if found.config_file.is_file() or (folder / SETS).is_dir() or (config_dir / SETS).is_dir():
+    if files.is_file(found.config_file) or files.is_folder(folder / SETS) or files.is_folder(config_dir / SETS):
         return found
     if named.config_name is None or named.anywhere:
         return None
@@ -283,7 +287,7 @@ def _given_on_the_command_line(folder: Path, name: str) -> Path | None:
     """The folder that `--config-dir` is meant for, where the code has no config_path and a usual folder the config."""
     above = (folder, *folder.parents[:_DIRS_ABOVE])
     usual = (parent / called for parent in above for called in ("configs", "config", "conf"))
-    return next((path for path in usual if (path / f"{name}.yaml").is_file()), None)
+    return next((path for path in usual if files.is_file(path / f"{name}.yaml")), None)
 
 
 def _config_dir(folder: Path, config_path: str | None) -> Path:
@@ -293,7 +297,7 @@ def _config_dir(folder: Path, config_path: str | None) -> Path:
         return Path(os.path.normpath(folder / (config_path or ".")))
     steps = package.split(".")
     roots = (root.joinpath(*steps) for root in (folder, *folder.parents))
-    return next((path for path in roots if path.is_dir()), folder.joinpath(*steps))
+    return next((path for path in roots if files.is_folder(path)), folder.joinpath(*steps))
 
 
 def _usual_name(config_dir: Path) -> str:

@@ -101,7 +101,7 @@ def _above(folder: Path, root: Path) -> Iterator[Path]:
 
 def _is_own(name: str, places: Sequence[Path]) -> bool:
     for folder in places:
-        if (folder / f"{name}.py").is_file():
+        if files.is_file(folder / f"{name}.py"):
             return True
         if any((folder / name).glob("*.py")) or any((folder / name).glob("*/*.py")):  # wandb/ may hold runs, not code
             return True

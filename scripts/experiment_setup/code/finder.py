@@ -81,7 +81,7 @@ class Finder:
             below = self._entry.parent.relative_to(self._root).parts
             folder = self._root
             named = bool(below) and all(part.isidentifier() for part in below)
-            if named and ((folder / below[0] / "__init__.py").is_file() or _runs_modules_of(below[0], folder)):
+            if named and (files.is_file(folder / below[0] / "__init__.py") or _runs_modules_of(below[0], folder)):
                 parts = list(below)
         if parts:
             self._fallbacks.insert(0, folder)
@@ -157,10 +157,10 @@ def _is_package(found: Found, inside: Sequence[Sequence[str]]) -> bool:
 def _leads(folder: Path, names: Sequence[str]) -> bool:
     """Whether the names lead from a folder to a module, after which they are names in it."""
     for name in names:
-        if (folder / f"{name}.py").is_file():
+        if files.is_file(folder / f"{name}.py"):
             return True
         folder = folder / name
-        if not folder.is_dir():
+        if not files.is_folder(folder):
             return False
     return bool(names) and _has_python(folder)
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiment_setup import files
 from experiment_setup.code import standard
 from experiment_setup.code.finder import Finder, Found
 from experiment_setup.code.source import SourceFile, UnreadableSource, empty_source, read_source, too_large
@@ -235,7 +236,7 @@ class Modules:
         if name in self.known:
             return self.known[name]
         found = self.finder.find_in(part, package.search)
-        if found is None or (found.file is None and not any(folder.is_dir() for folder in found.folders)):
+        if found is None or (found.file is None and not any(files.is_folder(folder) for folder in found.folders)):
             return None
         return self._read(name, found, package.fallback)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiment_setup import command_line
+from experiment_setup import command_line, files
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import SETS, Experiment, Project, option_name
@@ -122,7 +122,7 @@ def _is_choice(word: str) -> bool:
 
 
 def _is_folder(project: Project, word: str) -> bool:
-    return any((base / word).is_dir() for base in (Path.cwd(), project.root))
+    return any(files.is_folder(base / word) for base in (Path.cwd(), project.root))
 
 
 def _has(experiment: Experiment, word: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import naming, nodes
+from experiment_setup import files, naming, nodes
 from experiment_setup.composing import changes, mistakes, resolving
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.fast_path import FastPath
@@ -115,7 +115,7 @@ class Composer:
     def _document_of(self, config: str) -> Document | None:
         """The file that Hydra calls `exp/001`, if it is one in the config folder that can be read."""
         path = self.experiment.config_dir / f"{config}.yaml"
-        document = self.document(path) if config and path.is_file() else None
+        document = self.document(path) if config and files.is_file(path) else None
         return document if document is not None and document.error is None else None
 
     @property
@@ -134,7 +134,7 @@ class Composer:
     def groups(self) -> dict[str, str | None]:
         """The config groups of the defaults list in config.yaml, each with the option that it names."""
         try:
-            config = Document(self.experiment.config_file).config
+            config = self.document(self.experiment.config_file).config
         except (SourceError, OSError):
             return {}
         defaults = nodes.child(config, "defaults")

@@ -8,7 +8,6 @@ content. `FastPath` does those merges and nothing else: for every input it gives
 from __future__ import annotations
 
 import copy
-import os
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from experiment_setup import installed, nodes
+from experiment_setup import files, installed, nodes
 from experiment_setup.composing import search_path
 from experiment_setup.composing.changes import Change
 from experiment_setup.composing.composed import Composition
@@ -209,7 +208,7 @@ class FastPath:
     @cached_property
     def _primary(self) -> DictConfig:
         file = self._experiment.config_file
-        document = self.documents.get(file) or Document(file)
+        document = self.documents.setdefault(file, Document(file))
         config = document.config
         if document.header is not None:
             raise Declined("a package header")
@@ -223,7 +222,7 @@ class FastPath:
             raise Declined("version_base")
         if self._experiment.entry is None or self._schema.registration(None, self._experiment.config_name):
             raise Declined("no entry point, or a schema with the name of the primary config")
-        if not self._experiment.config_file.is_file():
+        if not self._experiment.has_config:
             raise Declined("no primary config")
         config = copy.deepcopy(self._primary)
         defaults, hydra = nodes.take(config, "defaults"), nodes.take(config, "hydra")
@@ -314,10 +313,10 @@ class FastPath:
 
     def _group_exists(self, group: str) -> bool:
         stored = any(r.group is not None and r.group.split("/")[0] == group for r in self._schema.registrations)
-        return stored or any((folder / group).is_dir() for folder in self._folders)
+        return stored or any(files.is_folder(folder / group) for folder in self._folders)
 
     def _root_config(self, name: str) -> Layer:
-        if any((folder / f"{name}.yaml").exists() for folder in self._folders):
+        if any(files.exists(folder / f"{name}.yaml") for folder in self._folders):
             raise Declined("a file in the primary defaults list")
         layer = self._stored(None, name)
         if "hydra" in layer.content.keys():  # noqa: SIM118 (a missing one is not `in` it)
@@ -371,8 +370,8 @@ class FastPath:
     def _read_option(self, group: str, name: str, depth: int) -> Iterator[Layer]:
         if not _OPTION.fullmatch(name):
             raise Declined(f"option {name!r}")
-        files = [folder / group / f"{name}.yaml" for folder in self._folders]
-        file = next((path for path in files if os.path.exists(path)), None)  # noqa: PTH110 (too long a name is none)
+        paths = (folder / group / f"{name}.yaml" for folder in self._folders)
+        file = next(filter(files.exists, paths), None)
         if file is None:
             yield self._stored(group, name)
             return

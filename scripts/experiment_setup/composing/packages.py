@@ -67,7 +67,7 @@ class _Package(_Files):
         self._folder = folder
 
     def available(self) -> bool:
-        return self._folder is not None and (self._folder / "__init__.py").is_file()
+        return self._folder is not None and files.is_file(self._folder / "__init__.py")
 
 
 def _folders(name: str, experiment: Experiment, root: Path) -> Iterator[Path]:
@@ -77,5 +77,5 @@ def _folders(name: str, experiment: Experiment, root: Path) -> Iterator[Path]:
     found = Finder(experiment.entry, root).find(first, [rest]) if experiment.entry else None
     for folder in (*(found.folders if found else ()), *(Path(entry, first) for entry in sys.path)):
         package = folder.joinpath(*rest)
-        if package.is_dir():
+        if files.is_folder(package):
             yield package

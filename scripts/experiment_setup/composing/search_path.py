@@ -24,6 +24,6 @@ def base(experiment: Experiment, root: Path) -> Path:
         return root
     for path in _FILE_ENTRY.findall(text):
         for folder in (root, experiment.folder, *experiment.folder.parents):
-            if (folder / path).is_dir():
+            if files.is_folder(folder / path):
                 return folder
     return root

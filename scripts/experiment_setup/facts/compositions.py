@@ -106,7 +106,7 @@ class Compositions:
     def crosses(self) -> bool:
         """Whether a parameter set can break in one environment only: an interpolation stands somewhere."""
         texts = [option.document.text_or_empty for option in self.options.all()]
-        if self.options.experiment.config_file.is_file():
+        if self.options.experiment.has_config:
             texts.append(self.options.primary.text_or_empty)
         if any("${" in text for text in texts):
             return True
@@ -151,7 +151,7 @@ class Compositions:
                 found_at = self._written_in(option, steps[len(package) :])
                 if found_at:
                     return found_at
-        if self.options.experiment.config_file.is_file() and self.options.primary.has([group, *inner]):
+        if self.options.experiment.has_config and self.options.primary.has([group, *inner]):
             return self.options.primary.value([group, *inner])
         for document in reversed(self.options.included):
             if document.error is None and document.has([group, *inner]):

@@ -73,7 +73,7 @@ def entries(document: Document) -> list[Entry]:
 
 def of_primary(context: ExperimentContext) -> list[Entry]:
     """The entries of config.yaml."""
-    return entries(context.options.primary) if context.experiment.config_file.is_file() else []
+    return entries(context.options.primary) if context.experiment.has_config else []
 
 
 def chooses(entry: Entry) -> bool:

@@ -89,7 +89,8 @@ def written(context: ExperimentContext) -> dict[Path, str]:
     """The schemas that were written for the groups of the experiment, with their texts, whatever these say now."""
     folder, result = context.experiment.config_dir, {}
     nested = (folder / f"{group}{SUFFIX}" for group in context.options.groups if "/" in group)
-    for path in sorted({*folder.glob(f"*{SUFFIX}"), *nested}):
+    beside = folder.glob(f"*{SUFFIX}") if files.is_folder(folder) else ()
+    for path in sorted({*beside, *nested}):
         with contextlib.suppress(OSError):
             text = files.read_loosely(path)
             if is_ours(text):

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import nodes
+from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts import unlisted
 from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
@@ -71,7 +71,7 @@ class Options:
     @cached_property
     def primary(self) -> Document:
         """config.yaml (it may not exist)."""
-        return Document(self.experiment.config_file)
+        return self._composer.document(self.experiment.config_file)
 
     @cached_property
     def groups(self) -> dict[str, str | None]:
@@ -87,11 +87,11 @@ class Options:
         """The configs that the primary one includes, as `- base` beside it: what they choose, it chooses."""
         own = self.experiment.config_file
         found: dict[Path, Document] = {}
-        waiting = [self.primary] if own.is_file() else []
+        waiting = [self.primary] if self.experiment.has_config else []
         while waiting:
             for name in waiting.pop().parents:
                 path = self.experiment.config_dir / f"{name}.yaml"
-                if path not in found and path != own and path.is_file():
+                if path not in found and path != own and files.is_file(path):
                     found[path] = self._composer.document(path)
                     waiting.append(found[path])
         return list(found.values())
@@ -193,7 +193,8 @@ class Options:
         """The groups that config.yaml chooses from, with their places."""
         entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
         chosen = [item for entry in entries or () if isinstance(entry, dict) for item in entry.items()]
-        return [_placed(str(key), option) for key, option in chosen if "override" not in str(key).split()]
+        placed = (_placed(str(key), option) for key, option in chosen if "override" not in str(key).split())
+        return [one for one in placed if one.group in self.groups]  # not of an entry that is none
 
     @cached_property
     def _group_of(self) -> dict[Path, str]:
@@ -212,7 +213,7 @@ class Options:
 
     def documents(self) -> Iterator[Document]:
         """The primary config, where there is one, and the file of every option."""
-        if self.experiment.config_file.is_file():
+        if self.experiment.has_config:
             yield self.primary
         yield from (option.document for options in self.by_group.values() for option in options.values())
         yield from (option.document for option in self.added)

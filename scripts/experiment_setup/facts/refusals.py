@@ -64,7 +64,7 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     """
     if context.experiment.entry is None or any(problem.fatal for problem in context.schema.problems):
         return []
-    if not context.experiment.config_file.is_file():
+    if not context.experiment.has_config:
         stored = context.schema.registration(None, context.experiment.config_name)
         if stored is None and context.experiment.entry is not None:
             return []  # config-not-found

@@ -38,7 +38,7 @@ def _merged(block: dict[str, Any], other: Any) -> dict[str, Any]:
 
 def primary_content(context: ExperimentContext) -> dict[Any, Any]:
     """What config.yaml holds, as plain values; {} where there is none or it does not parse."""
-    found = entries.content(context.options.primary) if context.experiment.config_file.is_file() else None
+    found = entries.content(context.options.primary) if context.experiment.has_config else None
     return found if isinstance(found, dict) else {}
 
 

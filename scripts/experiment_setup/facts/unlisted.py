@@ -193,7 +193,7 @@ class _Named:
 def _entries(folder: Path) -> list[Path]:
     try:
         return sorted(Path(entry.path) for entry in os.scandir(folder))
-    except OSError:
+    except (OSError, ValueError):  # the second: a NUL in the name
         return []
 
 

@@ -57,9 +57,16 @@ class Document:
         self.path = path
         self._text = text
 
-    @cached_property
+    @property
     def text(self) -> str:
-        """The file's text; raises SourceError if it is not UTF-8."""
+        """The file's text; raises SourceError if it is not UTF-8, or cannot be read."""
+        if isinstance(self._read, SourceError):
+            raise self._read.with_traceback(None)
+        return self._read
+
+    @cached_property
+    def _read(self) -> str | SourceError:
+        """The text, or why there is none: read once, so that a disk that fails now and then gives one answer."""
         if self._text is not None:
             return self._text
         try:
@@ -68,11 +75,11 @@ class Document:
             line = int(error.message.removeprefix(f"{self.path}:").split(":")[0])
             wrong = files.read_bytes(self.path).split(b"\n")[line - 1]
             column = len(wrong.decode("utf-8", "replace").partition("\ufffd")[0]) + 1
-            raise SourceError(Location(self.path, line, column), "not UTF-8: Hydra reads no other encoding") from None
+            return SourceError(Location(self.path, line, column), "not UTF-8: Hydra reads no other encoding")
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise SourceError(Location(self.path), f"cannot be read: {error.strerror or error}") from None
+            return SourceError(Location(self.path), f"cannot be read: {error.strerror or error}")
 
     @property
     def text_or_empty(self) -> str:

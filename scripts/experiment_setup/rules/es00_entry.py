@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from experiment_setup import files
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
@@ -55,12 +56,12 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
     main = context.schema.main
     file, name = context.experiment.config_file, context.experiment.config_name
     stored = [known.name for known in context.schema.registrations if known.group is None]
-    if main is None or file.is_file() or name in stored or context.code.unread_registrations:
+    if main is None or files.is_file(file) or name in stored or context.code.unread_registrations:
         return
     twin = file.with_suffix(".yml")
-    beside = [path.stem for path in file.parent.glob("*.yaml")]
+    beside = [path.stem for path in file.parent.glob("*.yaml")] if files.is_folder(file.parent) else []
     guess = did_you_mean(name, [*stored, *beside])
-    if twin.exists():
+    if files.exists(twin):
         advice = f"rename {twin.name} to {file.name}"
     elif guess:
         advice = f'write config_name="{guess}"'
@@ -70,11 +71,11 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
     # each run may choose one of those.
     others = Severity.INFO if not isinstance(main.config_path, str) or beside else None
     yield config_not_found.finding(
-        Location(twin) if twin.exists() else main.location,
+        Location(twin) if files.exists(twin) else main.location,
         f"@hydra.main looks for {context.relative(file)}, which does not exist"
         + (f", and nothing is stored as {name!r}" if stored else ""),
         advice,
-        severity=None if guess or twin.exists() or context.options.by_group[SETS] else others,
+        severity=None if guess or files.exists(twin) or context.options.by_group[SETS] else others,
         spoils=[phases.file(file)],
     )
 

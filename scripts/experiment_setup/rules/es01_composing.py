@@ -483,7 +483,7 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
     Reported where a key of the same place differs in one letter; a key that no file has may be one that a run adds.
     """
     documents = [(option.document, context.compositions.of_option(option).config) for option in context.options.all()]
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         documents.append((context.options.primary, context.compositions.some))
     for document, config in documents:
         for match in _SELECTED.finditer(document.text_or_empty) if config is not None else ():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
+from experiment_setup import files
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import HERE, Entry
 from experiment_setup.facts.experiment import ExperimentContext
@@ -364,7 +365,11 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         if entry.group.startswith("/"):
             return f"lands in {group}.{group}, not {group}" if entry.package != HERE else "includes itself without end"
         nested = context.experiment.group_dir(group) / group
-        return f"looks for {group}/{group}/{entry.option}, not {group}/{entry.option}" if not nested.is_dir() else None
+        return (
+            f"looks for {group}/{group}/{entry.option}, not {group}/{entry.option}"
+            if not files.is_folder(nested)
+            else None
+        )
     if not entry.is_plain or entry.option is None:
         return None
     if entry.option == entries.SELF:
@@ -436,7 +441,7 @@ def _value_in_the_list(context: ExperimentContext, option: Option, entry: Entry)
     is_field = found.field(str(key)) is not None if found else str(key) in above
     if isinstance(value, dict) or ((isinstance(value, (str, list)) or value is None) and not is_field):
         return
-    if (context.experiment.group_dir(option.group) / str(key)).is_dir():
+    if files.is_folder(context.experiment.group_dir(option.group) / str(key)):
         return
     shown = entries.shown(entry)
     yield entry_is_no_text.finding(
@@ -448,7 +453,7 @@ def _value_in_the_list(context: ExperimentContext, option: Option, entry: Entry)
 
 def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
     """Choices of config.yaml that are numbers, one by one or in a list, and bare numbers."""
-    for entry in entries.entries(context.options.primary) if context.experiment.config_file.is_file() else ():
+    for entry in entries.entries(context.options.primary) if context.experiment.has_config else ():
         node = entries.item_node(context.options.primary, entry.index)
         if isinstance(node, yaml.ScalarNode) and not isinstance(entry.value, str):
             shown = entries.written(context.options.primary, node) or "nothing"

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from experiment_setup import installed
+from experiment_setup import files, installed
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
@@ -114,7 +114,7 @@ def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: 
 def misspelled_defaults(context: ExperimentContext) -> Iterator[Finding]:
     """Only the key `defaults` is a defaults list; `default:` or `Defaults:` is a parameter like any other."""
     documents = [(option.document, option.group) for option in context.options.all()]
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         documents.append((context.options.primary, ""))
     for document, group in documents:
         keys = entries.own_keys(document)
@@ -192,7 +192,7 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
                 yield _header_finding(option.document, place, option.group)
         elif headers.belongs_in_its_group(context, option) and _header_breaks(context, option):
             yield _header_finding(option.document, place)
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         package = headers.package(context.options.primary)
         if package not in (None, "_global_") and context.compositions.at().failure:
             yield _header_finding(context.options.primary, f"puts the whole config at `{package}`")
@@ -302,7 +302,7 @@ def _header_finding(document: Document, effect: str, block: str | None = None) -
 def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
     """Each entry needs a line with `- ` in front; Hydra ends with a traceback."""
     documents = [(option.document, _parent_entry(context, option)) for option in context.options.all()]
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         documents.append((context.options.primary, "- exp: default"))
     for document, entry in documents:
         config = entries.content(document)
@@ -381,7 +381,7 @@ def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
     merged in any case).
     """
     listed = [(option.document, option.group, found) for option, found in entries.each(context)]
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         listed.append((context.options.primary, "", entries.entries(context.options.primary)))
     for document, group, found in listed:
         for entry in found:
@@ -452,7 +452,9 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
                 ):
                     yield _hydra_chosen(context, option, entry)
                 continue
-            elsewhere = group != option.group and not (context.experiment.group_dir(option.group) / group).is_dir()
+            elsewhere = group != option.group and not files.is_folder(
+                context.experiment.group_dir(option.group) / group
+            )
             if group not in context.options.groups or not (override or elsewhere):
                 continue
             if "_global_" in (option.document.header or ""):
@@ -509,7 +511,7 @@ def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
     A list of options beside another entry of its group is taken in silence, whichever of the two was meant (warning).
     """
     documents = [(option.document, found) for option, found in entries.each(context)]
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         documents.append((context.options.primary, entries.entries(context.options.primary)))
     for document, found in documents:
         seen: dict[object, bool] = {}  # whether an entry that is no list has been seen
@@ -607,7 +609,7 @@ def _no_parent(context: ExperimentContext, option: Option, entry: Entry, known: 
 def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Finding:
     """`- optimizer: adam` in a parameter set."""
     group = (entry.group or "").lstrip("/")
-    there = (context.experiment.config_dir / group).is_dir()
+    there = files.is_folder(context.experiment.config_dir / group)
     advice = (
         f"write - /{group}@{group}: {entry.option}"
         if there

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from experiment_setup import files
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import Entry
@@ -90,7 +91,7 @@ def group_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     Hydra then advises `+env=local`. That works for this one run, and `+` also accepts every misspelled key.
     """
     file = context.experiment.config_file
-    if not file.is_file() or context.options.primary.error is not None:
+    if not context.experiment.has_config or context.options.primary.error is not None:
         return
     config = entries.content(context.options.primary) or {}
     if not isinstance(config, dict) or ("defaults" in config and not isinstance(config["defaults"], list)):
@@ -143,7 +144,7 @@ def _meant(context: ExperimentContext, group: str, entry: Entry) -> Iterator[Fin
     elif (
         entry.group is not None and not context.options.by_group.get(entry.group) and did_you_mean(entry.group, [group])
     ):
-        there = context.experiment.group_dir(entry.group).is_dir()
+        there = files.is_folder(context.experiment.group_dir(entry.group))
         registered = any(r.group == entry.group for r in context.schema.registrations)
         wrong = "" if there or registered else f"there is no group {entry.group!r} (did you mean {group!r}?)"
     elif entry.group == group and entry.package is not None and entry.package != group:

@@ -85,7 +85,7 @@ def _given(context: ExperimentContext, option: Option, default: dict[Steps, Any]
 
 
 def _block(context: ExperimentContext, group: str) -> dict[str, Any]:
-    config = entries.content(context.options.primary) if context.experiment.config_file.is_file() else None
+    config = entries.content(context.options.primary) if context.experiment.has_config else None
     found = config.get(group) if isinstance(config, dict) else None
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
@@ -237,7 +237,7 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     keys = [
         key for key in entries.own_keys(context.options.primary) if key not in ("hydra", *context.options.groups, *top)
     ]
-    if not keys or not context.experiment.config_file.is_file():
+    if not keys or not context.experiment.has_config:
         return
     default = context.compositions.at()
     fields = {group: _fields_of(context, group) for group in context.options.groups}

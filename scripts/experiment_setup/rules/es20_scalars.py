@@ -240,7 +240,7 @@ _A_PATTERN = 5  # files that say the same: nobody makes a slip so often, and som
 def _documents(context: ExperimentContext) -> Iterator[tuple[str | None, Document]]:
     """The file of every option with its group, and the primary config."""
     yield from ((option.group, option.document) for option in context.options.all())
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         yield None, context.options.primary
 
 

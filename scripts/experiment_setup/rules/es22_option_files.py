@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from experiment_setup import installed, naming
+from experiment_setup import files, installed, naming
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -283,7 +283,7 @@ def secret_in_file(context: ExperimentContext) -> Iterator[Finding]:
     message shows the first four letters.
     """
     documents = [option.document for option in context.options.all()]
-    if context.experiment.config_file.is_file():
+    if context.experiment.has_config:
         documents.append(context.options.primary)
     for document in documents:
         for match in _SECRET.finditer(document.text_or_empty):
@@ -392,7 +392,7 @@ def file_beside_stored_config(context: ExperimentContext) -> Iterator[Finding]:
             )
     file, name = context.experiment.config_file, context.experiment.config_name
     whole = context.schema.registration(None, name)
-    if whole and file.is_file() and name not in [entry.option for entry in entries.of_primary(context)]:
+    if whole and files.is_file(file) and name not in [entry.option for entry in entries.of_primary(context)]:
         yield file_beside_stored_config.finding(
             whole.location,
             f"{name} is the name of {context.relative(file)} as well: Hydra 1.3 takes what is stored here for its "
@@ -425,7 +425,7 @@ def not_a_yaml_name(context: ExperimentContext) -> Iterator[Finding]:
         folder = context.experiment.group_dir(group)
         try:
             found = sorted(Path(entry.name) for entry in os.scandir(folder) if not entry.name.endswith(".yaml"))
-        except OSError:
+        except (OSError, ValueError):  # the second: a NUL in the name
             continue
         for name in found:
             stem = name.stem

@@ -282,7 +282,7 @@ def _is_entry(context: ExperimentContext, entry: Any, stored: Collection[str]) -
         return False
     name = entry.partition("@")[0].removeprefix("optional ").lstrip("/")
     file = context.experiment.config_dir / f"{name}.yaml"
-    return entry == "_self_" or file.is_file() or any(f"/{known}".endswith(f"/{name}") for known in stored)
+    return entry == "_self_" or files.is_file(file) or any(f"/{known}".endswith(f"/{name}") for known in stored)
 
 
 def _by_attribute(use: Use) -> bool:

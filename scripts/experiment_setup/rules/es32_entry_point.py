@@ -199,7 +199,7 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
     main = context.schema.main
     if main is None:
         return
-    if main.config_name is None and context.experiment.config_file.is_file() and context.options.sets:
+    if main.config_name is None and context.experiment.has_config and context.options.sets:
         yield no_config_path.finding(
             main.location,
             f"@hydra.main has no config_name: {context.experiment.config_file.name} is not read",
@@ -210,7 +210,7 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
         return
     if main.config_path is not UNSET and main.config_path is not None:
         return
-    if isinstance(main.config_name, Opaque) or not context.experiment.config_file.is_file():
+    if isinstance(main.config_name, Opaque) or not context.experiment.has_config:
         return
     if context.experiment.config_dir != context.experiment.folder:
         return  # which --config-dir names

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from experiment_setup import installed
+from experiment_setup import files, installed
 from experiment_setup.composing import plugins
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
@@ -121,14 +121,14 @@ def unknown_hydra_group(context: ExperimentContext) -> Iterator[Finding]:
         stored = [r.name for r in context.schema.registrations if r.group == f"hydra/{group}"]
         known = (*plugins.known(group), *stored)
         own = context.experiment.group_dir(f"hydra/{group}")
-        if not known and "/" not in group and group != "callbacks" and not own.is_dir():
+        if not known and "/" not in group and group != "callbacks" and not files.is_folder(own):
             place = context.options.primary.key(["defaults", entry.index, key])
             yield unknown_hydra_group.finding(
                 replace(place, column=place.column + max(str(key).find("hydra/"), 0)),
                 f"Hydra has no group hydra/{group}",
                 _write("hydra/", did_you_mean(group, plugins.OWN), plugins.OWN),
             )
-        elif known and entry.option and entry.option not in known and not (own / f"{entry.option}.yaml").exists():
+        elif known and entry.option and entry.option not in known and not files.exists(own / f"{entry.option}.yaml"):
             if plugins.of_others(group, entry.option) and not did_you_mean(entry.option, stored):
                 continue
             yield unknown_hydra_group.finding(
