@@ -7,6 +7,7 @@ keys are errors), so that what is read here is what runs.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -343,11 +344,32 @@ def scalar(value: Any, written: str | None = None) -> str:
     """
     if written is not None and "\n" not in written and _reads_as(written, value):
         return written
+    if value is None or type(value) in (bool, int, float):
+        return _simple(value)
+    return _text(value) if type(value) is str else _dumped(value)
+
+
+def _simple(value: bool | int | float | None) -> str:
+    """What `yaml.dump` makes of it, which is read back as it was: a table has thousands."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    if isinstance(value, int):
+        return text
+    if not math.isfinite(value):
+        return text.replace("inf", ".inf").replace("nan", ".nan")
+    return text if "." in text else text.replace("e", ".0e", 1)  # YAML 1.1 reads 1e-05 as a text
+
+
+def _dumped(value: Any) -> str:
     text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=10**9).strip()
     text = text.removesuffix("...").strip()
     if not _reads_as(text, value):  # yaml.dump knows YAML 1.1, not OmegaConf's loader
         text = yaml.dump(value, Dumper=_Dumper, default_style='"', allow_unicode=True, width=10**9).strip()
     return text
+
+
+_text = lru_cache(maxsize=4096)(_dumped)  # the same words stand in many configs
 
 
 class _Dumper(yaml.SafeDumper):
