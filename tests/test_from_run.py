@@ -158,6 +158,10 @@ def test_dry_run_and_wrong_words_write_nothing(
     with pytest.raises(CommandError, match="no config was saved there"):
         back(empty)
     empty.rmdir()
+    above = f"{folder.parent}/"  # as a shell completes it
+    for command in (["add_exp.py", "--from-run"], ["show.py", "--run"]):
+        ran = run(*command, above, cwd=project)
+        assert (ran.code, f"{command[0]} {command[1]} {folder}\n" in ran.err.replace("'", "")) == (2, True), ran.err
     assert tree(project) == before
 
 

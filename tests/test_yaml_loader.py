@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from random import Random
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 import generate_pools as pools
 from experiment_setup.reading import yaml_loader
+from experiment_setup.reading.source import scalar
 from running import PLAIN_EXPERIMENT, SCRIPTS
 
 TEXTS = 12_000
@@ -131,3 +134,13 @@ def test_an_odd_line_does_not_make_a_long_file_take_for_ever() -> None:
         [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True, timeout=60, check=True
     )
     assert ran.stdout.strip() == "False"
+
+
+def test_what_is_written_is_read_back() -> None:
+    """Numbers by a short way, texts by PyYAML's: OmegaConf reads what was meant."""
+    draw = Random(7)
+    numbers = [0.0, -0.0, 1e16, 1e-5, 5e-324, math.inf, -math.inf, math.nan, 10**30, -7, True, None, 1.0]
+    numbers += [draw.choice((1, -1)) * 10.0 ** draw.uniform(-300, 300) for _ in range(300)]
+    for value in [*numbers, "1e-5", "on", "", " a", "日本", "null", "a: b", "a\nb", [1e-5, "1"], {"a": None}]:
+        read = OmegaConf.to_container(OmegaConf.create(f"key: {scalar(value)}"))
+        assert repr(read) == repr({"key": value}), scalar(value)

@@ -84,8 +84,9 @@ def assigns_besides(words: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _replaced(word: str, words: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    if word in words:
-        return words[word]
+    for same in (word, word.rstrip("/")):  # as a shell completes a folder
+        if same in words:
+            return words[same]
     option, equals, value = word.partition("=")
     if option.startswith("--") and equals and value in words:
         return [f"{option}={new}" for new in words[value]]

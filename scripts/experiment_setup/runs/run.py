@@ -95,6 +95,16 @@ def below(folder: Path, enter: Callable[[os.DirEntry[str]], bool] = lambda entry
             yield read(place)  # else it belongs to the run in the folder above
 
 
+def meant(folder: Path) -> Path | None:
+    """A run below a folder that is none, named as the folder was: one that says what it chose, if there is one.
+
+    Others may be copies of a config, such as beside models.
+    """
+    top = folder.resolve()
+    found = sorted((run.choices is None, number, run.folder) for number, run in enumerate(below(top)) if run.config)
+    return folder / found[0][2].relative_to(top) if found else None
+
+
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """The values of a config by dotted key; lists, and dicts that are empty, are values."""
     if isinstance(value, Mapping) and (value or not key):

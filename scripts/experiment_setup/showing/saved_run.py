@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from experiment_setup import command_line
 from experiment_setup.composing.composed import Composition
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import parameter_sets
@@ -104,9 +105,11 @@ def of(request: Request, folder: Path) -> SavedRun:
     """The run in `folder`. Raises CommandError where it saved no config, or its experiment cannot be told."""
     run = runs.read(folder.resolve())
     if run.config is None:
+        first = runs.meant(folder)
         raise CommandError(
             f"--run {folder}: no config was saved there ({run.evidence})",
             "name a folder with the config.yaml, result.json or .hydra/ that a run wrote",
+            command_line.corrected({str(folder): [str(first)]}) if first else None,
         )
     project = Project.locate(request.root)
     experiment = experiment_of(project, next(iter(request.words), None), run)

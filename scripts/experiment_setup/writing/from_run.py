@@ -75,12 +75,11 @@ class Returned:
         """The run in `folder`. Raises CommandError where nothing is saved there, or its experiment cannot be told."""
         run = runs.read(folder.resolve())
         if run.config is None:
-            below = (one.folder.relative_to(folder.resolve()) for one in runs.below(folder.resolve()) if one.config)
-            first = next((str(folder / place) for place in below), None)
+            first = runs.meant(folder)
             raise CommandError(
                 f"--from-run {folder}: no config was saved there ({run.evidence})",
                 "name a folder with the config.yaml, result.json or .hydra/ that a run wrote",
-                command_line.corrected({str(folder): [first]}) if first else None,
+                command_line.corrected({str(folder): [str(first)]}) if first else None,
             )
         return cls(project, experiment_of(project, name, run), run, run.config)
 
