@@ -10,19 +10,20 @@ import dataclasses
 import functools
 import io
 import itertools
+import operator
 import re
 import sys
 import textwrap
 import tokenize
-import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from experiment_setup import files
-from experiment_setup.code.tree import FUNCTIONS, LOOPS, Function, comments, parameters, walk
+from experiment_setup.code.pieces import Piece, any_within, is_ruled, normal, parsed
+from experiment_setup.code.tree import comments
 from experiment_setup.location import Location
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
@@ -31,13 +32,6 @@ _LONG_LINE = 10_000  # characters; nobody counts columns in it, and counting the
 _MAX_SHOWN = 80  # characters of source that a message quotes
 
 Node = TypeVar("Node", bound=ast.AST)
-
-_DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
-_OF_NAMES = (
-    *_DEFINITIONS,
-    *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith),
-    *(ast.Global, ast.Return, ast.Yield, ast.YieldFrom),
-)
 
 
 class UnreadableSource(Exception):
@@ -64,7 +58,8 @@ class SourceFile:
     path: Path
     lines: tuple[str, ...]
     tree: ast.Module
-    size: int = 0  # as its tree takes memory
+    size: int  # as its tree takes memory
+    pieces: tuple[Piece, ...]  # in order; their nodes have line numbers of their own
 
     def at(self, path: Path) -> SourceFile:
         """The same text in another file, with all that is known of it."""
@@ -73,72 +68,47 @@ class SourceFile:
         return result
 
     @functools.cached_property
-    def _nodes(self) -> dict[type[ast.AST], list[ast.AST]]:
-        found: dict[type[ast.AST], list[ast.AST]] = {}
-        for node in walk(self.tree):
-            found.setdefault(type(node), []).append(node)
-        return found
+    def _nodes(self) -> dict[type[ast.AST], list[Any]]:
+        return {}
 
     def nodes(self, kind: type[Node]) -> Sequence[Node]:
         """Every node of a kind, outer ones first. The tree is walked once, as that takes longer than most rules."""
-        return cast("list[Node]", self._nodes.get(kind, []))
+        known = self._nodes.get(kind)
+        if known is None:
+            found = [pair for piece in self.pieces for pair in piece.nodes.get(kind, ())]
+            known = self._nodes[kind] = [node for _, node in sorted(found, key=operator.itemgetter(0))]
+        return known
 
     @functools.cached_property
-    def _by_line(self) -> dict[type[ast.AST], tuple[list[int], list[Any]]]:
-        return {}
+    def _by_number(self) -> tuple[list[int], list[tuple[Piece, int]]]:
+        """The line numbers that the pieces begin with, in order; each piece, and where it begins in the file."""
+        begins = itertools.accumulate((piece.last - piece.first for piece in self.pieces), initial=1)
+        placed = sorted(zip(self.pieces, begins, strict=False), key=lambda pair: pair[0].first)
+        return [piece.first for piece, _ in placed], placed
 
-    def nodes_in(self, function: Function, kind: type[Node]) -> Sequence[Node]:
-        """The statements of a kind in a function and in those within it, by line: functions share no line."""
-        if kind not in self._by_line:
-            nodes: list[Any] = sorted(self.nodes(kind), key=lambda node: node.lineno)
-            self._by_line[kind] = [node.lineno for node in nodes], nodes
-        lines, nodes = self._by_line[kind]
-        last = function.end_lineno or function.lineno
-        return nodes[bisect.bisect_left(lines, function.lineno) : bisect.bisect_right(lines, last)]
+    def _placed(self, number: int) -> tuple[Piece, int]:
+        firsts, placed = self._by_number
+        return placed[max(bisect.bisect_right(firsts, number) - 1, 0)]
 
-    @functools.cached_property
-    def own_nodes(self) -> dict[int, list[Any]]:
-        """The statements that matter for names, by the id of the function or class that they are in, by line.
+    def piece(self, node: Any) -> Piece:
+        """The piece that a statement or expression is in."""
+        return self._placed(node.lineno)[0]
 
-        None is in two: functions share no line.
-        """
-        found: list[Any] = sorted((node for kind in _OF_NAMES for node in self.nodes(kind)), key=_place)
-        result: dict[int, list[Any]] = {}
-        inside: list[Any] = [self.tree]
-        for node in found:
-            while len(inside) > 1 and inside[-1].end_lineno < node.lineno:
-                inside.pop()
-            result.setdefault(id(inside[-1]), []).append(node)
-            if isinstance(node, _DEFINITIONS):
-                inside.append(node)
-        return result
+    def _line_of(self, number: int) -> int:
+        if not self.pieces:
+            return number
+        piece, begins = self._placed(number)
+        return number - piece.first + begins
 
     @functools.cached_property
     def text(self) -> str:
         """The text, with names as Python reads them (PEP 3131)."""
-        return "\n".join(line if line.isascii() else unicodedata.normalize("NFKC", line) for line in self.lines)
-
-    @functools.cached_property
-    def _starts(self) -> list[int]:
-        text = self.text
-        return [0, *(found.end() for found in re.finditer("\n", text))]
-
-    @functools.cached_property
-    def _lines_with(self) -> dict[str, list[int]]:
-        return {}
-
-    def lines_with(self, word: str) -> Sequence[int]:
-        """The numbers of the lines with a word, a longer one included, each once."""
-        known = self._lines_with.get(word)
-        if known is None:
-            places = (found.start() for found in re.finditer(re.escape(word), self.text))
-            known = list(dict.fromkeys(bisect.bisect_right(self._starts, place) for place in places))
-            self._lines_with[word] = known
-        return known
+        return normal("\n".join(self.lines))
 
     def location(self, node: ast.AST) -> Location:
         """Where `node` starts; line and column count characters from 1."""
-        line: int = getattr(node, "lineno", 1)
+        number: int | None = getattr(node, "lineno", None)
+        line = 1 if number is None else self._line_of(number)
         return Location(self.path, line, self._characters(line, getattr(node, "col_offset", 0)) + 1)
 
     def name_location(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Location:
@@ -149,10 +119,11 @@ class SourceFile:
 
     def segment(self, node: ast.AST, lines: int | None = None) -> str:
         """The source text of an expression or statement, or the first lines of it."""
-        first: int = getattr(node, "lineno", 0)
-        last: int = getattr(node, "end_lineno", None) or first
-        if not first:
+        number: int = getattr(node, "lineno", 0)
+        if not number:
             return ""
+        first = self._line_of(number)
+        last = first - number + (getattr(node, "end_lineno", None) or number)
         start = self._characters(first, getattr(node, "col_offset", 0))
         if lines is not None and last - first > lines:
             return "\n".join([self._line(first)[start:], *self.lines[first : first + lines]])
@@ -168,16 +139,17 @@ class SourceFile:
 
     def mentions(self, word: str, node: ast.AST) -> bool:
         """Whether a word stands on the lines of a statement or expression: cheaper than looking for it in the tree."""
-        return any_within(self.lines_with(word), node)
+        return not hasattr(node, "lineno") or any_within(self.piece(node).lines_with(word), node)
 
     def comment(self, node: ast.stmt) -> str | None:
         """The `#` comments on the lines of a statement, without the sign; None if there are none."""
-        last = node.end_lineno or node.lineno
-        if node.lineno == last:
+        first = self._line_of(node.lineno)
+        last = first - node.lineno + (node.end_lineno or node.lineno)
+        if first == last:
             rest = self._line(last)[self._characters(last, node.end_col_offset or 0) :].lstrip()
             found = [rest] if rest.startswith("#") else []
         else:
-            text = "\n".join(self._line(number) for number in range(node.lineno, last + 1))
+            text = "\n".join(self._line(number) for number in range(first, last + 1))
             found = [comment for _, _, comment in comments(textwrap.dedent(text))]
         return " ".join(part for part in (text.lstrip("#").strip() for text in found) if part) or None
 
@@ -192,22 +164,9 @@ class SourceFile:
         return len(text.encode("utf-8", "surrogatepass")[:offset].decode("utf-8", "ignore"))
 
 
-def _place(node: Any) -> tuple[int, int]:
-    return node.lineno, node.col_offset
-
-
-def any_within(lines: Sequence[int], node: ast.AST) -> bool:
-    """Whether one of these lines, in order, is one of the node's; true of a node that has no place."""
-    first: int | None = getattr(node, "lineno", None)
-    if first is None:
-        return True
-    index = bisect.bisect_left(lines, first)
-    return index < len(lines) and lines[index] <= (getattr(node, "end_lineno", None) or first)
-
-
 def empty_source(path: Path) -> SourceFile:
     """What stands for a file that cannot be read, and for a folder that is a package without one."""
-    return SourceFile(path, (), ast.Module([], []))
+    return SourceFile(path, (), ast.Module([], []), 0, ())
 
 
 def read_source(path: Path) -> SourceFile:
@@ -274,13 +233,15 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
     except (SyntaxError, LookupError, UnicodeError) as error:
         bad = next((i for i, raw in enumerate(data.splitlines(), 1) if not _is_utf8(raw)), 1)
         return UnreadableSource(f"SyntaxError: {error}", Location(path, bad), _AS_UTF8)
-    lines = tuple(_NEWLINE.split(text))
+    lines = tuple(_NEWLINE.split(text) if "\r" in text else text.split("\n"))
+    text = "\n".join(lines)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as an invalid escape: Python prints it, the code runs
-            tree = ast.parse("\n".join(lines))
-            if _may_not_compile(tree, text):
-                compile(tree, str(path), "exec", dont_inherit=True)
+            pieces = parsed(text)
+            tree = ast.Module([statement for piece in pieces for statement in piece.body], [])
+            if _may_not_compile(tree, pieces, text):
+                compile(text, str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         place = Location(path, max(error.lineno or 1, 1), max(error.offset or 1, 1))
         newer = _newer_python(error, lines)
@@ -292,7 +253,7 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
         return UnreadableSource(f"SyntaxError: {error}", Location(path, line))
     except (RecursionError, MemoryError):
         return UnreadableSource("SyntaxError: nested too deeply", Location(path))
-    return SourceFile(path, lines, tree, _size(data))
+    return SourceFile(path, lines, tree, _size(data), tuple(pieces))
 
 
 _WITH_IT = "run validate.py with the Python of the project"
@@ -316,70 +277,18 @@ def _newer_python(error: SyntaxError, lines: Sequence[str]) -> str | None:
     return None
 
 
-# Words of what the compiler has rules for that no single statement shows.
-_RULED = ("await", "async ", "global ", "nonlocal ", "__debug__", "except*", "except *")
-
-
-def _may_not_compile(tree: ast.Module, text: str) -> bool:
-    """Whether Python's compiler could refuse what its parser accepts, such as `return` outside a function.
+def _may_not_compile(tree: ast.Module, pieces: Sequence[Piece], text: str) -> bool:
+    """Whether Python's compiler could refuse what its parser accepts.
 
     The compiler knows for certain, but takes as long as the parser: this only says whether it has to be asked.
     """
-    if any(word in text for word in _RULED):
+    if any(piece.may_not_compile for piece in pieces):
         return True
+    if "__future__" not in text:
+        return False
     first = list(itertools.takewhile(_may_stand_first, tree.body))
-    waiting: list[tuple[Iterable[ast.AST], bool, bool]] = [(tree.body, False, False)]
-    while waiting:
-        block, in_function, in_loop = waiting.pop()
-        for node in block:
-            kind = type(node)
-            if kind in _REFUSED and _REFUSED[kind](node, in_function, in_loop):
-                return True
-            if kind is ast.ImportFrom and _is_of_the_future(node) and node not in first:
-                return True
-            for name in _BLOCKS.get(kind, ()):
-                if kind in _DEFINITIONS:
-                    inside = kind is not ast.ClassDef, False
-                else:
-                    inside = in_function, in_loop or (kind in LOOPS and name == "body")
-                waiting.append((getattr(node, name), *inside))
-    return False
-
-
-def _has_two_of_a_name(node: ast.AST, *_place: bool) -> bool:
-    names = [parameter.arg for parameter in parameters(node)] if isinstance(node, FUNCTIONS) else []
-    return len(set(names)) < len(names)
-
-
-def _has_odd_stars(node: ast.AST, in_function: bool, _in_loop: bool) -> bool:
-    """`*a = b`, `*a, *b = c`, `a = *b`; and `yield` outside a function."""
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    counts = [sum(isinstance(part, ast.Starred) for part in getattr(target, "elts", ())) for target in targets]
-    value = getattr(node, "value", None)
-    starred = isinstance(value, ast.Starred) or any(isinstance(target, ast.Starred) for target in targets)
-    return starred or any(count > 1 for count in counts) or (_yields(value) and not in_function)
-
-
-def _yields(node: ast.AST | None) -> bool:
-    return isinstance(node, (ast.Yield, ast.YieldFrom))
-
-
-# Kind of statement -> whether it may be refused where it stands: its node, whether in a function, and in a loop.
-_REFUSED: Mapping[type, Callable[[Any, bool, bool], bool]] = {
-    ast.Return: lambda _node, in_function, _in_loop: not in_function,
-    **dict.fromkeys((ast.Break, ast.Continue), lambda _node, _in_function, in_loop: not in_loop),
-    **dict.fromkeys(FUNCTIONS, _has_two_of_a_name),
-    **dict.fromkeys((ast.Expr, ast.Assign), _has_odd_stars),
-    ast.Try: lambda node, *_place: any(handler.type is None for handler in node.handlers[:-1]),
-    ast.ImportFrom: lambda node, in_function, _in_loop: in_function and node.names[0].name == "*",
-}
-_BLOCKS: Mapping[type, tuple[str, ...]] = {
-    **dict.fromkeys((*_DEFINITIONS, ast.With, ast.AsyncWith, ast.ExceptHandler), ("body",)),
-    **dict.fromkeys((ast.If, *LOOPS), ("body", "orelse")),
-    ast.Try: ("body", "handlers", "orelse", "finalbody"),
-    ast.Match: ("cases",),
-    ast.match_case: ("body",),
-}
+    imports = (node for piece in pieces for _, node in piece.nodes.get(ast.ImportFrom, ()))
+    return is_ruled(text) or any(_is_of_the_future(node) and node not in first for node in imports)
 
 
 def _is_of_the_future(node: ast.AST) -> bool:

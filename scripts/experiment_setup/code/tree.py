@@ -43,12 +43,18 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
+def levels(nodes: Iterable[ast.AST]) -> Iterator[list[ast.AST]]:
+    """The nodes, then those directly below them, and so on, without operators, `ast.Load` and their kin."""
+    level = list(nodes)
+    while level:
+        yield level
+        level = [child for node in level for child in children(node)]
+
+
 def walk(node: ast.AST) -> Iterator[ast.AST]:
     """The node and all below, in the order of `ast.walk`, without operators, `ast.Load` and their kin."""
-    waiting = [node]
-    for found in waiting:  # which grows meanwhile
-        waiting += children(found)
-        yield found
+    for level in levels([node]):
+        yield from level
 
 
 def own_nodes(statements: Iterable[ast.AST], loops: bool = True) -> Iterator[ast.AST]:

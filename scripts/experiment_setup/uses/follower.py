@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from experiment_setup.code import tree
 from experiment_setup.code.modules import Defined, Module, Modules
+from experiment_setup.code.pieces import any_within
 from experiment_setup.code.registry import Registry
-from experiment_setup.code.source import any_within
 from experiment_setup.code.tree import Function, dotted
 from experiment_setup.location import Location
 from experiment_setup.uses import shapes
@@ -47,12 +47,14 @@ class Frame:
     owner: Sequence[Defined] = ()  # the class, and the project's own ones that it derives from
     self_name: str | None = None
     parts: dict[int, tuple[ast.expr, Part | None]] = field(default_factory=dict)  # of expressions, as names stand now
-    telling: list[int] | None = None  # the lines with something to note, as names stand now
+    telling: Sequence[int] = ()  # the lines with something to note, as names stand now, from `first` to `last`
+    first: int = 0
+    last: int = -1
 
     def bind(self, name: str, part: Part | None) -> None:
         """Let a name stand for a part, or for none."""
         self.parts.clear()
-        self.telling = None
+        self.last = -1
         if part is None:
             del self.names[name]
         else:
@@ -135,11 +137,14 @@ class Follower:
         It takes a name of a part of the config or of a function of this body, a function in it, or a key that is asked
         for with `in`.
         """
-        if frame.telling is None:
-            source = frame.module.source
-            words = {name.rpartition(".")[2] for name in frame.names} | frame.functions.keys() | {"def"}
-            keys: set[int] = self.once("keys", source.tree, lambda: set(shapes.lines_of_keys(source)))
-            frame.telling = sorted(keys.union(*map(source.lines_with, words)))
+        if not hasattr(node, "lineno"):
+            return True
+        number: int = node.lineno
+        if not frame.first <= number <= frame.last:
+            piece = frame.module.source.piece(node)
+            names = (name.rpartition(".")[2] for name in frame.names)
+            frame.telling = piece.lines_with_any(frozenset((*names, *frame.functions, "def")))
+            frame.first, frame.last = piece.first, piece.last
         return any_within(frame.telling, node)
 
     # Parts of the config.
@@ -233,4 +238,6 @@ class Follower:
             for node in body:
                 self.statement(node, frame)
                 if isinstance(node, (ast.If, ast.Try)) and any(frame.module.source.mentions(w, node) for w in _LEAVES):
-                    self.conditional |= self.once("leaves", node, partial(shapes.leaves, node))
+                    self.conditional |= frame.module.source.piece(node).once(
+                        "leaves", node, partial(shapes.leaves, node)
+                    )

@@ -9,6 +9,7 @@ from functools import partial
 
 from experiment_setup.code import tree
 from experiment_setup.code.modules import Defined, Module
+from experiment_setup.code.pieces import Piece
 from experiment_setup.code.tree import FUNCTIONS, Function, last_name, parameters
 from experiment_setup.uses import shapes
 from experiment_setup.uses.arguments import given_parts
@@ -104,7 +105,9 @@ def read_function(
         return
     own = {parameter.arg for parameter in parameters(node)}
     names = {n: part for n, part in names.items() if n in bound or n in annotated or n not in own}
-    inner = follower.once("functions", node, partial(_inner_functions, node, module))
+    inner = module.source.piece(node).once(
+        "functions", node, partial(_inner_functions, module.source.piece(node), node)
+    )
     self_name = node.args.args[0].arg if owner and node.args.args and not shapes.is_static(node) else None
     frame = Frame(module, names, {**(outer.functions if outer else {}), **inner}, owner, self_name)
     if outer and not owner:
@@ -116,15 +119,15 @@ def read_function(
         follower.block(node.body, frame)
 
 
-def _inner_functions(node: Function, module: Module) -> dict[str, Function]:
-    source = module.source
-    functions: list[Function] = [*source.nodes_in(node, ast.FunctionDef), *source.nodes_in(node, ast.AsyncFunctionDef)]
+def _inner_functions(piece: Piece, node: Function) -> dict[str, Function]:
+    functions: list[Function] = [*piece.nodes_in(node, ast.FunctionDef), *piece.nodes_in(node, ast.AsyncFunctionDef)]
     return {function.name: function for function in functions if function is not node}
 
 
 def _bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
     """Find the aliases of a function body; a name with two meanings has none."""
-    assigned = follower.once("assigned", node, partial(shapes.assigned, frame.module.source, node))
+    piece = frame.module.source.piece(node)
+    assigned = piece.once("assigned", node, partial(shapes.assigned, piece, node))
     for name in [name for name in assigned if name in frame.names]:
         frame.bind(name, _merged(follower, assigned[name], frame, frame.names[name]))
     for _ in range(3):  # an alias of an alias
@@ -317,7 +320,8 @@ def returned(follower: Follower, node: ast.Call, frame: Frame) -> Part | None:
     if not follower.may_enter():
         return None
     function = callee.node
-    values = follower.once("returns", function, partial(shapes.returns, callee.module.source, function))
+    piece = callee.module.source.piece(function)
+    values = piece.once("returns", function, partial(shapes.returns, piece, function))
     arguments = given_parts(follower, node, frame) if len(values) == 1 else {}
     if not arguments:
         return None

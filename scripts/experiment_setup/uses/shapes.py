@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from experiment_setup.code import tree
+from experiment_setup.code.pieces import Piece
 from experiment_setup.code.source import SourceFile
 from experiment_setup.code.tree import Function, dotted, last_name
 
@@ -91,10 +92,10 @@ def leaves(node: ast.AST) -> bool:
     return any(isinstance(inner, _LEAVES) for inner in tree.walk(node))
 
 
-def assigned(source: SourceFile, node: Function) -> dict[str, list[ast.expr | None]]:
+def assigned(piece: Piece, node: Function) -> dict[str, list[ast.expr | None]]:
     """The names that the body of a function assigns, each with its values."""
     found: dict[str, list[ast.expr | None]] = {}
-    for inner in source.own_nodes.get(id(node), ()):
+    for inner in piece.own_nodes.get(id(node), ()):
         for name, value in targets(inner):
             found.setdefault(name, []).append(value)
     return found
@@ -106,18 +107,11 @@ def stored_in_self(methods: Iterable[tuple[SourceFile, Function]]) -> dict[str, 
     for source, method in methods:
         own = method.args.args[0].arg if method.args.args else ""
         for kind in (ast.Assign, ast.AnnAssign, ast.AugAssign):
-            for inner in source.nodes_in(method, kind):
+            for inner in source.piece(method).nodes_in(method, kind):
                 for target, value in attribute_targets(inner):
                     if isinstance(target.value, ast.Name) and target.value.id == own:
                         found.setdefault(target.attr, []).append(value)
     return found
-
-
-def lines_of_keys(source: SourceFile) -> Iterator[int]:
-    """The lines on which a key that is written out is asked for with `in`."""
-    for node in source.nodes(ast.Compare):
-        if isinstance(node.left, ast.Constant) and any(isinstance(asks, (ast.In, ast.NotIn)) for asks in node.ops):
-            yield node.lineno
 
 
 def elements(target: ast.expr, values: ast.expr) -> Iterator[tuple[str, ast.expr]]:
@@ -172,9 +166,9 @@ def is_super_init(node: ast.Call) -> bool:
     return isinstance(function, ast.Attribute) and function.attr == "__init__" and last_name(function.value) == "super"
 
 
-def returns(source: SourceFile, node: Function) -> list[ast.expr]:
+def returns(piece: Piece, node: Function) -> list[ast.expr]:
     """The values that a function returns; none for a generator."""
-    found = source.own_nodes.get(id(node), ())
+    found = piece.own_nodes.get(id(node), ())
     if any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in found):
         return []
     return [inner.value or ast.Constant(None) for inner in found if isinstance(inner, ast.Return)]
