@@ -340,8 +340,28 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | No
 def scalar(value: Any, written: str | None = None) -> str:
     """`value` on one line of YAML that OmegaConf reads back as exactly this value.
 
-    `written` is how the user typed it (`1e-5`); it is kept where it means the same.
+    `written` is how the user typed it (`1e-5`); it is kept where it means the same. Asking YAML takes milliseconds, and
+    the rows of a table have the same values over and over: what a plain value or a list of some becomes is remembered.
     """
+    if type(value) not in _SCALARS and not (type(value) is list and all(type(item) in _SCALARS for item in value)):
+        return _scalar(value, written)
+    key = type(value), repr(value), written  # 1 is not True, and 0.0 not -0.0
+    if key not in _scalars:
+        if len(_scalars) >= _MOST_SCALARS:
+            _scalars.clear()
+        text = _scalar(value, written)
+        if len(text) > _LONG_SCALAR:
+            return text
+        _scalars[key] = text
+    return _scalars[key]
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_MOST_SCALARS, _LONG_SCALAR = 1_000, 20_000  # how many, and of how many characters
+_scalars: dict[tuple[type, str, str | None], str] = {}
+
+
+def _scalar(value: Any, written: str | None) -> str:
     if written is not None and "\n" not in written and _reads_as(written, value):
         return written
     if value is None or type(value) in (bool, int, float):
