@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,8 @@ def start(script: Path) -> str:
     """How to start one of our commands, as this one was started: `uv run SCRIPT`, or a Python that is this one."""
     if "UV" in os.environ:
         return f"uv run {quoted(str(script))}"
+    import shutil  # takes a while, and few outputs name a command
+
     found = next(filter(None, map(shutil.which, ("python", "python3"))), None)
     python = Path(found).name if found and is_this(found) else quoted(sys.executable)
     return f"{python} {quoted(str(script))}"

@@ -7,8 +7,6 @@ import errno
 import io
 import os
 import re
-import secrets
-import shutil
 import signal
 import stat
 import sys
@@ -41,7 +39,8 @@ def read_bytes(path: Path) -> bytes:
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if state.st_size > LARGEST:
             raise OSError(errno.EFBIG, f"larger than the {LARGEST >> 20} MiB that are read of a file", str(path))
-        return file.read(LARGEST)
+        data = file.read(state.st_size + 1)  # asked for LARGEST, Python sets aside that much memory each time
+        return data if len(data) <= state.st_size else data + file.read(LARGEST - len(data))
 
 
 def is_file(path: Path) -> bool:
@@ -173,7 +172,7 @@ def create_files(texts: Mapping[Path, str]) -> None:
     Raises FileExistsError, with nothing left behind, if one of the names is taken.
     """
     parent = next(iter(texts)).parent
-    aside = parent / f".new-files.{secrets.token_hex(4)}.tmp"
+    aside = parent / f".new-files.{os.urandom(4).hex()}.tmp"
     complete = aside.with_name(aside.name.replace(".new-files.", ".all-of-new-files."))
     published: list[Path] = []
     with interrupts_deferred() as interrupts:
@@ -200,13 +199,13 @@ def create_files(texts: Mapping[Path, str]) -> None:
 
 def replace(path: Path, text: str) -> None:
     """Give an existing file another text, whole or not at all; its permissions stay."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         with aside.open("xb") as stream:
             stream.write(text.encode("utf-8"))
             stream.flush()
             os.fsync(stream.fileno())
-        shutil.copymode(path, aside)
+        aside.chmod(stat.S_IMODE(path.stat().st_mode))
         aside.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -268,15 +267,21 @@ def _remove_left_behind(place: Path) -> None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(handle).st_uid == os.getuid():
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
             finally:
                 os.close(handle)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # with four compressions: a command that only looks goes without
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _discard(folder: Path) -> None:
     """Remove a folder of ours, if it is there; a disk that refuses once is asked again, and what stays is hidden."""
     for _ in range(3):
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         if not os.path.lexists(folder):
             return
 
@@ -313,12 +318,12 @@ def remove_unfinished(folder: Path) -> None:
             continue
         with contextlib.suppress(OSError):  # another's, or not to be removed: it is in nobody's way
             # Whoever is still at it, where a lock holds on one machine alone, finds it gone and not emptied.
-            ours = path.rename(path.with_name(f"{path.name[:-13]}.{secrets.token_hex(4)}.tmp"))
+            ours = path.rename(path.with_name(f"{path.name[:-13]}.{os.urandom(4).hex()}.tmp"))
             if path.name.startswith(".all-of-new-files."):
                 for file in sorted(ours.iterdir()):
                     with contextlib.suppress(FileExistsError):
                         _link(file, folder / file.name)
-            shutil.rmtree(ours, ignore_errors=True) if ours.is_dir() else ours.unlink(missing_ok=True)
+            _remove(ours) if ours.is_dir() else ours.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -330,7 +335,7 @@ def new_folder(target: Path, *, keep: bool = True) -> Iterator[Path]:
     The folder is built beside `target`, with a name that starts with a dot, so that no tool takes it for an experiment.
     Raises FileExistsError if `target` exists by then.
     """
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    aside = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     try:
         aside.mkdir()
         yield aside

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -25,7 +24,7 @@ class Style:
         """Colour only on a terminal, and not with NO_COLOR (https://no-color.org) or a dumb terminal."""
         terminal = stream.isatty()
         wanted = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        return cls(wanted, max(shutil.get_terminal_size().columns, 40) if terminal else 120, Path.cwd())
+        return cls(wanted, _columns() if terminal else 120, Path.cwd())
 
     def path(self, project: Project, path: Path) -> str:
         """A path so that terminals and editors open it from where the command was typed."""
@@ -36,3 +35,9 @@ class Style:
     def paint(self, words: str, code: str) -> str:
         """The words in a colour, where colours are wanted."""
         return f"{visible.COLOUR}{code}m{words}{visible.COLOUR}0m" if self.colour else words
+
+
+def _columns() -> int:
+    import shutil
+
+    return max(shutil.get_terminal_size().columns, 40)

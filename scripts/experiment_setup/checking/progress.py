@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 import time
@@ -45,6 +44,8 @@ def shown(total: int, stream: TextIO = sys.stderr) -> Iterator[Progress]:
     start = time.monotonic()
 
     def show() -> None:
+        import shutil
+
         if done.wait(_AFTER):
             return
         while not done.wait(_EVERY):

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiment_setup.checking import fix, progress, report, sarif, scope, selection
+from experiment_setup.checking import progress, report, scope, selection
 from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
-from experiment_setup.composing.interpreter import InterpreterComposer
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.project import Project
 from experiment_setup.style import Style
+
+if TYPE_CHECKING:
+    from experiment_setup.checking.fix import Fixed, MakeComposer
 
 
 @dataclass(frozen=True)
@@ -54,22 +56,26 @@ class Validation:
     request: Request
     project: Project
     result: Result
-    fixed: fix.Fixed
+    fixed: Fixed | None  # None: nothing was to be mended
 
     @property
     def exit_code(self) -> int:
         """1 if there are findings that count, or changes that are shown but not made; 70 if a check broke down."""
         if self.result.defects:
             return Defect.exit_code
-        shown_only = self.request.diff and bool(self.fixed.rewrites)
+        shown_only = self.request.diff and self.fixed is not None and bool(self.fixed.rewrites)
         return int(self.result.fails(strict=self.request.strict) or shown_only)
 
     def data(self) -> dict[str, Any]:
         """The JSON object of `--format json`, or the log of `--format sarif`."""
         if self.request.format == "sarif":
+            from experiment_setup.checking import sarif
+
             return sarif.log(self.result, report.checkout(self.project))
         data = report.data(self.project, self.result)
-        if self.request.mends:
+        if self.fixed is not None:
+            from experiment_setup.checking import fix
+
             data |= fix.data(self.project, self.fixed, written=not self.request.diff)
         return data
 
@@ -77,7 +83,9 @@ class Validation:
         """The lines of `--format text` or `github`, or of `--diff`."""
         if self.request.format == "github":
             return report.github(self.project, self.result)
-        if self.request.diff:
+        if self.request.diff and self.fixed is not None:
+            from experiment_setup.checking import fix
+
             return fix.diff(self.project, self.fixed)
         # Rules that were selected by hand were asked for, whatever their severity.
         in_full = self.request.verbose or bool(self.request.select)
@@ -85,7 +93,10 @@ class Validation:
 
     def notes(self) -> Iterator[str]:
         """What was mended, and what could not be checked, for stderr."""
-        yield from fix.summary(self.project, self.fixed, written=not self.request.diff)
+        if self.fixed is not None:
+            from experiment_setup.checking import fix
+
+            yield from fix.summary(self.project, self.fixed, written=not self.request.diff)
         for defect in self.result.defects:
             yield from (f"error: {defect.message}", f"  help: {defect.help}")
 
@@ -101,9 +112,12 @@ def run(request: Request) -> Validation:
     ask: dict[str, Any] = {"codes": codes, "make_composer": _composers(request)}
     with progress.shown(len(experiments)) as shown:
         result = check(project, experiments, started=shown.experiment, **ask)
-    fixed = fix.Fixed()
-    if request.mends:
-        fixed = fix.fix(project, experiments, result, unsafe=request.unsafe, **ask)
+    if not request.mends:
+        return Validation(request, project, result, None)
+
+    from experiment_setup.checking import fix  # most checks mend nothing, and a tenth of the code is about it
+
+    fixed = fix.fix(project, experiments, result, unsafe=request.unsafe, **ask)
     if request.writes:
         fix.write(fixed)
         project = Project(project.root)  # names may have changed
@@ -118,7 +132,9 @@ def run(request: Request) -> Validation:
     return Validation(request, project, result, fixed)
 
 
-def _composers(request: Request) -> fix.MakeComposer:
+def _composers(request: Request) -> MakeComposer:
     if request.python:
+        from experiment_setup.composing.interpreter import InterpreterComposer
+
         return InterpreterComposer.using(request.python)
     return partial(Composer, always_hydra=request.hydra)

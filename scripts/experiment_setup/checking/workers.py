@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import pickle
 import signal
 import struct
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, TypeVar
@@ -49,6 +47,8 @@ def _cores() -> int:
 
 
 def _shared(things: Sequence[T], numbers: range, work: Callable[[int, T], Any]) -> dict[int, Any]:
+    import tempfile  # and pickle, below: a check of one experiment needs neither
+
     together = max(1, min(_NEIGHBOURS, len(numbers) // (8 * _cores())))
     waiting, put = os.pipe()
     with os.fdopen(waiting, "rb", buffering=0) as queue:
@@ -81,6 +81,8 @@ def _shared(things: Sequence[T], numbers: range, work: Callable[[int, T], Any]) 
 
 def _fork(own: Callable[[], Iterator[tuple[int, Any]]], file: IO[bytes]) -> int:
     """A process that works on and writes to the file; its number. A signal ends it without a word."""
+    import pickle
+
     parent = os.getpid()
     helper = processes.fork()
     if helper == 0:
@@ -97,19 +99,20 @@ def _fork(own: Callable[[], Iterator[tuple[int, Any]]], file: IO[bytes]) -> int:
 
 
 def _read(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
+    import pickle
+
+    class Results(pickle.Unpickler):
+        """Reads what a fork wrote, which is made of our classes: no other is looked up by its name, or imported."""
+
+        def find_class(self, module: str, name: str) -> Any:
+            if module.partition(".")[0] not in ("experiment_setup", "pathlib") or "." in name:
+                raise pickle.UnpicklingError(f"{module}.{name} is none of ours")
+            return super().find_class(module, name)
+
     file.seek(0)
     with contextlib.suppress(EOFError, pickle.UnpicklingError):
         while True:
-            yield _Results(file).load()
-
-
-class _Results(pickle.Unpickler):
-    """Reads what a fork wrote, which is made of our classes: no other is looked up by its name, or imported."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.partition(".")[0] not in ("experiment_setup", "pathlib") or "." in name:
-            raise pickle.UnpicklingError(f"{module}.{name} is none of ours")
-        return super().find_class(module, name)
+            yield Results(file).load()
 
 
 def _end(helpers: Sequence[int]) -> None:

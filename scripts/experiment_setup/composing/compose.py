@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import files, naming, nodes
-from experiment_setup.composing import changes, mistakes, resolving
+from experiment_setup.composing import changes, resolving
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
@@ -99,6 +99,8 @@ class Composer:
     def failures(self, outcome: Composition) -> Iterator[Failure]:
         """Every mistake that keeps the choices of `outcome` from composing, though Hydra names one; none if it did."""
         if outcome.failure is not None:
+            from experiment_setup.composing import mistakes
+
             yield from mistakes.follow(
                 outcome.failure, self._document_of, lambda texts: self.compose_with(texts, outcome.choices).failure
             )
