@@ -92,7 +92,7 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
         os.environ["PYTHONUTF8"] = "1"
         processes.start_over("-X", "utf8")
     # A command is short, and keeps most of what it makes: the default looks through all of that over and over.
-    gc.set_threshold(50_000)
+    gc.set_threshold(50_000, 32)
     _open_streams()
     try:
         code = _run_checked(main)

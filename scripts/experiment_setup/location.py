@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     and `epoch` for `n_epochs` (all of the name but one part). Words that have parts in common are not alike for that:
     `full_experiment_name` is no `experiment`, and `train_batch_size` no `test_batch_size`.
     """
-    options = sorted(set(known))
+    return _meant(word, tuple(sorted(set(known))))
+
+
+@functools.lru_cache(maxsize=4096)  # experiments of a project ask the same
+def _meant(word: str, options: tuple[str, ...]) -> str | None:
     folded = {option.lower().replace("-", "_"): option for option in options}
     key = word.lower().replace("-", "_")
     if key in folded:

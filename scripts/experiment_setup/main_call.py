@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from experiment_setup import files
 
-_DECORATOR = re.compile(rb"^[ \t]*@(?:hydra\s*\.\s*)?main\b(?!\s*\.)[ \t]*(?:\((?P<arguments>[^)]*)\))?", re.MULTILINE)
+_DECORATOR = re.compile(rb"@(?:hydra\s*\.\s*)?main\b(?!\s*\.)[ \t]*(?:\((?P<arguments>[^)]*)\))?")
 _MENTION = re.compile(rb"\.\s*main\b|from\s+hydra(?:\.main)?\s+import\s+(?:\([^)]*|[^\n]*)\bmain\b")
 _PLAIN = re.compile(r"(?:\s*\w+\s*=\s*(?:None|[rRuU]?\"[^\"\n]*\"|[rRuU]?'[^'\n]*')\s*(?:,|$))*\s*")
 
@@ -34,7 +34,7 @@ def named(script: Path) -> Named | None:
         return None
     if b"hydra" not in source:
         return None
-    decorator = _DECORATOR.search(source)
+    decorator = next((found for found in _DECORATOR.finditer(source) if _begins_a_line(source, found.start())), None)
     text = (decorator["arguments"] or b"").decode("utf-8", "replace") if decorator else ""
     given = _keywords(text) if decorator and _PLAIN.fullmatch(text) else _parsed(script, source)
     if given is None and decorator:  # a script that does not compile
@@ -45,6 +45,10 @@ def named(script: Path) -> Named | None:
     path = given.get("config_path")
     anywhere = path is None and "config_path" in given
     return Named(path, name.removesuffix(".yaml") if name else None, anywhere)
+
+
+def _begins_a_line(source: bytes, place: int) -> bool:
+    return not source[source.rfind(b"\n", 0, place) + 1 : place].strip(b" \t")
 
 
 def _keywords(arguments: str) -> dict[str, str | None]:

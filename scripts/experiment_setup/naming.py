@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import keyword
 import re
 from collections import Counter
@@ -183,6 +184,7 @@ _OUTPUT = re.compile(
 _INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
 
 
+@functools.lru_cache(maxsize=4096)  # asked about each name that code assigns
 def is_output_folder(name: str) -> bool:
     """Whether a field of this name says where results go: `output_dir`, `save_to`, `log_path`; not `init_log_dir`."""
     named = _OUTPUT.search(name) or name in ("out", "output", "outputs", "results", "checkpoints", "save_to")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -104,6 +105,8 @@ def check(
             raise
         except Exception as error:  # one experiment does not hide the rest
             return Defect.of(error, project.relative(experiment.folder))
+        finally:
+            gc.collect(0)  # nodes of configs know each other in circles; an experiment later they are old, and stay
 
     result = Result()
     comments: dict[Path, list[Suppression]] = {}

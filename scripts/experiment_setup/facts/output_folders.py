@@ -41,7 +41,15 @@ _OWN_FOLDER = {
 
 def says_any(code: str, patterns: Mapping[str, str]) -> bool:
     """Whether one of the patterns, each by a word of it, is found in the code."""
-    return any(word in code and re.search(pattern, code) for word, pattern in patterns.items())
+    return any(re.search(pattern, line) for word, pattern in patterns.items() for line in _lines_with(code, word))
+
+
+def _lines_with(code: str, word: str) -> Iterator[str]:
+    place = code.find(word)
+    while place >= 0:
+        end = code.find("\n", place)
+        yield code[code.rfind("\n", 0, place) + 1 : end if end >= 0 else len(code)]
+        place = code.find(word, end) if end >= 0 else -1
 
 
 @dataclass(frozen=True)

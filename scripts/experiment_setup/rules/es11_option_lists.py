@@ -123,8 +123,9 @@ def misspelled_defaults(context: ExperimentContext) -> Iterator[Finding]:
             continue
         found = context.options.config_class(group) if group else None
         for key in keys:
-            near = key.lower() in ("default", "defaults") or did_you_mean(key, ["defaults"]) is not None
-            if not near or (found and found.field(key)) or not _is_defaults_list(config.get(key)):
+            if not _is_defaults_list(config.get(key)) or (found and found.field(key)):
+                continue
+            if key.lower() not in ("default", "defaults") and did_you_mean(key, ["defaults"]) is None:
                 continue
             written = next((k for k, _ in document.root.value if k.value == key), None) if document.root else None
             yield misspelled_defaults.finding(

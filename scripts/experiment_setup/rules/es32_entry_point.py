@@ -82,14 +82,13 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
     What it was meant to take is a field of the config: `python train.py exp.x=1`.
     """
     source, main = entry_source(context), main_function(context)
-    if source is None or main is None or "sys.argv =" in "\n".join(source.lines):
+    if source is None or main is None or "sys.argv =" in source.text:
         return
     for decorator in main.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         if isinstance(called, ast.Attribute) and called.attr == "command":
             yield _parses(source.location(decorator), source.quote(called))
-    text = "\n".join(source.lines)
-    if not any(word in text for word in _PARSERS):
+    if not _PARSERS.search(source.text):
         return
     names = {call.func.id for call in source.nodes(ast.Call) if isinstance(call.func, ast.Name)}
     for statement in source.tree.body:
@@ -98,14 +97,14 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
         if isinstance(statement, _FUNCTIONS) and statement is not main and statement.name not in names:
             continue
         for node in tree.walk(statement):
-            if isinstance(node, ast.Call) and _takes_command_line(node, main.name, text):
+            if isinstance(node, ast.Call) and _takes_command_line(node, main.name, source.text):
                 yield _parses(source.location(node), source.quote(node))
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-_PARSERS = ("parse_args", "Fire", "typer", "app")
+_PARSERS = re.compile(r"parse_args|Fire|typer|app\s*\.\s*run")  # in every call that takes the command line
 
 
 def _takes_command_line(node: ast.Call, main: str, text: str) -> bool:
