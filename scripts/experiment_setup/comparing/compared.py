@@ -120,15 +120,15 @@ class Compared:
         yield from self.about
 
     def _about_runs(self) -> Iterator[str]:
-        found = {row.state for row in self.comparison.rows}
-        if State.RUNNING.value in found:
-            yield "running is also what a killed run leaves: then type its command again"
-        if State.UNKNOWN.value in found:
+        first = {row.state: row for row in reversed(self.comparison.rows)}
+        if running := first.get(State.RUNNING.value):
+            yield f"running is also what a killed run leaves: then run it again, with {running.name}"
+        if State.UNKNOWN.value in first:
             yield "unknown: it began, and nothing that it saved says how it ended, as the template's result.json does"
         if self.request.runs and self.request.format in (TABLE, JSON):
             yield from self._next[0].notes()
             if left := self._next[1]:
-                yield f"what is to be run of {left} more experiments: name one of them, and --runs"
+                yield f"for what is to be run of {left} more experiments, name one of them: compare.py NAME --runs"
 
     @cached_property
     def _is_worth_a_table(self) -> bool:
@@ -171,7 +171,7 @@ def _refuse_what_does_not_go_together(request: Request) -> None:
         return
     if request.format == HTML:
         raise CommandError(
-            "--format html shows rows of values; of --since there is no page",
+            "--format html is a page of rows; --since has none",
             "markdown is a table for comments",
             command_line.corrected({HTML: [MARKDOWN]}),
         )

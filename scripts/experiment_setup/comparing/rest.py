@@ -24,14 +24,15 @@ def commands(project: Project, rows: Sequence[Row]) -> tuple[Next, int]:
     experiments = {project.relative(experiment.folder): experiment for experiment in project.experiments}
     found: dict[str, list[Row]] = {}
     for row in to_run(rows):
-        found.setdefault(row.experiment, []).append(row)
+        if experiments[row.experiment].entry is not None:
+            found.setdefault(row.experiment, []).append(row)
     lines: list[str] = []
     missing: dict[Missing, None] = {}
     for name, own in list(found.items())[:_EXPERIMENTS]:
         told, lacking = _of(project, experiments[name], own)
         lines += told
         missing |= dict.fromkeys(lacking)
-    return Next(tuple(lines), tuple(missing)), len(found) - len(found.keys() & list(found)[:_EXPERIMENTS])
+    return Next(tuple(lines), tuple(missing)), max(0, len(found) - _EXPERIMENTS)
 
 
 def to_run(rows: Sequence[Row]) -> list[Row]:
