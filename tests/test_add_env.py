@@ -90,6 +90,7 @@ def test_a_file_that_git_would_lose_is_pointed_out(project: Path, experiment: Pa
 VALUES = ["0", "false", "null", "[1,2]", "{a: 1}", "1e-3", "'0'", '"1e-3"', "cpu", "010", "1_000", "", "${x}"]
 
 
+@pytest.mark.slow
 def test_without_types_a_value_is_what_hydras_command_line_makes_of_it(tmp_path: Path, elsewhere: Path) -> None:
     project = write(
         tmp_path / "p",

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 import yaml
 from omegaconf import OmegaConf
 
@@ -20,6 +21,8 @@ from experiment_setup.composing.origins import Origin
 from experiment_setup.project import experiment_at
 from experiment_setup.reading.source import Document
 from generate import Run, generate
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = 60
 _YAML = ("7919", "7919.5", "zzq", "true", "false", "[7919]", "[zzq]", "[[7919]]", "null")
