@@ -53,15 +53,18 @@ READ_MLFLOW = """
 import json, sys
 import mlflow
 
-mlflow.set_tracking_uri(sys.argv[1])
-client, found = mlflow.MlflowClient(), []
-for experiment in client.search_experiments():
-    for run in client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"]):
-        history = {key: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, key)]
-                   for key in run.data.metrics}
-        record = mlflow.artifacts.load_dict(run.info.artifact_uri + "/record.json")
-        found.append({"experiment": experiment.name, "name": run.info.run_name, "status": run.info.status,
-                      "tags": run.data.tags, "params": run.data.params, "history": history, "record": record})
+found = []
+for uri in sys.argv[1:]:
+    mlflow.set_tracking_uri(uri)
+    client = mlflow.MlflowClient()
+    for experiment in client.search_experiments():
+        for run in client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"]):
+            history = {key: [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, key)]
+                       for key in run.data.metrics}
+            record = mlflow.artifacts.load_dict(run.info.artifact_uri + "/record.json")
+            found.append({"uri": uri, "experiment": experiment.name, "name": run.info.run_name,
+                          "status": run.info.status, "tags": run.data.tags, "params": run.data.params,
+                          "history": history, "record": record})
 print(json.dumps(found))
 """
 
@@ -95,8 +98,9 @@ def train(python: Path, entry: Path, cwd: Path, *words: str, code: int = 0, **en
     return ran
 
 
-def ask(python: Path, code: str, argument: str | Path) -> Any:
-    ran = subprocess.run([python, "-c", code, str(argument)], capture_output=True, text=True, encoding="utf-8")
+def ask(python: Path, code: str, *arguments: str | Path) -> Any:
+    words = [python, "-c", code, *map(str, arguments)]
+    ran = subprocess.run(words, capture_output=True, text=True, encoding="utf-8")
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 
@@ -148,8 +152,7 @@ def test_wandb_projects_come_from_the_environment_or_the_variable(python: Path, 
     entry = new(project, elsewhere, "wandb", "epochs=1")
     made = run("add_env.py", "--root", project, "001", "gpu", "wandb_project=of-gpu", cwd=elsewhere)
     assert made.code == 0, made.err
-    train(python, entry, elsewhere, "exp=001", **OFFLINE, WANDB_PROJECT="of-variable")
-    train(python, entry, elsewhere, "exp=001", "env=gpu", **OFFLINE, WANDB_PROJECT="of-variable")
+    train(python, entry, elsewhere, "-m", "exp=001", "env=default,gpu", **OFFLINE, WANDB_PROJECT="of-variable")
     assert {run_["project"] for run_ in ask(python, READ_WANDB, project)} == {"of-variable", "of-gpu"}
 
 
@@ -271,11 +274,9 @@ def test_mlflow_goes_where_it_is_told(python: Path, project: Path, elsewhere: Pa
     made = run("add_env.py", "--root", project, "001", "gpu", f"mlflow_uri={uris[1]}", cwd=elsewhere)
     assert made.code == 0, made.err
     env = {"MLFLOW_TRACKING_URI": uris[0], "MLFLOW_EXPERIMENT_NAME": "mine"}
-    train(python, entry, elsewhere, "exp=001", **env)
-    train(python, entry, elsewhere, "exp=001", "env=gpu", **env)
-    for uri in uris:
-        (run_,) = ask(python, READ_MLFLOW, uri)
-        assert run_["experiment"] == "mine"
+    train(python, entry, elsewhere, "-m", "exp=001", "env=default,gpu", **env)
+    runs = ask(python, READ_MLFLOW, *uris)
+    assert [(run_["uri"], run_["experiment"]) for run_ in runs] == [(uri, "mine") for uri in uris]
     train(python, entry, elsewhere, "exp=001", "exp.debug=true")
     assert not (project / "mlflow.db").exists()
 
