@@ -159,6 +159,17 @@ def test_where(made: Path, project: Path, words: list[str], names: list[str] | N
         assert [row["choices"]["exp"] for row in data["rows"]] == names
 
 
+def test_why_no_config_is_left(made: Path, project: Path) -> None:
+    def said(*words: str) -> str:
+        return "\n".join(compare(Request(project, ["001"], where=words)).notes())
+
+    assert "exp is 001, 002, 003 here" in said("exp=2")
+    assert "exp.batch_size is 16, 64 here" in said("batch_size>100")
+    assert "together" in said("batch_size=64", "learning_rate=1e-5")
+    assert "show.py experiments/001-baseline exp=003" in said("batch_size=64")
+    assert "here" not in said("batch_size=16", "experiment=001")
+
+
 def test_sort_takes_a_minus(made: Path, project: Path) -> None:
     for words, names in (
         (["--sort", "-learning_rate"], ["002", "003", "001"]),
@@ -178,6 +189,8 @@ def test_sort_takes_a_minus(made: Path, project: Path) -> None:
         (["001", "--where", "batch_size=>16"], "compare.py 001 --where 'batch_size>=16'"),
         (["001", "--since", "--where", "batch_size=16"], "compare.py 001 --since"),
         (["001-baselin"], "compare.py 001-baseline"),
+        (["001", "--where", "batch_size=16 or seed=1"], "compare.py 001 --where batch_size=16"),
+        (["001", "--where", "state=done"], "compare.py 001 --where state=done --runs"),
         (["001", "--sort", "-accuracy"], "compare.py 001 --sort -accuracy --runs"),
         (["001", "--runs", "--sort=-accuracy", "--all"], "compare.py 001 --runs --all"),
         (["001", "--sort", "-batchsize"], "compare.py 001 --sort -batch_size"),

@@ -14,7 +14,7 @@ from experiment_setup.checking import workers
 from experiment_setup.cli import Answer
 from experiment_setup.comparing import configs, scores, selection, states, table
 from experiment_setup.comparing.comparison import MISSING, Column, Comparison, Row
-from experiment_setup.comparing.conditions import conditions, ordered
+from experiment_setup.comparing.conditions import conditions, ordered, unmet
 from experiment_setup.comparing.keys import KEY, Names
 from experiment_setup.comparing.selection import Selections
 from experiment_setup.errors import CommandError, Defect
@@ -97,12 +97,14 @@ class Compared:
             yield f"no room for {columns}: a wider terminal, --format csv or --format html has them"
         if shown.rows and all(row.state == states.NOT_RUN for row in shown.rows):
             yield f"no run of these was found below {self.project.root}"
-        if not shown.rows:
-            yield "of no config is that so: --where leaves none"
         composed = sum(row.refused is None for row in shown.rows)
         if not shown.columns and composed > 1:
             yield f"nothing differs between these {composed} configs"
-        if len(shown.rows) == 1 and not self._is_worth_a_table:
+        if len(shown.rows) == 1 and self.request.where:
+            [row] = shown.rows
+            command = command_line.command("show.py", [row.experiment, *row.words])
+            yield f"one config is left, {row.name}; to see it: {command}"
+        elif len(shown.rows) == 1 and not self._is_worth_a_table:
             yield "one config alone has nothing to differ from: name parameter sets, or options (model=small,large)"
         if shown.ignored:
             yield f"also different: {_listed(shown.ignored)} (--all shows them)"
@@ -156,7 +158,10 @@ def compare(request: Request) -> Answer:
     if request.results is not None:
         rows, said = scores.read(request.results).beside(rows)
         about += said
-    return Compared(project, request, arranged(rows, request), [*selected.notes, *about])
+    shown = arranged(rows, request)
+    if not shown.rows:
+        about.insert(0, unmet(request.where, rows))
+    return Compared(project, request, shown, [*selected.notes, *about])
 
 
 def _refuse_what_does_not_go_together(request: Request) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from experiment_setup import naming
 from experiment_setup.project import ENVIRONMENTS, SETS
 
 EXPERIMENT, FOLDER, OVERRIDES, STATE = "experiment", "folder", "overrides", "state"
@@ -66,8 +67,13 @@ class Row:
         return ""
 
     @property
+    def words(self) -> list[str]:
+        """What chooses it on a command line."""
+        return [*(naming.override(group, option) for group, option in self.choices.items()), *self.overrides]
+
+    @property
     def name(self) -> str:
-        """The choices as words of a command line, such as `exp=001 env=local`; `(defaults)` where there is none."""
+        """The choices for people, such as `exp=001 env=local`; `(defaults)` where there is none."""
         words = [f"{group}={option}" for group, option in self.choices.items()]
         return " ".join([*words, *self.overrides]) or "(defaults)"
 

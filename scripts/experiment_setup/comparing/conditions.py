@@ -11,10 +11,11 @@ from typing import Any
 import yaml
 
 from experiment_setup import command_line
-from experiment_setup.comparing.comparison import MISSING, Row, same
-from experiment_setup.comparing.keys import Name, Names
+from experiment_setup.comparing.comparison import EXPERIMENT, MISSING, Row, same
+from experiment_setup.comparing.keys import IDENTITY, Name, Names
 from experiment_setup.errors import CommandError
 from experiment_setup.reading import yaml_loader
+from experiment_setup.showing import values
 
 _CONDITION = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=(?![<>])|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
 _SPELLED = {"=>": ">=", "=<": "<=", ":": "=", "is": "="}
@@ -49,6 +50,9 @@ class Condition:
         """Numbers by what they come to, a text also as it is written: YAML would read a number from `exp=001`."""
         if _is_number(found) and _is_number(self.value):
             return bool(found == self.value)
+        if self.name == Name(IDENTITY, EXPERIMENT):  # its folder from the root, its name, or its number
+            folder = str(found).rpartition("/")[2]
+            return self.written in (found, folder, folder.partition("-")[0])
         return same(found, self.value) or (isinstance(found, str) and found == self.written)
 
 
@@ -64,6 +68,13 @@ def conditions(words: Sequence[str], rows: Sequence[Row]) -> list[Condition]:
                 "such as 'learning_rate<1e-4'; state=stale, exp=001 and results are compared likewise",
                 command_line.corrected({word: [meant]}) if meant != word else None,
             )
+        either = re.split(r"\s+(?:or|\|\|?)\s+", word)
+        if len(either) > 1 and all(map(_CONDITION.fullmatch, either)):
+            raise CommandError(
+                f"--where {word!r} is {len(either)} conditions of which one is to hold",
+                "all conditions are to hold; type one of them, and the other in a second command",
+                command_line.corrected({word: [either[0]]}),
+            )
         several = re.split(r"\s+(?:and|&&?)\s+", word)
         if len(several) > 1 and all(map(_CONDITION.fullmatch, several)):
             more = [part for other in several[1:] for part in ("--where", other)]
@@ -74,6 +85,19 @@ def conditions(words: Sequence[str], rows: Sequence[Row]) -> list[Condition]:
             )
         found.append(Condition(names.find(parts["key"], word), parts["sign"], _read(parts["value"]), parts["value"]))
     return found
+
+
+def unmet(words: Sequence[str], rows: Sequence[Row]) -> str:
+    """Why no row is left: the condition that none meets, with the values that there are."""
+    for condition in conditions(words, rows):
+        if not any(condition.holds(row) for row in rows):
+            found = [value for row in rows if (value := condition.name.of(row)) is not MISSING]
+            is_name = condition.name.kind == IDENTITY
+            there = dict.fromkeys(str(value) if is_name else values.shortened(value) for value in found)
+            listed = ", ".join(list(there)[:8]) + (", …" if len(there) > 8 else "")
+            asked = f"{condition.name.name}{condition.sign}{condition.written}"
+            return f"no config meets {asked}: {condition.name.name} is {listed} here"
+    return "no config meets all the conditions of --where together"
 
 
 def ordered(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:

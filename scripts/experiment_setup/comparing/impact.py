@@ -147,9 +147,13 @@ class ImpactAnswer:
 
     def _groups(self) -> Iterator[_Group]:
         found: dict[tuple[str, Cause, str, bool], list[str]] = {}
+        known: dict[tuple[str | None, ...], str] = {}  # what most configs say alike is put into words once
         for change in self.impact.changed:
             for key, cause in change.causes.items():
-                mark = (change.experiment, cause, _words(change, key), change.refused is not None)
+                said = (key, repr(change.values.get(key)), change.refused, change.mended)
+                if said not in known:
+                    known[said] = _words(change, key)
+                mark = (change.experiment, cause, known[said], change.refused is not None)
                 found.setdefault(mark, []).append(change.name)
         for mark in sorted(found, key=lambda mark: (mark[0], str(mark[1].path), mark[1].line)):
             experiment, cause, words, refused = mark

@@ -51,6 +51,10 @@ class Names:
             return Name(KEY, word)
         if word in self._results:
             return Name(RESULT, word)
+        if word == STATE and not self._looked_for_runs:
+            raise CommandError(
+                "the state of a config is known only with --runs", None, command_line.corrected({}, more=["--runs"])
+            )
         if word in self._identities:
             return Name(IDENTITY, word)
         ending = self.ending(word)

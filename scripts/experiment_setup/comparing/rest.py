@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from experiment_setup import launch, naming, schema
+from experiment_setup import launch, schema
 from experiment_setup.command_line import quoted
 from experiment_setup.commands import Next, separating
 from experiment_setup.comparing.comparison import Row
@@ -65,7 +65,7 @@ def _of(project: Project, experiment: Experiment, rows: Sequence[Row]) -> tuple[
         several = any("," in word for word in words)
         more = [*words, *(separating(project, experiment, read) if several else [])]
         lines.append(" ".join([*begin, *["-m"] * several, *map(quoted, more)]))
-    by_hand = [[*_words(row), *row.overrides] for row in rows if row.overrides]
+    by_hand = [row.words for row in rows if row.overrides]
     lines += [" ".join([*begin, *map(quoted, words)]) for words in by_hand[:_BY_HAND]]
     return lines, started.missing
 
@@ -75,10 +75,6 @@ def _sweeps(rows: Sequence[Row]) -> Iterator[list[str]]:
     jobs: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for row in rows:
         if not row.overrides:
-            jobs.setdefault(tuple(row.choices), []).append(tuple(_words(row)))
+            jobs.setdefault(tuple(row.choices), []).append(tuple(row.words))
     for own in jobs.values():
         yield from products(own)
-
-
-def _words(row: Row) -> list[str]:
-    return [naming.override(group, option) for group, option in row.choices.items()]
