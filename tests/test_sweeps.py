@@ -269,11 +269,11 @@ def test_a_sweep_that_came_from_another_machine_is_understood(entry: Path, elsew
 @pytest.mark.slow
 def test_many_jobs_in_few_commands(entry: Path, elsewhere: Path) -> None:
     begin_training_with(entry, "if cfg.exp.seed % 7 == 0:\n    raise ValueError('seven')\nreturn {'accuracy': 1.0}")
-    assert sweep(entry, elsewhere, "exp=001,002", "exp.seed=range(1,31)").code == 1
+    assert sweep(entry, elsewhere, "exp=001,002", "exp.seed=range(1,16)").code == 1
     found = status(entry, elsewhere)
-    assert [job["number"] for job in found.json["jobs"] if job["state"] == "failed"] == [6, 13, 20, 27, 36, 43, 50, 57]
+    assert [job["number"] for job in found.json["jobs"] if job["state"] == "failed"] == [6, 13, 21, 28]
     (command,) = found.json["rerun"]
-    assert "exp=001,002 exp.seed=7,14,21,28" in command
+    assert "exp=001,002 exp.seed=7,14 " in command
 
 
 @pytest.mark.slow
