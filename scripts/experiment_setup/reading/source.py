@@ -366,7 +366,7 @@ def _scalar(value: Any, written: str | None) -> str:
         return written
     if value is None or type(value) in (bool, int, float):
         return _simple(value)
-    return _text(value) if type(value) is str else _dumped(value)
+    return _dumped(value)
 
 
 def _simple(value: bool | int | float | None) -> str:
@@ -387,9 +387,6 @@ def _dumped(value: Any) -> str:
     if not _reads_as(text, value):  # yaml.dump knows YAML 1.1, not OmegaConf's loader
         text = yaml.dump(value, Dumper=_Dumper, default_style='"', allow_unicode=True, width=10**9).strip()
     return text
-
-
-_text = lru_cache(maxsize=4096)(_dumped)  # the same words stand in many configs
 
 
 class _Dumper(yaml.SafeDumper):
