@@ -16,6 +16,8 @@ import pytest
 
 from running import PLAIN_EXPERIMENT, Ran, run, run_entry, write
 
+pytestmark = pytest.mark.slow  # more than a hundred runs of entry points
+
 CODES = ("ES331", "ES332", "ES341", "ES344", "ES340")
 PRINTS = '    print(f"001-baseline: {cfg.exp.name}")\n'
 OMEGACONF = "from omegaconf import DictConfig, OmegaConf"
