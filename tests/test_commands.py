@@ -208,6 +208,11 @@ class TestMissing:
         assert data["missing"] == [{"module": "torch", "help": "uv add torch"}]
         assert not [command for command in data["next"] if "train.py" in command]
         assert not (root / ".venv").exists()
+        [there] = data["run_elsewhere"]
+        (root / "torch.py").write_text("")  # on the machine that has it
+        has_it = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONPATH": str(root)}
+        ran = subprocess.run(there, shell=True, cwd=root, env=has_it, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
 
     @pytest.mark.parametrize(
         "line",

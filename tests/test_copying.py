@@ -197,6 +197,8 @@ def test_a_pipe_is_left_behind_and_not_waited_for(project: Path, experiment: Pat
     ran = new(project, elsewhere, "next", "--json")
     assert ran.code == 0, ran.err
     assert {"z.py", "progress.txt"} <= set(ran.json["left_behind"])
+    ran = new(project, elsewhere, "other", "--from", "001")
+    assert "exp/001.yaml (learning_rate=5.0e-05)" in ran.out
     assert run("add_exp.py", "--root", project, "002", "seed=5", cwd=elsewhere).code == 0
 
 

@@ -31,6 +31,8 @@ def test_from_nothing_with_ones_own_parameters(tmp_path: Path, elsewhere: Path) 
     assert type(defaults["exp"]["lr"]) is float
     assert defaults["env"]["output_dir"] == "/workspace/output/001-baseline"
     assert (local["exp"]["lr"], local["env"]["output_dir"]) == (3e-4, "output/001-baseline")
+    assert "learning_rate" not in defaults["exp"]  # the toy's own; beside lr, nothing would read it
+    assert "debug" in defaults["exp"]  # the trackers read it
     text = entry.read_text()
     assert "lr: float = 1e-3\n" in text
     assert "toy" not in text
@@ -43,6 +45,13 @@ def test_from_nothing_with_ones_own_parameters(tmp_path: Path, elsewhere: Path) 
     assert ran.code == 0, ran.err
     checked = run("validate.py", "--root", project, "--json", cwd=elsewhere)
     assert [f for f in checked.json["findings"] if f["severity"] != "info"] == []
+
+
+@pytest.mark.parametrize("words", [["learning_rate=3e-4"], ["--field", "x=1", "learning_rate=3e-4"]])
+def test_a_field_of_the_toy_stays_where_it_is_named(project: Path, elsewhere: Path, words: list[str]) -> None:
+    assert new(project, elsewhere, "next", "--bare", *words).code == 0
+    [entry] = project.glob("experiments/*-next/train.py")
+    assert hydra(entry, "exp=001")["exp"]["learning_rate"] == 3e-4
 
 
 HEAD = """\

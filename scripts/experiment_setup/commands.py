@@ -20,14 +20,25 @@ from experiment_setup.schema import Schema
 
 @dataclass(frozen=True)
 class Next:
-    """What to type next, from the project's root, and which packages the runs lack."""
+    """What to type next, from the project's root, and which packages the runs lack.
+
+    `sweep` runs several parameter sets with the overrides `apart`, which keep their results apart. `elsewhere` are the
+    runs that would stop here at their imports, for a machine that has what is missing.
+    """
 
     commands: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
+    sweep: str | None = None
+    apart: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """Its part of a JSON object."""
-        return {"next": list(self.commands), "missing": [asdict(missing) for missing in self.missing]}
+        return {
+            "next": [*self.commands, *filter(None, [self.sweep])],
+            "run_elsewhere": list(self.elsewhere),
+            "missing": [asdict(missing) for missing in self.missing],
+        }
 
     def text(self, project: Project) -> Iterator[str]:
         """The commands, and where to type them."""
@@ -37,6 +48,13 @@ class Next:
             yield ""
             yield "next:" if here == root else f"next, in {where}:"
             yield from (f"  {command}" for command in self.commands)
+        if self.sweep:
+            keys = ", ".join(word.partition("=")[0] for word in self.apart)
+            yield "all of them" + (f" ({keys}: a folder for each, or they overwrite each other):" if keys else ":")
+            yield f"  {self.sweep}"
+        if self.elsewhere:
+            yield f"where {', '.join(missing.module for missing in self.missing)} can be imported:"
+            yield from (f"  {command}" for command in self.elsewhere)
 
     def notes(self) -> Iterator[str]:
         """Why there is no command that runs it."""
@@ -68,14 +86,18 @@ def next_commands(
     choices = [first + ([naming.override(ENVIRONMENTS, name)] if name else []) for name in environments]
     name = experiment.name if len(project.matching(experiment.name)) <= 1 else project.relative(experiment.folder)
     entry = quoted(project.relative(experiment.entry))
-    commands = [_ours("show.py", project, name, *words) for words in choices]
-    if launch.works:
-        commands += [" ".join([launch.start, entry, *map(quoted, words)]) for words in choices]
-    if launch.works and len(options) > 1:
+    shown = tuple(_ours("show.py", project, name, *words) for words in choices)
+    start = launch.start if launch.works else "python"
+    runs = tuple(" ".join([start, entry, *map(quoted, words)]) for words in choices)
+    apart: list[str] = []
+    sweep = None
+    if len(options) > 1:
         listed = ",".join(naming.override(group, option).partition("=")[2] for option in options)
-        words = [f"{group}={listed}", *choices[0][1:], *separating(project, experiment, read)]
-        commands.append(" ".join([launch.start, entry, "-m", *map(quoted, words)]))
-    return Next(tuple(commands), launch.missing)
+        apart = separating(project, experiment, read)
+        sweep = " ".join([start, entry, "-m", *map(quoted, [f"{group}={listed}", *choices[0][1:], *apart])])
+    if launch.works:
+        return Next((*shown, *runs), launch.missing, sweep, tuple(apart))
+    return Next(shown, launch.missing, elsewhere=(*runs, *filter(None, [sweep])))
 
 
 def separating(project: Project, experiment: Experiment, read: Schema) -> list[str]:

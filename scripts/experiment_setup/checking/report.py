@@ -15,6 +15,7 @@ from experiment_setup.rules import ALL
 from experiment_setup.style import Style
 
 _NAMED = 10  # groups that are named in a line
+_PLACES = 5
 _COLOURS = {Severity.ERROR: "31;1", Severity.WARNING: "33;1", Severity.INFO: "36;1"}
 
 
@@ -67,7 +68,9 @@ def _counted(project: Project, findings: Iterable[Finding], style: Style) -> Ite
     for finding in findings:
         by_rule.setdefault(finding.code, []).append(finding)
     for _, (first, *others) in sorted(by_rule.items()):
-        yield _head(project, first, style) + (f", and {len(others)} more like it" if others else "")
+        places = list(dict.fromkeys(_place(project, other, style) for other in others))
+        named = ", ".join(places[:_PLACES]) + (", …" if len(places) > _PLACES else "")
+        yield _head(project, first, style) + (f", and {len(others)} more like it: {named}" if others else "")
     if by_rule:
         yield f"  {style.paint('help', '36;1')}: --verbose lists every finding of style in full"
         yield ""
@@ -90,10 +93,14 @@ def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], sty
 
 def _head(project: Project, finding: Finding, style: Style) -> str:
     place = finding.location
-    where = style.paint(f"{style.path(project, place.path)}:{place.line}:{place.column}", "1")
+    where = style.paint(f"{_place(project, finding, style)}:{place.column}", "1")
     mark = " [*]" if finding.fixable else ""
     severity = style.paint(finding.severity.value, _COLOURS[finding.severity])
     return f"{where}: {severity} {finding.code}{mark} {visible.words(finding.message)}  [{finding.name}]"
+
+
+def _place(project: Project, finding: Finding, style: Style) -> str:
+    return f"{style.path(project, finding.location.path)}:{finding.location.line}"
 
 
 def _window(source: str, index: int, width: int) -> tuple[str, int]:

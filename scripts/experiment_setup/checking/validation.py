@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiment_setup import installed
 from experiment_setup.checking import progress, report, scope, selection
 from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
@@ -89,7 +91,15 @@ class Validation:
             return fix.diff(self.project, self.fixed)
         # Rules that were selected by hand were asked for, whatever their severity.
         in_full = self.request.verbose or bool(self.request.select)
-        return report.text(self.project, self.result, Style.of(sys.stdout), in_full=in_full)
+        found = report.text(self.project, self.result, Style.of(sys.stdout), in_full=in_full)
+        return itertools.chain(found, [self._judge] if self.request.hydra else [])
+
+    @property
+    def _judge(self) -> str:
+        return (
+            f"composed by hydra-core {installed.hydra_version()} itself, with the dataclasses that the code declares; "
+            "the code was not run, so that what it imports (torch, …) need not be here"
+        )
 
     def notes(self) -> Iterator[str]:
         """What was mended, and what could not be checked, for stderr."""

@@ -71,9 +71,11 @@ def add_sets(request: SetsRequest) -> Added:
 
     def outcome() -> Outcome:
         try:
-            return writer.sets(points, slug=request.name, base=base)
+            found = writer.sets(points, slug=request.name, base=base)
         except WrongKeys as wrong:
             raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
+        found.base = experiment.options(found.group).get(base) if base else None
+        return found
 
     return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
 

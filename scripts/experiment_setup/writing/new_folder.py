@@ -29,7 +29,7 @@ from experiment_setup.project import (
 )
 from experiment_setup.reading import overrides
 from experiment_setup.reading.overrides import Assignment
-from experiment_setup.writing import bare, class_fields, last_word, notebook, root_option, tracker
+from experiment_setup.writing import bare, class_fields, last_word, notebook, option_file, root_option, tracker
 from experiment_setup.writing.copying import Selection
 from experiment_setup.writing.keys import WrongKeys
 from experiment_setup.writing.last_word import Combinations
@@ -275,7 +275,10 @@ class _Making:
         siblings = [path.name for path in report.path.parent.iterdir()]
         renamer = Renamer(origin.folder, report.name, siblings, self.project.root if self.source else origin.folder)
         copy = Selection(origin, composer.schema, sets).read()
-        report.left_behind = copy.left
+        options = set(origin.options(sets).values())
+        report.left_behind = {
+            name: option_file.values_of(path) if (path := origin.folder / name) in options else "" for name in copy.left
+        }
         for path in copy.files:
             relative = path.relative_to(origin.folder)
             target = aside / relative
@@ -351,7 +354,9 @@ class _Making:
         fields = class_fields.parse_fields(self.request.fields)
         defaults = [class_fields.parse_one("--default", word, word)[0] for word in self.request.defaults]
         if self.request.bare:
-            bare.strip(made.entry)
+            named = [field.key for field in fields] + [value.key for value in (*defaults, *self.point)]
+            own = any(not field.key.startswith(f"{ENVIRONMENTS}.") for field in fields)
+            bare.strip(made.entry, kept={key.removeprefix(f"{SETS}.") for key in named} if own else None)
         classes = class_fields.Classes(made, root)
         written = [classes.add(field) for field in fields] + [classes.set_default(default) for default in defaults]
         report.fields = [

@@ -11,6 +11,7 @@ from experiment_setup import command_line, files, nodes
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 from experiment_setup.reading import source
+from experiment_setup.writing import node_values
 from experiment_setup.writing.node_values import Setting
 
 _FIRST_PARENT = re.compile(
@@ -109,6 +110,14 @@ def entry_value(option: str) -> str:
 def summary(settings: Mapping[str, Setting]) -> str:
     """`learning_rate=1e-5 batch_size=32`, as it was typed."""
     return " ".join(f"{key}={source.scalar(setting.value, setting.written)}" for key, setting in settings.items())
+
+
+def values_of(path: Path) -> str:
+    """`learning_rate=1e-5 batch_size=32`: what a file of options sets, but its name; "" for one that cannot be read."""
+    document = source.Document(path)
+    data = document.data if document.is_plain else {}
+    values = {key: value for key, value in data.items() if key not in ("defaults", "name")}
+    return " ".join(f"{key}={source.scalar(value)}" for key, value in node_values.leaves(values))
 
 
 def words(settings: Mapping[str, Setting]) -> str:

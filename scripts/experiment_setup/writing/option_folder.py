@@ -32,6 +32,7 @@ class Outcome:
     created: list[NewOption] = field(default_factory=list)
     existing: list[tuple[str, dict[str, Setting]]] = field(default_factory=list)  # options that are this already
     at_base: dict[str, Any] = field(default_factory=dict)  # values left out since they are inherited
+    base: Path | None = None  # the set that the new ones build on, where one was asked for
     environment: str | None = None  # the one that a run had
     run_with: list[str] = field(default_factory=list)  # the words that give what a run had
     notes: list[str] = field(default_factory=list)

@@ -17,6 +17,7 @@ from experiment_setup.writing.node_values import Setting
 from experiment_setup.writing.option_folder import Outcome
 
 _SHOWN = 20  # lines of a list; more would bury the rest
+_NAMED = 10  # names in a line
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ class Added:
         if len(created) == 1:
             yield ""
             yield from map(shortened, created[0].text.rstrip().splitlines())
+        base = self.outcome.base
+        if base is not None and created:
+            own = ", ".join(created[0].settings)
+            yield ""
+            yield shortened(f"later edits of {self.project.relative(base)} count here too, but for {own}")
         yield ""
         yield from self.proof.text()
         yield from self._next.text(self.project)
@@ -107,7 +113,7 @@ class Report:
     tracker: str | None = None  # the one that was asked for
     files: list[str] = field(default_factory=list)
     notebook_files: list[str] = field(default_factory=list)  # from the root: they lie beside the experiments
-    left_behind: list[str] = field(default_factory=list)
+    left_behind: dict[str, str] = field(default_factory=dict)  # what was not copied, and the values that it sets
     renamed: dict[str, list[Mention]] = field(default_factory=dict)  # by file, from the experiment's folder
     kept_mentions: list[str] = field(default_factory=list)  # file:line of comments that still say the old name
     notes: list[str] = field(default_factory=list)
@@ -154,7 +160,7 @@ class Started:
             "tracker": report.tracker,
             "files": report.files,
             "notebook_files": report.notebook_files,
-            "left_behind": report.left_behind,
+            "left_behind": list(report.left_behind),
             "renamed": [
                 {
                     "path": self.project.relative(report.path / name),
@@ -203,9 +209,10 @@ class Started:
         if report.tracker:
             yield f"tracker: {report.tracker}"
         if report.left_behind:
-            more = len(report.left_behind) - 10
-            shown = ", ".join(report.left_behind[:10]) + (f" and {more} more" if more > 0 else "")
-            yield f"left behind in {report.source}: {shown}"
+            more = len(report.left_behind) - _NAMED
+            left = [f"{name} ({values})" if values else name for name, values in report.left_behind.items()]
+            shown = ", ".join(left[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+            yield shortened(f"left behind in {report.source}: {shown}")
         for key, value in (report.option.at_base if report.option else {}).items():
             yield shortened(f"left out: {key}={source.scalar(value)} is the default already")
         yield ""

@@ -11,11 +11,11 @@ from experiment_setup.requirements import TRACKERS
 FILE = "run_tracker.py"
 NONE = "none"  # what the template has
 _ASSETS = Path(__file__).resolve().parents[3] / "assets"
-_FILES = {
+FILES = {
     **{name: _ASSETS / "trackers" / name / FILE for name in TRACKERS},
     NONE: _ASSETS / "000-template" / FILE,
 }
-CHOICES = tuple(_FILES)
+CHOICES = tuple(FILES)
 
 
 def put(choice: str, folder: Path, source: str) -> None:
@@ -29,4 +29,4 @@ def put(choice: str, folder: Path, source: str) -> None:
             f"{source} has no {FILE}, so --tracker {choice} would change nothing; nothing was written",
             "leave out --tracker, or start from the template with --template",
         )
-    target.write_text(files.read_text(_FILES[choice]), encoding="utf-8")
+    target.write_text(files.read_text(FILES[choice]), encoding="utf-8")
