@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def test_from_nothing_with_ones_own_parameters(tmp_path: Path, elsewhere: Path) 
     assert "learning_rate" not in defaults["exp"]  # the toy's own; beside lr, nothing would read it
     assert "debug" in defaults["exp"]  # the trackers read it
     text = entry.read_text()
+    said = re.search(r"your training goes into train_fold, train\.py:(\d+);", ran.out)
+    assert said is not None
+    assert "your training" in text.splitlines()[int(said[1]) - 1]
+    assert local["env"]["model_output_dir"] == "${env.output_dir}/models"  # and so on the same disk as the results
     assert "lr: float = 1e-3\n" in text
     assert "toy" not in text
     tree_ = ast.parse(text)

@@ -48,7 +48,7 @@ def test_people_see_one_config_whole_and_of_the_others_what_differs(
     assert "# exp=002 env=local: as exp=002, but\nenv.base_model: x\n" in out
     assert "# exp=003: as exp=002, but\nexp.name: 003-seed-8\nexp.seed: 8\n" in out
     assert "exp=003 env=local: " not in out  # it changes the same for every set
-    assert "\nchecked: 4 combinations composed, nothing found\n" in out
+    assert "\nchecked: 4 combinations composed as Hydra does, without running the code: nothing found\n" in out
 
 
 def test_what_is_there_already_is_shown_as_well(project: Path, experiment: Path, elsewhere: Path) -> None:
@@ -97,7 +97,8 @@ def test_what_is_wrong_elsewhere_is_counted_alone(project: Path, experiment: Pat
     write(experiment, {"exp/002.yaml": twin})
     ran = run("add_exp.py", "001", "seed=7", "--root", project, cwd=elsewhere)
     where = "experiments/001-baseline/exp/002.yaml:1"
-    assert f"nothing found\nthere before, and left as it is: 1 warning (ES511 at {where})\n" in ran.out
+    said = "nothing found\nthere before, and left as it is: 1 warning\n"
+    assert f"{said}  {where}:1: warning ES511 exp=002 and exp=001 differ" in ran.out
 
 
 def test_a_new_experiment_is_shown_with_each_mention_that_was_renamed(

@@ -43,7 +43,7 @@ class EnvConfig(TrackerConfig):
 
     base_model: str = "zeros"  # what to start from: a name, or the folder of a saved model
     output_dir: str = "output/000-template"
-    model_output_dir: str = "output/000-template/models"
+    model_output_dir: str = "${env.output_dir}/models"
 
 
 @dataclass

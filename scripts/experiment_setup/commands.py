@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import command_line, files, naming, nodes, schema
 from experiment_setup import launch as how_to_start
@@ -49,8 +52,8 @@ class Next:
             yield "next:" if here == root else f"next, in {where}:"
             yield from (f"  {command}" for command in self.commands)
         if self.sweep:
-            keys = ", ".join(word.partition("=")[0] for word in self.apart)
-            yield "all of them" + (f" ({keys}: a folder for each, or they overwrite each other):" if keys else ":")
+            folders = ", ".join(key for key in (word.partition("=")[0] for word in self.apart) if "hydra." not in key)
+            yield f"all of them{f', each with {folders} of its own' if folders else ''}:"
             yield f"  {self.sweep}"
         if self.elsewhere:
             yield f"where {', '.join(missing.module for missing in self.missing)} can be imported:"
@@ -59,7 +62,7 @@ class Next:
     def notes(self) -> Iterator[str]:
         """Why there is no command that runs it."""
         for missing in self.missing:
-            yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
+            yield f"missing here: {missing.module}, which the code imports; to run it on this machine: {missing.help}"
 
 
 def next_commands(
@@ -70,13 +73,14 @@ def next_commands(
     *,
     group: str = SETS,
     read: Schema | None = None,
+    configs: Mapping[str, dict[str, Any]] | None = None,
 ) -> Next:
     """Look at the experiment's config, run it in each environment, and run all of several parameter sets.
 
     An environment None is the default; without `options` (parameter sets) it is the first that there is. Looking
     leaves nothing behind; a run that would stop at its imports is not among the commands. `group` is that of the
     parameter sets, with a `+` where the defaults list does not have it. `read` is what the entry point has, where that
-    is not in its place yet.
+    is not in its place yet, and `configs` what is known of the configs, by the words that choose them.
     """
     assert experiment.entry is not None
     read = read or schema.read(experiment.entry, project.root)
@@ -93,23 +97,27 @@ def next_commands(
     sweep = None
     if len(options) > 1:
         listed = ",".join(naming.override(group, option).partition("=")[2] for option in options)
-        apart = separating(project, experiment, read)
+        jobs = [" ".join([naming.override(group, option), *choices[0][1:]]) for option in options]
+        apart = separating(project, experiment, read, [(configs or {}).get(job) for job in jobs])
         sweep = " ".join([start, entry, "-m", *map(quoted, [f"{group}={listed}", *choices[0][1:], *apart])])
     if launch.works:
         return Next((*shown, *runs), launch.missing, sweep, tuple(apart))
     return Next(shown, launch.missing, elsewhere=(*runs, *filter(None, [sweep])))
 
 
-def separating(project: Project, experiment: Experiment, read: Schema) -> list[str]:
+def separating(
+    project: Project, experiment: Experiment, read: Schema, configs: Sequence[dict[str, Any] | None]
+) -> list[str]:
     """The overrides with which the jobs of a sweep write to a folder each; none where the code sees to that itself.
 
-    A job's own folder is hydra.runtime.output_dir. Folders of results are told by the names of their fields.
+    A job's own folder is hydra.runtime.output_dir. Folders of results are told by the names of their fields; those
+    that are another one in each of the `configs` are left as they are.
     """
     if any(word in files.read_bytes(path) for path in read.modules for word in (b"HydraConfig", b"hydra:")):
         return []
     config = Composer(experiment, read, project.root).compose().config
     keys = [key for key, node in nodes.leaves(config) if isinstance(nodes.value(node), str)]
-    named = [key for key in keys if naming.is_output_folder(key.rpartition(".")[2])]
+    named = [key for key in keys if naming.is_output_folder(key.rpartition(".")[2]) and not _differ(configs, key)]
     folder = "${hydra:runtime.output_dir}"
     words = [f"{key}={folder}{'/' + key.rpartition('.')[2] if number else ''}" for number, key in enumerate(named)]
     primary = files.read_bytes(experiment.config_file) if experiment.has_config else b""
@@ -117,6 +125,15 @@ def separating(project: Project, experiment: Experiment, read: Schema) -> list[s
         words.append(f"hydra.sweep.dir=multirun/{experiment.name}/${{now:%Y%m%d-%H%M%S}}")
         words.append("hydra.sweep.subdir=${hydra.job.num}")
     return words
+
+
+def _differ(configs: Sequence[dict[str, Any] | None], key: str) -> bool:
+    """Whether each of the configs is known to have a value of its own there."""
+    try:
+        values = [None if config is None else OmegaConf.select(OmegaConf.create(config), key) for config in configs]
+    except OmegaConfBaseException:  # such as a resolver of the project's own
+        return False
+    return None not in values and len(set(map(str, values))) == len(values)
 
 
 def _script(name: str) -> Path:

@@ -29,9 +29,9 @@ def text(project: Project, result: Result, style: Style, *, in_full: bool = Fals
 
 
 def findings_text(
-    project: Project, findings: Iterable[Finding], style: Style, *, in_full: bool = False
+    project: Project, findings: Iterable[Finding], style: Style, *, in_full: bool = False, of_a_rule: int = 1
 ) -> Iterator[str]:
-    """The findings alone, as in `text`."""
+    """The findings alone, as in `text`; of those of style, the first of each rule, or the first few."""
     by_kind: dict[bool, list[Finding]] = {False: [], True: []}
     habits: set[str] = set()  # the notes that follow a warning of the same habit are its other places
     for finding in findings:
@@ -40,7 +40,7 @@ def findings_text(
         short = finding.severity is Severity.INFO and finding.code not in habits and not in_full
         by_kind[short].append(finding)
     yield from blocks(project, by_kind[False], style, in_full=in_full)
-    yield from _counted(project, by_kind[True], style)
+    yield from _counted(project, by_kind[True], style, of_a_rule)
 
 
 def blocks(project: Project, findings: Iterable[Finding], style: Style, *, in_full: bool = False) -> Iterator[str]:
@@ -62,15 +62,18 @@ def blocks(project: Project, findings: Iterable[Finding], style: Style, *, in_fu
         yield end
 
 
-def _counted(project: Project, findings: Iterable[Finding], style: Style) -> Iterator[str]:
-    """A line a rule: its first finding, and how many more there are."""
+def _counted(project: Project, findings: Iterable[Finding], style: Style, of_a_rule: int) -> Iterator[str]:
+    """A line a finding for the first of each rule, and how many more there are."""
     by_rule: dict[str, list[Finding]] = {}
     for finding in findings:
         by_rule.setdefault(finding.code, []).append(finding)
-    for _, (first, *others) in sorted(by_rule.items()):
+    for _, found in sorted(by_rule.items()):
+        *before, first = found[:of_a_rule]
+        others = found[of_a_rule:]
+        yield from (headline(project, finding, style) for finding in before)
         places = list(dict.fromkeys(_place(project, other, style) for other in others))
         named = ", ".join(places[:_PLACES]) + (", …" if len(places) > _PLACES else "")
-        yield _head(project, first, style) + (f", and {len(others)} more like it: {named}" if others else "")
+        yield headline(project, first, style) + (f", and {len(others)} more like it: {named}" if others else "")
     if by_rule:
         yield f"  {style.paint('help', '36;1')}: --verbose lists every finding of style in full"
         yield ""
@@ -78,7 +81,7 @@ def _counted(project: Project, findings: Iterable[Finding], style: Style) -> Ite
 
 def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], style: Style) -> Iterator[str]:
     place, colour = finding.location, _COLOURS[finding.severity]
-    yield _head(project, finding, style)
+    yield headline(project, finding, style)
     source = _line(place.path, place.line, lines)
     if source.strip():
         number = str(place.line)
@@ -91,7 +94,8 @@ def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], sty
     yield ""
 
 
-def _head(project: Project, finding: Finding, style: Style) -> str:
+def headline(project: Project, finding: Finding, style: Style) -> str:
+    """A finding in one line."""
     place = finding.location
     where = style.paint(f"{_place(project, finding, style)}:{place.column}", "1")
     mark = " [*]" if finding.fixable else ""

@@ -76,7 +76,7 @@ class Status:
             numbers = ", ".join(map(str, self.again.left_out))
             yield f"note: left out, as their values can't be told any more (validate.py says why): jobs {numbers}"
         for missing in self.again.missing:
-            yield f"missing: {missing.module}, which the code imports and nothing here has: {missing.help}"
+            yield f"missing here: {missing.module}, which the code imports; to run it on this machine: {missing.help}"
 
 
 def status(root: Path | None, folder: Path, *, ended: bool) -> Status:

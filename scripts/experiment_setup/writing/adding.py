@@ -158,13 +158,15 @@ def _add(
     for attempt in range(_TRIES):
         with folder.claimed(dry_run):
             found = outcome()
+            proof = _proof(project, experiment, found)
             options = [new.option for new in found.created] or [option for option, _ in found.existing]
             if found.group == ENVIRONMENTS:
                 following = next_commands(project, experiment, [], options)
             else:
                 chosen = [found.environment] if found.environment else [None]
-                following = next_commands(project, experiment, options, chosen, group=f"{found.prefix}{found.group}")
-            added = Added(project, found, following, _proof(project, experiment, found), dry_run=dry_run)
+                group = f"{found.prefix}{found.group}"
+                following = next_commands(project, experiment, options, chosen, group=group, configs=proof.configs)
+            added = Added(project, found, following, proof, dry_run=dry_run)
             try:
                 folder.publish(found.created, found.notes, dry_run=dry_run)
             except FileExistsError:

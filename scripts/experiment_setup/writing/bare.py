@@ -11,7 +11,7 @@ from experiment_setup import files
 from experiment_setup.writing import tracker
 
 _TOY = re.compile(r"^ *# >>>.*?# <<<\n", re.MULTILINE | re.DOTALL)
-_PLACE = "    # your training: rows from the paths in cfg.env, log({...}) each epoch, the model into model_dir\n"
+PLACE = "    # your training: rows from the paths in cfg.env, log({...}) each epoch, the model into model_dir\n"
 
 
 def strip(entry: Path, *, kept: Collection[str] | None = None) -> None:
@@ -24,7 +24,7 @@ def strip(entry: Path, *, kept: Collection[str] | None = None) -> None:
     toy = "".join(_TOY.findall(text))
     inside = _TOY.search(text)
     if inside is not None:
-        text = text[: inside.start()] + _PLACE + text[inside.end() :]
+        text = text[: inside.start()] + PLACE + text[inside.end() :]
     text = re.sub(r"\n{4,}", "\n\n\n", _TOY.sub("", text))
     if kept is not None:
         others = [*entry.parent.glob("run_*.py"), *tracker.FILES.values()]

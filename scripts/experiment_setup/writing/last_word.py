@@ -32,7 +32,7 @@ from experiment_setup.writing.node_values import plain_data
 
 _SHOWN = 20  # combinations whose differences are listed for people
 _KEPT = 200  # combinations whose configs are kept; all are composed
-_NAMED = 5  # findings that were there before
+_NAMED = 5  # findings that were there before, and those of style of one rule
 _LONGEST = 2_000  # characters of a line that is shown
 
 
@@ -89,15 +89,16 @@ class Proof:
         style = Style.of(sys.stdout)
         for words, reason in self.refused.items():
             yield f"{style.paint('error', '31;1')}: {words or 'the config'} does not compose: {reason}"
-        yield from report.findings_text(self.project, self.findings, style)
-        combinations = f"{self.composed} combination{'' if self.composed == 1 else 's'} composed"
-        yield f"checked: {combinations}, {report.counted(self.findings) or 'nothing found'}"
+        yield from report.findings_text(self.project, self.findings, style, of_a_rule=_NAMED)
+        what = next(iter(self.configs), "") or "the config" if self.composed == 1 else f"{self.composed} combinations"
+        how = "composed as Hydra does, without running the code"
+        yield f"checked: {what} {how}: {report.counted(self.findings) or 'nothing found'}"
         if self.elsewhere:
-            found = ((finding.code, finding.location) for finding in self.elsewhere)
-            places = [f"{code} at {self.project.relative(at.path)}:{at.line}" for code, at in dict.fromkeys(found)]
-            more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
-            counted = report.counted(self.elsewhere)
-            yield f"there before, and left as it is: {counted} ({', '.join(places[:_NAMED])}{more})"
+            yield f"there before, and left as it is: {report.counted(self.elsewhere)}"
+            worst = sorted(self.elsewhere, key=lambda finding: list(Severity).index(finding.severity))[:_NAMED]
+            yield from (shortened(f"  {report.headline(self.project, finding, style)}") for finding in worst)
+            if len(self.elsewhere) > _NAMED:
+                yield f"  … and {len(self.elsewhere) - _NAMED} more (validate.py has all)"
 
     def _configs(self) -> Iterator[str]:
         said: set[tuple[str, ...]] = set()

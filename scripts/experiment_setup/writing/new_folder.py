@@ -359,6 +359,8 @@ class _Making:
             bare.strip(made.entry, kept={key.removeprefix(f"{SETS}.") for key in named} if own else None)
         classes = class_fields.Classes(made, root)
         written = [classes.add(field) for field in fields] + [classes.set_default(default) for default in defaults]
+        if self.request.bare:
+            report.place = files.read_text(made.entry).partition(bare.PLACE)[0].count("\n") + 1
         report.fields = [
             (change.key, change.line, change.path.relative_to(made.folder).as_posix()) for change in written
         ]

@@ -90,9 +90,9 @@ class Added:
             yield from map(shortened, created[0].text.rstrip().splitlines())
         base = self.outcome.base
         if base is not None and created:
-            own = ", ".join(created[0].settings)
+            own = ", ".join(dict.fromkeys(["name", *created[0].settings]))
             yield ""
-            yield shortened(f"later edits of {self.project.relative(base)} count here too, but for {own}")
+            yield shortened(f"later edits of {self.project.relative(base)} count here too, except for {own}")
         yield ""
         yield from self.proof.text()
         yield from self._next.text(self.project)
@@ -118,6 +118,7 @@ class Report:
     kept_mentions: list[str] = field(default_factory=list)  # file:line of comments that still say the old name
     notes: list[str] = field(default_factory=list)
     option: Outcome | None = None
+    place: int | None = None  # the line of the entry point where a training is to be put
     fields: list[tuple[str, str, str]] = field(default_factory=list)  # key, the line in the dataclass, its file
     following: Next = field(default_factory=Next)
     proof: Proof = field(default_factory=Proof)
@@ -204,6 +205,8 @@ class Started:
             yield f"… and {len(self._renamed) - _SHOWN} more mentions (--json has all)"
         for _, line, path in report.fields:
             yield shortened(f"  {path}: {line}")
+        if report.place is not None:
+            yield f"your training goes into train_fold, train.py:{report.place}; until then, a run trains nothing"
         for name in report.notebook_files:
             yield f"{verb} {name}"
         if report.tracker:
@@ -212,7 +215,8 @@ class Started:
             more = len(report.left_behind) - _NAMED
             left = [f"{name} ({values})" if values else name for name, values in report.left_behind.items()]
             shown = ", ".join(left[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-            yield shortened(f"left behind in {report.source}: {shown}")
+            with_values = " (with the values that it sets)" if any(report.left_behind.values()) else ""
+            yield shortened(f"left behind in {report.source}{with_values}: {shown}")
         for key, value in (report.option.at_base if report.option else {}).items():
             yield shortened(f"left out: {key}={source.scalar(value)} is the default already")
         yield ""
