@@ -106,7 +106,7 @@ def next_commands(
 
 
 def separating(
-    project: Project, experiment: Experiment, read: Schema, configs: Sequence[dict[str, Any] | None]
+    project: Project, experiment: Experiment, read: Schema, configs: Sequence[dict[str, Any] | None] = ()
 ) -> list[str]:
     """The overrides with which the jobs of a sweep write to a folder each; none where the code sees to that itself.
 
@@ -133,7 +133,7 @@ def _differ(configs: Sequence[dict[str, Any] | None], key: str) -> bool:
         values = [None if config is None else OmegaConf.select(OmegaConf.create(config), key) for config in configs]
     except OmegaConfBaseException:  # such as a resolver of the project's own
         return False
-    return None not in values and len(set(map(str, values))) == len(values)
+    return bool(values) and None not in values and len(set(map(str, values))) == len(values)
 
 
 def _script(name: str) -> Path:
