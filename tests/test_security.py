@@ -59,6 +59,7 @@ def look(
         ("add_exp.py", "001", "learning_rate=0.5"),
         ("add_env.py", "001", "there", "output_dir=there"),
         ("new_experiment.py", "next", "epochs=2"),
+        ("new_experiment.py", "fresh", "--template"),  # git is asked about the skill's own files
     ]
     result = []
     for script, *words in each:

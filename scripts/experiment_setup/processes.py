@@ -30,14 +30,24 @@ class Ended:
     err: bytes
 
 
+_of_projects: set[Path] = set()
+
+
+def distrust(folder: Path) -> None:
+    """From now on start no program that lies in this folder, whatever is asked about: it is a project."""
+    _of_projects.add(folder)
+
+
 def find(name: str, *, project: Path, path: str | None = None) -> str | None:
-    """The program `name` in the folders of PATH, without those that are relative or lie in the project."""
+    """The program `name` in the folders of PATH, without those that are relative or lie in a project."""
     for folder in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
-        if not Path(folder).is_absolute() or _lies_in(Path(folder), project):
+        if not Path(folder).is_absolute():
             continue
         for ending in os.environ.get("PATHEXT", "").split(os.pathsep) if os.name == "nt" else [""]:
             program = Path(folder, name + ending)
-            if program.is_file() and os.access(program, os.X_OK) and not _lies_in(program, project):
+            if not program.is_file() or not os.access(program, os.X_OK):
+                continue
+            if not any(_lies_in(program, known) for known in (project, *_of_projects)):
                 return str(program)
     return None
 

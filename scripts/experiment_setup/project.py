@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from experiment_setup import command_line, files, main_call, naming
+from experiment_setup import command_line, files, main_call, naming, processes
 from experiment_setup.errors import CommandError
 from experiment_setup.location import did_you_mean
 
@@ -79,6 +79,8 @@ class Project:
 
     def __init__(self, root: Path, known: Sequence[Experiment] | None = None) -> None:
         self.root = root
+        if root.is_absolute():  # else it stands for none
+            processes.distrust(root)
         if known is not None:
             self.experiments = tuple(known)
 
