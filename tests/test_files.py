@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 import signal
 import tempfile
 import time
@@ -128,7 +129,7 @@ def test_experiments_made_at_once_have_numbers_of_their_own(
 
 def test_a_lock_that_holds_on_one_machine_alone_costs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine takes what is on its way for the litter of a dead process: it is refused as a whole."""
-    target, real, seen = tmp_path / "002-next", files.shutil.rmtree, []
+    target, real, seen = tmp_path / "002-next", shutil.rmtree, []
 
     def rmtree(path: Path, **given: Any) -> None:
         seen.append(aside.exists())  # else the rest could get its name while it is emptied
@@ -137,7 +138,7 @@ def test_a_lock_that_holds_on_one_machine_alone_costs_no_file(tmp_path: Path, mo
     with pytest.raises(FileNotFoundError), files.new_folder(target) as aside:  # noqa: PT012 (what happens in it)
         (aside / "train.py").write_text("")
         with monkeypatch.context() as patch:
-            patch.setattr(files.shutil, "rmtree", rmtree)
+            patch.setattr(shutil, "rmtree", rmtree)
             files.remove_unfinished(tmp_path)
     assert (seen, list(tmp_path.iterdir())) == ([False], [])
 

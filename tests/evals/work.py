@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
@@ -82,7 +82,8 @@ class Hydra:
     def close(self) -> None:
         """End the server, and an entry point that it runs."""
         if self._server is not None and self._server.poll() is None:
-            os.killpg(self._server.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.killpg(self._server.pid, signal.SIGKILL)
             self._server.wait()
 
 

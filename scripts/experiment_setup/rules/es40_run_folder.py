@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from experiment_setup import installed, nodes
+from experiment_setup import installed, naming, nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.settings import (
     UNGIVEN,
@@ -24,6 +24,7 @@ from experiment_setup.facts.settings import (
     setting,
 )
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.project import SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
@@ -94,7 +95,7 @@ def _is_null_in_words(value: Any) -> bool:
 @rule(
     "ES403",
     "hydra-folder-overwritten",
-    Severity.INFO,
+    Severity.WARNING,
     "every run overwrites the .hydra folder of the one before",
     phase=Phase.VALUES,
     bad={"config.yaml": [(SUBDIR, "")]},
@@ -114,13 +115,14 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
             context.options.primary.key(["hydra"]) if subdir is UNGIVEN else at(context, "output_subdir"),
             f"every run overwrites {os.path.normpath(f'{run}/{named}')}/ with its own config",
             "write output_subdir: null under hydra:, and save the config beside the results",
+            severity=_severity(context),
         )
 
 
 @rule(
     "ES404",
     "stray-output-folders",
-    Severity.INFO,
+    Severity.WARNING,
     "every run leaves a folder outputs/DATE/TIME",
     phase=Phase.VALUES,
     bad={"config.yaml": [("\nhydra:\n" + SUBDIR + "  job:\n" + CHDIR + RUN, "")]},
@@ -130,7 +132,8 @@ def hydra_folder_overwritten(context: ExperimentContext) -> Iterator[Finding]:
 def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
     """Without `hydra.run.dir` each run makes outputs/DATE/TIME where it is started, although the code writes elsewhere.
 
-    Nothing is said where the code uses that folder (HydraConfig, `${hydra:runtime.output_dir}`, chdir).
+    Nothing is said where the code uses that folder (HydraConfig, `${hydra:runtime.output_dir}`, chdir). It is a warning
+    for experiments that are laid out as here, whose results go elsewhere; others may keep these folders on purpose.
     """
     main = context.schema.main
     if setting(context, "run", "dir") is not UNGIVEN or main is None or from_elsewhere(context) or is_refused(context):
@@ -145,14 +148,21 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
         context.options.primary.key(["hydra", "run"]),
         "every run leaves a folder outputs/DATE/TIME that the code does not use",
         "write under hydra: run: {dir: .}, output_subdir: null",
+        severity=_severity(context),
         rests_on=[phases.settings()],
     )
+
+
+def _severity(context: ExperimentContext) -> Severity | None:
+    """None for a numbered experiment whose parameter sets build on a dataclass: its results go elsewhere."""
+    is_laid_out_as_here = naming.parse(context.experiment.name) and context.options.registration(SETS)
+    return None if is_laid_out_as_here else Severity.INFO
 
 
 @rule(
     "ES406",
     "chdir-moves-outputs",
-    Severity.INFO,
+    Severity.WARNING,
     "relative paths mean another folder in every run",
     phase=Phase.VALUES,
     bad={"config.yaml": [(CHDIR, "    chdir: true\n"), (RUN, "  run:\n    dir: runs/${now:%H%M%S}\n")]},
@@ -175,6 +185,7 @@ def chdir_moves_outputs(context: ExperimentContext) -> Iterator[Finding]:
             at(context, "job", "chdir"),
             f"with chdir: true {', '.join(relative)} {'lies' if len(relative) == 1 else 'lie'} inside run.dir",
             "write chdir: false, or make the paths absolute",
+            severity=_severity(context),
         )
 
 
