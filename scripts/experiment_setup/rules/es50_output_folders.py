@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -297,11 +298,14 @@ def foreign_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     """
     own = context.experiment.name
     seen: set[Location] = set()
-    for key, value, location in _named_folders(context):
+    for key, value, place in _named_folders(context):
         parts = PurePath(value).parts
         named = next((part for part in sorted(set(parts)) if _is_another(context, part)), None)
         left = named is None and next((part for part in parts if _is_numbered_like(context, part)), None)
-        if own in parts or not (named or left) or location in seen:
+        if own in parts or not (named or left):
+            continue
+        location = place()  # which may take a composition of its own
+        if location in seen:
             continue
         seen.add(location)
         what = f"the folder of the experiment {named}" if named else f"named {left}, which is no experiment here"
@@ -336,21 +340,21 @@ def _is_numbered_like(context: ExperimentContext, part: str) -> bool:
     return alike and own.number != other.number and part not in context.options.sets
 
 
-def _named_folders(context: ExperimentContext) -> Iterator[tuple[str, str, Location]]:
+def _named_folders(context: ExperimentContext) -> Iterator[tuple[str, str, Callable[[], Location]]]:
     """(what it is, value, place) of the folders that runs write to: fields, Hydra's settings, constants of the code."""
     for key, value, parameter_set, environment in all_folders(context):
         if not code_sets(context, key):
-            yield key, str(value), context.compositions.written_at(key, parameter_set, environment)
+            yield key, str(value), partial(context.compositions.written_at, key, parameter_set, environment)
     for path in (("run", "dir"), ("sweep", "dir")):
         value = setting(context, *path)
         if isinstance(value, str):
-            yield f"hydra.{'.'.join(path)}", value, at(context, *path)
+            yield f"hydra.{'.'.join(path)}", value, partial(at, context, *path)
     source = entry_source(context)
     for node in source.nodes(ast.Assign) if source is not None else ():
         if source is not None and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             for value, text in _texts(node.value) if naming.is_output_folder(name.lower()) else ():
-                yield name, value, source.location(text)
+                yield name, value, partial(source.location, text)
 
 
 def _texts(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
