@@ -90,8 +90,10 @@ def _together(*acts: Callable[[], object]) -> list[int]:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Path:
+def shared(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of an experiment on the shared disk."""
+    # Tests beside this one have locks, and would take the temporary folders of those that have none for left behind.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
     return write(tmp_path / "experiments/001-baseline", PLAIN_EXPERIMENT)
 
 
@@ -175,3 +177,10 @@ def test_temporary_folders_of_dead_processes_alone_are_removed(tmp_path: Path, m
     with files.temporary_folder():
         assert not theirs.exists()
     assert len(list(others.iterdir())) == 3
+
+
+def test_what_fails_while_a_temporary_folder_goes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="gone"), files.temporary_folder() as folder:  # noqa: PT012
+        shutil.rmtree(folder)
+        raise FileNotFoundError("gone")

@@ -245,15 +245,16 @@ def temporary_folder() -> Iterator[Path]:
     Whoever uses one holds a lock on it, which ends with the process. Where no locks are to be had, they stay.
     """
     _remove_left_behind(Path(tempfile.gettempdir()))
-    while True:
+    begun = False
+    while not begun:
         with tempfile.TemporaryDirectory(prefix=_BEFORE, suffix=_AFTER, ignore_cleanup_errors=True) as made:
             try:
                 with lock(Path(made)):
-                    if Path(made).is_dir():  # nobody took it for left behind before it was locked
+                    begun = Path(made).is_dir()  # nobody took it for left behind before it was locked
+                    if begun:
                         yield Path(made).resolve()
-                        return
             except FileNotFoundError:
-                if Path(made).is_dir():  # of the block's own
+                if begun:  # of the block's own
                     raise
 
 
