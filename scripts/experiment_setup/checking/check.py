@@ -12,6 +12,7 @@ from experiment_setup.checking import second_look, workers
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.errors import CommandError, Defect
+from experiment_setup.facts.compositions import Memo
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.together import Together
@@ -54,7 +55,7 @@ class Checked:
         }
         known = [other.entry for other in context.project.further(context.experiment)]
         unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
-        beyond = len(context.compositions.left_out)
+        beyond = len(context.memo.left_out)
         unknown = composed if _rests_on_unread_code(context) else 0
         counts = (listed + further, environments, composed - unknown)
         return cls(context.experiment, *counts, left_out, beyond, unread, unknown)
@@ -97,10 +98,12 @@ def check(
     `started` is told the number and the name of experiments when their turn comes.
     """
 
+    memos: dict[object, Memo] = {}
+
     def one(number: int, experiment: Experiment) -> _Outcome | Defect:
         started(number, experiment.name)
         try:
-            return _check_one(project, experiment, experiments, make_composer)
+            return _check_one(project, experiment, experiments, make_composer, memos)
         except (CommandError, OSError):
             raise
         except Exception as error:  # one experiment does not hide the rest
@@ -162,9 +165,15 @@ def _check_one(
     experiment: Experiment,
     experiments: Sequence[Experiment],
     make_composer: Callable[[Experiment, schema.Schema, Path], Composer],
+    memos: dict[object, Memo],
 ) -> _Outcome:
     """Run all rules on one of the experiments, and read the comments of each file that they speak of."""
     context = context_of(project, experiment, make_composer)
+    if make_composer is Composer and not context.schema.registrations and not context.schema.problems:
+        # Seventy entry points of one config with three hundred options compose the same, if none stores anything.
+        version_base = context.schema.main and repr(context.schema.main.version_base)
+        same = (experiment.config_file, version_base, context.schema.search_path)
+        context.memo = memos.setdefault(same, context.memo)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
     findings += second_look.findings(context)
     comments = dict(context.suppressions)

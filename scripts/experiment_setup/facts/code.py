@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,9 +15,11 @@ from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import last_name
 from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import resolvers
 from experiment_setup.facts.options import Options
 from experiment_setup.facts.resolvers import Registered
+from experiment_setup.location import Location
 from experiment_setup.reading import suppression
 from experiment_setup.schema import ConfigClass, Problem
 from experiment_setup.uses.records import ConfigPath, Reading
@@ -117,13 +120,45 @@ class Code:
     @property
     def unread_registrations(self) -> list[Problem]:
         """What is stored in the ConfigStore without our knowing it, so that what is not found may well be there."""
+        if self._composer.runs_the_code:
+            return []
         problems = [
             problem
             for problem in self.options.schema.problems
             if problem.code == "unread-registration"
             or (problem.code == "not-read" and "ConfigStore" in suppression.read(problem.location.path))
         ]
-        return [] if self._composer.runs_the_code else problems
+        return problems or self._stored_by_a_library
+
+    @cached_property
+    def _stored_by_a_library(self) -> list[Problem]:
+        """The import of a library's module of configs, where a group is lacking of which the project has nothing."""
+        found = next(self._config_modules_of_libraries(), None)
+        failure = self._composer.compose().failure if found is not None else None
+        if found is None or failure is None or not isinstance(failure.refusal, NotFound):
+            return []
+        group = failure.refusal.config.rpartition("/")[0]
+        stored = any(known.group == group for known in self.options.schema.registrations)
+        if not group or stored or self.options.experiment.group_dir(group).is_dir():
+            return []
+        name, location = found
+        message = f"what {name} stores is not known without running the code: it is a library's"
+        return [Problem("unread-registration", message, None, location, fatal=False)]
+
+    def _config_modules_of_libraries(self) -> Iterator[tuple[str, Location]]:
+        code = self.options.schema.code
+        for path in self.options.schema.modules if code is not None else ():
+            for number, line in enumerate(suppression.read(path).splitlines(), 1):
+                match = _IMPORTED.match(line)
+                top = match[1].partition(".")[0] if match else ""
+                if match and code is not None and code.find(top) is None and top not in sys.stdlib_module_names:
+                    yield match[1], Location(path, number, 1)
+
+
+# `import recipes.core.conf`: what other libraries hold for Hydra's ConfigStore
+_IMPORTED = re.compile(
+    r"(?:import|from)[ ]+((?!hydra\.|omegaconf\.)[\w.]*\b(?:confs?|configs?|schemas?|hydra_\w+)\b[\w.]*)"
+)
 
 
 @lru_cache(maxsize=64)

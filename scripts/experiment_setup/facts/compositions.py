@@ -22,16 +22,23 @@ MOST_OF_HYDRA = 300  # choices of an experiment that the real Hydra composes, at
 
 
 @dataclass
+class Memo:
+    """What has been composed, by the choices; entry points that compose the same may have it in common."""
+
+    known: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
+    # The options that a group would follow other choices to and that do not exist, each with such a choice.
+    derived_missing: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    left_out: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # choices beyond MOST_OF_HYDRA
+    asked_hydra: int = 0
+
+
+@dataclass
 class Compositions:
     """The configs of an experiment, by what is chosen."""
 
     options: Options
     _composer: Composer
-    # The options that a group would follow other choices to and that do not exist, each with such a choice.
-    derived_missing: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
-    left_out: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # choices beyond MOST_OF_HYDRA
-    _asked_hydra: int = 0
-    _known: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
     def at(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
         """What Hydra composes for `exp=… env=…`; None leaves the group at its default."""
@@ -55,18 +62,19 @@ class Compositions:
             }
             chosen = {**{key: option for key, option in first.items() if option is not None}, **chosen}
         key = tuple(sorted(chosen.items()))
-        if key not in self._known:
-            if self._asked_hydra >= MOST_OF_HYDRA:
-                self.left_out.add(key)
+        known = self.memo.known
+        if key not in known:
+            if self.memo.asked_hydra >= MOST_OF_HYDRA:
+                self.memo.left_out.add(key)
                 return Composition(dict(chosen), None)
-            self._known[key] = self._with_a_choice_of_its_own(chosen, self._composer.compose(chosen))
-            self._asked_hydra += self._known[key].asked_hydra
-        return self._known[key]
+            known[key] = self._with_a_choice_of_its_own(chosen, self._composer.compose(chosen))
+            self.memo.asked_hydra += known[key].asked_hydra
+        return known[key]
 
     def _with_a_choice_of_its_own(self, chosen: dict[str, str], outcome: Composition) -> Composition:
         """What is composed where an option that follows another choice (`- train: ${task}PPO`) is given by hand.
 
-        So it is meant for a choice that has none of that name; `derived_missing` has those.
+        So it is meant for a choice that has none of that name; `Memo.derived_missing` has those.
         """
         failure = outcome.failure
         if failure is None or not chosen or not isinstance(failure.refusal, NotFound):
@@ -76,7 +84,7 @@ class Compositions:
             if follows and failure.refusal.config.startswith(f"{placed.group}/"):
                 options = self.options.by_group.get(placed.group, {})
                 if options and self.at().failure is None:
-                    self.derived_missing.setdefault(placed.key, {})[failure.refusal.config] = chosen
+                    self.memo.derived_missing.setdefault(placed.key, {})[failure.refusal.config] = chosen
                     return self._composer.compose({**chosen, placed.key: next(iter(options))})
         return outcome
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts.code import Code
-from experiment_setup.facts.compositions import Compositions
+from experiment_setup.facts.compositions import Compositions, Memo
 from experiment_setup.facts.options import Options
 from experiment_setup.project import Experiment, Project
 from experiment_setup.reading import suppression
@@ -46,6 +46,7 @@ class ExperimentContext:
     schema: Schema
     composer: Composer
     facts: dict[object, Any] = field(default_factory=dict)  # what `once` has computed
+    memo: Memo = field(default_factory=Memo)  # what has been composed
 
     @cached_property
     def options(self) -> Options:
@@ -55,7 +56,7 @@ class ExperimentContext:
     @cached_property
     def compositions(self) -> Compositions:
         """What Hydra composes of them."""
-        return Compositions(self.options, self.composer)
+        return Compositions(self.options, self.composer, self.memo)
 
     @cached_property
     def code(self) -> Code:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -79,7 +80,7 @@ def _followed(context: ExperimentContext) -> Iterator[Finding]:
     """Where an option follows another choice that has none of its name: such a choice takes one by hand."""
     for entry in entries.of_primary(context):
         group = (entry.group or "").lstrip("/")
-        missing = context.compositions.derived_missing.get(group, {})
+        missing = context.compositions.memo.derived_missing.get(group, {})
         if missing and isinstance(entry.value, dict):
             config, chosen = next(iter(missing.items()))
             run = " ".join(f"{key}={option}" for key, option in chosen.items())
@@ -478,7 +479,8 @@ _SELECTED = re.compile(r"\$\{\s*oc\.select\s*:\s*([A-Za-z_][\w.]*)")
     hydra="accepts",
 )
 def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
-    """`${oc.select:KEY,DEFAULT}` is the default where the key is missing, so that a typo in it is never heard of.
+    """`${oc.select:KEY,DEFAULT}` is the default where the key is missing, and `${hydra:KEY}` is null, so that a typo in
+    it is never heard of.
 
     Reported where a key of the same place differs in one letter; a key that no file has may be one that a run adds.
     """
@@ -497,6 +499,34 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
                     f"there is no {match[1]} (did you mean {guess}?): this is always the default",
                     f"write {'.'.join((*above, guess))}",
                 )
+        for match in _OF_HYDRA.finditer(document.text_or_empty):
+            *above, key = match[1].split(".")
+            known = [] if match[1] in _USUAL_OF_HYDRA else _fields_of_hydra(above)
+            guess = next((name for name in known if one_letter_away(key, name)), None)
+            if key not in known and guess is not None:
+                yield selected_key_misspelled.finding(
+                    at_offset(document, match.start(1)),
+                    f"Hydra has no {match[1]} (did you mean {guess}?): this is always null",
+                    f"write ${{hydra:{'.'.join((*above, guess))}}}",
+                )
+
+
+_OF_HYDRA = re.compile(r"\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")
+_USUAL_OF_HYDRA = frozenset(
+    "runtime.output_dir runtime.cwd job.name job.num job.id job.override_dirname run.dir sweep.dir".split()
+)
+
+
+def _fields_of_hydra(steps: Sequence[str]) -> list[str]:
+    """The keys of Hydra's own config at a place; [] where any may be. The import takes a while, so it waits."""
+    from hydra.conf import HydraConf
+
+    found: Any = HydraConf
+    for step in steps:
+        found = next((known.type for known in dataclasses.fields(found) if known.name == step), None)
+        if not dataclasses.is_dataclass(found):
+            return []
+    return [known.name for known in dataclasses.fields(found)]
 
 
 @rule(
