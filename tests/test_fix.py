@@ -323,6 +323,17 @@ class TestCommand:
         assert run("validate.py", "--root", project, "--fix", cwd=elsewhere).code == 0
         assert tree(project) == after
 
+    def test_a_fix_that_rests_on_another_is_made_after_it(self, project: Path, experiment: Path) -> None:
+        """The set that it inherits from takes two rounds to mend."""
+        write(experiment, {"exp/001.yaml": "defaults:\n  -defa\n\nname: a\n"})
+        write(experiment, {"exp/002.yaml": "daults:\n  - 001@_here_\n\nseed: 7\n"})
+        assert run("validate.py", "--fix", "--unsafe", cwd=project).code == 0
+        after = tree(project)
+        config = hydra(experiment / "train.py", "exp=002")["exp"]
+        assert (config["name"], config["seed"]) == ("a", 7)
+        assert run("validate.py", "--fix", "--unsafe", cwd=project).code == 0
+        assert tree(project) == after
+
     @pytest.mark.slow
     def test_diff_writes_nothing_and_is_what_fix_does(self, project: Path, experiment: Path, tmp_path: Path) -> None:
         write(experiment, BROKEN)

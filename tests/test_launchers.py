@@ -97,7 +97,9 @@ def test_a_job_whose_process_dies_is_found(python: Path, entry: Path, elsewhere:
     assert states(found)[0] == "failed"
     undo(entry, planted)
     assert rerun(entry, found.json["rerun"], python, ENVIRON) == [0] * len(found.json["rerun"])
-    assert states(status(entry, elsewhere, swept)) == ["done"] * 2
+    first, other = states(status(entry, elsewhere, swept))
+    assert first == "done"
+    assert other in ("done", "unknown")  # the pool dies with it: it may have begun and left nothing that tells
 
 
 @pytest.mark.parametrize("launcher", ALL)

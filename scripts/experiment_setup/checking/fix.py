@@ -130,6 +130,7 @@ class _Fixer:
         self.first_texts: dict[Path, str] = {}  # by first name
         self.done: list[Finding] = []
         self.dropped: dict[Path, str] = {}  # by first name
+        self.refused: dict[Path, str] = {}  # likewise; may rest on a file that is mended later, and is tried again then
         self.composed = self._compositions()
 
     def run(self) -> Fixed:
@@ -148,7 +149,9 @@ class _Fixer:
     def _fixable(self) -> list[Finding]:
         """Safe ones first; the others once no safe one is left."""
         result = check(self.mirror.project, self.experiments, codes=self.codes, make_composer=self.make_composer)
-        found = [f for f in result.findings if f.fixable and self._first(f.location.path) not in self.dropped]
+        found = [
+            f for f in result.findings if f.fixable and self._first(f.location.path) not in self.dropped | self.refused
+        ]
         found = [f for f in found if f.location.path.is_relative_to(self.mirror.project.root)]
         safe = [finding for finding in found if finding.safe]
         return safe or (found if self.unsafe else [])
@@ -215,12 +218,13 @@ class _Fixer:
         reason = fix_proof.objection(self.composed, composed, changes, exact=exact)
         if reason is None:
             self.composed = composed
+            self.refused.clear()
             self.done += [self._as_original(finding) for step in steps for finding in step.findings]
             return True
         for step in steps:
             self._write(step.new_path, step.path, step.before)
         if len(steps) == 1:
-            self.dropped[self._first(steps[0].path)] = reason
+            self.refused[self._first(steps[0].path)] = reason
         return False
 
     def _compositions(self) -> Composed:
@@ -267,7 +271,9 @@ class _Fixer:
             before, after = self.first_texts[first], files.read_text(now)
             if before != after or now != first:
                 rewrites.append(Rewrite(original(first), before, after, original(now)))
-        return Fixed(self.done, rewrites, {original(path): reason for path, reason in self.dropped.items()})
+        return Fixed(
+            self.done, rewrites, {original(path): reason for path, reason in (self.dropped | self.refused).items()}
+        )
 
 
 def _overlap(left: Edit, right: Edit) -> bool:
