@@ -19,7 +19,7 @@ import running
 from exactness import Comparison
 from generate import Generated, Run, experiments
 
-EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "80"))
 SEED = int(os.environ.get("EXACTNESS_SEED", "1"))
 
 

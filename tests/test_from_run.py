@@ -168,6 +168,6 @@ def test_dry_run_and_wrong_words_write_nothing(
 @pytest.mark.slow
 def test_random_runs_are_brought_back(tmp_path: Path) -> None:
     returning = Returning()
-    wrong = [words for seed in range(100, 105) for words in returning.complaints(seed, tmp_path / str(seed))]
+    wrong = [words for seed in range(100, 103) for words in returning.complaints(seed, tmp_path / str(seed))]
     assert wrong == []
     assert returning.counts["new sets"] >= 1

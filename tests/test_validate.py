@@ -452,6 +452,7 @@ class TestAboutRules:
             assert re.findall(r"^## (\S+)", out, re.MULTILINE) == ["ES010", "ES101"]
         assert run("validate.py", "--explain", "ES010", "ES999", cwd=elsewhere).code == 2
 
+    @pytest.mark.slow
     def test_explain_all(self, elsewhere: Path) -> None:
         out = run("validate.py", "--explain", "all", cwd=elsewhere).out
         listed = run("validate.py", "--list-rules", "--json", cwd=elsewhere).json["rules"]
