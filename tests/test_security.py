@@ -13,8 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
-from running import CONFIG, ROOT, SCRIPTS, Ran, git, run, start, write
+from running import CONFIG, ROOT, SCRIPTS, Ran, git, hydra, run, start, write
 
 pytestmark = pytest.mark.slow
 
@@ -279,6 +281,7 @@ _WRITTEN = [
     "seed: ${oc.env:TOKEN}\nepochs: ${.seed}",
     "seed: ${oc.decode:${oc.env:TOKEN}}",
     "seed: ${oc.select:${oc.env:TOKEN}}",
+    "seed: ${oc.deprecated:exp.epochs,${oc.env:TOKEN}}",
     "seed: ${oc.env:NOT_SET,${oc.env:TOKEN}}",
     "seed: ${oc.env:${oc.env:TOKEN}}",
     "seed: ${${oc.env:TOKEN}:1}",
@@ -332,6 +335,62 @@ def test_what_code_takes_from_the_environment_is_not_shown(project: Path, experi
         for part in (SECRET, SECRET.upper(), "Tr0ub4dor"):
             assert part not in ran.out + ran.err
     assert not any(b"Tr0ub4dor" in path.read_bytes() for path in project.rglob("*.yaml"))
+
+
+_TAKEN = (
+    "defaults:\n  - default@_here_\n\nnotes: x${oc.env:TOKEN}\nname: ${.notes}\nseed: ${oc.decode:${oc.env:SEED}}\n"
+)
+
+
+@pytest.mark.parametrize("written", ["x", "${hydra:job.name}"])
+def test_resolve_shows_values_of_the_environment_and_says_so(project: Path, experiment: Path, written: str) -> None:
+    write(experiment, {"exp/001.yaml": _TAKEN.replace("x$", f"{written}$")})
+    env = {"TOKEN": SECRET, "SEED": "7"}
+    oracle = hydra(experiment / "train.py", "exp=001", resolve=True, env=env)
+    words = ["show.py", "001", "exp=001", "--resolve", "--format"]
+    ran = run(*words, "yaml", cwd=project, env=env)
+    assert yaml.safe_load(ran.out) == oracle
+    assert "from the environment of this shell: exp.name (TOKEN), exp.seed (SEED), exp.notes (TOKEN)" in ran.err
+    data = run(*words, "json", cwd=project, env=env).json
+    assert data["config"] == oracle
+    assert {key: source["variables"] for key, source in data["sources"].items() if "variables" in source} == {
+        "exp.name": ["TOKEN"],
+        "exp.notes": ["TOKEN"],
+        "exp.seed": ["SEED"],
+    }
+    (line,) = [line for line in run(*words, "table", cwd=project, env=env).out.splitlines() if "exp.seed" in line]
+    assert line.split()[3:6] == ["experiments/001-baseline/exp/001.yaml:6:7", "with", "$SEED"]
+    assert SECRET not in run(*words[:3], "--format", "json", cwd=project, env=env).out  # the twin: nobody asked
+    refused = run(*words, "yaml", cwd=project, env={"TOKEN": SECRET, "SEED": SECRET})
+    assert (refused.code, refused.out, SECRET in refused.err) == (2, "", False)
+
+
+def test_a_value_of_a_run_is_referred_to_and_not_copied(project: Path, experiment: Path) -> None:
+    """A run saved the value of a variable: a set that is made of it takes it from there, as that of the run did."""
+    write(experiment, {"exp/001.yaml": _TAKEN})
+    env = {"TOKEN": SECRET, "SEED": "7"}
+    saved = OmegaConf.create(hydra(experiment / "train.py", "exp=001", resolve=True, env=env))
+    for seed, says in ((7, "exp=001 is this already"), (8, "made experiments/001-baseline/exp/002.yaml")):
+        saved.exp.seed = seed
+        write(project, {"output/001/config.yaml": OmegaConf.to_yaml(saved)})
+        now = run("show.py", "--run", "output/001", "--format", "table", cwd=project, env=env)
+        assert ("exp.seed" in now.out, "exp.name" in now.out, SECRET in now.out) == (seed == 8, False, False)
+        ran = run("add_exp.py", "001", "--from-run", "output/001", cwd=project, env=env)
+        assert (says in ran.out, SECRET in ran.out + ran.err) == (True, False)
+    made, origin = (yaml.safe_load(text) for text in ((experiment / "exp/002.yaml").read_text(), _TAKEN))
+    assert made == {**origin, "seed": 8}
+
+
+@pytest.mark.parametrize("written", ["x", "${hydra:job.name}"])
+def test_a_value_of_now_beside_a_run_is_not_shown(project: Path, experiment: Path, written: str) -> None:
+    write(experiment, {"exp/001.yaml": _TAKEN.replace("x$", f"{written}$")})
+    write(project, {"output/001/config.yaml": "exp:\n  name: other\n  notes: other\n  seed: 7\n"})
+    for format_ in ("table", "json", "yaml"):
+        ran = run(
+            "show.py", "--run", "output/001", "--format", format_, cwd=project, env={"TOKEN": SECRET, "SEED": "7"}
+        )
+        assert (ran.code, SECRET in ran.out + ran.err) == (0, False)
+        assert format_ == "yaml" or f"{written}${{oc.env:TOKEN}}" in ran.out
 
 
 # -- the list ----------------------------------------------------------------------------------------------------------

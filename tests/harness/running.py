@@ -71,9 +71,15 @@ def _command(
     return ran
 
 
-def hydra(entry: Path, *overrides: str, cwd: Path | None = None, resolve: bool = False) -> Any:
+def hydra(
+    entry: Path,
+    *overrides: str,
+    cwd: Path | None = None,
+    resolve: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> Any:
     """What the real Hydra composes: `python train.py --cfg job …`. Raises AssertionError with its words if it fails."""
-    ran = run_entry(entry, "--cfg", "job", *(["--resolve"] if resolve else []), *overrides, cwd=cwd)
+    ran = run_entry(entry, "--cfg", "job", *(["--resolve"] if resolve else []), *overrides, cwd=cwd, env=env)
     assert ran.code == 0, ran.err
     printed = ran.out.replace("pathlib._local.", "pathlib.")  # what Python 3.13 says OmegaConf 2.3 cannot read
     return OmegaConf.to_container(OmegaConf.create(printed))

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import files, naming, nodes
-from experiment_setup.composing import changes, resolving
+from experiment_setup.composing import changes, environment, resolving
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
@@ -81,18 +81,16 @@ class Composer:
         return outcome
 
     def resolved(self, outcome: Composition, overrides: Sequence[str] = (), package: str = "") -> Composition:
-        """The same with the values of interpolations at `package` ("" is everywhere), as with `--cfg job --resolve`."""
+        """The same with the values of interpolations at `package` ("" is everywhere), as with `--cfg job --resolve`.
+
+        The values of variables of the environment are among them, which `variables` names: show none unasked.
+        """
         if outcome.config is None:
             return outcome
         if not outcome.asked_hydra and not resolving.needs_hydra(outcome.config):
-            config = copy.deepcopy(outcome.config)
-            try:
-                resolving.resolve(config, package)
-            except OmegaConfBaseException as error:
-                failure = Failure.parse(f"{type(error).__name__}: {error}")
-                return Composition(outcome.choices, None, failure)
-            return Composition(outcome.choices, config, origins=outcome.origins)
-        result = self._ask_hydra(outcome.choices, overrides, resolved=package)
+            result = _resolved(outcome, package)
+        else:
+            result = self._ask_hydra(outcome.choices, overrides, resolved=package)
         result.origins = outcome.origins
         return result
 
@@ -169,4 +167,22 @@ class Composer:
             return Composition(choices, None, error.failure, asked_hydra=True)
         if not documents:
             self._fast.hydra_settings_are_fine()
-        return Composition(choices, config, asked_hydra=True)
+        variables = session.variables if resolved is not None else {}
+        return Composition(choices, config, asked_hydra=True, variables=variables)
+
+
+def _resolved(outcome: Composition, package: str) -> Composition:
+    """The composed config, resolved without Hydra. Why that fails is told without the values of variables."""
+    assert outcome.config is not None
+    config = copy.deepcopy(outcome.config)
+    with environment.real() as names:
+        try:
+            variables = resolving.resolve(config, package)
+        except OmegaConfBaseException as error:
+            said = f"{type(error).__name__}: {environment.hidden(str(error), names)}"
+        else:
+            return Composition(outcome.choices, config, variables=variables)
+    broken = [found for found in outcome.unusable_values() if not found.missing] if names else []
+    return Composition(
+        outcome.choices, None, Failure.parse(f"{broken[0].key}: {broken[0].refusal.words}" if broken else said)
+    )

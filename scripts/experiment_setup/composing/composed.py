@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -23,11 +23,13 @@ class Composition:
         failure: Failure | None = None,
         asked_hydra: bool = False,
         origins: Mapping[str, tuple[Origin, ...]] | None = None,
+        variables: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.choices = choices
         self.failure = failure
         self.asked_hydra = asked_hydra
         self.origins = origins  # by dotted key (`Trace.origins`); None where nobody asked
+        self.variables = variables or {}  # of a resolved config (`resolving.resolve`), by dotted key
         self._config = config
 
     @property

@@ -70,6 +70,7 @@ class HydraSession:
         self._stack = contextlib.ExitStack()
         self._prepared: _Globals | None = None
         self.stand_ins: set[tuple[str, str]] = set()  # groups and options of plugins that nobody here knows
+        self.variables: Mapping[str, Sequence[str]] = {}  # of the config that was resolved last
 
     def __enter__(self) -> HydraSession:
         """Fill the ConfigStore from the schema and start Hydra; raises HydraFailed if that alone fails."""
@@ -147,7 +148,7 @@ class HydraSession:
         with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
             del config["hydra"]
         if resolved is not None:
-            resolving.resolve(config, resolved)
+            self.variables = resolving.resolve(config, resolved)
         return config
 
     def compose_job(self, overrides: Sequence[str], number: int, config_name: str | None = None) -> DictConfig:

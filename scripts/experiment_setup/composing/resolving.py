@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError
 
 from experiment_setup import nodes
+from experiment_setup.composing import environment, origins
 
 _OF_A_RUN = re.compile(r"\$\{\s*(?:hydra|now|python_version)\s*:")  # resolvers that Hydra adds for a run
 
@@ -17,14 +21,30 @@ def needs_hydra(config: DictConfig) -> bool:
     return any(_OF_A_RUN.search(str(nodes.value(node))) for _, node in nodes.leaves(config))
 
 
-def resolve(config: DictConfig, package: str) -> None:
-    """Resolve the part of a config at `package` ("" is the whole) in place. Raises OmegaConf's errors."""
+def resolve(config: DictConfig, package: str) -> Mapping[str, Sequence[str]]:
+    """Resolve the part of a config at `package` ("" is the whole) in place, with the values of the environment.
+
+    Returns the variables that have a part in a value, by its dotted key. Raises OmegaConf's errors.
+    """
     part = OmegaConf.select(config, package) if package else config
-    if OmegaConf.is_config(part):
-        try:
-            OmegaConf.resolve(part)
-        except InterpolationToMissingValueError:
-            _resolve_what_is_given(part)
+    if not OmegaConf.is_config(part):
+        return {}
+    variables = {origins.dotted(steps): _variables(node) for steps, node in origins.values(config)}
+    try:
+        OmegaConf.resolve(part)
+    except InterpolationToMissingValueError:
+        _resolve_what_is_given(part)
+    return {key: names for key, names in variables.items() if names}
+
+
+def _variables(value: Any) -> Sequence[str]:
+    """The variables of the environment that a value asks for, through others too."""
+    found = [value] if nodes.is_interpolation(value) else [node for _, node in nodes.leaves(value)]
+    with environment.real() as names:
+        for node in filter(nodes.is_interpolation, found):
+            with contextlib.suppress(Exception):  # what does not resolve is told by who resolves it
+                nodes.refer(node, str(nodes.value(node)))
+    return sorted(names)
 
 
 def _resolve_what_is_given(part: DictConfig) -> None:

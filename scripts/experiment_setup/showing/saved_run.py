@@ -123,9 +123,14 @@ def of(request: Request, folder: Path) -> SavedRun:
     subject = Subject(project, subject.composer, dict(chosen), own)
     if outcome.failure is not None:
         return SavedRun(subject, request, run, {}, {}, outcome.failure.refusal.words)
-    now = {value.key: value for value in _now(subject, outcome, resolved=run.resolved)}
+    resolved = composer.resolved(outcome, own) if run.resolved else outcome
+    written, now = (_by_key(one) for one in (outcome, resolved))
+    differences = {  # what comes from the environment is compared, and shown as it is written
+        key: (ran, written[key].value if key in resolved.variables else value)
+        for key, (ran, value) in _differences(run, now).items()
+    }
     changes = Changes(composer, lambda key: code_sets(context, key))
-    return SavedRun(subject, request, run, _differences(run, now), now, None, changes.since(run, chosen))
+    return SavedRun(subject, request, run, differences, now, None, changes.since(run, chosen))
 
 
 def _chosen(context: ExperimentContext, run: Run) -> dict[str, str | None]:
@@ -151,10 +156,9 @@ def experiment_of(project: Project, named: str | None, run: Run) -> Experiment:
     return candidates[0] if len(candidates) == 1 else project.experiment(None)
 
 
-def _now(subject: Subject, outcome: Composition, *, resolved: bool) -> list[Value]:
-    if resolved:
-        outcome = subject.composer.resolved(outcome, subject.overrides)
-    return values.of_config(outcome.config, outcome.origins) if outcome.config is not None else []
+def _by_key(outcome: Composition) -> dict[str, Value]:
+    found = values.of_config(outcome.config, outcome.origins) if outcome.config is not None else []
+    return {value.key: value for value in found}
 
 
 def _differences(run: Run, now: Mapping[str, Value]) -> dict[str, tuple[Any, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class Shown:
     request: Request
     config: DictConfig
     values: Sequence[Value]  # those that are asked for
+    variables: Mapping[str, Sequence[str]]  # by key, the variables of the environment that a resolved value comes from
 
     exit_code = 0
 
@@ -40,8 +41,12 @@ class Shown:
             "experiment": self.subject.project.relative(self.subject.experiment.folder),
             "choices": self.subject.chosen(),
             "config": values.data(values.nested(self.values)),
-            "sources": {value.key: values.source(self.subject.project, value) for value in self.values},
+            "sources": {value.key: self._source(value) for value in self.values},
         }
+
+    def _source(self, value: Value) -> dict[str, Any]:
+        names = self.variables.get(value.key)
+        return values.source(self.subject.project, value) | ({"variables": list(names)} if names else {})
 
     def text(self) -> Iterator[str]:
         """The lines of the table, of YAML, or of one value's chain."""
@@ -55,10 +60,17 @@ class Shown:
         return self.request.format == YAML and self.request.explain is None
 
     def notes(self) -> Iterator[str]:
-        """What the signs of the table mean, if it has any."""
+        """What the signs of the table mean, if it has any, and which values are not of the project."""
         marks = {value.mark for value in self.values}
         if self.request.format == TABLE and self.request.explain is None and marks - {Mark.SAME}:
             yield "* changed, + added, ! of another type than the default; --explain KEY has the whole chain"
+        given = [f"{key} ({', '.join(names)})" for key, names in self._given().items()]
+        if given:
+            yield f"from the environment of this shell: {', '.join(given)}"
+
+    def _given(self) -> Mapping[str, Sequence[str]]:
+        """The variables that the values which are shown come from."""
+        return {value.key: self.variables[value.key] for value in self.values if value.key in self.variables}
 
     def _yaml(self) -> Iterator[str]:
         if self.request.only_changed:
@@ -71,8 +83,9 @@ class Shown:
         rows = []
         for value in self.values:
             place = self._place(value.chain[0]) if value.chain else "unknown"
+            given = "".join(f" with ${name}" for name in self.variables.get(value.key, ()))
             was = f"(was {values.shortened(value.chain[1].value)})" if len(value.chain) > 1 else ""
-            rows.append((value.mark.value[0], value.key, values.shortened(value.value), place, was))
+            rows.append((value.mark.value[0], value.key, values.shortened(value.value), place + given, was))
         if not rows:
             yield "nothing differs from the defaults" if self.request.only_changed else "the config is empty"
         style = Style.of(sys.stdout)
@@ -101,6 +114,8 @@ class Shown:
                     )
                 )
             yield from values.lines(rows or [("  where it is set could not be told",)])
+            for name in self.variables.get(value.key, ()):
+                yield f"  with the value of {name} in the environment of this shell"
 
 
 def show(request: Request) -> Answer:
@@ -115,10 +130,10 @@ def show(request: Request) -> Answer:
 
         return fields.of(subject)
     outcome = subject.composition()
+    if request.resolve:
+        outcome = _resolved(subject, outcome, request.package or "")
     assert outcome.config is not None
     config: DictConfig = outcome.config
-    if request.resolve:
-        config = _resolved(subject, outcome, request.package or "")
     found = values.of_config(config, outcome.origins)
     if request.package not in (None, "_global_"):
         found = _below(found, str(request.package), config)
@@ -126,15 +141,14 @@ def show(request: Request) -> Answer:
         found = _explained(found, request.explain)
     if request.only_changed:
         found = [value for value in found if value.mark is not Mark.SAME]
-    return Shown(subject, request, config, found)
+    return Shown(subject, request, config, found, outcome.variables)
 
 
-def _resolved(subject: Subject, outcome: Composition, package: str) -> DictConfig:
+def _resolved(subject: Subject, outcome: Composition, package: str) -> Composition:
     resolved = subject.composer.resolved(outcome, subject.overrides, "" if package == "_global_" else package)
     if resolved.failure is not None:
         raise refused(subject, resolved.failure, resolved.failure)
-    assert resolved.config is not None
-    return resolved.config
+    return resolved
 
 
 def _below(found: Sequence[Value], package: str, config: DictConfig) -> list[Value]:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import command_line, files, naming, nodes
+from experiment_setup.composing import environment
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.nodes import Steps
@@ -192,9 +194,13 @@ class _Search:
         """The sets that are there, that of the run first."""
         known = list(self._returned.experiment.options(self._writer.folder.path.name))
         default = [self._writer.base_option(None) or ""] if isinstance(self._writer, OptionWriter) else []
-        chosen = (self._run.choices or {}).get(self._key.lstrip("+"))
-        first = [chosen] if chosen in known else []
+        first = [self._chosen] if self._chosen in known else []
         return [option for option in dict.fromkeys([*first, *known, *default]) if option]
+
+    @property
+    def _chosen(self) -> str | None:
+        """The set that the run says it chose."""
+        return (self._run.choices or {}).get(self._key.lstrip("+"))
 
     def _compose(self, choices: Mapping[str, str | None], new: NewOption | None = None) -> DictConfig | None:
         chosen = {**self._others, ENVIRONMENTS: getattr(self, "_environment", None), **choices}
@@ -242,7 +248,29 @@ class _Search:
         for one in self._differences(config, interpolated=interpolated):
             top = nodes.top(one.key)
             if one.written is not _ABSENT and top != ENVIRONMENTS and (top == SETS or self._is_at_root):
-                yield one.key, one.written
+                yield one.key, self._reference(one.key, one.ran) or one.written
+
+    def _reference(self, key: str, ran: Any) -> str | None:
+        """How a set that is there takes this value from the environment: the value may be a token, and no file's.
+
+        The set that the run chose took it from there even where the variable has another value by now.
+        """
+        for option, config in self._of_the_machine.items() if self._run.resolved else ():
+            node = nodes.at(config, nodes.split(key))
+            if nodes.is_interpolation(node):
+                takes, now = _of_the_machine(config, key)
+                if takes and (self._chosen == option or self._same(ran, now)):
+                    return str(nodes.value(node))
+        return None
+
+    @cached_property
+    def _of_the_machine(self) -> dict[str, DictConfig]:
+        """What the sets compose to that name a variable of the environment, that of the run first."""
+        paths = self._returned.experiment.options(self._writer.folder.path.name)
+        known = [(option, paths[option]) for option in self._options() if option in paths]
+        named = [option for option, path in known if _OF_THE_MACHINE.search(self._composer.document(path).text)]
+        configs = ((option, self._compose({self._key: option})) for option in named)
+        return {option: config for option, config in configs if config is not None}
 
     # -- comparing ------------------------------------------------------------------------------------------------
 
@@ -295,9 +323,12 @@ class _Search:
 
     def _followed(self, config: DictConfig, key: str, ran: Any, node: Any, raw: str) -> Difference | None:
         """The difference of a value that an interpolation gives."""
-        texts = " ".join(_reached(config, raw, 10))
-        if _OF_THE_MACHINE.search(texts):
+        takes, now = _of_the_machine(config, key)
+        if takes:
+            if self._same(ran, now):
+                return None
             return Difference(key, ran, raw, f"{raw}: a variable of the environment of this machine", hidden=True)
+        texts = " ".join(_reached(config, nodes.split(key), raw))
         own = _RESOLVER.findall(texts)
         try:
             now = _plain_data(OmegaConf.select(config, key))
@@ -390,11 +421,29 @@ def _plain_data(value: Any) -> Any:
     return nodes.data(OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value)
 
 
-def _reached(config: DictConfig, text: str, depth: int) -> Iterator[str]:
-    """The texts that an interpolation comes to by references, itself first."""
+def _of_the_machine(config: DictConfig, key: str) -> tuple[bool, Any]:
+    """Whether the environment has a part in what an interpolation gives, and what that is with it.
+
+    _ABSENT where it does not resolve.
+    """
+    with environment.real() as names:
+        try:
+            now = _plain_data(OmegaConf.select(config, key))
+        except OmegaConfBaseException:
+            now = _ABSENT
+    steps = nodes.split(key)
+    texts = _reached(config, steps, str(nodes.value(nodes.at(config, steps))))
+    return bool(names) or any(map(_OF_THE_MACHINE.search, texts)), now
+
+
+def _reached(config: DictConfig, steps: Steps, text: str, depth: int = 10) -> Iterator[str]:
+    """The texts that an interpolation at `steps` comes to by references, itself first."""
     yield text
     for key in _REFERENCE.findall(text) if depth else ():
-        yield f"{key}."
-        node = nodes.at(config, nodes.split(key))
+        name = key.lstrip(".")
+        above = steps[: len(name) - len(key)] if name != key else ()
+        target = (*above, *nodes.split(name))
+        yield f"{nodes.join(target)}."
+        node = nodes.at(config, target)
         if node is not None and nodes.is_interpolation(node):
-            yield from _reached(config, str(nodes.value(node)), depth - 1)
+            yield from _reached(config, target, str(nodes.value(node)), depth - 1)
