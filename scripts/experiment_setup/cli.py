@@ -14,6 +14,7 @@ import re
 import shlex
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -94,6 +95,8 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
     # A command is short, and keeps most of what it makes: the default looks through all of that over and over.
     gc.set_threshold(50_000, 32)
     _open_streams()
+    # What a project's text makes OmegaConf or Python warn of would be printed as it is, values of the environment too.
+    warnings.simplefilter("ignore")
     try:
         code = _run_checked(main)
         _print_rest()
