@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 
-from experiment_setup import files, naming, nodes
-from experiment_setup.composing.compose import Composition, Failure, UnusableValue
+from experiment_setup import naming, nodes
+from experiment_setup.composing.compose import Failure, UnusableValue
 from experiment_setup.composing.refusals import (
     ListForMapping,
     MappingForList,
@@ -29,16 +27,14 @@ from experiment_setup.composing.refusals import (
     UnsetVariable,
 )
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts import option_pairs as combinations
-from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
+from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.options import listed
-from experiment_setup.facts.refusals import Refused, chosen_keys, refusals
+from experiment_setup.facts.refusals import Refused, refusals
 from experiment_setup.facts.resolvers import BUILT_IN
+from experiment_setup.facts.unresolved import Unresolved, unresolved
 from experiment_setup.facts.written import at_offset, declared, kind, schema
-from experiment_setup.findings import Finding, Severity
+from experiment_setup.findings import Finding, Severity, Subject
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
@@ -215,214 +211,42 @@ def _declared(context: ExperimentContext, group: str, inner: Sequence[str]) -> S
 def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     """`--cfg job` prints interpolations as they are written and exits with 0; the run fails where the value is read.
 
-    They are resolved here in every combination of parameter set and environment, since one may break the other's, and
-    with every option of a further group, but for those that only serve as what others inherit. Two may go together, as
-    a loss with its model: what resolves with some option of the other group is right, and what an option leaves open
-    for another file is a note. A variable of the environment is a warning where nobody has to choose what needs it.
+    What an option leaves open for another file is a note. A variable of the environment is a warning where nobody has
+    to choose what needs it.
     """
-    seen: set[tuple[str, str]] = set()
-    supplied: set[tuple[str, str]] = set()  # by a parameter set, whatever else is chosen
-    keys_of_sets = {option.key for option in context.options.root_sets}
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
-    runs = [
-        {SETS: parameter_set, ENVIRONMENTS: environment}
-        for parameter_set, environment in context.compositions.combinations
-    ]
-    named = {group: group for group in (SETS, ENVIRONMENTS, *context.options.further_groups)}
-    named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
-    options = [(key, option) for group, key in named.items() for option in context.options.by_group[group].values()]
-    bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
-    runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
-    runs += [{option.key: option.name} for option in context.options.added]
-    for chosen in runs:
-        if any(chosen.get(key) == name for key, name in bases):
-            continue  # what it leaves open its heirs give, each of which is looked at
-        outcome = context.compositions.of(chosen)
-        for bad in outcome.unusable_values(context.code.resolvers):
-            if bad.missing or (bad.key, bad.written) in seen:
-                continue
-            if (bad.key, bad.written) in supplied and chosen.keys().isdisjoint(keys_of_sets):
-                continue
-            if _needs_an_open_choice(context, outcome, bad):
-                continue
-            if _is_for_a_parameter_set(context, chosen, bad):
-                supplied.add((bad.key, bad.written))
-                continue
-            seen.add((bad.key, bad.written))
-            if (
-                _is_of_a_sibling(context, chosen, bad)
-                or _is_asked_by_this_config_alone(context, chosen, bad)
-                or _is_set_by_the_project(context, bad)
-                or _is_for_those_who_choose(bad, chosen)
-            ):
-                continue
-            another = combinations.other_group(context, chosen, bad)
-            if another is not None and combinations.fits(context, chosen, bad, another):
-                continue
-            if isinstance(bad.refusal, RefersToItself):
-                seen.update(_circle(outcome, bad))
-            place = _at_reference(context, context.compositions.written_with(bad.key, chosen), bad.refusal)
-            if (place, bad.refusal) in places:
-                continue
-            places.add((place, bad.refusal))
-            owner = nodes.top(bad.key)
-            left_open = another is not None and another == owner
-            groups = {owner, *_GROUP_OF_REFERENCE.findall(bad.written)}
-            if isinstance(bad.refusal, NoSuchTarget):
-                groups.add(bad.refusal.key.partition(".")[0])
-            keys = [*groups, *(placed.key for placed in context.options.placed if {*placed.package[:1]} <= groups)]
-            needed = context.options.files_of({key: chosen.get(key) for key in keys})
-            run = " ".join(f"{group}={option}" for group, option in chosen.items() if option)
-            yield broken_interpolation.finding(
-                place,
-                f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.refusal.words}",
-                _interpolation_advice(context, bad),
-                severity=Severity.INFO if left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
-                rests_on=[*map(phases.defaults_list, needed), *map(phases.group, groups)],
-            )
+    for found in unresolved(context):
+        bad = found.value
+        place = _at_reference(context, context.compositions.written_with(bad.key, found.chosen), bad.refusal)
+        if (place, bad.refusal) in places:
+            continue
+        places.add((place, bad.refusal))
+        run = " ".join(f"{group}={option}" for group, option in found.chosen.items() if option)
+        yield broken_interpolation.finding(
+            place,
+            f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.refusal.words}",
+            _interpolation_advice(context, bad),
+            severity=Severity.INFO if found.left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
+            rests_on=_what_it_refers_to(context, found),
+        )
 
 
 _GROUP_OF_REFERENCE = re.compile(r"\$\{[\s.]*(\w+)")
 
 
+def _what_it_refers_to(context: ExperimentContext, found: Unresolved) -> list[Subject]:
+    """The groups of the value and of its references, and the lists of the files chosen for them."""
+    bad = found.value
+    groups = {nodes.top(bad.key), *_GROUP_OF_REFERENCE.findall(bad.written)}
+    if isinstance(bad.refusal, NoSuchTarget):
+        groups.add(bad.refusal.key.partition(".")[0])
+    keys = [*groups, *(placed.key for placed in context.options.placed if {*placed.package[:1]} <= groups)]
+    needed = context.options.files_of({key: found.chosen.get(key) for key in keys})
+    return [*map(phases.defaults_list, needed), *map(phases.group, groups)]
+
+
 def _is_an_unset_variable(bad: UnusableValue) -> bool:
     return "oc.env" in bad.written and isinstance(bad.refusal, (UnsetVariable, NoSuchTarget))
-
-
-def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether the code sets the environment variable that is not there: itself, with rootutils, or from a .env file."""
-    if not isinstance(bad.refusal, UnsetVariable):
-        return False
-    code, name = context.code.text, re.escape(bad.refusal.name)
-    if re.search(rf"environ(?:\.setdefault\(|\[)\s*[\"']{name}[\"']", code) or (
-        name == "PROJECT_ROOT" and "setup_root(" in code
-    ):
-        return True
-    file = context.project.root / ".env"
-    lines = files.read_loosely(file) if "dotenv" in code and file.is_file() else ""
-    return re.search(rf"^(?:export\s+)?{name}\s*=", lines, re.MULTILINE) is not None
-
-
-def _is_of_a_sibling(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
-    """Whether it stands in an option, and refers to a key or a group that another primary config of the folder has, not
-    this one.
-
-    The option is meant for that config then, unless this one chooses it unasked.
-    """
-    own = {context.experiment.config_file, *(included.path for included in context.options.included)}
-    if not isinstance(bad.refusal, NoSuchTarget) or not any(chosen.values()):
-        return False
-    if context.compositions.written_with(bad.key, chosen).path in own:
-        return False
-    steps = nodes.split(bad.refusal.key)
-    group = str(steps[0])
-    return any(
-        sibling.error is None
-        and (sibling.has(steps) or (group not in context.options.groups and group in listed(sibling)))
-        for sibling in context.options.siblings
-    )
-
-
-def _is_asked_by_this_config_alone(
-    context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue
-) -> bool:
-    """Whether a chosen option lacks what the primary config asks of it, and another config of the folder, which chooses
-    from the same group, asks nothing of the kind.
-
-    The option is meant for that one then, unless it has the key but for a letter.
-    """
-    if not isinstance(bad.refusal, NoSuchTarget):
-        return False
-    group, *inner = nodes.split(bad.refusal.key)
-    asking = {context.experiment.config_file, *(included.path for included in context.options.included)}
-    if chosen.get(str(group)) is None or context.compositions.written_with(bad.key, chosen).path not in asking:
-        return False
-    there = nodes.child(context.compositions.of(chosen).config, group)
-    if nodes.is_mapping(there) and any(one_letter_away(str(inner[0]), str(key)) for key in there):
-        return False
-    asked = re.compile(rf"\$\{{[^}}]*{re.escape(bad.refusal.key)}")
-    return any(
-        str(group) in listed(sibling) and not asked.search(sibling.text_or_empty)
-        for sibling in context.options.siblings
-    )
-
-
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
-
-
-def _is_for_those_who_choose(bad: UnusableValue, chosen: Mapping[str, str | None]) -> bool:
-    """Whether the variable that is not set here is a secret, which has no default, or one that a login sets.
-
-    Whoever chooses an option of a further group, such as a logger, sets what it needs.
-    """
-    if not isinstance(bad.refusal, UnsetVariable):
-        return False
-    further = any(option is not None and group not in (SETS, ENVIRONMENTS) for group, option in chosen.items())
-    return further or _SECRET.search(bad.refusal.name) is not None
-
-
-def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
-    """Whether it refers to a group that config.yaml leaves open (`- exp: null`), or that is only added (`+task=easy`),
-    and that is chosen for a run.
-    """
-    group = bad.refusal.key.partition(".")[0] if isinstance(bad.refusal, NoSuchTarget) else None
-    if isinstance(bad.refusal, NoSuchTarget) and group not in outcome.container:
-        word = re.compile(rf"(?<![\w]){re.escape(str(nodes.split(bad.refusal.key)[-1]))}\s*:")
-        added = (known for known in context.options.unlisted if known.key.startswith("+"))
-        for known in added:
-            if known.group.partition("/")[0] == group and _any_says(context, known.options.values(), word):
-                return True
-    return (
-        group is not None
-        and outcome.choices.get(group) is None
-        and group in context.options.groups
-        and context.options.groups[group] is None
-        and context.options.registration(group) is None
-    )
-
-
-_MOST_READ = 100  # files of a group that are looked at for a key: where so many lack it, it is misspelled
-
-
-def _any_says(context: ExperimentContext, paths: Iterable[Path], word: re.Pattern[str]) -> bool:
-    return any(word.search(context.composer.document(path).text_or_empty) for path in islice(paths, _MOST_READ))
-
-
-def _is_for_a_parameter_set(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
-    """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
-    if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.options.root_sets):
-        return False
-    key = bad.refusal.key
-    dots = re.search(rf"(\.*){re.escape(key)}", bad.written)
-    above = nodes.split(bad.key)[: -len(dots[1])] if dots and dots[1] else ()
-    return any(
-        _has(context.compositions.of_option(option).container, (*above, *nodes.split(key)))
-        for option in context.options.root_sets
-    )
-
-
-def _has(values: Any, steps: Steps) -> bool:
-    for step in steps:
-        there = values.keys() if isinstance(values, dict) else range(len(values)) if isinstance(values, list) else ()
-        if step not in there:
-            return False
-        values = values[step]
-    return True
-
-
-def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str]]:
-    """The values that a value refers to, and those that they refer to."""
-    written = {bad.key: bad.written}
-    waiting = [bad.written]
-    while waiting:
-        for target in re.findall(r"\$\{\s*([\w.]+)\s*\}", waiting.pop()):
-            value: object = outcome.container
-            for step in nodes.split(target):
-                value = value.get(step) if isinstance(value, dict) else None
-            if isinstance(value, str) and target not in written:
-                written[target] = value
-                waiting.append(value)
-    yield from written.items()
 
 
 def _at_reference(context: ExperimentContext, place: Location, refusal: Refusal) -> Location:

@@ -1,0 +1,221 @@
+"""The values that fail when they are read, and whom that concerns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from experiment_setup import files, nodes
+from experiment_setup.composing.compose import Composition, UnusableValue
+from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, UnsetVariable
+from experiment_setup.facts import option_pairs
+from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import listed
+from experiment_setup.facts.refusals import chosen_keys
+from experiment_setup.nodes import Steps
+from experiment_setup.project import ENVIRONMENTS, SETS
+
+Chosen = Mapping[str, str | None]  # the options of a run, by the key of their group
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A value that fails when it is read, and the first run that shows it."""
+
+    value: UnusableValue
+    chosen: Chosen
+    left_open: bool  # by an option, for a file of the value's own group
+
+
+def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
+    """Each value once, though it be broken in many runs, where somebody has to mend it.
+
+    Two options may go together, as a loss with its model: what resolves with some option of the other group is right.
+    """
+    said: set[tuple[str, str]] = set()
+    supplied: set[tuple[str, str]] = set()  # by a parameter set, whatever else is chosen
+    keys_of_sets = {option.key for option in context.options.root_sets}
+    for chosen in _runs(context):
+        outcome = context.compositions.of(chosen)
+        for bad in outcome.unusable_values(context.code.resolvers):
+            written = (bad.key, bad.written)
+            if bad.missing or written in said or (written in supplied and chosen.keys().isdisjoint(keys_of_sets)):
+                continue
+            if _needs_an_open_choice(context, outcome, bad):
+                continue
+            if _is_for_a_parameter_set(context, chosen, bad):
+                supplied.add(written)
+                continue
+            said.add(written)
+            if _concerns_nobody_here(context, chosen, bad):
+                continue
+            another = option_pairs.other_group(context, chosen, bad)
+            if another is not None and option_pairs.fits(context, chosen, bad, another):
+                continue
+            if isinstance(bad.refusal, RefersToItself):
+                said.update(_circle(outcome, bad))
+            yield Unresolved(bad, chosen, left_open=another is not None and another == nodes.top(bad.key))
+
+
+def _runs(context: ExperimentContext) -> Iterator[Chosen]:
+    """Every combination of parameter set and environment, since one may break the other's, and every option of a
+    further group, but for those that only serve as what others inherit: what they leave open their heirs give.
+    """
+    named = {group: group for group in (SETS, ENVIRONMENTS, *context.options.further_groups)}
+    named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
+    options = [(key, option) for group, key in named.items() for option in context.options.by_group[group].values()]
+    bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
+    runs: list[Chosen] = [{SETS: exp, ENVIRONMENTS: env} for exp, env in context.compositions.combinations]
+    runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
+    runs += [{option.key: option.name} for option in context.options.added]
+    for chosen in runs:
+        if not any(chosen.get(key) == name for key, name in bases):
+            yield chosen
+
+
+def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    return (
+        _is_of_a_sibling(context, chosen, bad)
+        or _is_asked_by_this_config_alone(context, chosen, bad)
+        or _is_set_by_the_project(context, bad)
+        or _is_for_those_who_choose(bad, chosen)
+    )
+
+
+def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether the code sets the environment variable that is not there: itself, with rootutils, or from a .env file."""
+    if not isinstance(bad.refusal, UnsetVariable):
+        return False
+    code, name = context.code.text, re.escape(bad.refusal.name)
+    if re.search(rf"environ(?:\.setdefault\(|\[)\s*[\"']{name}[\"']", code) or (
+        name == "PROJECT_ROOT" and "setup_root(" in code
+    ):
+        return True
+    file = context.project.root / ".env"
+    lines = files.read_loosely(file) if "dotenv" in code and file.is_file() else ""
+    return re.search(rf"^(?:export\s+)?{name}\s*=", lines, re.MULTILINE) is not None
+
+
+def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether it stands in an option, and refers to a key or a group that another primary config of the folder has, not
+    this one.
+
+    The option is meant for that config then, unless this one chooses it unasked.
+    """
+    own = {context.experiment.config_file, *(included.path for included in context.options.included)}
+    if not isinstance(bad.refusal, NoSuchTarget) or not any(chosen.values()):
+        return False
+    if context.compositions.written_with(bad.key, chosen).path in own:
+        return False
+    steps = nodes.split(bad.refusal.key)
+    group = str(steps[0])
+    return any(
+        sibling.error is None
+        and (sibling.has(steps) or (group not in context.options.groups and group in listed(sibling)))
+        for sibling in context.options.siblings
+    )
+
+
+def _is_asked_by_this_config_alone(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether a chosen option lacks what the primary config asks of it, and another config of the folder, which chooses
+    from the same group, asks nothing of the kind.
+
+    The option is meant for that one then, unless it has the key but for a letter.
+    """
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    group, *inner = nodes.split(bad.refusal.key)
+    asking = {context.experiment.config_file, *(included.path for included in context.options.included)}
+    if chosen.get(str(group)) is None or context.compositions.written_with(bad.key, chosen).path not in asking:
+        return False
+    there = nodes.child(context.compositions.of(chosen).config, group)
+    if nodes.is_mapping(there) and any(one_letter_away(str(inner[0]), str(key)) for key in there):
+        return False
+    asked = re.compile(rf"\$\{{[^}}]*{re.escape(bad.refusal.key)}")
+    return any(
+        str(group) in listed(sibling) and not asked.search(sibling.text_or_empty)
+        for sibling in context.options.siblings
+    )
+
+
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
+
+
+def _is_for_those_who_choose(bad: UnusableValue, chosen: Chosen) -> bool:
+    """Whether the variable that is not set here is a secret, which has no default, or one that a login sets.
+
+    Whoever chooses an option of a further group, such as a logger, sets what it needs.
+    """
+    if not isinstance(bad.refusal, UnsetVariable):
+        return False
+    further = any(option is not None and group not in (SETS, ENVIRONMENTS) for group, option in chosen.items())
+    return further or _SECRET.search(bad.refusal.name) is not None
+
+
+def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether it refers to a group that config.yaml leaves open (`- exp: null`), or that is only added (`+task=easy`),
+    and that is chosen for a run.
+    """
+    group = bad.refusal.key.partition(".")[0] if isinstance(bad.refusal, NoSuchTarget) else None
+    if isinstance(bad.refusal, NoSuchTarget) and group not in outcome.container:
+        word = re.compile(rf"(?<![\w]){re.escape(str(nodes.split(bad.refusal.key)[-1]))}\s*:")
+        added = (known for known in context.options.unlisted if known.key.startswith("+"))
+        for known in added:
+            if known.group.partition("/")[0] == group and _any_says(context, known.options.values(), word):
+                return True
+    return (
+        group is not None
+        and outcome.choices.get(group) is None
+        and group in context.options.groups
+        and context.options.groups[group] is None
+        and context.options.registration(group) is None
+    )
+
+
+_MOST_READ = 100  # files of a group that are looked at for a key: where so many lack it, it is misspelled
+
+
+def _any_says(context: ExperimentContext, paths: Iterable[Path], word: re.Pattern[str]) -> bool:
+    return any(word.search(context.composer.document(path).text_or_empty) for path in islice(paths, _MOST_READ))
+
+
+def _is_for_a_parameter_set(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
+    if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.options.root_sets):
+        return False
+    key = bad.refusal.key
+    dots = re.search(rf"(\.*){re.escape(key)}", bad.written)
+    above = nodes.split(bad.key)[: -len(dots[1])] if dots and dots[1] else ()
+    return any(
+        _has(context.compositions.of_option(option).container, (*above, *nodes.split(key)))
+        for option in context.options.root_sets
+    )
+
+
+def _has(values: Any, steps: Steps) -> bool:
+    for step in steps:
+        there = values.keys() if isinstance(values, dict) else range(len(values)) if isinstance(values, list) else ()
+        if step not in there:
+            return False
+        values = values[step]
+    return True
+
+
+def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str]]:
+    """The values that a value refers to, and those that they refer to."""
+    written = {bad.key: bad.written}
+    waiting = [bad.written]
+    while waiting:
+        for target in re.findall(r"\$\{\s*([\w.]+)\s*\}", waiting.pop()):
+            value: object = outcome.container
+            for step in nodes.split(target):
+                value = value.get(step) if isinstance(value, dict) else None
+            if isinstance(value, str) and target not in written:
+                written[target] = value
+                waiting.append(value)
+    yield from written.items()
