@@ -39,50 +39,79 @@ def of(project: Project, words: Sequence[str]) -> Selections:
     A bare word behind an experiment is one of its parameter sets, if it has that, as for show.py. Raises CommandError
     for a word that means nothing.
     """
-    parts: list[Selection] = []
-    notes: list[str] = []
+    reader = _Reader(project)
     for word in words:
-        here = parts[-1] if parts else None
-        file = _set_file(project, word)
-        if file is not None:
-            experiment, name = file
-            if here is None or here.experiments != [experiment] or not here.sets:
-                here = Selection([experiment])
-                parts.append(here)
-            here.sets[name] = word
+        reader.read(word)
+    return Selections(reader.parts or [Selection(_all(project))], reader.notes)
+
+
+class _Reader:
+    """Takes the words one by one: each opens a selection or adds to the last one."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.parts: list[Selection] = []
+        self.notes: list[str] = []
+
+    def read(self, word: str) -> None:
+        here = self.parts[-1] if self.parts else None
+        if (file := _set_file(self.project, word)) is not None:
+            self._file(*file, word)
         elif _is_choice(word):
-            if here is None:
-                here = Selection(_all(project))
-                parts.append(here)
-            group, _, options = word.partition("=")
-            names = [option.strip().strip("'\"") for option in options.strip("[]").split(",")]
-            if group in (SETS, f"+{SETS}"):
-                here.sets |= {option_name(name, SETS): word for name in names}
-            else:
-                here.options.setdefault(group, []).extend(names)
+            self._choice(word)
         elif here is not None and any(_has(experiment, word) for experiment in here.experiments):
-            here.sets[option_name(word, SETS)] = word
-            if others := [e for e in project.matching(word) if e not in here.experiments]:
-                notes.append(
-                    f"note: {word} is taken for the parameter set of {here.experiments[0].name}; "
-                    f"the experiment is {others[0].name}"
-                )
-        elif found := project.matching(word):
-            if len(found) > 1 and not _is_folder(project, word):
-                found = [project.experiment(word)]  # says which there are
-            if here is None or here.sets or here.options:
-                parts.append(Selection(list(found)))
-            else:
-                here.experiments += [experiment for experiment in found if experiment not in here.experiments]
-        elif here is None and len(project.experiments) == 1 and _has(project.experiments[0], word):
-            parts.append(Selection(list(project.experiments), {option_name(word, SETS): word}))
+            self._set_of(here, word)
+        elif found := self.project.matching(word):
+            self._experiments(found, word)
         elif here is not None:
             here.sets[option_name(word, SETS)] = word  # one that is no file of exp/, or a mistake
-        elif len(project.experiments) == 1 and _may_have(project.experiments[0], word):
-            parts.append(Selection(list(project.experiments), {word: word}))
         else:
-            raise _unknown(project, word)
-    return Selections(parts or [Selection(_all(project))], notes)
+            self._set_of_the_only_one(word)
+
+    def _open(self, selection: Selection) -> Selection:
+        self.parts.append(selection)
+        return selection
+
+    def _file(self, experiment: Experiment, name: str, word: str) -> None:
+        here = self.parts[-1] if self.parts else None
+        if here is None or here.experiments != [experiment] or not here.sets:
+            here = self._open(Selection([experiment]))
+        here.sets[name] = word
+
+    def _choice(self, word: str) -> None:
+        here = self.parts[-1] if self.parts else self._open(Selection(_all(self.project)))
+        group, _, options = word.partition("=")
+        names = [option.strip().strip("'\"") for option in options.strip("[]").split(",")]
+        if group in (SETS, f"+{SETS}"):
+            here.sets |= {option_name(name, SETS): word for name in names}
+        else:
+            here.options.setdefault(group, []).extend(names)
+
+    def _set_of(self, here: Selection, word: str) -> None:
+        here.sets[option_name(word, SETS)] = word
+        if others := [e for e in self.project.matching(word) if e not in here.experiments]:
+            self.notes.append(
+                f"note: {word} is taken for the parameter set of {here.experiments[0].name}; "
+                f"the experiment is {others[0].name}"
+            )
+
+    def _experiments(self, found: Sequence[Experiment], word: str) -> None:
+        if len(found) > 1 and not _is_folder(self.project, word):
+            found = [self.project.experiment(word)]  # says which there are
+        here = self.parts[-1] if self.parts else None
+        if here is None or here.sets or here.options:
+            self._open(Selection(list(found)))
+        else:
+            here.experiments += [experiment for experiment in found if experiment not in here.experiments]
+
+    def _set_of_the_only_one(self, word: str) -> None:
+        known = self.project.experiments
+        if len(known) == 1 and _has(known[0], word):
+            self._open(Selection(list(known), {option_name(word, SETS): word}))
+        elif len(known) == 1 and _may_have(known[0], word):
+            self._open(Selection(list(known), {word: word}))
+        else:
+            raise _unknown(self.project, word)
 
 
 def unknown_set(selection: Selection, name: str, known: Sequence[str]) -> CommandError:

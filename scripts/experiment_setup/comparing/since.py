@@ -207,43 +207,40 @@ def _of(project: Project, snapshot: Snapshot, pair: _Pair, ignored: Sequence[str
         then = Side(configs.context_of(snapshot.project, pair.then, read=not skip), moved, pair.part.options)
     if pair.now is not None:
         now = Side(configs.context_of(project, pair.now, read=not skip), options=pair.part.options)
+    before, after = _asked_for(then, pair.part), _asked_for(now, pair.part)
     result = Impact()
-    before = {frozenset(choices): choices for choices in then.choices} if then is not None else {}
-    after = {frozenset(choices): choices for choices in now.choices} if now is not None else {}
     if now is not None:
         unknown = _ignored_options(project, snapshot, now)
         result.left_out = [project.relative(path) for path in unknown.values()]
         after = {mark: choices for mark, choices in after.items() if not unknown.keys() & mark}
-    sets = pair.part.sets.keys()
-    if sets:
-        before, after = (
-            {mark: choices for mark, choices in known.items() if {option for _, option in choices} & sets}
-            for known in (before, after)
-        )
-    result.found |= {option for mark in (*before, *after) for _, option in mark} & sets
+    result.found = {option for mark in (*before, *after) for _, option in mark} & pair.part.sets.keys()
     if pair.part.options:
-        result.found |= {
-            "=".join(choice)
-            for side, known in ((then, before), (now, after))
-            if side is not None
-            for choices in known.values()
-            if side.known(choices) is not None
-            for choice in choices
-        }
+        result.found |= _composing(then, before) | _composing(now, after)
     result.added = [(name, dict(after[mark])) for mark in after if mark not in before]
     result.removed = [(name, dict(before[mark])) for mark in before if mark not in after]
     if then is None or now is None:
         return result
     causes = Causes(then, now, snapshot)
-    for mark, choices in after.items():
-        if mark in before:
-            change = None if skip else _change(name, then, now, before[mark], choices, causes, ignored)
-            if change is None:
-                result.unchanged += 1
-                result.refused += not skip and now.known(choices) is None
-            else:
-                result.changed.append(change)
+    for mark in [mark for mark in after if mark in before]:
+        change = None if skip else _change(name, then, now, before[mark], after[mark], causes, ignored)
+        if change is None:
+            result.unchanged += 1
+            result.refused += not skip and now.known(after[mark]) is None
+        else:
+            result.changed.append(change)
     return result
+
+
+def _asked_for(side: Side | None, part: Selection) -> dict[frozenset[tuple[str, str]], Choices]:
+    """What is chosen for each config of one time: of the sets that were named, or of all."""
+    known = side.choices if side is not None else []
+    return {frozenset(c): c for c in known if not part.sets or part.sets.keys() & {option for _, option in c}}
+
+
+def _composing(side: Side | None, known: Mapping[Any, Choices]) -> set[str]:
+    """The choices with which something composes."""
+    found = [choices for choices in known.values() if side is not None and side.known(choices) is not None]
+    return {"=".join(choice) for choices in found for choice in choices}
 
 
 def _change(

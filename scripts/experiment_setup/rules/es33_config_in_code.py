@@ -110,33 +110,21 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
     config, reading = context.compositions.some, context.code.reading
     if config is None or (context.code.unread_registrations and context.compositions.at().failure is not None):
         return  # what only running the code stores may have any key
-    written = {use.path for use in reading.uses if use.kind == "write" and (reading.open or use.form != "config")}
-    defaulted = {use.path for use in reading.uses if use.kind == "default"}
     found: dict[ConfigPath, list[Use]] = {}
     places: dict[ConfigPath, set[Location]] = {}
     steps: dict[ConfigPath, int | None] = {}
+    allowed = _Allowed(context)
     for use in reading.uses:
-        if (use.kind == "default") is not default or use.guarded or use.path in written:
+        if (use.kind == "default") is not default or use.guarded or use.path in allowed.written:
             continue
         if use.path not in steps:
             steps[use.path] = missing_step(config, use.path)
         step = steps[use.path]
         location = use.location(step) if step is not None else None
-        if step is None or location is None:
+        if step is None or location is None or allowed.has(use, use.path[: step + 1]):
             continue
-        path = use.path[: step + 1]
-        if use.conditional and context.options.config_class(path[0]) is None and len(path) > 1:
-            continue  # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
-        if use.conditional and not default and path in defaulted:
-            continue  # `if cfg.exp.get("lr"): cfg.exp.lr`
-        if path[:-1] in reading.changed or (
-            use.form == "dict" and any(path[: len(done)] == done for done in reading.changed)
-        ):
-            continue
-        if path[-1] in reading.checked_keys or any(path == done[: len(path)] for done in written):
-            continue
-        found.setdefault(path, []).append(use)
-        places.setdefault(path, set()).add(location)
+        found.setdefault(use.path[: step + 1], []).append(use)
+        places.setdefault(use.path[: step + 1], set()).add(location)
     for path, uses in found.items():
         if not exists_somewhere(context, path):
             known: Any = config
@@ -144,6 +132,32 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
                 known = _element(known) if name == ELEMENT else nodes.child(known, name)
             ordered = sorted(places[path], key=lambda place: (str(place.path), place.line, place.column))
             yield _Unknown(path, ordered, [str(key) for key in known], all(use.assumed for use in uses))
+
+
+class _Allowed:
+    """What the code shows that it knows of, or makes itself."""
+
+    def __init__(self, context: ExperimentContext) -> None:
+        self._context = context
+        self._reading = reading = context.code.reading
+        writes = (use for use in reading.uses if use.kind == "write")
+        self.written = {use.path for use in writes if reading.open or use.form != "config"}
+        self._defaulted = {use.path for use in reading.uses if use.kind == "default"}
+
+    def has(self, use: Use, path: ConfigPath) -> bool:
+        """Whether the code may use a key at `path` that the config does not have."""
+        reading = self._reading
+        if use.conditional and self._context.options.config_class(path[0]) is None and len(path) > 1:
+            return (
+                True  # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
+            )
+        if use.conditional and use.kind != "default" and path in self._defaulted:
+            return True  # `if cfg.exp.get("lr"): cfg.exp.lr`
+        if path[:-1] in reading.changed:
+            return True
+        if use.form == "dict" and any(path[: len(done)] == done for done in reading.changed):
+            return True
+        return path[-1] in reading.checked_keys or any(path == done[: len(path)] for done in self.written)
 
 
 @rule(
