@@ -8,20 +8,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import json
 import os
 import re
 import shlex
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from experiment_setup import __version__, command_line, installed, processes, visible
+from experiment_setup import __version__, command_line, installed, visible
 from experiment_setup.errors import CommandError, Defect, EnvironmentLacks
-from experiment_setup.location import did_you_mean
 
 EXIT_CODES = """\
 exit codes:
@@ -31,15 +28,18 @@ exit codes:
   3  the environment lacks something (hydra-core)
   70 a defect of this skill"""
 
+_HELP = {"-h", "--help", "--version"}
 _OLDEST_HYDRA = (1, 3)
 
 
 def parser(description: str, examples: str) -> argparse.ArgumentParser:
     """An argument parser with what every command has: examples and exit codes in --help, --root, --json."""
+    asked = not _HELP.isdisjoint(sys.argv)
     result = _Parser(
         description=description,
         epilog=f"examples:\n{examples.strip(chr(10))}\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # The width of the terminal is looked up with each option, in a module that loads three compressions.
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=None if asked else 80),
         allow_abbrev=False,
     )
     result.add_argument(
@@ -58,6 +58,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise CommandError for what argparse refuses."""
+        from experiment_setup.location import did_you_mean
+
         instead: dict[str, list[str]] = {}
         known = [option for action in self._actions for option in action.option_strings]
         choice = re.search(r"^argument (?P<option>--[\w-]+): invalid choice: '(?P<word>.*)' \(", message)
@@ -90,6 +92,8 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
     """Run a command's `main(argv)` and return its exit code; every error becomes one message on stderr."""
     if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
         # A C locale garbles Japanese values and paths before anything here sees them: start once more in UTF-8 mode.
+        from experiment_setup import processes
+
         os.environ["PYTHONUTF8"] = "1"
         processes.start_over("-X", "utf8")
     # A command is short, and keeps most of what it makes: the default looks through all of that over and over.
@@ -105,7 +109,7 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
         return _fail(error)
     except KeyboardInterrupt:
         note("interrupted; no unfinished file is left behind")
-        return 128 + signal.SIGINT
+        return 130  # 128 + SIGINT, as shells say it
     except _NotPrinted as error:
         # Python would complain once more while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -143,7 +147,7 @@ def _open_streams() -> None:
 
 def _run_checked(main: Callable[[Sequence[str]], int]) -> int:
     argv = sys.argv[1:]
-    if {"-h", "--help", "--version"} & set(argv):
+    if not _HELP.isdisjoint(argv):
         return main(argv)
     if sys.version_info < (3, 10):  # noqa: UP036 (who starts it with an old Python is told so)
         got = ".".join(map(str, sys.version_info[:2]))
@@ -221,6 +225,8 @@ def show(answer: Answer, *, as_json: bool) -> int:
 
 def print_json(data: Any) -> None:
     """Print one JSON object on stdout; paths, enums and other values of a config become strings."""
+    import json  # takes a while, and most outputs are text
+
     text = json.dumps(visible.for_json(data), ensure_ascii=False, indent=2, default=str)
     _print(visible.json_text(text))
 

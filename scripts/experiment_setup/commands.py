@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from experiment_setup import launch as how_to_start
 from experiment_setup.command_line import quoted
 from experiment_setup.composing.compose import Composer
 from experiment_setup.launch import Missing
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.schema import Schema
 

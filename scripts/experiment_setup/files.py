@@ -6,16 +6,15 @@ import contextlib
 import errno
 import io
 import os
-import re
 import signal
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled
 
 if sys.platform != "win32":
     import fcntl
@@ -23,7 +22,7 @@ if sys.platform != "win32":
 _CLAIM = "00000000"
 _BEFORE, _AFTER = "experiment-setup-", ".tmp"  # of the names of temporary folders; nobody's own folder is called so
 LARGEST = 4 << 20  # bytes; a hundred times a large config, and Python's YAML takes seconds for it
-_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
+_UNFINISHED = compiled(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
 
 
 def read_bytes(path: Path) -> bytes:
@@ -244,6 +243,8 @@ def temporary_folder() -> Iterator[Path]:
 
     Whoever uses one holds a lock on it, which ends with the process. Where no locks are to be had, they stay.
     """
+    import tempfile
+
     _remove_left_behind(Path(tempfile.gettempdir()))
     begun = False
     while not begun:

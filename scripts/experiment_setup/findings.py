@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 
 

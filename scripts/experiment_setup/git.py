@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from experiment_setup import processes
+from experiment_setup.light import dataclass
 
 _SECONDS = 20  # a .gitignore may be a pipe that nobody writes to
 _CONFIG = (

@@ -8,10 +8,10 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from experiment_setup import files, git, installed, processes, requirements
+from experiment_setup.light import dataclass
 from experiment_setup.requirements import Declared, package_of
 
 _SECONDS = 10  # for a Python to start; a slower one is not asked

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from experiment_setup.light import dataclass
 
 
 @dataclass(frozen=True)

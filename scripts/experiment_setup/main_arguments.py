@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from experiment_setup import files
 from experiment_setup.code.registry import Registry
 from experiment_setup.code.tree import FUNCTIONS, last_name
+from experiment_setup.light import dataclass
 
 _ORDER = ("config_path", "config_name", "version_base")
 _DEEPEST = 20

@@ -7,23 +7,24 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from experiment_setup.light import compiled, dataclass
 
 # Letters before a number count as a numbering scheme only if they say so: `resnet50_aug` is not number 50.
-_NUMBERED = re.compile(
+_NUMBERED = compiled(
     r"(?P<prefix>(?:exp|experiment|ex|e|v|ver|run|trial)[-_]?)?(?P<digits>\d{1,6})(?:(?P<separator>[-_.])(?P<slug>.+))?",
     re.IGNORECASE,
 )
 
 # Hydra reads a bare option as a value first: `exp=100` is an int, `exp=1e5` a float, `exp=null` nothing (facts: names).
-_NOT_A_STRING = re.compile(
+_NOT_A_STRING = compiled(
     r"[+-]?(?:0|[1-9][\d_]*|(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*|\d[\d_]*)(?:e[+-]?\d+)?|inf|nan)|null|true|false",
     re.IGNORECASE,
 )
-_LEADING_ZERO = re.compile(r"0[\d_]+")
+_LEADING_ZERO = compiled(r"0[\d_]+")
 _NOT_SETS = {"base", "default"}  # what other sets start from; it says nothing about how sets are named
 
-_PLAIN_OPTION = re.compile(r"[A-Za-z0-9_./+@%:\-]+(?: +[A-Za-z0-9_./+@%:\-]+)*")
+_PLAIN_OPTION = compiled(r"[A-Za-z0-9_./+@%:\-]+(?: +[A-Za-z0-9_./+@%:\-]+)*")
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def slug(text: str, limit: int = 60) -> str:
     return words[:limit].rstrip("-._")
 
 
-_COPY = re.compile(
+_COPY = compiled(
     r"(?P<stem>.+?)(?: - Copy| copy| \(\d+\)|[-_ ](?:copy|backup|bak|old|orig)|\.(?:bak|old|orig)|~)(?: ?\d+)?", re.I
 )
 
@@ -178,10 +179,10 @@ class Names:
         return name
 
 
-_OUTPUT = re.compile(
+_OUTPUT = compiled(
     r"(?:^|_)(?:outputs?|out|saves?|saved|results?|checkpoints?|ckpts?|artifacts?|logs?)(?:_\w+)?_(?:dir|path|folder|root)$"
 )
-_INPUT = re.compile(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
+_INPUT = compiled(r"^(?:input|pretrained|resume|load|init|base|from)_|ckpt_path$|checkpoint_path$")
 
 
 @functools.lru_cache(maxsize=4096)  # asked about each name that code assigns

@@ -6,7 +6,6 @@ OmegaConf's public calls resolve interpolations and raise for `???`; what tools 
 from __future__ import annotations
 
 import copy
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -29,11 +28,13 @@ from omegaconf import (
 from omegaconf._utils import get_value_kind
 from omegaconf.errors import OmegaConfBaseException
 
+from experiment_setup.light import compiled
+
 Steps = tuple["str | int", ...]  # keys and list indexes, from the top
 
 # What YAML 1.1 reads as truth values, as keys as well.
 TRUTHS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
-_STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+_STEP = compiled(r"\[([^\]]*)\]|([^.\[\]]+)")
 _ONE_TYPE = (IntegerNode, FloatNode, BooleanNode, StringNode, BytesNode, PathNode, EnumNode)
 
 

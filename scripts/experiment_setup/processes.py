@@ -10,9 +10,10 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+from experiment_setup.light import dataclass
 
 # What a program needs to start and to speak the user's language. Everything else stays here: tokens, GIT_DIR, PYTHON….
 _PASSED_ON = frozenset(

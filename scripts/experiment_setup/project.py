@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from experiment_setup import command_line, files, main_call, naming, processes
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 
 EXPERIMENTS = "experiments"  # the folder a new project gets; others are understood
@@ -18,8 +18,8 @@ SETS = "exp"  # the config group of parameter sets
 ENVIRONMENTS = "env"  # the config group of environments
 
 _ENTRY_NAMES = ("train.py", "run.py", "main.py")  # where a folder has several entry points, the first of these
-_DEFAULTS_KEY = re.compile(rb"^defaults[ \t]*:", re.MULTILINE)
-_PLAIN_ENTRY = re.compile(rb"^[ \t]*-[ \t]*/?([\w.\-]+)[ \t]*$", re.MULTILINE)
+_DEFAULTS_KEY = compiled(rb"^defaults[ \t]*:", re.MULTILINE)
+_PLAIN_ENTRY = compiled(rb"^[ \t]*-[ \t]*/?([\w.\-]+)[ \t]*$", re.MULTILINE)
 _DIRS_ABOVE = 2
 _MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below may hold millions of files
 _SKIPPED = frozenset(

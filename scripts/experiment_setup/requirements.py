@@ -6,11 +6,11 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from experiment_setup import files
+from experiment_setup.light import compiled, dataclass
 
 # Where a package goes by another name than its module: these are asked for by name, so only well-known ones count.
 _OTHER_NAMES = {
@@ -60,7 +60,7 @@ _COMES_WITH = {
 }
 
 # The package of `torch>=2; python_version < "3.13"`; none of a comment, an option or a URL.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?=\s*(?:$|[\[<>=!~;@,# ]))")
+_NAME = compiled(r"[A-Za-z0-9][A-Za-z0-9._-]*(?=\s*(?:$|[\[<>=!~;@,# ]))")
 
 
 # Where projects say what they need, in the words of pip, Poetry, setuptools and conda.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from experiment_setup import visible
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 
 

@@ -6,7 +6,7 @@ import difflib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, edited
+from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
 from experiment_setup.schema import Schema
 

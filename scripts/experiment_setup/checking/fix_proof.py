@@ -11,7 +11,6 @@ place of which nothing else knows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from itertools import product
@@ -25,6 +24,7 @@ from experiment_setup.composing.compose import Composition
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.findings import Edit
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document, SourceError
 

@@ -9,11 +9,12 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from experiment_setup.files import temporary_folder
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import Experiment, Project
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ from experiment_setup.checking import report, selection
 from experiment_setup.checking.check import check
 from experiment_setup.files import temporary_folder
 from experiment_setup.findings import Finding
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.rules import ALL
 from experiment_setup.rules.base import Files, Rule

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from experiment_setup.checking import progress, report, scope, selection
 from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError, Defect
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.style import Style
 

@@ -40,13 +40,14 @@ from experiment_setup.code.values import (
     reason_of,
     unknown_in,
 )
+from experiment_setup.light import compiled
 
 if TYPE_CHECKING:
     from experiment_setup.code.evaluator import Evaluator
 
 _RUN_ON_CREATION = ("__init__", "__post_init__")
 _OF_ENUMERATIONS = frozenset({"__new__", "__init__", "_missing_", "_generate_next_value_"})  # they decide on members
-_NAMED_FIELD = re.compile(r"(?:for field |argument |^|attribute )'?(\w+)'?")
+_NAMED_FIELD = compiled(r"(?:for field |argument |^|attribute )'?(\w+)'?")
 _MAX_ANCESTORS = 50  # Python takes the cube of their number to put them in order
 _COST = 300  # of a class, and of a field, in the units of the budget
 _FIELD_COST = 20

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import enum
-import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -48,6 +47,7 @@ from experiment_setup.code.values import (
     unordered,
     weigh,
 )
+from experiment_setup.light import compiled
 from experiment_setup.location import Location
 
 _DUNDERS_OF_VALUES = frozenset(
@@ -350,6 +350,6 @@ class Evaluator:
         return failure
 
 
-_OF_A_STAND_IN = re.compile(r"'(?:Opaque|Special|UserFunction|KnownModule)'")
+_OF_A_STAND_IN = compiled(r"'(?:Opaque|Special|UserFunction|KnownModule)'")
 _TOO_DEEP = "a computation nested too deeply"
 _MAX_LOOP = 10_000

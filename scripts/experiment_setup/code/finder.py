@@ -7,12 +7,12 @@ import functools
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import files
 from experiment_setup.code import standard
+from experiment_setup.light import dataclass
 
 INSTALLED = "<installed>"  # where the standard library and site-packages stand in sys.path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiment_setup.code.flow import Returned, UnknownFlow
@@ -11,6 +10,7 @@ from experiment_setup.code.modules import Scope
 from experiment_setup.code.native import call_native
 from experiment_setup.code.tree import Function, own_nodes
 from experiment_setup.code.values import Call, Known, Special, empty_function
+from experiment_setup.light import dataclass
 
 if TYPE_CHECKING:
     from experiment_setup.code.evaluator import Evaluator

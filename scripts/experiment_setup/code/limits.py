@@ -18,6 +18,7 @@ from typing import Any
 
 from experiment_setup.code.standard import hashable_in
 from experiment_setup.code.values import TOO_LARGE, Stop, range_length
+from experiment_setup.light import compiled
 
 # In units of about a microsecond: a syntax node, or eight elements of a list, is one.
 _STATEMENT = 20_000  # a config module takes a few thousand in all
@@ -225,8 +226,8 @@ _FUNCTIONS: Mapping[Any, Callable[[tuple[Any, ...]], bool]] = {
 }
 _CHECKED = frozenset(_FUNCTIONS)
 
-_WIDE_FORMAT = re.compile(r"%[^a-zA-Z%]*\d{5}|\{[^{}:]*:[^{}]*\d{5}")
-_NESTED_FORMAT = re.compile(r"%[^a-zA-Z%]*\*|\{[^{}:]*:[^{}]*\{")
+_WIDE_FORMAT = compiled(r"%[^a-zA-Z%]*\d{5}|\{[^{}:]*:[^{}]*\d{5}")
+_NESTED_FORMAT = compiled(r"%[^a-zA-Z%]*\*|\{[^{}:]*:[^{}]*\{")
 
 
 def _wide(template: Any, values: Any) -> bool:

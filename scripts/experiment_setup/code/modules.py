@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from experiment_setup.code.finder import Finder, Found
 from experiment_setup.code.source import SourceFile, UnreadableSource, empty_source, read_source, too_large
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted
 from experiment_setup.code.values import Known
+from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from experiment_setup.code.tree import FUNCTIONS, LOOPS, Function, levels, own_nodes, parameters
+from experiment_setup.light import compiled
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ _OF_NAMES = (
     *(ast.Global, ast.Return, ast.Yield, ast.YieldFrom),
 )
 # An empty line, and then what begins a statement: unless that stands in a text, which leaves the piece before it open.
-_BOUNDARY = re.compile(r"\n(?=\n(?:def |class |async def |@|if __name__))")
+_BOUNDARY = compiled(r"\n(?=\n(?:def |class |async def |@|if __name__))")
 
 
 class Piece:

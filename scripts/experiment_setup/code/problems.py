@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from omegaconf.errors import OmegaConfBaseException
 
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 
 
@@ -36,7 +35,7 @@ class Problems:
         self._noted.setdefault((code, message, location), Problem(code, message, help, location, fatal))
 
 
-_UNSUPPORTED = re.compile(r"Unexpected type annotation|Unions of containers|Unsupported|not (a )?supported")
+_UNSUPPORTED = compiled(r"Unexpected type annotation|Unions of containers|Unsupported|not (a )?supported")
 
 HELP = {
     "not-a-dataclass": "write @dataclass above the class",

@@ -17,16 +17,16 @@ import textwrap
 import tokenize
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from experiment_setup import files
 from experiment_setup.code.pieces import Piece, any_within, is_ruled, normal, parsed
 from experiment_setup.code.tree import comments
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 
-_NEWLINE = re.compile(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
+_NEWLINE = compiled(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
 _MAX_SIZE = 1_000_000  # of a file, as `_size` counts; an entry point or a config module is far smaller
 _LONG_LINE = 10_000  # characters; nobody counts columns in it, and counting them for each node takes for ever
 _MAX_SHOWN = 80  # characters of source that a message quotes

@@ -6,9 +6,10 @@ import ast
 import dataclasses
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from experiment_setup.comparing.comparison import MISSING
 from experiment_setup.comparing.history import Snapshot
 from experiment_setup.comparing.sides import Choices, Side
 from experiment_setup.composing.origins import Origin
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document, SourceError

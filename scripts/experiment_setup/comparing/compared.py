@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from experiment_setup.comparing.conditions import conditions, ordered, unmet
 from experiment_setup.comparing.keys import KEY, Names
 from experiment_setup.comparing.selection import Selections
 from experiment_setup.errors import CommandError, Defect
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.runs.run import State
 from experiment_setup.style import Style

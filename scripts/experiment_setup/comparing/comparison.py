@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
 from experiment_setup import naming
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS
 
 EXPERIMENT, FOLDER, OVERRIDES, STATE = "experiment", "folder", "overrides", "state"

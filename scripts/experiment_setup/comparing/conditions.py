@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -14,12 +13,13 @@ from experiment_setup import command_line
 from experiment_setup.comparing.comparison import EXPERIMENT, MISSING, Row, same
 from experiment_setup.comparing.keys import IDENTITY, Name, Names
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.reading import yaml_loader
 from experiment_setup.showing import values
 
-_CONDITION = re.compile(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=(?![<>])|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_CONDITION = compiled(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=(?![<>])|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
 _SPELLED = {"=>": ">=", "=<": "<=", ":": "=", "is": "="}
-_MISSPELLED = re.compile(r"\s*(=>|=<|:|(?<=\s)is(?=\s))\s*")
+_MISSPELLED = compiled(r"\s*(=>|=<|:|(?<=\s)is(?=\s))\s*")
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from experiment_setup import schema
 from experiment_setup.comparing.comparison import Row
@@ -12,6 +11,7 @@ from experiment_setup.comparing.selection import Selection
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, Experiment, Project
 from experiment_setup.showing import values
 

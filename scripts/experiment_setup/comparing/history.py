@@ -6,17 +6,17 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from experiment_setup import command_line, files
 from experiment_setup.errors import CommandError
 from experiment_setup.git import Checkout
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import Project
 
 # What composing looks at: code and configs, and texts that say how the code is started (code/finder.py).
-_READ = re.compile(r".*\.(?:py|ya?ml|sh|md|toml)|(?:.*/)?(?i:makefile|justfile)", re.DOTALL)
+_READ = compiled(r".*\.(?:py|ya?ml|sh|md|toml)|(?:.*/)?(?i:makefile|justfile)", re.DOTALL)
 _LINK = b"120"  # the beginning of the mode of a link
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from experiment_setup.comparing.causes import Cause
 from experiment_setup.comparing.comparison import MISSING, Row
 from experiment_setup.comparing.since import Change, Impact
 from experiment_setup.git import Checkout
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.showing import values
 from experiment_setup.style import Style

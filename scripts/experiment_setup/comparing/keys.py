@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from experiment_setup import command_line
 from experiment_setup.comparing.comparison import EXPERIMENT, MISSING, STATE, Row
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import SETS
 

@@ -6,13 +6,14 @@ import contextlib
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import files
 from experiment_setup.comparing.comparison import EXPERIMENT, Row
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS
 
 _NAME, _RUN = f"{SETS}.name", "run"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from experiment_setup import command_line, files
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import SETS, Experiment, Project, option_name
 
-_CHOICE = re.compile(r"\+?[\w./@\-]+=.+")
+_CHOICE = compiled(r"\+?[\w./@\-]+=.+")
 
 
 @dataclass

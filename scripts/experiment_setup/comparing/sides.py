@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS
 from experiment_setup.showing import values
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from experiment_setup.comparing.history import Snapshot
 from experiment_setup.comparing.selection import Selection
 from experiment_setup.comparing.sides import Choices, Side, differences
 from experiment_setup.errors import CommandError, Defect
+from experiment_setup.light import dataclass
 from experiment_setup.project import SETS, Experiment, Project
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 
@@ -13,6 +13,7 @@ from experiment_setup.comparing.comparison import Row
 from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import code_sets
+from experiment_setup.light import dataclass
 from experiment_setup.project import SETS, Experiment, Project
 from experiment_setup.runs import run as runs
 from experiment_setup.runs import saved

@@ -6,9 +6,9 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from experiment_setup.comparing.comparison import MISSING, STATE, Comparison, Row
+from experiment_setup.light import dataclass
 from experiment_setup.showing import values
 from experiment_setup.showing.values import cells
 from experiment_setup.style import Style

@@ -6,7 +6,6 @@ What is not as plain as that, Hydra reads itself.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,15 +13,16 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup import nodes
 from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.origins import Trace
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 
 # A part of hydra/grammar: an ID.ID key; a number, a word or a path as it stands, a quoted text, or a list of these.
-_WORD = re.compile(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)=(?P<value>.+)", re.ASCII)
-_QUOTED = re.compile(r"(['\"])([^'\"\\$]+)\1")
-_LIST = re.compile(r"\[([^\[\](){}]*)\]")
-_INT = re.compile(r"-?(?:0|[1-9]\d{0,4000})", re.ASCII)  # Python reads no more digits than 4,300
-_FLOAT = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE]-?\d+)?|[eE]-?\d+)", re.ASCII)
-_TEXT = re.compile(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z/][\w./\-]*", re.ASCII | re.IGNORECASE)
+_WORD = compiled(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)=(?P<value>.+)", re.ASCII)
+_QUOTED = compiled(r"(['\"])([^'\"\\$]+)\1")
+_LIST = compiled(r"\[([^\[\](){}]*)\]")
+_INT = compiled(r"-?(?:0|[1-9]\d{0,4000})", re.ASCII)  # Python reads no more digits than 4,300
+_FLOAT = compiled(r"-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE]-?\d+)?|[eE]-?\d+)", re.ASCII)
+_TEXT = compiled(r"(?!(?:true|false|null|inf|nan)$)[A-Za-z/][\w./\-]*", re.ASCII | re.IGNORECASE)
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 

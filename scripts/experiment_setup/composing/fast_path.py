@@ -11,7 +11,7 @@ import copy
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from experiment_setup.composing.layers import Declined, Layer, MergeError, cross
 from experiment_setup.composing.origins import Source, Trace
 from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, plain_part
 from experiment_setup.latest import Latest
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import UNSET, Schema
@@ -48,13 +49,13 @@ class _Plan:
     plain_hydra_settings: bool = True
 
 
-_GROUP = re.compile(r"(?!hydra$)[A-Za-z_][\w\-]*")
-_OPTION = re.compile(r"[\w.\-]+(?<!\.yaml)(?<!\.yml)", re.ASCII)
-_PARENT = re.compile(r"(?P<option>(?!_self_)[A-Za-z0-9_.\-]+?)(?:@_here_)?")
-_CONFIG = re.compile(r"(?!_self_$)[A-Za-z_][\w\-]*")
-_HYDRA_OVERRIDE = re.compile(r"override hydra/[\w/]+")
+_GROUP = compiled(r"(?!hydra$)[A-Za-z_][\w\-]*")
+_OPTION = compiled(r"[\w.\-]+(?<!\.yaml)(?<!\.yml)", re.ASCII)
+_PARENT = compiled(r"(?P<option>(?!_self_)[A-Za-z0-9_.\-]+?)(?:@_here_)?")
+_CONFIG = compiled(r"(?!_self_$)[A-Za-z_][\w\-]*")
+_HYDRA_OVERRIDE = compiled(r"override hydra/[\w/]+")
 # Hydra's own config is there while Hydra merges, and not here: `${hydra.run}`, or a key that is itself computed.
-_READS_HYDRA = re.compile(r"\$\{[^}:]*\$\{|\$\{[^}]*hydra(?!:)")
+_READS_HYDRA = compiled(r"\$\{[^}:]*\$\{|\$\{[^}]*hydra(?!:)")
 
 # Overrides that every Hydra has and that touch nothing but logging (hydra/conf/hydra/{job,hydra}_logging).
 _PLAIN_HYDRA_OVERRIDES = {

@@ -10,7 +10,7 @@ import copy
 import os
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiment_setup import files, nodes
 from experiment_setup.composing import environment, packages, plugins, resolving, search_path
 from experiment_setup.composing.refusals import Failure, reworded
+from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment
 from experiment_setup.reading import yaml_loader
 from experiment_setup.reading.source import Document

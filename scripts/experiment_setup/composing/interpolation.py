@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,12 +23,13 @@ from experiment_setup.composing.refusals import (
     of_omegaconf,
     reworded,
 )
+from experiment_setup.light import compiled, dataclass
 
-_RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
-_NESTED = re.compile(r"\$\{[^}]*\$\{")
+_RESOLVER = compiled(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
+_NESTED = compiled(r"\$\{[^}]*\$\{")
 _KNOWN_ONLY_WHEN_RUN = frozenset(("hydra", "python_version"))  # resolvers that Hydra adds for a run
 # What they give that is text in every run, so that a field which cannot take text fails in all of them.
-_TEXT_OF_A_RUN = re.compile(r"\$\{\s*hydra\s*:\s*(?:job\.name|runtime\.cwd|runtime\.output_dir)\s*\}")
+_TEXT_OF_A_RUN = compiled(r"\$\{\s*hydra\s*:\s*(?:job\.name|runtime\.cwd|runtime\.output_dir)\s*\}")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def unusable_values(config: DictConfig, custom_resolvers: frozenset[str] = froze
                 yield found
 
 
-_PLAIN = re.compile(r"\$\{\s*(?:\.*[A-Za-z_][\w.]*(?:\[\w+\])*)\s*\}")
+_PLAIN = compiled(r"\$\{\s*(?:\.*[A-Za-z_][\w.]*(?:\[\w+\])*)\s*\}")
 
 
 def broken_arguments(node: Any, key: str, written: str) -> Iterator[UnusableValue]:

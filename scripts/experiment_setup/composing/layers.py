@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -13,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiment_setup import nodes
 from experiment_setup.composing.origins import Source, Trace
 from experiment_setup.composing.refusals import Failure
+from experiment_setup.light import dataclass
 
 
 class Declined(Exception):

@@ -20,6 +20,7 @@ from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.interpolation import UnusableValue
 from experiment_setup.composing.overlay import Fields, shallow, with_own_nodes
 from experiment_setup.composing.plain import NotPlain, merged
+from experiment_setup.light import compiled
 from experiment_setup.nodes import Steps
 
 
@@ -258,6 +259,6 @@ class PartsComposition(Composition):
         return tuple(outcome)
 
 
-_REFERENCE = re.compile(r"\$\{\s*(\.*)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}", re.ASCII)
-_VARIABLE = re.compile(r"\$\{oc\.env:\w+(?:,[\w./\-]*)?\}", re.ASCII)
+_REFERENCE = compiled(r"\$\{\s*(\.*)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}", re.ASCII)
+_VARIABLE = compiled(r"\$\{oc\.env:\w+(?:,[\w./\-]*)?\}", re.ASCII)
 _ABSENT = object()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup import nodes
 from experiment_setup.composing.layers import Declined, Layer, MergeError, merge
 from experiment_setup.composing.origins import Origin, Places, Source, Trace, dotted, plain, values
+from experiment_setup.light import dataclass
 from experiment_setup.schema import Schema
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 
 from experiment_setup import nodes
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 
 
@@ -176,7 +177,7 @@ _Sentences = tuple[tuple[type[Refusal], re.Pattern[str]], ...]
 
 
 def _sentences(*sentences: tuple[type[Refusal], str]) -> _Sentences:
-    return tuple((refusal, re.compile(pattern)) for refusal, pattern in sentences)
+    return tuple((refusal, compiled(pattern)) for refusal, pattern in sentences)
 
 
 # What their words mean.
@@ -208,16 +209,14 @@ _LISTS = _sentences(
     (NotOverridable, r"^Invalid Defaults List override '(?P<group>\S+): "),
     (UnknownKeyword, r"^In .*: Unsupported keyword '(?P<keyword>[^']+)' in defaults list"),
 )
-_IN = re.compile(r"In '(?P<config>[^']+)': ")
-_MERGING = re.compile(r"(?P<kind>\w+) raised while composing config:\n")
-_KIND = re.compile(r"(?P<kind>[A-Za-z]\w*): ")
+_IN = compiled(r"In '(?P<config>[^']+)': ")
+_MERGING = compiled(r"(?P<kind>\w+) raised while composing config:\n")
+_KIND = compiled(r"(?P<kind>[A-Za-z]\w*): ")
 # What the command line sets is refused in a line of Hydra's own; below it stands OmegaConf's error.
-_OVERRIDING = re.compile(
-    r"(?:Error merging override|Could not override) [^\n]*\n(?:To append to your config [^\n]*\n)?"
-)
+_OVERRIDING = compiled(r"(?:Error merging override|Could not override) [^\n]*\n(?:To append to your config [^\n]*\n)?")
 
 # The lines that OmegaConf adds to its words.
-_FOOTER = re.compile(r"\n\s+(?:full_key: |object_type=|reference_type=)")
+_FOOTER = compiled(r"\n\s+(?:full_key: |object_type=|reference_type=)")
 
 
 @dataclass(frozen=True)

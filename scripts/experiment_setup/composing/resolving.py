@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ from omegaconf.errors import InterpolationToMissingValueError
 
 from experiment_setup import nodes
 from experiment_setup.composing import environment, origins
+from experiment_setup.light import compiled
 
-_OF_A_RUN = re.compile(r"\$\{\s*(?:hydra|now|python_version)\s*:")  # resolvers that Hydra adds for a run
+_OF_A_RUN = compiled(r"\$\{\s*(?:hydra|now|python_version)\s*:")  # resolvers that Hydra adds for a run
 
 
 def needs_hydra(config: DictConfig) -> bool:

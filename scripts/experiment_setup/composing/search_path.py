@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from experiment_setup import files
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled
 from experiment_setup.project import Experiment
 
-_FILE_ENTRY = re.compile(r"file://([^\s\"',\]]+)")
+_FILE_ENTRY = compiled(r"file://([^\s\"',\]]+)")
 
 
 def base(experiment: Experiment, root: Path) -> Path:

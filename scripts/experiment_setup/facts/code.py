@@ -6,7 +6,6 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import resolvers
 from experiment_setup.facts.options import Options
 from experiment_setup.facts.resolvers import Registered
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.reading import suppression
 from experiment_setup.schema import ConfigClass, Problem
@@ -156,7 +156,7 @@ class Code:
 
 
 # `import recipes.core.conf`: what other libraries hold for Hydra's ConfigStore
-_IMPORTED = re.compile(
+_IMPORTED = compiled(
     r"(?:import|from)[ ]+((?!hydra\.|omegaconf\.)[\w.]*\b(?:confs?|configs?|schemas?|hydra_\w+)\b[\w.]*)"
 )
 

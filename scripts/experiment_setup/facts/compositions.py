@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from experiment_setup import nodes
 from experiment_setup.composing.compose import Composer, Composition
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts.options import Option, Options
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS

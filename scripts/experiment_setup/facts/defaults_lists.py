@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -14,6 +13,7 @@ from experiment_setup import nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document, SourceError
@@ -151,7 +151,7 @@ def names(context: ExperimentContext, group: str) -> list[str]:
     return [*context.options.by_group.get(group, {}), *stored]
 
 
-_HERE_LIKE = re.compile(r"_*(?:h+e+r+e*|he+a?re?|her|hrer?|heer|ehre)_*", re.IGNORECASE)
+_HERE_LIKE = compiled(r"_*(?:h+e+r+e*|he+a?re?|her|hrer?|heer|ehre)_*", re.IGNORECASE)
 
 
 def is_like_here(package: str) -> bool:
@@ -197,7 +197,7 @@ def written(document: Document, node: yaml.Node) -> str:
     return document.text[node.start_mark.index : node.end_mark.index]
 
 
-_ANCHOR = re.compile(r"&[^\s,\[\]{}]+[ \t]+")
+_ANCHOR = compiled(r"&[^\s,\[\]{}]+[ \t]+")
 
 
 def replace(document: Document, node: yaml.Node, text: str) -> tuple[Edit, ...]:

@@ -14,7 +14,6 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any
@@ -26,6 +25,7 @@ from experiment_setup.composing import origins
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
+from experiment_setup.light import dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading import source

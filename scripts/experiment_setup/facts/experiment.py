@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from experiment_setup.composing.compose import Composer
 from experiment_setup.facts.code import Code
 from experiment_setup.facts.compositions import Compositions, Memo
 from experiment_setup.facts.options import Options
+from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
 from experiment_setup.reading import suppression
 from experiment_setup.reading.suppression import Suppression

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts import unlisted
 from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import ConfigClass, Opaque, Registration, Schema

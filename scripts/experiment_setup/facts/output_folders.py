@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -13,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import naming, nodes
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
 
@@ -94,7 +94,7 @@ def resolved(config: DictConfig, key: str) -> str | None:
     return None if value is None else str(value)
 
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\}")
+_REFERENCE = compiled(r"\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\}")
 
 
 def _put_together(config: DictConfig, key: str) -> str | None:

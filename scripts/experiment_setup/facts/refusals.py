@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from experiment_setup.composing.compose import Composition, Failure
 from experiment_setup.composing.refusals import (
@@ -19,6 +18,7 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
 

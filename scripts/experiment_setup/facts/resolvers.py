@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.tree import FUNCTIONS, last_name, own_nodes, walk
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.schema import Schema
 
 # What OmegaConf and Hydra bring along.
 BUILT_IN = ("oc.env", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.select",
             "hydra", "now", "python_version")  # fmt: skip
-USED = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
+USED = compiled(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
 _REGISTERS = ("register_new_resolver", "register_resolver")
 _MOST = 400  # modules that are looked at for the imports inside of functions
 

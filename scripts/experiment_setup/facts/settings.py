@@ -14,6 +14,7 @@ from experiment_setup.composing.refusals import NotTheFields
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit
+from experiment_setup.light import compiled
 from experiment_setup.location import Location
 
 
@@ -95,7 +96,7 @@ def is_refused(context: ExperimentContext) -> bool:
     return named == "hydra" or own or not classes.isdisjoint(("RunDir", "SweepDir", "JobConf"))
 
 
-_STARTED_IN = re.compile(r"\$\{(?:hydra[:.]runtime\.cwd|oc\.env:PWD)\}")
+_STARTED_IN = compiled(r"\$\{(?:hydra[:.]runtime\.cwd|oc\.env:PWD)\}")
 
 
 def saved_in(context: ExperimentContext) -> Path | None:

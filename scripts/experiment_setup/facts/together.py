@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from experiment_setup.facts.output_folders import WrittenFolder
+from experiment_setup.light import dataclass
 from experiment_setup.reading.suppression import Code, Suppression
 
 

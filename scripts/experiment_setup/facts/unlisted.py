@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
 from experiment_setup.reading.source import Document
 
@@ -18,12 +19,12 @@ ROOT_SETS = frozenset("experiment experiments exp exps study studies overrides".
 _MOST = 300  # options of a group; more are made by a program, and composing them would take minutes
 _DEEPEST = 4  # folders below the config folder; what lies deeper is no option that a person types
 _NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun outputs lightning_logs".split())
-_MEANT_FOR_HYDRA = re.compile(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
-_HAS_A_LIST = re.compile(r"^defaults[ \t]*:", re.MULTILINE)
-_FROM_THE_ROOT = re.compile(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
-_ABSOLUTE = re.compile(r"^[ \t]*-[ \t]*[\"']?/(?P<path>[\w.\-/]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
-_OWN_SETTINGS = re.compile(r"^hydra[ \t]*:|^[ \t]*-[ \t]*[\"']?override[ \t]+hydra/", re.MULTILINE)
-_NAMED = re.compile(
+_MEANT_FOR_HYDRA = compiled(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
+_HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
+_FROM_THE_ROOT = compiled(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
+_ABSOLUTE = compiled(r"^[ \t]*-[ \t]*[\"']?/(?P<path>[\w.\-/]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
+_OWN_SETTINGS = compiled(r"^hydra[ \t]*:|^[ \t]*-[ \t]*[\"']?override[ \t]+hydra/", re.MULTILINE)
+_NAMED = compiled(
     r"^[ \t]*-[ \t]*[\"']?(?P<override>override[ \t]+)?(?:optional[ \t]+)?/?(?P<path>[\w./\-]+)(?:@[\w.]+)?"
     r"[\"']?[ \t]*(?P<chosen>:.*)?$",
     re.MULTILINE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,6 +13,7 @@ from hydra.errors import HydraException
 
 from experiment_setup import command_line
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled, dataclass
 
 _MOST_POINTS = 1000  # files that one command may write; more is a sweep (`-m`), not a row of parameter sets
 # Hydra's parser needs time that grows with the square of a value's length, and Python's stack for each level in it.
@@ -21,7 +21,7 @@ _LONGEST = 20_000  # characters
 _MOST_ELEMENTS = 1_000
 _LONGEST_SHOWN = 200
 _DEEPEST = 30  # brackets in brackets
-_QUOTED = re.compile(r"""(?<!\\)(["'])(?:\\.|(?!\1).)*\1""", re.DOTALL)
+_QUOTED = compiled(r"""(?<!\\)(["'])(?:\\.|(?!\1).)*\1""", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import files, nodes
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.reading import yaml_loader
 
-_HEADER = re.compile(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package …` before the first other line
+_HEADER = compiled(r"^\s*#\s*@")  # ConfigSource._get_header_dict: `# @package …` before the first other line
 # What the parser was about when it met the error on a later line: the mistake is where that began.
 _NOTICED_LATE = frozenset(
     f"while {doing}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -16,13 +15,14 @@ from experiment_setup import files
 from experiment_setup.code.tree import comments
 from experiment_setup.errors import CommandError
 from experiment_setup.findings import Finding
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 
-OURS = re.compile(r"ES\d*", re.IGNORECASE)  # a code of this package, or the beginning of one
+OURS = compiled(r"ES\d*", re.IGNORECASE)  # a code of this package, or the beginning of one
 _TOP = 10  # lines of a file in which `noqa-file` is looked for
 
-_COMMENT = re.compile(r"#\s*noqa(?P<file>-file)?\b(?!-)(?P<rest>\s*:[^#]*)?", re.IGNORECASE)
-_CODE = re.compile(r"[^\s,:]+")
+_COMMENT = compiled(r"#\s*noqa(?P<file>-file)?\b(?!-)(?P<rest>\s*:[^#]*)?", re.IGNORECASE)
+_CODE = compiled(r"[^\s,:]+")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from experiment_setup.light import compiled
+
 try:
     from omegaconf._yaml import get_yaml_loader  # type: ignore[import-not-found, unused-ignore]  # OmegaConf 2.4
 except ImportError:
@@ -60,7 +62,8 @@ def _fast_loader() -> Any:
 _FastLoader = _fast_loader()
 
 # What is no printable character to both parsers, or is one (a tab, another line break) that they take differently.
-_ODD_CHARACTER = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+_ODD_IN_ASCII = compiled(r"[^\n -~]")
+_ODD_CHARACTER = compiled("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 _QUOTED = r"""(?:"[^"\\\n]*"|'[^'\n]*')"""
 _ITEM = rf"(?:-?[A-Za-z0-9_.][A-Za-z0-9_.+\-]*|{_QUOTED})"
 _WORDS = r"""(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.]))(?:[^#:"'\[\]`\\\n]|:(?![ \n]))*"""
@@ -74,7 +77,7 @@ _ITEMS = rf"{_ITEM}(?: *, *{_ITEM})* *"
 _LIST = rf" *{_KEY} +\[ *(?:{_ITEMS},)?{_END}(?: *(?:{_ITEMS},)?{_END})* *(?:{_ITEMS}(?:{_END} *)?)?\]{_END}"
 # Each line is matched once and for all (`(?=(…))\1` is an atomic group): a line of words and spaces can match in many
 # ways, and with an odd line at the end of a long file all their products would be tried.
-_PLAIN_TEXT = re.compile(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
+_PLAIN_TEXT = compiled(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
 
 
 DEEPEST = 200  # levels; OmegaConf's recursion ends at about a hundred, PyYAML's at about five hundred
@@ -114,8 +117,8 @@ def refuse_too_much(text: str) -> None:
             pass  # whoever reads it says so
 
 
-_BRACKET = re.compile(r"[\[\]{}]")
-_DEEP_BLOCK = re.compile(rf"^(?: {{{DEEPEST}}}| *(?:[-?] +){{{DEEPEST // 2}}})", re.MULTILINE)
+_BRACKET = compiled(r"[\[\]{}]")
+_DEEP_BLOCK = compiled(rf"^(?: {{{DEEPEST}}}| *(?:[-?] +){{{DEEPEST // 2}}})", re.MULTILINE)
 
 
 def _may_be_too_much(text: str) -> bool:
@@ -174,7 +177,7 @@ def _written_out(node: yaml.Node, known: dict[int, int | None]) -> int:
 
 # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits), and so no config that has one.
 _DIGITS = 4_300
-_LONG_NUMBER = re.compile(r"\b0[xXbBoO0-9][0-9a-fA-F_]{3500}")
+_LONG_NUMBER = compiled(r"\b0[xXbBoO0-9][0-9a-fA-F_]{3500}")
 
 
 def _refuse_long_numbers(root: yaml.Node) -> None:
@@ -199,7 +202,8 @@ def _parsed(text: str) -> yaml.Node | None:
 
 def _is_plain(text: str) -> bool:
     lines = f"\n{text}" if text.endswith("\n") else f"\n{text}\n"
-    return _PLAIN_TEXT.match(lines) is not None and _ODD_CHARACTER.search(text) is None
+    odd = _ODD_IN_ASCII if text.isascii() else _ODD_CHARACTER
+    return _PLAIN_TEXT.match(lines) is not None and odd.search(text) is None
 
 
 def _node(loader: Any, text: str) -> yaml.Node | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from experiment_setup.findings import Edit, Finding, Severity, Subject
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules.phases import Of, Phase
 

@@ -34,6 +34,7 @@ from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.unresolved import Unresolved, unresolved
 from experiment_setup.facts.written import at_offset, declared, kind, schema
 from experiment_setup.findings import Finding, Severity, Subject
+from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
@@ -231,7 +232,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
         )
 
 
-_GROUP_OF_REFERENCE = re.compile(r"\$\{[\s.]*(\w+)")
+_GROUP_OF_REFERENCE = compiled(r"\$\{[\s.]*(\w+)")
 
 
 def _what_it_refers_to(context: ExperimentContext, found: Unresolved) -> list[Subject]:
@@ -289,7 +290,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
 
 
-_SELECTED = re.compile(r"\$\{\s*oc\.select\s*:\s*([A-Za-z_][\w.]*)")
+_SELECTED = compiled(r"\$\{\s*oc\.select\s*:\s*([A-Za-z_][\w.]*)")
 
 
 @rule(
@@ -335,7 +336,7 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
                 )
 
 
-_OF_HYDRA = re.compile(r"\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")
+_OF_HYDRA = compiled(r"\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")
 _USUAL_OF_HYDRA = frozenset(
     "runtime.output_dir runtime.cwd job.name job.num job.id job.override_dirname run.dir sweep.dir".split()
 )

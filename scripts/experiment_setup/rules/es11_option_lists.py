@@ -16,6 +16,7 @@ from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS
 from experiment_setup.reading.source import Document
@@ -338,7 +339,7 @@ def _is_written(document: Document) -> bool:
     return node is not None and node.end_mark.index > node.start_mark.index
 
 
-_LIKE_DASH = re.compile(r"[-\u2010-\u2015\u2212\uff0d\u30fc*\u2022\u30fb]+[\s\u3000]*")  # what was meant as `- `
+_LIKE_DASH = compiled(r"[-\u2010-\u2015\u2212\uff0d\u30fc*\u2022\u30fb]+[\s\u3000]*")  # what was meant as `- `
 
 
 def _as_list(document: Document, value: Any, entry: str | None) -> tuple[Edit, ...]:

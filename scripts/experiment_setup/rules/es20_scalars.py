@@ -30,6 +30,7 @@ from experiment_setup.facts.written import (
     values,
 )
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.location import Location
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
@@ -73,13 +74,13 @@ def text_read_as_number(context: ExperimentContext) -> Iterator[Finding]:
         )
 
 
-_ODD_NUMBER = re.compile(r"(?<![\w.:/\-])[-+]?(?:0[0-9_]+|\d[\d_]*(?::[0-5]?\d)+(?:\.\d*)?)(?![\w.:/\-])")
+_ODD_NUMBER = compiled(r"(?<![\w.:/\-])[-+]?(?:0[0-9_]+|\d[\d_]*(?::[0-5]?\d)+(?:\.\d*)?)(?![\w.:/\-])")
 
 
-_OCTAL = re.compile(r"[-+]?0[0-7_]+")
+_OCTAL = compiled(r"[-+]?0[0-7_]+")
 
 
-_LEADING_ZERO = re.compile(r"[-+]?0\d+")
+_LEADING_ZERO = compiled(r"[-+]?0\d+")
 
 
 @rule(
@@ -137,7 +138,7 @@ def _odd_number(option: Option, name: str, node: yaml.ScalarNode, text: str) -> 
         yield octal_or_sexagesimal.finding(where, message, f"write {decimal}", severity=Severity.WARNING)
 
 
-_HASH = re.compile(r"\S[ \t]+#[A-Za-z0-9_]+[ \t]*\r?$", re.MULTILINE)
+_HASH = compiled(r"\S[ \t]+#[A-Za-z0-9_]+[ \t]*\r?$", re.MULTILINE)
 
 
 _REMARKS = ("TODO", "FIXME", "XXX", "HACK", "NOTE", "BUG")
@@ -178,7 +179,7 @@ def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
                 )
 
 
-_NONE = re.compile(r"\b(?:[Nn]one|NONE|nil)\b")
+_NONE = compiled(r"\b(?:[Nn]one|NONE|nil)\b")
 
 
 @rule(
@@ -304,7 +305,7 @@ def _example(value: list[Any]) -> str:
     return f"[{', '.join(map(str, flat))}]" if not any(isinstance(item, (list, dict)) for item in flat) else "[a, b]"
 
 
-_HUGE = re.compile(r"\de\+?\d{3}")
+_HUGE = compiled(r"\de\+?\d{3}")
 
 
 @rule(

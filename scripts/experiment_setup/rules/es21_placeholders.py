@@ -19,6 +19,7 @@ from experiment_setup.facts.written import (
     values,
 )
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
@@ -26,7 +27,7 @@ from experiment_setup.rules.phases import Phase
 _LIST = "defaults:\n  - default@_here_\n\n"
 
 
-_UNEXPANDED = re.compile(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
+_UNEXPANDED = compiled(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
 
 
 @rule(

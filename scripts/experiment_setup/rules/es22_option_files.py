@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
@@ -224,7 +224,7 @@ def _misplaced(
     return None
 
 
-_MACHINE_PATH = re.compile(
+_MACHINE_PATH = compiled(
     r"(?:/(?:home|Users|mnt|media|workspace|kaggle|root|scratch|content|gpfs|lustre|data|tmp|opt|srv|net)/."
     r"|[A-Za-z]:[\\/])"
 )
@@ -257,7 +257,7 @@ def machine_path_in_set(context: ExperimentContext) -> Iterator[Finding]:
                 )
 
 
-_SECRET = re.compile(
+_SECRET = compiled(
     r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_\-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}"
     r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_\-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|(?<=key: )[\"']?[0-9a-f]{40}\b|(?<=token: )[\"']?[0-9a-f]{40}\b"

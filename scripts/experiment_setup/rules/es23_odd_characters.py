@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import yaml
 
@@ -15,6 +14,7 @@ from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import refused_at
 from experiment_setup.facts.written import at_offset, dotted, scalars, start
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
@@ -26,7 +26,7 @@ _LIST = "defaults:\n  - default@_here_\n\n"
 _INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
 
 
-_ODD_CHARACTER = re.compile(f"[{_INVISIBLE}\u00a0\u3000０-９＃“”‘’]")
+_ODD_CHARACTER = compiled(f"[{_INVISIBLE}\u00a0\u3000０-９＃“”‘’]")
 
 
 @rule(

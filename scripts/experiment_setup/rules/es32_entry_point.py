@@ -12,6 +12,7 @@ from experiment_setup.code.source import SourceFile
 from experiment_setup.code.tree import dotted, last_name
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.location import Location
 from experiment_setup.requirements import Declared
 from experiment_setup.rules import phases
@@ -104,7 +105,7 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-_PARSERS = re.compile(r"parse_args|Fire|typer|app\s*\.\s*run")  # in every call that takes the command line
+_PARSERS = compiled(r"parse_args|Fire|typer|app\s*\.\s*run")  # in every call that takes the command line
 
 
 def _takes_command_line(node: ast.Call, main: str, text: str) -> bool:
@@ -169,7 +170,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
         yield version_base.finding(main.location, refused, advice, severity=None if _hydra_is_new() else Severity.INFO)
 
 
-_OLD_HYDRA = re.compile(r"(?:(?<![<>!~=])={1,2}|~=?|<=)\s*[\"']?1\.[01](?![0-9])|<\s*1\.2(?![0-9])")
+_OLD_HYDRA = compiled(r"(?:(?<![<>!~=])={1,2}|~=?|<=)\s*[\"']?1\.[01](?![0-9])|<\s*1\.2(?![0-9])")
 
 
 def _hydra_is_new() -> bool:
@@ -330,7 +331,7 @@ def _returns_value(function: ast.AST) -> bool:
     )
 
 
-_CONFIGURES = re.compile(r"addHandler|dictConfig|fileConfig|Handler\(|loguru|structlog")
+_CONFIGURES = compiled(r"addHandler|dictConfig|fileConfig|Handler\(|loguru|structlog")
 _LOGS = frozenset("debug info warning error critical exception log".split())
 
 

@@ -14,6 +14,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import at, is_fixed, is_here, setting
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es32_entry_point import entry_source, main_function
@@ -112,7 +113,7 @@ JOB = ("name", "chdir", "override_dirname", "id", "num", "config_name", "env_set
 RUNTIME = ("version", "version_base", "cwd", "config_sources", "output_dir", "choices")
 
 
-_INTERPOLATION = re.compile(r"\$\{([\w.:@/]+)\}")
+_INTERPOLATION = compiled(r"\$\{([\w.:@/]+)\}")
 
 
 _FOLDERS = (("run", "dir"), ("sweep", "dir"), ("sweep", "subdir"))
@@ -232,7 +233,7 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
                 yield _nothing(shifted, key, *wrong)
 
 
-_SEARCHES = re.compile(
+_SEARCHES = compiled(
     r"^[ \t]*-[ \t]*(?:override[ \t]+)?/?hydra/sweeper[ \t]*:[ \t]*[\"']?(optuna|ax|nevergrad)\b", re.MULTILINE
 )
 _KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".split())

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import naming
 from experiment_setup.composing.compose import Composer
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.runs.run import Run, State, leaves
 
@@ -23,7 +22,7 @@ GONE = "(not there)"  # stands for the value of a key that there is no more, or 
 
 _SAYS_NOTHING = (f"{SETS}.name", f"{SETS}.notes")  # how it is called, and what was remarked, changes no result
 _SECRET = 8  # characters; what is shorter is found in the environment by chance
-_RESOLVER = re.compile(r"\$\{[^{}]*:")  # what it gives depends on the machine, the time or the code
+_RESOLVER = compiled(r"\$\{[^{}]*:")  # what it gives depends on the machine, the time or the code
 
 
 def state_of(run: Run, changed: Mapping[str, Any]) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 from experiment_setup import naming
 from experiment_setup.composing import environment
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import Project
 from experiment_setup.runs.origin import Origin
 from experiment_setup.runs.run import leaves
 
-_USUAL = re.compile(r"\$\{hydra[.:](?:job\.num|runtime\.choices\.([\w/]+))\}")
+_USUAL = compiled(r"\$\{hydra[.:](?:job\.num|runtime\.choices\.([\w/]+))\}")
 # The sweep's folder is known, and what it was made of may not resolve in a job. What starts the jobs may not be
 # installed here, and says nothing of their values.
 _REPLACED = (

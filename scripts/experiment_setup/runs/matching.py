@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiment_setup.light import dataclass
 from experiment_setup.project import SETS
 from experiment_setup.runs.changes import is_same, placed
 from experiment_setup.runs.run import Run

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import schema
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
 from experiment_setup.runs import saved
 from experiment_setup.schema import Schema

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import launch, naming
 from experiment_setup.command_line import quoted
 from experiment_setup.launch import Missing
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.runs.origin import Recorded
 from experiment_setup.runs.sweep import Job, Sweep

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.runs import saved, wandb_log
 from experiment_setup.runs.wandb_log import Tracked

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from experiment_setup.composing.compose import Composer
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.runs import rerun, sweep
 from experiment_setup.runs.changes import Changes

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from hydra.errors import HydraException
 from experiment_setup import files
 from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.runs import run, saved
 from experiment_setup.runs.job_config import JobConfigs

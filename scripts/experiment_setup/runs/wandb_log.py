@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
+
+from experiment_setup.light import dataclass
 
 _MAGIC = b":W&B"
 _BYTES = 64 * 2**20

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.code.functions import UserFunction
 from experiment_setup.code.values import Call, Known, Opaque, Special
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.schema.records import UNSET
 

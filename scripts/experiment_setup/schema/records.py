@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup.code.modules import Modules
 from experiment_setup.code.problems import Problem
 from experiment_setup.code.values import Known
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -30,6 +29,7 @@ from experiment_setup.code.values import (
     real,
     weigh,
 )
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.schema.main import MainFunction, Mains
 
@@ -185,8 +185,8 @@ class Store(Known):
         return any(isinstance(one, ast.Call) and self.is_store_call(one, called.scope) for one in inner)
 
 
-_REGISTERS = re.compile(r"regist|store|add_to_hydra", re.IGNORECASE)
-_OF_CONFIGS = re.compile(r"conf|hydra|schema", re.IGNORECASE)
+_REGISTERS = compiled(r"regist|store|add_to_hydra", re.IGNORECASE)
+_OF_CONFIGS = compiled(r"conf|hydra|schema", re.IGNORECASE)
 
 
 def _composes(function: ast.AST) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import EnumMeta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from experiment_setup import nodes
 from experiment_setup.composing import origins
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.reading.source import SourceError

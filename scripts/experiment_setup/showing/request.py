@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from experiment_setup import naming, schema
@@ -14,10 +14,11 @@ from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.refusals import Failure, NotChosen, NotFound, UnknownKey
 from experiment_setup.errors import CommandError
 from experiment_setup.findings import Finding
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import SETS, Experiment, Project, option_name
 
-_OVERRIDE = re.compile(r"[~+]|[^=\s]+=")
+_OVERRIDE = compiled(r"[~+]|[^=\s]+=")
 
 
 @dataclass(frozen=True)

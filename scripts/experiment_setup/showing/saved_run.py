@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from experiment_setup.errors import CommandError
 from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import code_sets
+from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
 from experiment_setup.runs import run as runs
 from experiment_setup.runs.changes import Changes, is_same, placed, state_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -13,6 +12,7 @@ from experiment_setup.cli import Answer
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.showing import as_hydra, values
 from experiment_setup.showing.request import Request, Subject, refused

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -13,6 +12,7 @@ from omegaconf import DictConfig
 from experiment_setup.composing import origins
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
+from experiment_setup.light import dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.nodes import data as data  # what the other modules here ask for
 from experiment_setup.project import Project

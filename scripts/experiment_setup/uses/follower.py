@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from experiment_setup.code.modules import Defined, Module, Modules
 from experiment_setup.code.pieces import any_within
 from experiment_setup.code.registry import Registry
 from experiment_setup.code.tree import Function, dotted
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.uses import shapes
 from experiment_setup.uses.records import ConfigPath, Kind, Part, Reading, Use

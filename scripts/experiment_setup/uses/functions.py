@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
@@ -11,6 +10,7 @@ from experiment_setup.code import tree
 from experiment_setup.code.modules import Defined, Module
 from experiment_setup.code.pieces import Piece
 from experiment_setup.code.tree import FUNCTIONS, Function, last_name, parameters
+from experiment_setup.light import compiled
 from experiment_setup.uses import shapes
 from experiment_setup.uses.arguments import given_parts
 from experiment_setup.uses.follower import Follower, Frame
@@ -18,9 +18,9 @@ from experiment_setup.uses.records import Given, Part
 
 # Words without which no key can be added to a config, or taken from it: OmegaConf's, or `with read_write(cfg):` of the
 # project's own. (OmegaConf's own read_write leaves the struct flag alone.)
-_OPENS = re.compile(r"\b(?:open_dict\(|set_struct\(|force_add)")
-_OPENS_BY_ITS_OWN = re.compile(r"\bwith (?!omegaconf\.)[\w.]*(?:read_write|unlock\w*)\(")
-_OF_OMEGACONF = re.compile(r"\bfrom omegaconf import [^#\n]*\bread_write\b")
+_OPENS = compiled(r"\b(?:open_dict\(|set_struct\(|force_add)")
+_OPENS_BY_ITS_OWN = compiled(r"\bwith (?!omegaconf\.)[\w.]*(?:read_write|unlock\w*)\(")
+_OF_OMEGACONF = compiled(r"\bfrom omegaconf import [^#\n]*\bread_write\b")
 # Functions that call another one: partial(train, cfg), pool.submit(train, cfg).
 _PASSES_ON = frozenset("partial submit apply apply_async delayed Thread Process map starmap".split())
 

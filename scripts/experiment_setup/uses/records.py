@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple
 
 from experiment_setup.code.modules import Module
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 
 ConfigPath = tuple[str, ...]  # from the root of the config, such as ("exp", "seed")

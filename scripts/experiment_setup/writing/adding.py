@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from experiment_setup import command_line, files, naming, schema
 from experiment_setup.commands import next_commands
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, option_name, split_experiment
 from experiment_setup.reading import overrides
 from experiment_setup.writing import last_word, root_option

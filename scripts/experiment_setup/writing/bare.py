@@ -8,9 +8,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from experiment_setup import files
+from experiment_setup.light import compiled
 from experiment_setup.writing import tracker
 
-_TOY = re.compile(r"^ *# >>>.*?# <<<\n", re.MULTILINE | re.DOTALL)
+_TOY = compiled(r"^ *# >>>.*?# <<<\n", re.MULTILINE | re.DOTALL)
 PLACE = "    # your training: rows from the paths in cfg.env, log({...}) each epoch, the model into model_dir\n"
 
 

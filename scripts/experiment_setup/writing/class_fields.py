@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from omegaconf import DictConfig
 from experiment_setup import command_line, files, nodes, schema
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
 from experiment_setup.reading import overrides
 from experiment_setup.reading.overrides import Assignment
@@ -21,7 +21,7 @@ from experiment_setup.schema import ConfigClass, Field, Schema
 from experiment_setup.writing import node_values
 from experiment_setup.writing.keys import Keys
 
-_FIELD = re.compile(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::(?P<type>[^=]+))?=(?P<value>.*)", re.DOTALL)
+_FIELD = compiled(r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::(?P<type>[^=]+))?=(?P<value>.*)", re.DOTALL)
 # Where the names come from that a type may need; the rest must be in the file.
 _HOMES = {
     "typing": "Any Dict List Literal Optional Tuple Union".split(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import git
+from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, experiment_at
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import Schema

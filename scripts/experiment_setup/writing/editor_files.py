@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ from experiment_setup.errors import CommandError
 from experiment_setup.facts import editor_schema
 from experiment_setup.facts.editor_schema import EditorSchema
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import Project
 
 _SETTINGS = Path(".vscode/settings.json")
 _KEY = "yaml.schemas"
-_MODELINE = re.compile(r"^\ufeff?#[ \t]*yaml-language-server:[ \t]*\$schema=(\S*)", re.MULTILINE)
-_HEADER = re.compile(r"\s*#[ \t]*@[^\n]*\n?")  # Hydra reads it in the first line alone
+_MODELINE = compiled(r"^\ufeff?#[ \t]*yaml-language-server:[ \t]*\$schema=(\S*)", re.MULTILINE)
+_HEADER = compiled(r"\s*#[ \t]*@[^\n]*\n?")  # Hydra reads it in the first line alone
 
 
 @dataclass(frozen=True)

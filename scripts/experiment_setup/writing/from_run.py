@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from experiment_setup import command_line, files, naming, nodes
 from experiment_setup.composing import environment
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading.overrides import Assignment
@@ -31,9 +31,9 @@ from experiment_setup.writing.node_values import Setting
 from experiment_setup.writing.option_folder import NewOption, Outcome
 from experiment_setup.writing.root_option import RootWriter
 
-_OF_THE_MACHINE = re.compile(r"\$\{\s*oc\.env\s*:")
-_RESOLVER = re.compile(r"\$\{\s*([\w.]+)\s*:")
-_REFERENCE = re.compile(r"\$\{\s*([\w.\[\]]+)\s*\}")
+_OF_THE_MACHINE = compiled(r"\$\{\s*oc\.env\s*:")
+_RESOLVER = compiled(r"\$\{\s*([\w.]+)\s*:")
+_REFERENCE = compiled(r"\$\{\s*([\w.\[\]]+)\s*\}")
 _ABSENT = object()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import command_line, nodes
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.reading.overrides import Assignment
 from experiment_setup.schema import ConfigClass

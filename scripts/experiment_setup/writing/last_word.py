@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from experiment_setup.checking.check import check
 from experiment_setup.checking.mirror import Mirror, mirrored
 from experiment_setup.composing.compose import Composer
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, Experiment, Project, experiment_at
 from experiment_setup.reading.source import Document

@@ -9,11 +9,12 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 import yaml
 
+from experiment_setup.light import dataclass
 from experiment_setup.writing.module_mentions import PackageMentions
 
 # Files in which a mention is acted on wherever it stands; of the others, prose keeps its words (see _PROSE).

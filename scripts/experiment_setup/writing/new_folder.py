@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from experiment_setup import command_line, files, naming, schema
@@ -18,6 +18,7 @@ from experiment_setup.checking.mirror import mirrored
 from experiment_setup.commands import Next, next_commands
 from experiment_setup.composing.compose import Composer, Failure
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.project import (
     ENVIRONMENTS,
     EXPERIMENTS,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from experiment_setup import command_line, files, launch, naming, schema
 from experiment_setup.commands import Next
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.project import EXPERIMENTS, SETS, Project
 from experiment_setup.writing.last_word import Proof
 from experiment_setup.writing.node_values import plain_data

@@ -9,18 +9,19 @@ from typing import Any
 
 from experiment_setup import command_line, files, nodes
 from experiment_setup.errors import CommandError
+from experiment_setup.light import compiled
 from experiment_setup.location import did_you_mean
 from experiment_setup.reading import source
 from experiment_setup.writing import node_values
 from experiment_setup.writing.node_values import Setting
 
-_FIRST_PARENT = re.compile(
+_FIRST_PARENT = compiled(
     r"^defaults:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*"
     r"(?P<indent>[ \t]*)-[ \t]*(?P<quote>[\"']?)(?P<option>[\w.\-]+)@_here_",
     re.MULTILINE,
 )
 
-_ANY_ENTRY = re.compile(
+_ANY_ENTRY = compiled(
     r"^defaults:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*(?P<indent>[ \t]*)-[ \t]*(?:override[ \t]+(?P<override>\S+))?",
     re.MULTILINE,
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import files, git
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.writing.node_values import Setting
 
 

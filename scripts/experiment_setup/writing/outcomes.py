@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from experiment_setup.commands import Next
+from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.reading import source
 from experiment_setup.writing import option_file

@@ -7,7 +7,6 @@ it comes to is asked of Hydra twice, as a command line and as a file; only where
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from omegaconf import DictConfig
 from experiment_setup import command_line, naming
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
+from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import Experiment
 from experiment_setup.reading.overrides import Assignment
