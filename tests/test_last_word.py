@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import hydra as hydra_core
 import pytest
+from omegaconf import OmegaConf
 
 from running import hydra, run, tree, write
 
@@ -48,7 +51,22 @@ def test_people_see_one_config_whole_and_of_the_others_what_differs(
     assert "# exp=002 env=local: as exp=002, but\nenv.base_model: x\n" in out
     assert "# exp=003: as exp=002, but\nexp.name: 003-seed-8\nexp.seed: 8\n" in out
     assert "exp=003 env=local: " not in out  # it changes the same for every set
-    assert "\nchecked: 4 combinations composed as Hydra does, without running the code: nothing found\n" in out
+    how = f"composed as hydra-core {hydra_core.__version__} does, running neither the code nor its imports"
+    assert f"\nchecked: 4 combinations {how}: nothing found\n" in out
+
+
+def test_what_the_new_values_replace_and_what_other_sets_have_is_told(
+    project: Path, experiment: Path, elsewhere: Path
+) -> None:
+    first = run("add_exp.py", "001", "learning_rate=3e-4", "--root", project, cwd=elsewhere)
+    default = hydra(experiment / "train.py")["exp"]
+    [words] = re.findall(r"^# without exp=002, (.*)$", first.out, re.MULTILINE)
+    assert OmegaConf.create(f"{{{words}}}") == {f"exp.{key}": default[key] for key in ("name", "learning_rate")}
+    second = run("add_exp.py", "001", "seed=7", "--root", project, cwd=elsewhere)
+    [others] = re.findall(r"^built on the defaults, not on (.*); --from NAME builds on one$", second.out, re.MULTILINE)
+    assert others.split(" or ")[-1] == "002 (learning_rate=0.0003)"
+    third = run("add_exp.py", "001", "seed=8", "--from", "002", "--root", project, cwd=elsewhere)
+    assert "built on the defaults" not in third.out
 
 
 def test_what_is_there_already_is_shown_as_well(project: Path, experiment: Path, elsewhere: Path) -> None:

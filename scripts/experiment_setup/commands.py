@@ -52,6 +52,8 @@ class Next:
             yield ""
             yield "next:" if here == root else f"next, in {where}:"
             yield from (f"  {command}" for command in self.commands)
+            if not self.missing and any(" --with " in command for command in self.commands):
+                yield "  # uv brings along all that the code imports"
         if self.sweep:
             folders = ", ".join(key for key in (word.partition("=")[0] for word in self.apart) if "hydra." not in key)
             yield f"all of them{f', each with {folders} of its own' if folders else ''}:"

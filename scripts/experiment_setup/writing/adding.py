@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from experiment_setup import command_line, files, naming, schema
@@ -12,7 +12,7 @@ from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, option_name, split_experiment
 from experiment_setup.reading import overrides
-from experiment_setup.writing import last_word, root_option
+from experiment_setup.writing import last_word, option_file, root_option
 from experiment_setup.writing.keys import WrongKeys
 from experiment_setup.writing.last_word import Combinations, Proof
 from experiment_setup.writing.new_option import OptionWriter
@@ -20,6 +20,7 @@ from experiment_setup.writing.option_folder import OptionFolder, Outcome
 from experiment_setup.writing.outcomes import Added
 from experiment_setup.writing.root_option import RootWriter
 
+_TOLD = 2  # sets that are told of, of those that are there
 _TRIES = 100  # where there are no locks, others may take a name between looking and writing; each time one fewer
 
 
@@ -74,10 +75,18 @@ def add_sets(request: SetsRequest) -> Added:
             found = writer.sets(points, slug=request.name, base=base)
         except WrongKeys as wrong:
             raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
-        found.base = experiment.options(found.group).get(base) if base else None
+        known = experiment.options(found.group)
+        found.base = known.get(base) if base else None
+        found.beside = _beside(known) if base is None and not found.prefix else []
         return found
 
     return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
+
+
+def _beside(known: Mapping[str, Path]) -> list[str]:
+    """The newest of the sets that are there, each with what it sets."""
+    newest = {name: option_file.values_of(path) for name, path in sorted(known.items())[-_TOLD:]}
+    return [f"{name} ({values})" for name, values in newest.items() if values]
 
 
 def _add_from_run(request: SetsRequest, name: str | None, words: Sequence[str]) -> Added:

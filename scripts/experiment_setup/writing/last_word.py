@@ -15,7 +15,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import naming, schema
+from experiment_setup import installed, naming, schema
 from experiment_setup.checking import report
 from experiment_setup.checking.check import check
 from experiment_setup.checking.mirror import Mirror, mirrored
@@ -42,7 +42,8 @@ class Proof:
     """`configs` and `refused` are by the words that choose a combination, such as `exp=001 env=local`.
 
     The first config is what the others are shown as differences from; each has the words of the one it differs from
-    the least. `elsewhere` is what validate.py finds in the experiment besides, which was there before.
+    the least. `elsewhere` is what validate.py finds in the experiment besides, which was there before. `replaced` has
+    what stands in place of the first config's own values where its set is not chosen, by dotted key.
     """
 
     project: Project = field(default_factory=lambda: Project(Path()))
@@ -52,6 +53,7 @@ class Proof:
     refused: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
     elsewhere: Sequence[Finding] = ()
+    replaced: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -72,6 +74,7 @@ class Proof:
             refused=mirror.as_original(dict(self.refused)),
             findings=[_as_original(mirror, finding) for finding in self.findings],
             elsewhere=[_as_original(mirror, finding) for finding in self.elsewhere],
+            replaced=mirror.as_original(dict(self.replaced)),
         )
 
     def data(self) -> dict[str, Any]:
@@ -92,7 +95,7 @@ class Proof:
             yield f"{style.paint('error', '31;1')}: {words or 'the config'} does not compose: {reason}"
         yield from report.findings_text(self.project, self.findings, style, of_a_rule=_NAMED)
         what = next(iter(self.configs), "") or "the config" if self.composed == 1 else f"{self.composed} combinations"
-        how = "composed as Hydra does, without running the code"
+        how = f"composed as hydra-core {installed.hydra_version()} does, running neither the code nor its imports"
         yield f"checked: {what} {how}: {report.counted(self.findings) or 'nothing found'}"
         if self.elsewhere:
             yield f"there before, and left as it is: {report.counted(self.elsewhere)}"
@@ -108,7 +111,11 @@ class Proof:
             if words not in self.nearest:
                 yield f"# the config{f' of {words}' if words else ''}"
                 lines = OmegaConf.to_yaml(OmegaConf.create(config)).rstrip().splitlines() if config else []
-                yield from (*map(shortened, lines), "")
+                yield from map(shortened, lines)
+                if self.replaced and words == next(iter(self.configs)):
+                    known = ", ".join(f"{key}: {values.shortened(value)}" for key, value in self.replaced.items())
+                    yield shortened(f"# without {words}, {known}")
+                yield ""
                 continue
             lines = list(self._differences(words, config))
             key = (words.rpartition(" ")[2], *lines)
@@ -230,6 +237,7 @@ def _proof(
     def composer_of(other: Experiment, read: Schema, root: Path) -> Composer:
         return composer if other is experiment else Composer(other, read, root)
 
+    replaced = _replaced(composer, next(iter(combinations)), combinations.key) if configs and not refused else {}
     beside = [other for other in mirror.experiments if other is not experiment]
     result = check(mirror.project, [*beside, experiment], make_composer=composer_of)
     found = [_as_original(mirror, finding) for finding in result.findings]
@@ -242,7 +250,17 @@ def _proof(
         and finding.severity is not Severity.INFO
         and not any(finding.location.path.is_relative_to(mirror.original_of(other.folder)) for other in beside)
     ]
-    return Proof(mirror.original, composed, configs, nearest, refused, about, rest)
+    return Proof(mirror.original, composed, configs, nearest, refused, about, rest, mirror.as_original(replaced))
+
+
+def _replaced(composer: Composer, choices: Mapping[str, str | None], key: str) -> dict[str, Any]:
+    """The values in place of which a set has its own."""
+    if key not in choices:
+        return {}
+    outcome = composer.compose({group: option for group, option in choices.items() if group != key})
+    after = dict(node_values.leaves(plain_data(composer.compose(choices).container)))
+    before = node_values.leaves(plain_data(outcome.container)) if outcome.failure is None else ()
+    return {key: value for key, value in before if key in after and repr(after[key]) != repr(value)}
 
 
 def words_of(choices: Mapping[str, str | None]) -> str:

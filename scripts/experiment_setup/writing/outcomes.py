@@ -94,6 +94,11 @@ class Added:
             own = ", ".join(dict.fromkeys(["name", *created[0].settings]))
             yield ""
             yield shortened(f"later edits of {self.project.relative(base)} count here too, except for {own}")
+        elif created and self.outcome.beside:
+            yield ""
+            yield shortened(
+                f"built on the defaults, not on {' or '.join(self.outcome.beside)}; --from NAME builds on one"
+            )
         yield ""
         yield from self.proof.text()
         yield from self._next.text(self.project)
