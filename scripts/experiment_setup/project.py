@@ -274,7 +274,8 @@ def _entry_point(script: Path) -> Experiment | None:
     folder = script.parent
     config_dir = _config_dir(folder, named.config_path)
     name = named.config_name or _usual_name(config_dir)
-    if named.config_path is None and named.config_name and not files.is_file(config_dir / f"{name}.yaml"):
+    unfound = named.config_path is None and named.config_name and not files.is_file(config_dir / f"{name}.yaml")
+    if unfound and not _is_stored(script, name):
         config_dir = _given_on_the_command_line(folder, name) or config_dir
     found = Experiment(folder, script, config_dir, name)
     if files.is_file(found.config_file) or files.is_folder(folder / SETS) or files.is_folder(config_dir / SETS):
@@ -290,6 +291,12 @@ def _given_on_the_command_line(folder: Path, name: str) -> Path | None:
     above = (folder, *folder.parents[:_DIRS_ABOVE])
     usual = (parent / called for parent in above for called in ("configs", "config", "conf"))
     return next((path for path in usual if files.is_file(path / f"{name}.yaml")), None)
+
+
+def _is_stored(script: Path, name: str) -> bool:
+    """Whether a script puts the config that it names into the ConfigStore itself, so that it lies in no folder."""
+    stores = rf"\.store\([^()]*\bname\s*=\s*[\"']{re.escape(name)}[\"']".encode()
+    return re.search(stores, files.read_bytes(script)) is not None
 
 
 def _config_dir(folder: Path, config_path: str | None) -> Path:

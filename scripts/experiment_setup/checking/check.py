@@ -15,6 +15,7 @@ from experiment_setup.errors import CommandError, Defect
 from experiment_setup.facts.compositions import Memo
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
+from experiment_setup.facts.refusals import chosen_options
 from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
@@ -191,8 +192,7 @@ def _sound(context: ExperimentContext, experiments: Sequence[Experiment]) -> Ite
     """The options of further groups that compose, if several of the experiments choose from the same config folder."""
     here = context.experiment.config_dir
     if sum(experiment.config_dir == here for experiment in experiments) > 1:
-        for option in (*context.options.all(), *context.options.added):
-            outcome = context.compositions.of_option(option)
+        for option, outcome in chosen_options(context):
             if option.group not in (SETS, ENVIRONMENTS) and outcome.config is not None:
                 yield option.path
 

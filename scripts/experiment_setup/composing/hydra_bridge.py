@@ -216,7 +216,9 @@ class _Globals:
 
 
 def _store_stand_in(store: ConfigStore, group: str, name: str) -> None:
-    store.store(group=f"hydra/{group}", name=name, node={}, provider="experiment-setup")
+    own = plugins.LISTS.get((group, name))
+    node = {"defaults": own} if own else {}
+    store.store(group=f"hydra/{group}", name=name, node=node, provider="experiment-setup")
 
 
 def _level(repo: dict[str, Any], group: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ OF_PLUGINS: dict[str, tuple[str, ...]] = {
     "sweeper": ("optuna", "ax", "nevergrad", "explicit"),
     "sweeper/sampler": ("tpe", "random", "grid", "cmaes", "motpe", "nsgaii", "qmc"),
 }
+# The defaults lists of those that have one (hydra_plugins/hydra_optuna_sweeper/config.py: OptunaSweeperConf).
+LISTS: dict[tuple[str, str], list[dict[str, str]]] = {("sweeper", "optuna"): [{"sampler": "tpe"}]}
 _EXTENDED = ("launcher", "sweeper", "sweeper/sampler")  # by plugins of anybody
 
 

@@ -21,7 +21,7 @@ from experiment_setup.facts.resolvers import Registered
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.reading import suppression
-from experiment_setup.schema import ConfigClass, Problem
+from experiment_setup.schema import ConfigClass, Problem, Schema
 from experiment_setup.uses.records import ConfigPath, Reading
 
 _SAYS = frozenset("print pprint debug info warning error exception critical log".split())
@@ -84,10 +84,24 @@ class Code:
 
     @cached_property
     def _other_readings(self) -> list[Reading]:
+        return [_reading(entry, self.options.project.root) for entry in self._other_entries]
+
+    @cached_property
+    def _other_entries(self) -> list[Path]:
         project, own = self.options.project, self.options.experiment
         found = [one for known in project.experiments for one in (known, *project.further(known))]
         same = {one.entry for one in found if one.config_dir == own.config_dir and one.entry}
-        return [_reading(entry, project.root) for entry in sorted(same - {own.entry})]
+        return sorted(same - {own.entry})
+
+    @cached_property
+    def other_schemas(self) -> list[Schema]:
+        """What the other entry points of the config folder declare, with which an option may be chosen as well."""
+        return [_schema(entry, self.options.project.root) for entry in self._other_entries]
+
+    def is_registered_elsewhere(self, resolver: str) -> bool:
+        """Whether another entry point of the config folder registers a resolver."""
+        used = frozenset((resolver,))
+        return any(resolver in resolvers.registered_for(used, other).possible(used) for other in self.other_schemas)
 
     @cached_property
     def registered(self) -> Registered:
@@ -162,6 +176,12 @@ _IMPORTED = compiled(
 
 
 @lru_cache(maxsize=64)
+def _schema(entry: Path, root: Path) -> Schema:
+    """What the code of another entry point declares."""
+    return schema.read(entry, root)
+
+
+@lru_cache(maxsize=64)
 def _reading(entry: Path, root: Path) -> Reading:
     """What the code of another entry point reads of the config."""
-    return uses.read(schema.read(entry, root), {})
+    return uses.read(_schema(entry, root), {})

@@ -77,16 +77,17 @@ class Compositions:
 
         So it is meant for a choice that has none of that name; `Memo.derived_missing` has those.
         """
-        failure = outcome.failure
-        if failure is None or not chosen or not isinstance(failure.refusal, NotFound):
-            return outcome
-        for placed in self.options.choices:
-            follows = placed.key not in chosen and "${" in (placed.option or "")
-            if follows and failure.refusal.config.startswith(f"{placed.group}/"):
-                options = self.options.by_group.get(placed.group, {})
-                if options and self.at().failure is None:
-                    self.memo.derived_missing.setdefault(placed.key, {})[failure.refusal.config] = chosen
-                    return self._composer.compose({**chosen, placed.key: next(iter(options))})
+        typed = dict(chosen)
+        following = [placed for placed in self.options.choices if "${" in (placed.option or "")] if chosen else []
+        while outcome.failure is not None and isinstance(outcome.failure.refusal, NotFound):
+            wanted = outcome.failure.refusal.config
+            placed = next((p for p in following if p.key not in typed and wanted.startswith(f"{p.group}/")), None)
+            option = next(iter(self.options.by_group.get(placed.group, {})), None) if placed is not None else None
+            if placed is None or option is None or self.at().failure is not None:
+                break
+            self.memo.derived_missing.setdefault(placed.key, {})[wanted] = chosen
+            typed[placed.key] = option
+            outcome = self._composer.compose(typed)
         return outcome
 
     def of_option(self, option: Option) -> Composition:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
@@ -19,8 +21,9 @@ def package(document: Document) -> str | None:
 
 @once
 def groups_at_the_root(context: ExperimentContext) -> frozenset[str]:
-    """The groups with an option whose header puts it at the root."""
-    return frozenset(option.group for option in context.options.all() if package(option.document) == GLOBAL)
+    """The groups whose options are written from the root, as the headers of most of them say."""
+    headers = Counter((option.group, package(option.document) == GLOBAL) for option in context.options.all())
+    return frozenset(group for group, at_root in headers if at_root and headers[group, True] >= headers[group, False])
 
 
 @once

@@ -23,8 +23,9 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     if not isinstance(bad.refusal, NoSuchTarget) or not chosen.keys().isdisjoint((SETS, ENVIRONMENTS)):
         return None
     owner, (target, *inner) = nodes.top(bad.key), nodes.names(bad.refusal.key)
-    group = target if owner in chosen else owner
-    if group in chosen or group not in context.options.further_groups:
+    group = owner if owner in context.options.further_groups and owner not in chosen else target
+    known = {*context.options.further_groups, ENVIRONMENTS} & context.options.groups.keys()
+    if group in chosen or group not in known:
         return None
     config = context.compositions.of(chosen).config
     near = nodes.child(config, target) if target in chosen and len(inner) == 1 else None

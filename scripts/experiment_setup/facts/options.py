@@ -103,6 +103,10 @@ class Options:
         paths = sorted(self.experiment.config_dir.glob("*.yaml"))
         return [self._composer.document(path) for path in paths if path != self.experiment.config_file]
 
+    def is_of_a_sibling(self, group: str) -> bool:
+        """Whether another primary config of the folder lists a group, and this one does not."""
+        return group not in self.groups and any(group in listed(sibling) for sibling in self.siblings)
+
     @property
     def is_run_by_name(self) -> bool:
         """Whether the primary config is another than main() names, so that `-cn NAME` chooses it as a whole."""
@@ -119,14 +123,14 @@ class Options:
     @cached_property
     def by_group(self) -> dict[str, dict[str, Option]]:
         """Every file of every group folder, by group and name."""
-        found = {*self.groups, SETS, ENVIRONMENTS}
+        found = {*self.groups, *(group for group in (SETS, ENVIRONMENTS) if not self.is_of_a_sibling(group))}
         added = {known.group for known in self.unlisted if known.key != known.group}
         return {
             group: {
                 name: Option(group, name, self._composer.document(path))
-                for name, path in (self.experiment.options(group) if group not in added else {}).items()
+                for name, path in (self.experiment.options(group) if group in found - added else {}).items()
             }
-            for group in sorted(found)
+            for group in sorted(found | {SETS, ENVIRONMENTS})
         }
 
     @cached_property

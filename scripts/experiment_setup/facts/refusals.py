@@ -73,9 +73,9 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
     known = set(always)
     broken: set[tuple[str, str]] = set()
-    for option, outcome in _choices(context):
+    for option, outcome in chosen_options(context):
         for failure in context.composer.failures(outcome):
-            if failure not in known and not _is_no_mistake(context, failure):
+            if failure not in known and not (_is_no_mistake(context, failure) or _is_of_a_sibling(context, failure)):
                 broken.add((option.group, option.name))
                 found.append(Refused(failure, outcome, _place(context, failure, option)))
     if always or not context.compositions.crosses:
@@ -97,7 +97,7 @@ def refused_at(context: ExperimentContext, location: Location) -> bool:
     return any(one.location == location and (one.of_a_key or one.of_a_value) for one in refusals(context))
 
 
-def _choices(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
+def chosen_options(context: ExperimentContext) -> Iterator[tuple[Option, Composition]]:
     """Every option, chosen; of a group with several places, an option may be meant for one of them."""
     for option in (*context.options.all(), *context.options.added):
         yield option, context.compositions.of_option(option)
@@ -123,6 +123,15 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
     if isinstance(failure.refusal, NotFound) and context.code.stores_in_a_function(failure.refusal.config):
         return True
     return isinstance(failure.refusal, NotChosen)
+
+
+def _is_of_a_sibling(context: ExperimentContext, failure: Failure) -> bool:
+    """Whether an option chooses again in a group that another primary config of the folder lists, and this one not.
+
+    It is meant for that one then.
+    """
+    group = failure.refusal.group.partition("@")[0] if isinstance(failure.refusal, NotOverridable) else None
+    return group is not None and context.options.is_of_a_sibling(group)
 
 
 def _place(context: ExperimentContext, failure: Failure, option: Option | None) -> Location:

@@ -132,3 +132,18 @@ def from_elsewhere(context: ExperimentContext) -> bool:
 
 
 ONLY_HYDRA = frozenset("run job sweep sweeper launcher output_subdir searchpath job_logging hydra_logging".split())
+# Keys of which a block below `hydra:` has some (hydra/conf/__init__.py: RunDir, SweepDir, JobConf).
+_IN_BLOCK = {
+    "run": {"dir"},
+    "sweep": {"dir", "subdir"},
+    "job": {"name", "chdir", "env_set", "env_copy", "config", "num"},
+}
+
+
+def is_of_hydra(key: str, value: Any) -> bool:
+    """Whether a key at the top of a config, with its value, is one that only stands below `hydra:`.
+
+    A project may have a `run:` with other keys of its own.
+    """
+    own = _IN_BLOCK.get(key)
+    return key in ONLY_HYDRA and not (own and isinstance(value, dict) and value and own.isdisjoint(map(str, value)))

@@ -68,13 +68,17 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
         part
         for name, files in found.items()
         if files and (made := _unlisted(name, files, listed, read))
-        for part in _by_folder(experiment.config_dir, made, read)
+        for part in _by_folder(experiment.config_dir, made, read, named.within)
     ]
 
 
-def _by_folder(root: Path, added: Unlisted, read: Callable[[Path], Document]) -> Iterator[Unlisted]:
+def _by_folder(
+    root: Path, added: Unlisted, read: Callable[[Path], Document], within: Collection[str]
+) -> Iterator[Unlisted]:
     """The folders of an added group apart whose options inherit from one beside them: they are chosen as
     `+optimizer/adam=large`, since `+optimizer=adam/large` would look for `optimizer/base`.
+
+    Not those `within` a group from which a list chooses `optimizer: adam/small`.
     """
     if added.key == added.group:  # Hydra comes to it as the defaults list names it
         yield added
@@ -84,7 +88,7 @@ def _by_folder(root: Path, added: Unlisted, read: Callable[[Path], Document]) ->
         groups[option]
         for option, path in added.options.items()
         for name in read(path).parents
-        if groups[option] != added.group and (path.parent / f"{name}.yaml").is_file()
+        if groups[option] not in {added.group, *within} and (path.parent / f"{name}.yaml").is_file()
         if not (root / added.group / f"{name}.yaml").is_file()
     }
     together = {option: path for option, path in added.options.items() if groups[option] not in apart}
@@ -170,20 +174,24 @@ class _Named:
 
     groups: frozenset[str]
     files: frozenset[Path]  # these are composed with those that name them
+    within: frozenset[str]  # folders from which they choose as from the group above: `optimizer: adam/small`
 
     @classmethod
     def by(cls, root: Path, read: Callable[[Path], Document]) -> _Named:
         """Look at every file. A word of a list that is no defaults list names nothing that there is."""
         groups: set[str] = set()
         files: set[Path] = set()
+        within: set[str] = set()
         for path in _yaml_files(root, 0):
             text = read(path).text_or_empty
             for entry in _NAMED.finditer(text) if "defaults" in text else ():
                 if entry["chosen"] is not None:
+                    folder = entry["chosen"].strip(": \t\"'").rpartition("/")[0]
+                    within.update((f"{entry['path']}/{folder}",) if folder else ())
                     groups.update(() if entry["override"] else (entry["path"],))
                 else:
                     files.update(base / f"{entry['path']}.yaml" for base in (root, path.parent))
-        return cls(frozenset(groups), frozenset(files))
+        return cls(frozenset(groups), frozenset(files), frozenset(within))
 
     def group(self, path: str) -> bool:
         """Whether a list chooses for the group, by its whole path or from within a folder of it."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composition, UnusableValue
-from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, UnsetVariable
+from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, UnknownResolver, UnsetVariable
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
@@ -29,7 +29,7 @@ class Unresolved:
 
     value: UnusableValue
     chosen: Chosen
-    left_open: bool  # by an option, for a file of the value's own group
+    left_open: bool  # by an option, for a file of the value's own group, or for another primary config
 
 
 def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
@@ -59,7 +59,8 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
                 continue
             if isinstance(bad.refusal, RefersToItself):
                 said.update(_circle(outcome, bad))
-            yield Unresolved(bad, chosen, left_open=another is not None and another == nodes.top(bad.key))
+            left_open = another is not None and another == nodes.top(bad.key)
+            yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
 def _runs(context: ExperimentContext) -> Iterator[Chosen]:
@@ -83,6 +84,7 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
         _is_of_a_sibling(context, chosen, bad)
         or _is_asked_by_this_config_alone(context, chosen, bad)
         or _is_set_by_the_project(context, bad)
+        or _is_for_another_entry_point(context, chosen, bad)
         or _is_for_those_who_choose(bad, chosen)
     )
 
@@ -143,6 +145,31 @@ def _is_asked_by_this_config_alone(context: ExperimentContext, chosen: Chosen, b
     )
 
 
+def _is_for_another_entry_point(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether it stands in an option that is chosen by hand, with an entry point that registers the resolver."""
+    by_hand = any(option is not None for option in chosen.values())
+    return (
+        by_hand and isinstance(bad.refusal, UnknownResolver) and context.code.is_registered_elsewhere(bad.refusal.name)
+    )
+
+
+def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether it stands in an option that comes with this primary config and with others, and no code that runs with
+    this one reads it.
+    """
+    own = {context.experiment.config_file, *(included.path for included in context.options.included)}
+    place = context.compositions.written_with(bad.key, chosen).path
+    return (
+        not any(chosen.values())
+        and place not in own
+        and context.options.group_of(place) not in (SETS, ENVIRONMENTS)
+        and context.code.reading.followed
+        and not context.code.reading.reads(nodes.names(bad.key))
+        and any(_HAS_A_LIST.search(sibling.text_or_empty) for sibling in context.options.siblings)
+    )
+
+
+_HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
 _SECRET = compiled(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
 
 

@@ -66,11 +66,18 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
             continue
         yield does_not_compose.finding(
             refused.location,
-            f"Hydra fails {refused.choice}: {refused.failure.refusal.words}",
+            f"Hydra fails {refused.choice}: {_hydras_words(context, refused)}",
             _advice(context, refused),
             severity=Severity.WARNING if isinstance(refused.failure.refusal, UnsetVariable) else None,
         )
     yield from _followed(context)
+
+
+def _hydras_words(context: ExperimentContext, refused: Refused) -> str:
+    """Without the name of the primary config where an option is wrong: other configs say the same of it."""
+    words = refused.failure.refusal.words
+    elsewhere = refused.location.path != context.experiment.config_file
+    return words.removeprefix(f"In '{context.experiment.config_name}': ") if elsewhere else words
 
 
 def _followed(context: ExperimentContext) -> Iterator[Finding]:

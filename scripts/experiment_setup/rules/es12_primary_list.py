@@ -161,7 +161,7 @@ def _meant(context: ExperimentContext, group: str, entry: Entry) -> Iterator[Fin
 
 
 def _is_lacking(context: ExperimentContext, group: str) -> bool:
-    options = context.options.by_group.get(group, {})
+    options = context.experiment.options(group)
     moved = [
         entry for entry in entries.of_primary(context) if entry.group == group and entry.package not in (None, group)
     ]
@@ -169,8 +169,25 @@ def _is_lacking(context: ExperimentContext, group: str) -> bool:
         options or context.schema.registration(group, "default")
     ):
         return False
+    if _is_for_another_config(context, group):
+        return False
     # Hydra's "experiment" pattern has this header in every file, and is chosen with +exp=…
-    return not options or not all("_global_" in (option.document.header or "") for option in options.values())
+    headers = (context.composer.document(path).header or "" for path in options.values())
+    return not options or not all("_global_" in header for header in headers)
+
+
+def _is_for_another_config(context: ExperimentContext, group: str) -> bool:
+    """Whether a group that this config does not list is listed by another one of the folder.
+
+    Its options are for that one then, unless the code reads what only they give.
+    """
+    if not context.options.is_of_a_sibling(group):
+        return False
+    reading = context.code.reading
+    set_here = context.options.primary.has([group]) or any(
+        use.kind == "write" and use.path[:1] == (group,) for use in reading.uses
+    )
+    return set_here or not any(use.path[:1] == (group,) for use in reading.uses)
 
 
 def _choice(context: ExperimentContext, group: str) -> str:

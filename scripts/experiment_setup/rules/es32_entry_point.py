@@ -18,7 +18,7 @@ from experiment_setup.requirements import Declared
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import UNSET, Opaque
+from experiment_setup.schema import UNSET, Opaque, Schema
 from experiment_setup.uses.starts import is_started_elsewhere
 
 _MAIN = "def main(cfg: Config) -> None:\n"
@@ -31,8 +31,14 @@ def entry_source(context: ExperimentContext) -> SourceFile | None:
 
 def main_function(context: ExperimentContext) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     """The function that `@hydra.main` decorates."""
-    main, source = context.schema.main, entry_source(context)
-    for node in source.tree.body if source and main else ():
+    source = entry_source(context)
+    return main_of(context.schema, source.tree) if source else None
+
+
+def main_of(schema: Schema, tree: ast.Module | None) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The same of any entry point."""
+    main = schema.main
+    for node in tree.body if tree and main else ():
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and main and node.name == main.function:
             return node
     return None

@@ -11,7 +11,7 @@ from experiment_setup import files, installed
 from experiment_setup.composing import plugins
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.settings import ONLY_HYDRA, primary_content
+from experiment_setup.facts.settings import ONLY_HYDRA, is_of_hydra, primary_content
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.rules import phases
@@ -50,7 +50,11 @@ def lost_indentation(context: ExperimentContext) -> Iterator[Finding]:
             spoils=[phases.settings()],
         )
         return
-    astray = [str(key) for key in config if key in ONLY_HYDRA and not context.code.reading.reads((str(key),))]
+    astray = [
+        str(key)
+        for key, value in config.items()
+        if is_of_hydra(str(key), value) and not context.code.reading.reads((str(key),))
+    ]
     empty = "hydra" in config and config["hydra"] is None
     if not empty and ("hydra" not in config or not astray or any(key in context.options.groups for key in astray)):
         return

@@ -16,8 +16,9 @@ from experiment_setup.facts.settings import at, is_fixed, is_here, setting
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
-from experiment_setup.rules.es32_entry_point import entry_source, main_function
+from experiment_setup.rules.es32_entry_point import entry_source, main_function, main_of
 from experiment_setup.rules.es33_config_in_code import exists_somewhere, missing_step
 from experiment_setup.rules.example import RUN
 from experiment_setup.rules.phases import Phase
@@ -256,14 +257,11 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
     a decorator of the project's own may return something.
     """
     source, main = entry_source(context), main_function(context)
-    if source is None or main is None or any(last_name(d) not in _KEEPS_THE_RESULT for d in main.decorator_list):
-        return
-    returned = (node.value for node in own_nodes(main.body) if isinstance(node, ast.Return))
-    if any(value is not None and not (isinstance(value, ast.Constant) and value.value is None) for value in returned):
+    if source is None or main is None or _may_return_something(main):
         return
     for document in context.options.documents():
         found = _SEARCHES.search(document.text_or_empty)
-        if found is not None:
+        if found is not None and not _is_for_another_entry_point(context, document):
             yield search_without_result.finding(
                 source.name_location(main),
                 f"{main.name}() returns nothing, and the sweeper {found[1]} in {context.relative(document.path)} needs "
@@ -271,6 +269,21 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
                 "return the score that the sweep is to improve, as a float",
             )
             return
+
+
+def _may_return_something(main: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    returned = (node.value for node in own_nodes(main.body) if isinstance(node, ast.Return))
+    return any(last_name(decorator) not in _KEEPS_THE_RESULT for decorator in main.decorator_list) or any(
+        value is not None and not (isinstance(value, ast.Constant) and value.value is None) for value in returned
+    )
+
+
+def _is_for_another_entry_point(context: ExperimentContext, document: Document) -> bool:
+    """Whether it is an option, to be chosen with an entry point of the config folder that returns something."""
+    if document is context.options.primary:
+        return False
+    mains = (main_of(other, other.tree) for other in context.code.other_schemas)
+    return any(main is not None and _may_return_something(main) for main in mains)
 
 
 def _stored(context: ExperimentContext, group: str) -> list[str]:
