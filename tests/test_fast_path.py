@@ -218,6 +218,45 @@ def test_asking_hydra_leaves_it_as_it_was(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+_OPTION = """# @package model
+defaults:
+  - base
+
+layers: [1, 2]
+optimizer:
+  lr: 1
+  betas: {first: 0.9}
+"""
+
+
+def test_hydra_composes_anew_what_it_loads_once(tmp_path: Path) -> None:
+    """The options of each composition are copies of what was loaded for the first: nothing of one is in another."""
+    files = {
+        **running.PLAIN_EXPERIMENT,
+        "config.yaml": str(running.PLAIN_EXPERIMENT["config.yaml"]).replace("  - exp", "  - model: net\n  - exp"),
+        "exp/001.yaml": _HEAD,
+        "model/net.yaml": _OPTION,
+        "model/base.yaml": "# @package model\nlayers: [3]\ndepth: 1\n",
+        "model/same.yaml": _OPTION,
+    }
+    found = experiment_at(running.write(tmp_path, files))
+    assert found is not None
+    assert found.entry is not None
+    composer = Composer(found, schema.read(found.entry, found.folder), found.folder, always_hydra=True)
+    for overrides in (
+        [],
+        ["model.layers=[9]", "~model.optimizer.betas"],
+        ["model=same", "++model.optimizer.new=[1]"],
+        [],
+    ):
+        for _ in range(2):
+            config = composer.compose({"exp": "001"}, overrides).config
+            assert config is not None
+            expected = running.hydra(found.entry, "exp=001", *overrides)
+            assert OmegaConf.to_container(config) == expected
+            assert list(config.model) == list(expected["model"])
+
+
 def _values(draw: random.Random, depth: int = 0) -> object:
     kind = draw.randrange(10 if depth < 3 else 7)
     if kind < 7:

@@ -26,7 +26,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.version import VersionBase
-from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import files, nodes
@@ -274,12 +274,36 @@ def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
     def is_there(source: ConfigSource, config_path: str) -> bool:
         return document_of(source, config_path) is not None or is_config(source, config_path)
 
+    OmegaConf.load = _loaded_once  # type: ignore[assignment, method-assign]
     of_files.load_config = load_other  # type: ignore[assignment, method-assign]
     of_files.is_config = is_there  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
         of_files.load_config, of_files.is_config = load, is_config  # type: ignore[method-assign]
+        OmegaConf.load = _load  # type: ignore[method-assign]
+
+
+_load = OmegaConf.load
+_loaded: dict[str | bytes, DictConfig | ListConfig] = {}
+_MOST_LOADED, _LONG = 500, 4_000  # how many files, and of how many characters: nodes take a hundred times the memory
+
+
+def _loaded_once(file: Any) -> DictConfig | ListConfig:
+    """What OmegaConf makes of an open YAML file; of a text that it was given before, a copy.
+
+    Hydra loads the options of each composition anew, and its own ones with them.
+    """
+    text = file.read() if hasattr(file, "read") else None
+    known = _loaded.get(text) if text is not None else None
+    if known is not None:
+        return copy.deepcopy(known)
+    if text is not None:
+        file.seek(0)
+    made = _load(file)
+    if text is not None and len(text) <= _LONG and len(_loaded) < _MOST_LOADED:
+        _loaded[text] = copy.deepcopy(made)
+    return made
 
 
 @contextlib.contextmanager

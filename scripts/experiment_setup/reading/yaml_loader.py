@@ -106,6 +106,7 @@ def parse(text: str) -> yaml.Node | None:
     return node
 
 
+@lru_cache(maxsize=256)  # Hydra reads the same options for each composition
 def refuse_too_much(text: str) -> None:
     """Raise TooMuch for a text that `parse` refuses for that, before somebody else reads it."""
     if _may_be_too_much(text) or _may_have_aliases(text) or _LONG_NUMBER.search(text):
