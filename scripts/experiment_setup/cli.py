@@ -104,6 +104,7 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
     try:
         code = _run_checked(main)
         _print_rest()
+        gc.freeze()  # at its end Python looks for circles once more, in all that there is
         return code
     except CommandError as error:
         return _fail(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -101,11 +102,12 @@ def check(
     """
 
     memos: dict[object, Memo] = {}
+    folders_of_configs = Counter(experiment.config_dir for experiment in experiments)
 
     def one(number: int, experiment: Experiment) -> _Outcome | Defect:
         started(number, experiment.name)
         try:
-            return _check_one(project, experiment, experiments, make_composer, memos)
+            return _check_one(project, experiment, folders_of_configs, make_composer, memos)
         except (CommandError, OSError):
             raise
         except Exception as error:  # one experiment does not hide the rest
@@ -165,7 +167,7 @@ class _Outcome:
 def _check_one(
     project: Project,
     experiment: Experiment,
-    experiments: Sequence[Experiment],
+    folders_of_configs: Mapping[Path, int],
     make_composer: Callable[[Experiment, schema.Schema, Path], Composer],
     memos: dict[object, Memo],
 ) -> _Outcome:
@@ -181,20 +183,18 @@ def _check_one(
     comments = dict(context.suppressions)
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
-    sound = frozenset(_sound(context, experiments))
+    sound = frozenset(_sound(context)) if folders_of_configs[experiment.config_dir] > 1 else frozenset()
     return _Outcome(Checked.of(context), _unique(findings), sound, comments, written_folders(context))
 
 
 _REFUSED = ("ES010", "ES011", "ES014")  # rules of what does not compose
 
 
-def _sound(context: ExperimentContext, experiments: Sequence[Experiment]) -> Iterator[Path]:
-    """The options of further groups that compose, if several of the experiments choose from the same config folder."""
-    here = context.experiment.config_dir
-    if sum(experiment.config_dir == here for experiment in experiments) > 1:
-        for option, outcome in chosen_options(context):
-            if option.group not in (SETS, ENVIRONMENTS) and outcome.config is not None:
-                yield option.path
+def _sound(context: ExperimentContext) -> Iterator[Path]:
+    """The options of further groups that compose; others of the experiments may choose from the same config folder."""
+    for option, outcome in chosen_options(context):
+        if option.group not in (SETS, ENVIRONMENTS) and outcome.config is not None:
+            yield option.path
 
 
 def _of_all(checked: Together) -> Iterator[Finding]:

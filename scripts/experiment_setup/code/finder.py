@@ -35,6 +35,7 @@ class Finder:
         self._in_a_package = (entry.parent / "__init__.py").is_file()
         self._root = root
         given = os.environ.get("PYTHONPATH", "")
+        self._names: dict[Path, frozenset[str] | None] = {}  # in folders that were searched; None: it does not tell
         self.path: list[Any] = [str(entry.parent), *(p for p in given.split(os.pathsep) if p), INSTALLED]
 
     def find(self, name: str, inside: Sequence[Sequence[str]] = ()) -> Found | None:
@@ -50,7 +51,7 @@ class Finder:
         if name in standard.STARTED_WITH:
             return None
         before, after = self._folders()
-        found = _search(name, before)
+        found = self._search(name, before)
         own = found is not None and found.file is not None and found.file.is_relative_to(self._entry.parent)
         if own and self._in_a_package and name in standard.STANDARD_LIBRARY:
             return None  # `python -m package.train` does not have the folder on its path
@@ -58,10 +59,10 @@ class Finder:
             return found
         if name in standard.STANDARD_LIBRARY or name in ("omegaconf", "hydra", "typing_extensions"):
             return None
-        found = _search(name, [*before, *after])
+        found = self._search(name, [*before, *after])
         if found and (found.file or _is_package(found, inside)):
             return found
-        fallback = _search(name, [*self._fallbacks, *_installed_from(self._root)])
+        fallback = self._search(name, [*self._fallbacks, *_installed_from(self._root)])
         if fallback and (fallback.file or _is_package(fallback, inside)):
             return Found(fallback.file, fallback.folders, fallback=True)
         return found
@@ -91,6 +92,22 @@ class Finder:
     def find_in(name: str, folders: Sequence[Path]) -> Found | None:
         """A submodule, by the last part of its name, in its package's folders."""
         return _search(name, folders)
+
+    def _search(self, name: str, folders: Sequence[Path]) -> Found | None:
+        """An entry point imports dozens of libraries, and each is looked for in every folder: those are listed once."""
+        return _search(name, [folder for folder in folders if self._may_have(folder, name)])
+
+    def _may_have(self, folder: Path, name: str) -> bool:
+        if folder not in self._names:
+            try:
+                entries = os.listdir(folder)  # noqa: PTH208 (a path for each takes ten times as long)
+                self._names[folder] = frozenset(entry.removesuffix(".py") for entry in entries)
+            except (FileNotFoundError, NotADirectoryError):
+                self._names[folder] = frozenset()
+            except (OSError, ValueError):
+                self._names[folder] = None
+        known = self._names[folder]
+        return known is None or name in known
 
     def _folders(self) -> tuple[list[Path], list[Path]]:
         before: list[Path] = []
@@ -136,7 +153,6 @@ def _runs_modules_of(package: str, root: Path) -> bool:
 def _search(name: str, folders: Sequence[Path]) -> Found | None:
     portions: list[Path] = []
     for folder in folders:
-        # Plain strings: an entry point imports dozens of libraries, and each is looked for in every folder.
         package = f"{folder}{os.sep}{name}"
         if os.path.isdir(package):  # noqa: PTH112
             initial = f"{package}{os.sep}__init__.py"

@@ -163,7 +163,7 @@ class Code:
         code = self.options.schema.code
         for path in self.options.schema.modules if code is not None else ():
             for number, line in enumerate(suppression.read(path).splitlines(), 1):
-                match = _IMPORTED.match(line)
+                match = _IMPORTED.match(line) if line.startswith(("import ", "from ")) else None
                 top = match[1].partition(".")[0] if match else ""
                 if match and code is not None and code.find(top) is None and top not in sys.stdlib_module_names:
                     yield match[1], Location(path, number, 1)

@@ -18,7 +18,7 @@ def added(modules: Iterable[Module]) -> Iterator[tuple[Location, str | None]]:
     That such a class is registered, or lies where Hydra looks for plugins, is taken for granted.
     """
     for module in modules:
-        if not any(_PLUGIN in line for line in module.source.lines):
+        if _PLUGIN not in module.source.text:
             continue
         for plugin in module.source.nodes(ast.ClassDef):
             if _PLUGIN in map(last_name, plugin.bases):
