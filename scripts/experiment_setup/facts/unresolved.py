@@ -90,7 +90,9 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
 
 
 def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether the code sets the environment variable that is not there: itself, with rootutils, or from a .env file."""
+    """Whether the project sets the environment variable that is not there, or says to whom it is to be set: the code
+    itself, with rootutils, or from a .env file; a guide or a shell script.
+    """
     if not isinstance(bad.refusal, UnsetVariable):
         return False
     code, name = context.code.text, re.escape(bad.refusal.name)
@@ -99,8 +101,18 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     ):
         return True
     file = context.project.root / ".env"
-    lines = files.read_loosely(file) if "dotenv" in code and file.is_file() else ""
-    return re.search(rf"^(?:export\s+)?{name}\s*=", lines, re.MULTILINE) is not None
+    told = [file] if "dotenv" in code and file.is_file() else []
+    told += [
+        path for found in _TELLS_WHAT_TO_SET for path in islice(sorted(context.project.root.glob(found)), _MOST_READ)
+    ]
+    is_set = re.compile(rf"^[ \t>$]*(?:export\s+|ENV\s+)?{name}\s*=", re.MULTILINE)
+    return any(is_set.search(files.read_loosely(path)) for path in told)
+
+
+_TELLS_WHAT_TO_SET = (
+    *("*.md", "*.rst", "docs/**/*.md", "docs/**/*.rst"),
+    *("*.sh", "scripts/**/*.sh", ".env.example", "Dockerfile"),
+)
 
 
 def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
@@ -204,7 +216,7 @@ def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad:
     )
 
 
-_MOST_READ = 100  # files of a group that are looked at for a key: where so many lack it, it is misspelled
+_MOST_READ = 100  # files of a kind that are looked at for a key or a name: where so many lack it, it is not there
 
 
 def _any_says(context: ExperimentContext, paths: Iterable[Path], word: re.Pattern[str]) -> bool:

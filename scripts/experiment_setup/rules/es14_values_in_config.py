@@ -42,8 +42,8 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
     """With `_self_` last, or left out, config.yaml is merged after the groups: its `exp:` block beats exp/001.yaml.
 
     That it has the last word is Hydra's own advice, and right for what is the same whatever is chosen. Reported are
-    keys for which the options have different values, since those are what is to be chosen: an error for parameter sets
-    and environments, a warning for other groups. A config that is run with `-cn` is meant to win.
+    keys for which the options have different values (null is none), since those are what is to be chosen: an error for
+    parameter sets and environments, a warning for other groups. A config that is run with `-cn` is meant to win.
     """
     for group in _blocks(context) if not context.options.is_run_by_name else ():
         beaten = [] if _self_is_first(context, group) else list(_beaten(context, group))
@@ -68,7 +68,8 @@ def _beaten(context: ExperimentContext, group: str) -> Iterator[Steps]:
         given.append(default)
     for steps, value in leaves(_block(context, group)):
         refers = isinstance(value, str) and "${" in value and group not in (SETS, ENVIRONMENTS)
-        if not refers and len({repr(one[steps]) for one in given if steps in one}) > 1:
+        chosen = (one[steps] for one in given if steps in one)
+        if not refers and len({repr(value) for value in chosen if value is not None}) > 1:
             yield steps
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup import nodes
 from experiment_setup.code.values import find_method, is_dataclass_type
 from experiment_setup.composing.compose import unusable_values
+from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.findings import Finding, Severity
@@ -220,6 +221,10 @@ def _meant(found: _Unknown) -> str:
     return f" (did you mean {guess!r}?)" if guess else ""
 
 
+def _is_misspelled(found: _Unknown) -> bool:
+    return any(one_letter_away(found.path[-1], known) for known in found.known)
+
+
 def _advice(context: ExperimentContext, found: _Unknown) -> str:
     path = found.path
     guess = did_you_mean(path[-1], found.known)
@@ -252,7 +257,7 @@ def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
     for found in _unknown(context, default=True):
         if len(found.path) > 1 and context.options.config_class(found.path[0]) is None:
             continue
-        if len(found.path) == 1 and root_class(context) is None and not _meant(found):
+        if len(found.path) == 1 and root_class(context) is None and not _is_misspelled(found):
             continue  # `+key=value` on the command line is a way to give it
         yield unknown_key_with_default.finding(
             found.places[0],

@@ -384,12 +384,13 @@ def _texts(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
 )
 def folder_of_two_experiments(checked: Together) -> Iterator[Finding]:
     """Of the experiments that are checked together, two have the same value in a field like output_dir, in any of their
-    environments and parameter sets, and the code adds nothing of its own (`__file__`, `sys.argv[0]`, the time).
+    environments and parameter sets, and the code adds nothing of its own (`__file__`, `sys.argv[0]`, the time). Two
+    entry points of one config share what it says.
     """
     first: dict[tuple[str, str], WrittenFolder] = {}
     for written in checked.folders:
         other = first.setdefault(written.folder, written)
-        if other.by != written.by:
+        if other.by != written.by and other.location != written.location:
             yield folder_of_two_experiments.finding(
                 written.location,
                 f"{other.by} writes to the same {written.key} ({written.value})",
