@@ -10,11 +10,17 @@ import os
 import resource
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from experiment_setup import schema, uses
 from experiment_setup.code.evaluator import Evaluator
+from experiment_setup.composing import resolving
+from experiment_setup.composing.interpolation import unusable_values
+from experiment_setup.composing.refusals import TooLong
 from running import write
 from schema_samples import HEAD, TAIL
 
@@ -256,3 +262,35 @@ def test_following_the_config_ends(name: str, tmp_path: Path) -> None:
     assert reading.followed
     assert reading.reads(("a",))
     assert len(reading.uses) < 10_000
+
+
+def doubled(first: Any, written: str) -> dict[str, Any]:
+    """Values each of which refers to the one before it, twice."""
+    return {"k0": first} | {f"k{i}": written.replace("BEFORE", f"${{k{i - 1}}}") for i in range(1, 40)}
+
+
+ENDLESS = {
+    "texts": doubled("x", "BEFOREBEFORE"),
+    "long texts": doubled("x" * 100_000, "BEFORE" * 20),
+    "lists": doubled("x", "${oc.create:[BEFORE,BEFORE]}"),
+    "mappings": {key: {"a": value, "b": value} for key, value in doubled("x", "BEFORE").items()},
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_references_that_double_each_other_have_an_end(what: str) -> None:
+    config = OmegaConf.create(ENDLESS[what])
+    (found,) = unusable_values(config)  # the others are not looked at: each takes long
+    assert isinstance(found.refusal, TooLong)
+    with pytest.raises(InterpolationResolutionError):
+        resolving.resolve(config, "")
+
+
+def test_what_configs_refer_to_is_within_the_bounds() -> None:
+    """The twin: many references, and long lists."""
+    values = {f"v{i}": i for i in range(400)}
+    written = {"text": "".join(f"${{v{i}}}" for i in values.values()), "items": [0] * 5_000, "again": "${items}"}
+    config, oracle = OmegaConf.create({**values, **written}), OmegaConf.create({**values, **written})
+    assert not list(unusable_values(config))
+    assert resolving.resolve(config, "") == {}
+    assert OmegaConf.to_container(config) == OmegaConf.to_container(oracle, resolve=True)

@@ -28,6 +28,7 @@ from omegaconf import (
 from omegaconf._utils import get_value_kind
 from omegaconf.errors import OmegaConfBaseException
 
+from experiment_setup import bounds as bounds  # from here on OmegaConf resolves no further than that
 from experiment_setup.light import compiled
 
 Steps = tuple["str | int", ...]  # keys and list indexes, from the top

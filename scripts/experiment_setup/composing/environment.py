@@ -31,13 +31,19 @@ def referring(text: str) -> str:
 
 @contextmanager
 def real() -> Iterator[set[str]]:
-    """Give the values as they are in this block. Yields the names of those that were given, as they are asked for."""
+    """Give the values as they are in this block. Yields the names of those that were given, as they are asked for.
+
+    A block within another one has names of its own, which count for the other too.
+    """
     global _asked_for
-    before, _asked_for = _asked_for, set()
+    before, given = _asked_for, set[str]()
+    _asked_for = given
     try:
-        yield _asked_for
+        yield given
     finally:
         _asked_for = before
+        if before is not None:
+            before |= given
 
 
 def hidden(text: str, names: Collection[str]) -> str:

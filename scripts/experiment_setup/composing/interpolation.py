@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import nodes
+from experiment_setup import bounds, nodes
 from experiment_setup.composing import environment
 from experiment_setup.composing.refusals import (
     NeedsARun,
@@ -18,6 +18,7 @@ from experiment_setup.composing.refusals import (
     Other,
     RefersToMissing,
     Refusal,
+    TooLong,
     UnknownResolver,
     UnsetVariable,
     of_omegaconf,
@@ -54,7 +55,8 @@ def not_given(key: str) -> UnusableValue:
 def unusable_values(config: DictConfig, custom_resolvers: frozenset[str] = frozenset()) -> Iterator[UnusableValue]:
     """The values of a composed config that fail when train.py reads them, which `--cfg job` does not show.
 
-    Values that need a resolver of the user's (`custom_resolvers`) or Hydra's run time are passed over.
+    Values that need a resolver of the user's (`custom_resolvers`) or Hydra's run time are passed over. Where one
+    refers to too much, which takes long to find out, the rest is not looked at.
     """
     for key, node in nodes.leaves(config):
         if nodes.is_missing(node):
@@ -67,6 +69,8 @@ def unusable_values(config: DictConfig, custom_resolvers: frozenset[str] = froze
             found = unusable(config, key, written)
             if found:
                 yield found
+                if isinstance(found.refusal, TooLong):
+                    return
 
 
 _PLAIN = compiled(r"\$\{\s*(?:\.*[A-Za-z_][\w.]*(?:\[\w+\])*)\s*\}")
@@ -105,6 +109,7 @@ def unusable(config: DictConfig, key: str, written: str) -> UnusableValue | None
     return UnusableValue(key, written, reworded(found.refusal, lambda _: said))
 
 
+@bounds.one_value()
 def _refused(config: DictConfig, key: str, written: str) -> UnusableValue | None:
     try:
         value = OmegaConf.select(config, key, throw_on_resolution_failure=True)

@@ -138,6 +138,10 @@ class RefersToItself(Refusal):
     """Interpolations refer to each other in a circle."""
 
 
+class TooLong(Refusal):
+    """Interpolations refer to each other in a chain that OmegaConf does not get through, or in too many ways."""
+
+
 @dataclass(frozen=True)
 class UnsetVariable(Refusal):
     """`${oc.env:NAME}` of an environment variable that is not set here."""
@@ -196,7 +200,8 @@ _INTERPOLATIONS = _sentences(
     (UnknownResolver, r"Unsupported interpolation type (?P<name>\S+)"),
     (NoSuchTarget, r"Interpolation key '\.*(?P<key>[^']+)' not found"),  # with the dots from omegaconf 2.4 on
     (RefersToMissing, r"MissingMandatoryValue\b"),
-    (RefersToItself, r"Recursive interpolation|maximum recursion depth"),
+    (RefersToItself, r"Recursive interpolation"),
+    (TooLong, r"maximum recursion depth|it comes to (?:more (?:references|values)|a text of)"),
     (NeedsARun, r"HydraConfig was not set"),
 )
 # Hydra's sentences about a defaults list; 1.4 begins more of them with the config that has the list.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationToMissingValueError
+from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
-from experiment_setup import nodes
+from experiment_setup import bounds, nodes
 from experiment_setup.composing import environment, origins
 from experiment_setup.light import compiled
 
@@ -21,6 +22,7 @@ def needs_hydra(config: DictConfig) -> bool:
     return any(_OF_A_RUN.search(str(nodes.value(node))) for _, node in nodes.leaves(config))
 
 
+@bounds.one_config()
 def resolve(config: DictConfig, package: str) -> Mapping[str, Sequence[str]]:
     """Resolve the part of a config at `package` ("" is the whole) in place, with the values of the environment.
 
@@ -29,11 +31,15 @@ def resolve(config: DictConfig, package: str) -> Mapping[str, Sequence[str]]:
     part = OmegaConf.select(config, package) if package else config
     if not OmegaConf.is_config(part):
         return {}
-    variables = {origins.dotted(steps): _variables(node) for steps, node in origins.values(config)}
-    try:
-        OmegaConf.resolve(part)
-    except InterpolationToMissingValueError:
-        _resolve_what_is_given(part)
+    written = copy.deepcopy(config)
+    with environment.real() as given:
+        try:
+            OmegaConf.resolve(part)
+        except InterpolationToMissingValueError:
+            _resolve_what_is_given(part)
+    if not given:
+        return {}
+    variables = {origins.dotted(steps): _variables(node) for steps, node in origins.values(written)}
     return {key: names for key, names in variables.items() if names}
 
 
@@ -42,7 +48,7 @@ def _variables(value: Any) -> Sequence[str]:
     found = [value] if nodes.is_interpolation(value) else [node for _, node in nodes.leaves(value)]
     with environment.real() as names:
         for node in filter(nodes.is_interpolation, found):
-            with contextlib.suppress(Exception):  # what does not resolve is told by who resolves it
+            with contextlib.suppress(OmegaConfBaseException):  # outside of what was resolved, or `???`
                 nodes.refer(node, str(nodes.value(node)))
     return sorted(names)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composition, UnusableValue
-from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, UnknownResolver, UnsetVariable
+from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, TooLong, UnknownResolver, UnsetVariable
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
@@ -19,6 +19,8 @@ from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
+
+_TOO_LONG = 3  # values that refer to too much, each of which takes long: then the rest is not looked at
 
 Chosen = Mapping[str, str | None]  # the options of a run, by the key of their group
 
@@ -37,6 +39,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
 
     Two options may go together, as a loss with its model: what resolves with some option of the other group is right.
     """
+    too_long = 0
     said: set[tuple[str, str]] = set()
     supplied: set[tuple[str, str]] = set()  # by a parameter set, whatever else is chosen
     keys_of_sets = {option.key for option in context.options.root_sets}
@@ -52,6 +55,9 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
                 supplied.add(written)
                 continue
             said.add(written)
+            too_long += isinstance(bad.refusal, TooLong)
+            if too_long > _TOO_LONG:
+                return
             if _concerns_nobody_here(context, chosen, bad):
                 continue
             another = option_pairs.other_group(context, chosen, bad)

@@ -22,6 +22,7 @@ from experiment_setup.composing.refusals import (
     NullRefused,
     RefersToItself,
     Refusal,
+    TooLong,
     UnknownKey,
     UnknownResolver,
     UnsetVariable,
@@ -270,6 +271,8 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     written, refusal = bad.written, bad.refusal
     if isinstance(refusal, RefersToItself):
         return "they refer to each other: give one of them a value of its own"
+    if isinstance(refusal, TooLong):
+        return "they refer to each other, or to too many others: give one of them a value of its own"
     if isinstance(refusal, UnknownResolver):
         guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, BUILT_IN)
         return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(BUILT_IN)}, or register it in the code"

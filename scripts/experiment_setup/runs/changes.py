@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import naming
+from experiment_setup import bounds, naming
 from experiment_setup.composing.compose import Composer
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -107,6 +107,7 @@ class _Config:
     def _node(self) -> Any:
         return OmegaConf.create(dict(self.plain))
 
+    @bounds.one_value()
     def resolved(self, key: str) -> Any:
         """What the interpolations of a value lead to; None where they lead nowhere."""
         try:

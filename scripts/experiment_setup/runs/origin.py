@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import schema
+from experiment_setup import bounds, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
@@ -87,6 +87,7 @@ def _recorded(file: Path) -> Recorded | None:
         return None
 
 
+@bounds.one_config()
 def _params(config: dict[str, Any]) -> dict[str, Any]:
     params = config["hydra"]["sweeper"].get("params") or {}
     if "${" in str(params):  # Hydra resolves them before the sweeper gets them
