@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from experiment_setup import light
+from running import SCRIPTS
 
 
 def _made(dataclass: Any, **options: Any) -> Any:
@@ -91,3 +93,22 @@ def test_a_wrong_pattern_is_refused_when_it_is_used() -> None:
     search = partial(getattr, light.compiled("("), "search")
     with pytest.raises(re.error):
         search()
+
+
+def test_no_module_pays_at_its_start_for_what_it_may_not_use() -> None:
+    paying = [
+        f"{path.name}:{node.lineno}"
+        for path in (SCRIPTS / "experiment_setup").rglob("*.py")
+        for node in (ast.parse(path.read_text("utf-8")).body if path.name != "light.py" else [])
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "dataclasses"
+            and "dataclass" in [a.name for a in node.names]
+        )
+        or (
+            isinstance(node, (ast.Assign, ast.AnnAssign))
+            and node.value
+            and ast.unparse(node.value).startswith("re.compile(")
+        )
+    ]
+    assert not paying, f"take them from light.py: {paying}"
