@@ -14,7 +14,14 @@ from experiment_setup import nodes
 
 PACKAGE = Path(nodes.__file__).parent
 # Merging by hand is what `overlay` is for, and it has no time for a call a node; a loader is made of the other one.
-INSIDE = {"nodes.py", "composing/overlay.py", "composing/parts.py", "composing/layers.py", "reading/yaml_loader.py"}
+INSIDE = {
+    "nodes.py",
+    "bounds.py",
+    "composing/overlay.py",
+    "composing/parts.py",
+    "composing/layers.py",
+    "reading/yaml_loader.py",
+}
 
 
 @dataclass

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf.base import Container
+from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import InterpolationResolutionError
 
 _REFERENCES = 500  # of one value; a text has five, or ten
@@ -72,8 +73,6 @@ def _bounded(resolve: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             _now.depth -= 1
         _charge(result)
-        if _now.nodes < 0:
-            raise InterpolationResolutionError("it comes to more values than any config has")
         if isinstance(result, str) and len(result) > _CHARACTERS:
             raise InterpolationResolutionError(f"it comes to a text of more than {_CHARACTERS:,} characters")
         return result
@@ -91,6 +90,22 @@ def _charge(value: Any) -> None:
         if isinstance(content, (dict, list)):
             _now.nodes -= len(content)
             within += content.values() if isinstance(content, dict) else content
+    if _now.nodes < 0:
+        raise InterpolationResolutionError("it comes to more values than any config has")
+
+
+def _bounded_content(content: Callable[..., Any]) -> Callable[..., Any]:
+    """OmegaConf 2.4 resolves what is referred to once, and puts it wherever it is referred to."""
+
+    @functools.wraps(content)
+    def wrapper(conf: Any, resolve: bool, *given: Any, **named: Any) -> Any:
+        if resolve and _now.counted:
+            _now.nodes -= len(conf.__dict__["_content"] or ())
+            _charge(None)
+        return content(conf, resolve, *given, **named)
+
+    return wrapper
 
 
 Container.resolve_parse_tree = _bounded(Container.resolve_parse_tree)  # type: ignore[method-assign]
+BaseContainer._to_content = staticmethod(_bounded_content(BaseContainer._to_content))  # type: ignore[method-assign]
