@@ -129,6 +129,19 @@ def test_groups_merged_by_themselves_are_what_hydra_merges(tmp_path: Path, files
         assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
 
 
+def test_options_in_folders_are_composed_without_hydra(tmp_path: Path) -> None:
+    """Their parents lie in the group, and their values stand at the group."""
+    files = {"exp/base.yaml": "seed: 1\n", "exp/rates/base.yaml": "seed: 9\n"}
+    files["exp/rates/high.yaml"] = "defaults:\n  - base\n\nlr: 2\n"
+    folder = running.write(tmp_path / "001-x", _UNTYPED | files)
+    found = experiment_at(folder)
+    assert found is not None
+    ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "rates/high"})
+    ran = running.run_entry(folder / "train.py", "--cfg", "job", "exp=rates/high")
+    assert ours.config is not None and not ours.asked_hydra
+    assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
+
+
 def test_what_an_interpolation_gives_depends_on_the_values_it_names(experiment: Path) -> None:
     train = experiment / "train.py"
     field = '    notes: str | None = None\n    steps: int = "${.notes}"\n'

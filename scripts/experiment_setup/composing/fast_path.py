@@ -50,7 +50,8 @@ class _Plan:
 
 
 _GROUP = compiled(r"(?!hydra$)[A-Za-z_][\w\-]*")
-_OPTION = compiled(r"[\w.\-]+(?<!\.yaml)(?<!\.yml)", re.ASCII)
+# Those in folders too (`exp: sub/001`): Hydra looks for their parents in the group, and puts them where it is.
+_OPTION = compiled(r"(?:\w[\w\-]*/)*[\w.\-]+(?<!\.yaml)(?<!\.yml)", re.ASCII)
 _PARENT = compiled(r"(?P<option>(?!_self_)[A-Za-z0-9_.\-]+?)(?:@_here_)?")
 _CONFIG = compiled(r"(?!_self_$)[A-Za-z_][\w\-]*")
 _HYDRA_OVERRIDE = compiled(r"override hydra/[\w/]+")
