@@ -138,7 +138,8 @@ def test_options_in_folders_are_composed_without_hydra(tmp_path: Path) -> None:
     assert found is not None
     ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "rates/high"})
     ran = running.run_entry(folder / "train.py", "--cfg", "job", "exp=rates/high")
-    assert ours.config is not None and not ours.asked_hydra
+    assert ours.config is not None
+    assert not ours.asked_hydra
     assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
 
 
