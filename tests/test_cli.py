@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -104,14 +106,39 @@ def test_a_closed_pipe_is_no_error(project: Path, elsewhere: Path) -> None:
     assert ran.stderr == ""
 
 
-def test_no_permission_is_said_in_one_line(project: Path, experiment: Path, elsewhere: Path) -> None:
-    if os.geteuid() == 0:
+def as_anybody(script: str, *words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A command by one whom permissions hold: root lays down the right to pass over them."""
+    laid_down = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if laid_down and shutil.which("setpriv") is None:
         pytest.skip("root may write anywhere")
+    command = [*laid_down, sys.executable, SCRIPTS / script, *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def test_no_permission_is_said_in_one_line(project: Path, experiment: Path, elsewhere: Path) -> None:
     (experiment / "exp").chmod(0o500)
-    ran = start("add_exp.py", "--root", project, "001", "seed=1", cwd=elsewhere)
+    ran = as_anybody("add_exp.py", "--root", project, "001", "seed=1", cwd=elsewhere)
     (experiment / "exp").chmod(0o700)
-    assert ran.code == 2
-    assert "no permission" in ran.err
+    assert ran.returncode == 2
+    assert re.fullmatch(r"error: no permission for .*\n  help: get access .*\n", ran.stderr)
+
+
+@pytest.mark.slow
+def test_a_folder_of_somebody_else_is_passed_over(project: Path, experiment: Path, elsewhere: Path) -> None:
+    """As a container that runs as root leaves its output; but no copy of an experiment is made without all of it."""
+    closed = [project / "output", project / "data", experiment / "cache"]
+    for folder in closed:
+        write(folder, {"config.yaml": "a: 1\n"})
+        folder.chmod(0)
+    commands = (["validate.py"], ["show.py", "001"], ["compare.py", "--runs"], ["add_exp.py", "001", "seed=1"])
+    said = [as_anybody(*words, "--root", project, cwd=elsewhere) for words in commands]
+    copied = as_anybody("new_experiment.py", "copy", "--root", project, cwd=elsewhere)
+    for folder in closed:
+        folder.chmod(0o700)
+    assert [(ran.returncode, "no permission" in ran.stderr) for ran in said] == [(0, False)] * len(commands)
+    assert (copied.returncode, "no permission" in copied.stderr) == (2, True)
+    assert str(experiment / "cache") in copied.stderr
+    assert sorted(path.name for path in experiment.parent.iterdir()) == ["001-baseline"]
 
 
 def test_a_c_locale_prints_japanese_names(tmp_path: Path, elsewhere: Path) -> None:

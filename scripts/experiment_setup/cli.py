@@ -120,7 +120,10 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
         return CommandError.exit_code
     except PermissionError as error:
         return _fail(
-            CommandError(f"no permission for {error.filename}", "run it where you may write, or name another --root")
+            CommandError(
+                f"no permission for {error.filename}",
+                "get access to it (`ls -ld` says whose it is), or give a --root without it",
+            )
         )
     except OSError as error:
         return _fail(CommandError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))

@@ -57,6 +57,16 @@ def exists(path: Path) -> bool:
     return _takes(path.exists)
 
 
+def is_no_part(folder: Path) -> bool:
+    """Whether a folder of a project is a virtual environment, or one that may not be looked into, as a container that
+    runs as root leaves it: nothing in it is the project's own.
+    """
+    try:
+        return (folder / "pyvenv.cfg").exists()
+    except PermissionError:
+        return True
+
+
 def _takes(question: Callable[[], bool]) -> bool:
     try:
         return question()

@@ -361,7 +361,7 @@ def _children(folder: Path, depth: int) -> list[Path]:
     except PermissionError:
         return []
     paths = [Path(child.path) for child in children if not child.name.startswith(".") and child.name not in _SKIPPED]
-    return [path for path in paths if not (path / "pyvenv.cfg").exists()]
+    return [path for path in paths if not files.is_no_part(path)]
 
 
 def split_experiment(words: Sequence[str]) -> tuple[str | None, list[str]]:

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 
-from experiment_setup import naming
+from experiment_setup import files, naming
 from experiment_setup.comparing.comparison import Row
 from experiment_setup.facts import parameter_sets
 from experiment_setup.facts.experiment import ExperimentContext
@@ -171,4 +171,4 @@ def _texts(run: Run) -> Iterator[object]:
 
 def _may_hold_runs(entry: os.DirEntry[str]) -> bool:
     hidden = entry.name.startswith(".") or entry.name in _PASSED_OVER
-    return not hidden and not Path(entry.path, "pyvenv.cfg").exists()
+    return not hidden and not files.is_no_part(Path(entry.path))

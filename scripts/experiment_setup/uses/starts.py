@@ -110,7 +110,7 @@ def _is_python(path: Path) -> bool:
 
 def _is_of_project(folder: str, name: str) -> bool:
     hidden = name.startswith((".", "__")) or name in _NOT_THE_PROJECT or name in ("test", "tests")
-    return not hidden and not Path(folder, name, "pyvenv.cfg").is_file()
+    return not hidden and not files.is_no_part(Path(folder, name))
 
 
 def _text(path: Path) -> str:

@@ -148,12 +148,14 @@ def shortened(line: str) -> str:
 class Combinations:
     """What is composed: parameter sets (None: none is chosen) with environments (None: the default one).
 
-    `key` is what chooses a set: its group, with a `+` where the defaults list does not have it.
+    `key` is what chooses a set: its group, with a `+` where the defaults list does not have it. `made` says whether the
+    sets are new, so that what they replace is worth a word.
     """
 
     key: str
     sets: Sequence[str | None] = (None,)
     environments: Sequence[str | None] = (None,)
+    made: bool = True
 
     def __iter__(self) -> Iterator[dict[str, str | None]]:
         for name in self.sets:
@@ -237,7 +239,8 @@ def _proof(
     def composer_of(other: Experiment, read: Schema, root: Path) -> Composer:
         return composer if other is experiment else Composer(other, read, root)
 
-    replaced = _replaced(composer, next(iter(combinations)), combinations.key) if configs and not refused else {}
+    told = combinations.made and configs and not refused
+    replaced = _replaced(composer, next(iter(combinations)), combinations.key) if told else {}
     beside = [other for other in mirror.experiments if other is not experiment]
     result = check(mirror.project, [*beside, experiment], make_composer=composer_of)
     found = [_as_original(mirror, finding) for finding in result.findings]

@@ -6,6 +6,7 @@ it comes to is asked of Hydra twice, as a command line and as a file; only where
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def group_of_sets(experiment: Experiment, listed: Mapping[str, str | None], usua
     `listed` are the groups of the defaults list. Raises CommandError where several groups can be meant.
     """
     at_root = {}
-    for path in sorted(p for p in experiment.config_dir.iterdir() if p.is_dir() and not p.name.startswith(".")):
+    folders = (p for p in experiment.config_dir.iterdir() if p.is_dir() and not p.name.startswith("."))
+    for path in sorted(p for p in folders if os.access(p, os.R_OK | os.X_OK)):
         options = experiment.options(path.name)
         headers = [Document(file).header or "" for file in options.values()]
         count = sum(_package(header) == "_global_" for header in headers)
