@@ -89,10 +89,19 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
     return (
         _is_of_a_sibling(context, chosen, bad)
         or _is_asked_by_this_config_alone(context, chosen, bad)
+        or _is_written_by_the_code(context, bad)
         or _is_set_by_the_project(context, bad)
         or _is_for_another_entry_point(context, chosen, bad)
         or _is_for_those_who_choose(bad, chosen)
     )
+
+
+def _is_written_by_the_code(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether the code gives a value to the key that is not there: `cfg.run_name = …`."""
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    name = re.escape(str(nodes.split(bad.refusal.key)[-1]))
+    return re.search(rf"(?:\.{name}|\[[\"']{name}[\"']\])\s*=(?!=)", context.code.text) is not None
 
 
 def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
