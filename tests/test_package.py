@@ -105,7 +105,7 @@ class TestBuild:
                 assert entry.filename.startswith(f"{NAME}/")
                 assert entry.external_attr >> 16 == 0o100644
         print(f"{package.name}: {len(archive.infolist())} files, {package.stat().st_size:,} bytes")
-        assert package.stat().st_size < 2_000_000
+        assert package.stat().st_size < 2_500_000
 
     def test_what_it_says_is_so(self, checkout: Path, tmp_path: Path) -> None:
         said = build(checkout, tmp_path / "dist").stdout
@@ -261,7 +261,7 @@ FAULTS: list[tuple[str, str, Callable[[Path], object]]] = [
         lambda skill: edit(skill / "SKILL.md", "# Hydra", "See [more](references/gone.md).\n\n# Hydra"),
     ),
     ("agnix", "warning", lambda skill: edit(skill / "SKILL.md", "license: MIT", "license: MIT\nallowed-tools: Bash")),
-    ("skillsaw", "never referenced", lambda skill: write(skill, {"docs/orphan.md": "# Orphan\n"})),
+    ("skillsaw", "never referenced", lambda skill: write(skill, {"spare/orphan.md": "# Orphan\n"})),
     (
         "skillsaw",
         "description",

@@ -347,7 +347,8 @@ def test_the_next_commands_bring_what_the_tracker_needs(
         f"uv run --no-project --python {version} --with hydra-core{packages} python",
         "experiments/001-first/train.py",
     )
-    looked, started = (line.strip() for line in ran.out.splitlines()[-2:])
+    looked, started, brought = (line.strip() for line in ran.out.splitlines()[-3:])
+    assert brought == "# uv brings along all that the code imports"
     assert looked.endswith("show.py 001-first exp=001")
     assert started == f"{start} {entry} exp=001"
 
@@ -361,7 +362,7 @@ def test_a_python_of_another_environment_is_not_taken_for_this_one(
     assert (tmp_path / "other/bin/python").samefile(sys.executable)
     ran = run("new_experiment.py", "--root", project, "first", cwd=elsewhere, env=path)
     assert ran.code == 0, ran.err
-    assert ran.out.splitlines()[-1].strip().startswith("uv run --no-project --python ")
+    assert ran.out.splitlines()[-2].strip().startswith("uv run --no-project --python ")
 
 
 def test_a_copy_keeps_its_tracker_or_gets_another(project: Path, elsewhere: Path) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from omegaconf.base import Container
 from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import InterpolationResolutionError
+
+from experiment_setup.light import dataclass
 
 _REFERENCES = 500  # of one value; a text has five, or ten
 _OF_A_CONFIG = 20_000

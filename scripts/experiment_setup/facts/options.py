@@ -100,7 +100,8 @@ class Options:
     @cached_property
     def siblings(self) -> list[Document]:
         """The files beside the primary config: some are run with `-cn`, and have other keys."""
-        paths = sorted(self.experiment.config_dir.glob("*.yaml"))
+        folder = self.experiment.config_dir
+        paths = sorted(folder.glob("*.yaml")) if files.is_folder(folder) else []
         return [self._composer.document(path) for path in paths if path != self.experiment.config_file]
 
     def is_of_a_sibling(self, group: str) -> bool:

@@ -75,7 +75,7 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
         f"@hydra.main looks for {context.relative(file)}, which does not exist"
         + (f", and nothing is stored as {name!r}" if stored else ""),
         advice,
-        severity=None if guess or files.exists(twin) or context.options.by_group[SETS] else others,
+        severity=None if guess or files.exists(twin) or context.experiment.options(SETS) else others,
         spoils=[phases.file(file)],
     )
 

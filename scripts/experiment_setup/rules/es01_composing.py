@@ -231,9 +231,10 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             continue
         places.add((place, bad.refusal))
         run = " ".join(f"{group}={option}" for group, option in found.chosen.items() if option)
+        unset = f"{bad.refusal.name} is not set here" if isinstance(bad.refusal, UnsetVariable) else None
         yield broken_interpolation.finding(
             place,
-            f"{bad.written} does not resolve{f' with {run}' if run else ''}: {bad.refusal.words}",
+            f"{bad.written} does not resolve{f' with {run}' if run else ''}: {unset or bad.refusal.words}",
             _interpolation_advice(context, bad),
             severity=Severity.INFO if found.left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
             rests_on=_what_it_refers_to(context, found),
@@ -277,7 +278,8 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
         guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, BUILT_IN)
         return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(BUILT_IN)}, or register it in the code"
     if "oc.env" in written:
-        return _SET_IT
+        fitting = "the variable is set, but not to a value that the field takes: give it another one"
+        return _SET_IT if _is_an_unset_variable(bad) else fitting
     named = refusal.key if isinstance(refusal, NoSuchTarget) else None
     target = (named or written[written.find("${") + 2 :].split("}")[0]).strip()
     if target.startswith("hydra."):
