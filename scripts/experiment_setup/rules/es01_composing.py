@@ -278,7 +278,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
         guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, BUILT_IN)
         return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(BUILT_IN)}, or register it in the code"
     if "oc.env" in written:
-        fitting = "the variable is set, but not to a value that the field takes: give it another one"
+        fitting = "the variable is set, but not to what the field takes: give it another value"
         return _SET_IT if _is_an_unset_variable(bad) else fitting
     named = refusal.key if isinstance(refusal, NoSuchTarget) else None
     target = (named or written[written.find("${") + 2 :].split("}")[0]).strip()
