@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from running import ROOT, SCRIPTS, start, write
+from running import ROOT, SCRIPTS, as_anybody, start, write
 
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 
@@ -106,21 +104,12 @@ def test_a_closed_pipe_is_no_error(project: Path, elsewhere: Path) -> None:
     assert ran.stderr == ""
 
 
-def as_anybody(script: str, *words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A command by one whom permissions hold: root lays down the right to pass over them."""
-    laid_down = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-    if laid_down and shutil.which("setpriv") is None:
-        pytest.skip("root may write anywhere")
-    command = [*laid_down, sys.executable, SCRIPTS / script, *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-
-
 def test_no_permission_is_said_in_one_line(project: Path, experiment: Path, elsewhere: Path) -> None:
     (experiment / "exp").chmod(0o500)
     ran = as_anybody("add_exp.py", "--root", project, "001", "seed=1", cwd=elsewhere)
     (experiment / "exp").chmod(0o700)
-    assert ran.returncode == 2
-    assert re.fullmatch(r"error: no permission for .*\n  help: get access .*\n", ran.stderr)
+    assert ran.code == 2
+    assert re.fullmatch(r"error: no permission for .*\n  help: get access .*\n", ran.err)
 
 
 @pytest.mark.slow
@@ -135,9 +124,9 @@ def test_a_folder_of_somebody_else_is_passed_over(project: Path, experiment: Pat
     copied = as_anybody("new_experiment.py", "copy", "--root", project, cwd=elsewhere)
     for folder in closed:
         folder.chmod(0o700)
-    assert [(ran.returncode, "no permission" in ran.stderr) for ran in said] == [(0, False)] * len(commands)
-    assert (copied.returncode, "no permission" in copied.stderr) == (2, True)
-    assert str(experiment / "cache") in copied.stderr
+    assert [(ran.code, "no permission" in ran.err) for ran in said] == [(0, False)] * len(commands)
+    assert (copied.code, "no permission" in copied.err) == (2, True)
+    assert str(experiment / "cache") in copied.err
     assert sorted(path.name for path in experiment.parent.iterdir()) == ["001-baseline"]
 
 
