@@ -20,7 +20,7 @@ _MOST = 300  # options of a group; more are made by a program, and composing the
 _DEEPEST = 4  # folders below the config folder; what lies deeper is no option that a person types
 _NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun outputs lightning_logs".split())
 _MEANT_FOR_HYDRA = compiled(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
-_HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
+HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
 _FROM_THE_ROOT = compiled(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
 _ABSOLUTE = compiled(r"^[ \t]*-[ \t]*[\"']?/(?P<path>[\w.\-/]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
 _OWN_SETTINGS = compiled(r"^hydra[ \t]*:|^[ \t]*-[ \t]*[\"']?override[ \t]+hydra/", re.MULTILINE)
@@ -110,7 +110,7 @@ def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = D
         path for folder in _groups(root) for path in _yaml_files(folder, 1) if _includes_a_primary(root, path, read)
     ]
     found = (path for path in (*beside, *inside) if path != experiment.config_file)
-    own = [path for path in found if _HAS_A_LIST.search(read(path).text_or_empty)]
+    own = [path for path in found if HAS_A_LIST.search(read(path).text_or_empty)]
     named = _Named.by(experiment.config_dir, read).files if own else frozenset()
     return [path for path in own if path not in named]
 

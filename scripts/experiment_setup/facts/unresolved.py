@@ -13,9 +13,10 @@ from experiment_setup.composing.compose import Composition, UnusableValue
 from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, TooLong, UnknownResolver, UnsetVariable
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
-from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import listed
 from experiment_setup.facts.refusals import chosen_keys
+from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -115,13 +116,16 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
         name == "PROJECT_ROOT" and "setup_root(" in code
     ):
         return True
-    file = context.project.root / ".env"
-    told = [file] if "dotenv" in code and file.is_file() else []
-    told += [
-        path for found in _TELLS_WHAT_TO_SET for path in islice(sorted(context.project.root.glob(found)), _MOST_READ)
-    ]
     is_set = re.compile(rf"^[ \t>$]*(?:export\s+|ENV\s+)?{name}\s*=", re.MULTILINE)
-    return any(is_set.search(files.read_loosely(path)) for path in told)
+    return any(map(is_set.search, _what_tells_what_to_set(context)))
+
+
+@once
+def _what_tells_what_to_set(context: ExperimentContext) -> list[str]:
+    root = context.project.root
+    told = [root / ".env"] if "dotenv" in context.code.text and (root / ".env").is_file() else []
+    told += [path for found in _TELLS_WHAT_TO_SET for path in islice(sorted(root.glob(found)), _MOST_READ)]
+    return list(map(files.read_loosely, told))
 
 
 _TELLS_WHAT_TO_SET = (
@@ -136,18 +140,20 @@ def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableVa
 
     The option is meant for that config then, unless this one chooses it unasked.
     """
-    own = {context.experiment.config_file, *(included.path for included in context.options.included)}
     if not isinstance(bad.refusal, NoSuchTarget) or not any(chosen.values()):
         return False
-    if context.compositions.written_with(bad.key, chosen).path in own:
+    if _is_written_in_the_config(context, chosen, bad):
         return False
     steps = nodes.split(bad.refusal.key)
-    group = str(steps[0])
-    return any(
-        sibling.error is None
-        and (sibling.has(steps) or (group not in context.options.groups and group in listed(sibling)))
-        for sibling in context.options.siblings
+    return context.options.is_of_a_sibling(str(steps[0])) or any(
+        sibling.error is None and sibling.has(steps) for sibling in context.options.siblings
     )
+
+
+def _is_written_in_the_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether it stands in the primary config, or in one that this includes, and not in an option."""
+    own = {context.experiment.config_file, *(included.path for included in context.options.included)}
+    return context.compositions.written_with(bad.key, chosen).path in own
 
 
 def _is_asked_by_this_config_alone(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
@@ -159,8 +165,7 @@ def _is_asked_by_this_config_alone(context: ExperimentContext, chosen: Chosen, b
     if not isinstance(bad.refusal, NoSuchTarget):
         return False
     group, *inner = nodes.split(bad.refusal.key)
-    asking = {context.experiment.config_file, *(included.path for included in context.options.included)}
-    if chosen.get(str(group)) is None or context.compositions.written_with(bad.key, chosen).path not in asking:
+    if chosen.get(str(group)) is None or not _is_written_in_the_config(context, chosen, bad):
         return False
     there = nodes.child(context.compositions.of(chosen).config, group)
     if nodes.is_mapping(there) and any(one_letter_away(str(inner[0]), str(key)) for key in there):
@@ -184,19 +189,17 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
     """Whether it stands in an option that comes with this primary config and with others, and no code that runs with
     this one reads it.
     """
-    own = {context.experiment.config_file, *(included.path for included in context.options.included)}
     place = context.compositions.written_with(bad.key, chosen).path
     return (
         not any(chosen.values())
-        and place not in own
+        and not _is_written_in_the_config(context, chosen, bad)
         and context.options.group_of(place) not in (SETS, ENVIRONMENTS)
         and context.code.reading.followed
         and not context.code.reading.reads(nodes.names(bad.key))
-        and any(_HAS_A_LIST.search(sibling.text_or_empty) for sibling in context.options.siblings)
+        and any(HAS_A_LIST.search(sibling.text_or_empty) for sibling in context.options.siblings)
     )
 
 
-_HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
 _SECRET = compiled(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
 
 

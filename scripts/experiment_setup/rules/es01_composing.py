@@ -327,25 +327,28 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
     for document, config in documents:
         for match in _SELECTED.finditer(document.text_or_empty) if config is not None else ():
             *above, key = nodes.names(match[1])
-            parent = nodes.at(config, above)
-            known = [str(name) for name, _ in nodes.children(parent)]
-            guess = next((name for name in known if one_letter_away(key, name)), None)
-            if key not in known and guess is not None:
+            known = [str(name) for name, _ in nodes.children(nodes.at(config, above))]
+            if better := _misspelled(above, key, known):
                 yield selected_key_misspelled.finding(
                     at_offset(document, match.start(1)),
-                    f"there is no {match[1]} (did you mean {guess}?): this is always the default",
-                    f"write {'.'.join((*above, guess))}",
+                    f"there is no {match[1]} (did you mean {better[-1]}?): this is always the default",
+                    f"write {'.'.join(better)}",
                 )
         for match in _OF_HYDRA.finditer(document.text_or_empty):
             *above, key = match[1].split(".")
             known = [] if match[1] in _USUAL_OF_HYDRA else _fields_of_hydra(above)
-            guess = next((name for name in known if one_letter_away(key, name)), None)
-            if key not in known and guess is not None:
+            if better := _misspelled(above, key, known):
                 yield selected_key_misspelled.finding(
                     at_offset(document, match.start(1)),
-                    f"Hydra has no {match[1]} (did you mean {guess}?): this is always null",
-                    f"write ${{hydra:{'.'.join((*above, guess))}}}",
+                    f"Hydra has no {match[1]} (did you mean {better[-1]}?): this is always null",
+                    f"write ${{hydra:{'.'.join(better)}}}",
                 )
+
+
+def _misspelled(above: Sequence[str], key: str, known: Sequence[str]) -> Sequence[str]:
+    """The steps that were meant where a key is not `known`, but for a letter; () where none are."""
+    guess = None if key in known else next((name for name in known if one_letter_away(key, name)), None)
+    return () if guess is None else (*above, guess)
 
 
 _OF_HYDRA = compiled(r"\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")

@@ -149,9 +149,8 @@ class _Allowed:
         """Whether the code may use a key at `path` that the config does not have."""
         reading = self._reading
         if use.conditional and self._context.options.config_class(path[0]) is None and len(path) > 1:
-            return (
-                True  # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
-            )
+            # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
+            return True
         if use.conditional and use.kind != "default" and path in self._defaulted:
             return True  # `if cfg.exp.get("lr"): cfg.exp.lr`
         if path[:-1] in reading.changed:

@@ -133,9 +133,7 @@ class Proof:
     def _differences(self, words: str, config: dict[str, Any]) -> Iterator[str]:
         before = dict(node_values.leaves(self.configs[self.nearest[words]]))
         after = dict(node_values.leaves(config))
-        for key, value in after.items():
-            if key not in before or repr(before[key]) != repr(value):
-                yield f"{key}: {values.shortened(value)}"
+        yield from (f"{key}: {values.shortened(after[key])}" for key in _others(before, after))
         yield from (f"{key} is not there" for key in before if key not in after)
 
 
@@ -239,8 +237,10 @@ def _proof(
     def composer_of(other: Experiment, read: Schema, root: Path) -> Composer:
         return composer if other is experiment else Composer(other, read, root)
 
-    told = combinations.made and configs and not refused
-    replaced = _replaced(composer, next(iter(combinations)), combinations.key) if told else {}
+    chosen = next(iter(combinations))
+    told = combinations.made and configs and not refused and combinations.key in chosen
+    config = next(iter(configs.values()), {})
+    replaced = _replaced(mirror, composer, chosen, combinations.key, config) if told else {}
     beside = [other for other in mirror.experiments if other is not experiment]
     result = check(mirror.project, [*beside, experiment], make_composer=composer_of)
     found = [_as_original(mirror, finding) for finding in result.findings]
@@ -253,17 +253,22 @@ def _proof(
         and finding.severity is not Severity.INFO
         and not any(finding.location.path.is_relative_to(mirror.original_of(other.folder)) for other in beside)
     ]
-    return Proof(mirror.original, composed, configs, nearest, refused, about, rest, mirror.as_original(replaced))
+    return Proof(mirror.original, composed, configs, nearest, refused, about, rest, replaced)
 
 
-def _replaced(composer: Composer, choices: Mapping[str, str | None], key: str) -> dict[str, Any]:
-    """The values in place of which a set has its own."""
-    if key not in choices:
-        return {}
-    outcome = composer.compose({group: option for group, option in choices.items() if group != key})
-    after = dict(node_values.leaves(plain_data(composer.compose(choices).container)))
-    before = node_values.leaves(plain_data(outcome.container)) if outcome.failure is None else ()
-    return {key: value for key, value in before if key in after and repr(after[key]) != repr(value)}
+def _replaced(
+    mirror: Mirror, composer: Composer, chosen: Mapping[str, str | None], group: str, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values in place of which the `config` that was `chosen` has its own, without the option of the group."""
+    outcome = composer.compose({key: option for key, option in chosen.items() if key != group})
+    plain = mirror.as_original(plain_data(outcome.container)) if outcome.failure is None else {}
+    before = dict(node_values.leaves(plain))
+    return {key: before[key] for key in _others(before, dict(node_values.leaves(config))) if key in before}
+
+
+def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """The dotted keys of `after` that have no value in `before`, or another one."""
+    return (key for key, value in after.items() if key not in before or repr(before[key]) != repr(value))
 
 
 def words_of(choices: Mapping[str, str | None]) -> str:
