@@ -43,6 +43,7 @@ from experiment_setup.writing.root_option import RootWriter
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "assets" / "000-template"
 _CODE_FOLDERS = {"src", "source", "code", "app"}  # in a project's root: all of its code
+_NEW_FIELD = "a new parameter is a new field of the dataclass: --field adds one, with its default"
 _TRIES = 100  # where there are no locks, others may take a name between looking and writing; each time one fewer
 
 
@@ -398,12 +399,14 @@ class _Making:
     @staticmethod
     def _wrong_environment(wrong: WrongKeys, word: str, name: str, parts: Sequence[str]) -> CommandError:
         """The error for keys that the environment does not have: with the whole command, in which they are right."""
-        if not wrong.known or any(key.group not in (None, SETS) for key in wrong.wrong):
+        new = [key.assignment.word for key in wrong.wrong if key.is_new]
+        if any(key.group not in (None, SETS) or not (key.word or key.is_new) for key in wrong.wrong):
             return WrongKeys(wrong.wrong, None, f"--env {word!r} sets keys of {ENVIRONMENTS}")
-        right = [new for part in parts for new in wrong.instead.get(part, [part])]
+        right = [better for part in parts if part not in new for better in wrong.instead.get(part, [part])]
         better = f"{name}:{','.join(right)}" if right else name
-        command = command_line.corrected({word: [better]}, more=wrong.words_for(SETS))
-        return WrongKeys(wrong.wrong, command)
+        fields = [f"{ENVIRONMENTS}.{part}" for part in new]
+        command = command_line.corrected({word: [better]}, more=[*wrong.words_for(SETS), *_as_fields(fields)])
+        return WrongKeys(wrong.wrong, command, _NEW_FIELD if new else None)
 
     def _first_set(self, made: Experiment, origin: Experiment, at_root: str | None, root: Path, report: Report) -> None:
         composer = _composer(made, root)
@@ -424,7 +427,7 @@ class _Making:
         try:
             report.option = writer.first_set(self.point, like=origin.options(at_root or SETS))
         except WrongKeys as wrong:
-            raise self._elsewhere(wrong) from None
+            raise self._wrong_parameters(wrong) from None
         self._publish(made, writer.folder, report.option, report)
         with contextlib.suppress(OSError):
             writer.folder.path.rmdir()  # where no set was written
@@ -445,13 +448,19 @@ class _Making:
             command_line.command("add_exp.py", [*words, *command_line.options("--root")]),
         )
 
-    def _elsewhere(self, wrong: WrongKeys) -> CommandError:
-        """The error for keys of the environment: with the command that makes one with them."""
+    @staticmethod
+    def _wrong_parameters(wrong: WrongKeys) -> CommandError:
+        """The error for keys that the parameters do not have: with the whole command, in which they are right."""
         words = wrong.words_for(ENVIRONMENTS)
-        if not words or not wrong.known or any(key.group not in (None, ENVIRONMENTS) for key in wrong.wrong):
+        new = [key.assignment.word for key in wrong.wrong if key.is_new]
+        if any(key.group not in (None, ENVIRONMENTS) or not (key.word or key.is_new) for key in wrong.wrong):
             return wrong
-        command = command_line.corrected(wrong.instead, more=["--env", f"local:{','.join(words)}"])
-        return WrongKeys(wrong.wrong, command, "values of a machine are set with --env NAME:KEY=VALUE")
+        if not words and not new:
+            return wrong
+        instead = {**wrong.instead, **{word: _as_fields([word]) for word in new}}
+        command = command_line.corrected(instead, more=["--env", f"local:{','.join(words)}"] if words else [])
+        advice = [_NEW_FIELD] * bool(new) + ["values of a machine are set with --env NAME:KEY=VALUE"] * bool(words)
+        return WrongKeys(wrong.wrong, command, "; ".join(advice))
 
     def _check(self, made: Experiment, aside: Path, root: Path, report: Report) -> None:
         composer = _composer(made, root)
@@ -492,6 +501,10 @@ class _Making:
             group=group,
             read=schema.read(made.entry, root),
         )
+
+
+def _as_fields(words: Sequence[str]) -> list[str]:
+    return [part for word in words for part in ("--field", word)]
 
 
 def _composer(experiment: Experiment, root: Path) -> Composer:
