@@ -284,7 +284,11 @@ class Modules:
 
     def defined(self, module: Module, node: ast.expr) -> Defined | None:
         """The function or class of the project that a name or a dotted name in `module` means."""
-        names = dotted(node).split(".") if isinstance(node, (ast.Name, ast.Attribute)) else []
+        return self.named(module, dotted(node)) if isinstance(node, (ast.Name, ast.Attribute)) else None
+
+    def named(self, module: Module, name: str) -> Defined | None:
+        """The function or class of the project that a dotted name in `module` means."""
+        names = name.split(".")
         return self._look_up(module, names, _CHAIN) if all(names) else None
 
     def _look_up(self, module: Module, names: Sequence[str], depth: int) -> Defined | None:
