@@ -19,6 +19,11 @@ def package(document: Document) -> str | None:
     return header.split()[-1] if header else None
 
 
+def is_from_the_root(document: Document) -> bool:
+    """Whether the header puts the file at the root of the config, as Hydra's "experiment" pattern has it."""
+    return GLOBAL in (document.header or "")
+
+
 @once
 def groups_at_the_root(context: ExperimentContext) -> frozenset[str]:
     """The groups whose options are written from the root, as the headers of most of them say."""

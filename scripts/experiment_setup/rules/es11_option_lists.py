@@ -441,43 +441,47 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
         if _lacks_the_header(context, option):
             continue  # package-header: with the header it may choose
         for entry in found:
-            target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
-            if target is None or (entry.group is None and not target.startswith("/")):
-                continue
-            group = target.strip("/").split("/")[0]
-            override = "override" in entry.keywords
-            if override and group == "hydra":
-                # An option that is written from the root may choose it, as `hparams_search` of many templates does.
-                if (
-                    "_global_" not in (option.document.header or "")
-                    and context.compositions.of_option(option).failure is not None
-                ):
-                    yield _hydra_chosen(context, option, entry)
-                continue
-            elsewhere = group != option.group and not files.is_folder(
-                context.experiment.group_dir(option.group) / group
-            )
-            if group not in context.options.groups or not (override or elsewhere):
-                continue
-            if "_global_" in (option.document.header or ""):
+            group = _named_from_the_root(entry)
+            if group is None or (group != "hydra" and headers.is_from_the_root(option.document)):
                 continue  # Hydra's "experiment" pattern: package-header, if it does not work here
-            broken = (
-                context.compositions.of_option(option).failure is not None
-                if override
-                else entries.breaks(context, option)
-            )  # an option that is written from the root may choose a group that stands before its own
-            if not broken and (group != ENVIRONMENTS or override or entry.package is not None):
-                continue
-            chosen = entry.option if entry.group is not None else (entry.option or "").rpartition("/")[2]
-            yield group_chosen_in_option.finding(
-                entries.place(option, entry),
-                f"{option.config_path} cannot choose {group}"
-                + ("" if broken else f": `{entries.shown(entry)}` lands in {option.group}.{group}"),
-                f"remove the entry and choose it for the run: {option.group}={option.name} {group}={chosen}",
-                edits=entries.remove_item(option.document, entry.index),
-                safe=False,
-                severity=None if broken else Severity.WARNING,
-            )
+            if group == "hydra" and "override" in entry.keywords:
+                # An option that is written from the root may choose it, as `hparams_search` of many templates does.
+                fails = context.compositions.of_option(option).failure is not None
+                if fails and not headers.is_from_the_root(option.document):
+                    yield _hydra_chosen(context, option, entry)
+            elif group in context.options.groups:
+                yield from _of_another_group(context, option, entry, group)
+
+
+def _named_from_the_root(entry: Entry) -> str | None:
+    """The first word of the group that an entry chooses from, which begins at the root: `env` of `/env: local`."""
+    target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
+    if target is None or (entry.group is None and not target.startswith("/")):
+        return None
+    return target.strip("/").split("/")[0]
+
+
+def _of_another_group(context: ExperimentContext, option: Option, entry: Entry, group: str) -> Iterator[Finding]:
+    if "override" in entry.keywords:
+        broken, lands = context.compositions.of_option(option).failure is not None, False
+    else:
+        own = context.experiment.group_dir(option.group) / group
+        if group == option.group or files.is_folder(own):
+            return
+        broken = entries.breaks(context, option)  # not of an option whose group stands behind the one it chooses from
+        lands = group == ENVIRONMENTS and entry.package is None
+    if not broken and not lands:
+        return
+    chosen = entry.option if entry.group is not None else (entry.option or "").rpartition("/")[2]
+    yield group_chosen_in_option.finding(
+        entries.place(option, entry),
+        f"{option.config_path} cannot choose {group}"
+        + ("" if broken else f": `{entries.shown(entry)}` lands in {option.group}.{group}"),
+        f"remove the entry and choose it for the run: {option.group}={option.name} {group}={chosen}",
+        edits=entries.remove_item(option.document, entry.index),
+        safe=False,
+        severity=None if broken else Severity.WARNING,
+    )
 
 
 def _hydra_chosen(context: ExperimentContext, option: Option, entry: Entry) -> Finding:

@@ -217,34 +217,19 @@ def _proof(
     """The proof for what was made in the mirror's `experiment`; `is_about` picks the findings that concern it."""
     assert experiment.entry is not None
     composer = Composer(experiment, schema.read(experiment.entry, mirror.project.root), mirror.project.root)
-    configs: dict[str, dict[str, Any]] = {}
-    nearest: dict[str, str] = {}
-    refused: dict[str, str] = {}
-    composed = 0
-    for choices in combinations:
-        words = words_of(choices)
-        outcome = composer.compose(choices)
-        composed += 1
-        if outcome.failure is not None:
-            refused[words] = mirror.as_original(outcome.failure.refusal.words)
-        elif len(configs) < _KEPT:
-            configs[words] = mirror.as_original(plain_data(outcome.container))
-            plain = words_of({group: option for group, option in choices.items() if group != ENVIRONMENTS})
-            first = next(iter(configs))
-            if words != first:
-                nearest[words] = plain if plain in configs and plain != words else first
+    shown = _composed(mirror, composer, combinations)
 
     def composer_of(other: Experiment, read: Schema, root: Path) -> Composer:
         return composer if other is experiment else Composer(other, read, root)
 
     chosen = next(iter(combinations))
-    told = combinations.made and configs and not refused and combinations.key in chosen
-    config = next(iter(configs.values()), {})
+    told = combinations.made and shown.configs and not shown.refused and combinations.key in chosen
+    config = next(iter(shown.configs.values()), {})
     replaced = _replaced(mirror, composer, chosen, combinations.key, config) if told else {}
     beside = [other for other in mirror.experiments if other is not experiment]
     result = check(mirror.project, [*beside, experiment], make_composer=composer_of)
     found = [_as_original(mirror, finding) for finding in result.findings]
-    broken = [finding for finding in found if refused and finding.severity is Severity.ERROR]
+    broken = [finding for finding in found if shown.refused and finding.severity is Severity.ERROR]
     about = [finding for finding in found if is_about(finding) or finding in broken]
     rest = [
         finding
@@ -253,7 +238,34 @@ def _proof(
         and finding.severity is not Severity.INFO
         and not any(finding.location.path.is_relative_to(mirror.original_of(other.folder)) for other in beside)
     ]
-    return Proof(mirror.original, composed, configs, nearest, refused, about, rest, replaced)
+    return Proof(mirror.original, shown.composed, shown.configs, shown.nearest, shown.refused, about, rest, replaced)
+
+
+@dataclass
+class _Shown:
+    """What became of each combination, by the words that choose it."""
+
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)  # as many as are shown
+    nearest: dict[str, str] = field(default_factory=dict)  # the one that each is shown as a difference from
+    refused: dict[str, str] = field(default_factory=dict)
+    composed: int = 0
+
+
+def _composed(mirror: Mirror, composer: Composer, combinations: Combinations) -> _Shown:
+    shown = _Shown()
+    for choices in combinations:
+        words = words_of(choices)
+        outcome = composer.compose(choices)
+        shown.composed += 1
+        if outcome.failure is not None:
+            shown.refused[words] = mirror.as_original(outcome.failure.refusal.words)
+        elif len(shown.configs) < _KEPT:
+            shown.configs[words] = mirror.as_original(plain_data(outcome.container))
+            plain = words_of({group: option for group, option in choices.items() if group != ENVIRONMENTS})
+            first = next(iter(shown.configs))
+            if words != first:
+                shown.nearest[words] = plain if plain in shown.configs and plain != words else first
+    return shown
 
 
 def _replaced(
