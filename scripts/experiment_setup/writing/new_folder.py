@@ -361,8 +361,10 @@ class _Making:
             bare.strip(made.entry, kept={key.removeprefix(f"{SETS}.") for key in named} if own else None)
         classes = class_fields.Classes(made, root)
         written = [classes.add(field) for field in fields] + [classes.set_default(default) for default in defaults]
-        if self.request.bare:
-            report.place = files.read_text(made.entry).partition(bare.PLACE)[0].count("\n") + 1
+        if self.source is None:
+            place = bare.PLACE if self.request.bare else bare.TOY
+            report.place = files.read_text(made.entry).partition(place)[0].count("\n") + 1
+            report.trains_a_toy = not self.request.bare
         report.fields = [
             (change.key, change.line, change.path.relative_to(made.folder).as_posix()) for change in written
         ]
@@ -470,9 +472,9 @@ class _Making:
         key, option = next(iter(report.choices.items()), (SETS, None))
         environments = [None, *(made.options(ENVIRONMENTS) if ENVIRONMENTS in composer.groups() else ())]
         project = self.project if root == self.project.root else Project(root, self.project.experiments)
-        report.proof = last_word.of_folder(
-            project, aside, report.path, self.source, Combinations(key, [option], environments)
-        )
+        combinations = Combinations(key, [option], environments)
+        proof = last_word.of_folder(project, aside, report.path, self.source, combinations)
+        report.proof = replace(proof, source=report.source if self.source else None)
         for name in made.options(ENVIRONMENTS) if report.tracker else ():
             failure = composer.compose({**report.choices, ENVIRONMENTS: name}).failure
             if failure:  # the other tracker has other fields
