@@ -150,6 +150,18 @@ class Project:
         found = self._found[folder] if folder in self._found else _at(folder)
         return [other for other in found if other.entry not in (None, experiment.entry)]
 
+    @cached_property
+    def second_configs(self) -> list[Experiment]:
+        """The configs that an entry point composes in other functions with `@hydra.main`, behind its first."""
+        entries = [one for known in self.experiments for one in (known, *self.further(known)) if one.entry is not None]
+        found = (
+            Experiment(one.folder, one.entry, _config_dir(one.folder, named.config_path), named.config_name)
+            for one in entries
+            for named in (main_call.further(one.entry) if one.entry else ())
+            if named.config_name
+        )
+        return [one for one in dict.fromkeys(found) if one.has_config]
+
     def relative(self, path: Path) -> str:
         """`path` as the user would type it from the root; unchanged where it lies elsewhere."""
         try:
