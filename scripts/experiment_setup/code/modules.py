@@ -314,7 +314,7 @@ class Modules:
     def _imported(self, module: Module, imported: Imported, inside: Sequence[str]) -> Module | None:
         """The project's module that an import is of; None where it is not the project's, or Python finds none."""
         if imported.level and module.name == "__main__":
-            module.package = module.package or self.finder.package_of_script()
+            module.package = module.package or self.finder.package_of_script(imported.level)
         try:
             return self.find(self.absolute(module, imported.module, imported.level), inside)
         except ImportError:
