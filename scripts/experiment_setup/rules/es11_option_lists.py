@@ -189,7 +189,7 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
                 yield _written_from_the_root(option)
             else:
                 yield _header_finding(option.document, place)
-        elif option.group in entries.own_keys(option.document):
+        elif headers.has_block(option.document, option.group):
             if _header_breaks(context, option):
                 yield _header_finding(option.document, place, option.group)
         elif headers.belongs_in_its_group(context, option) and _header_breaks(context, option):
@@ -458,6 +458,8 @@ def _named_from_the_root(entry: Entry) -> str | None:
     target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
     if target is None or (entry.group is None and not target.startswith("/")):
         return None
+    if entry.is_plain and entry.package is not None:
+        return None  # `/text/encode@_here_` takes over what that file has, and says where
     return target.strip("/").split("/")[0]
 
 
