@@ -59,6 +59,11 @@ class Placed:
     package: tuple[str, ...]
     option: str | None  # what config.yaml names
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether the command line takes its key: one that leads out of the config folder (`../llm`) it does not."""
+        return ".." not in self.key.partition("@")[0].split("/")
+
 
 @dataclass
 class Options:
@@ -115,6 +120,16 @@ class Options:
         if main is None or isinstance(main.config_name, Opaque):
             return False
         return str(main.config_name or "").removesuffix(".yaml") != self.experiment.config_name
+
+    @property
+    def by_name(self) -> str:
+        """How the primary config is chosen for a run: `-cn NAME`, or "" for the one that main() names."""
+        return f"-cn {self.experiment.config_name}" if self.is_run_by_name else ""
+
+    @property
+    def names_no_config(self) -> bool:
+        """Whether main() leaves it to every run to name the primary config."""
+        return self.schema.main is not None and not self.schema.main.config_name
 
     @property
     def is_a_variant(self) -> bool:

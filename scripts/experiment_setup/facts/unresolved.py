@@ -12,7 +12,7 @@ from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composition, UnusableValue
 from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, TooLong, UnknownResolver, UnsetVariable
 from experiment_setup.facts import option_pairs
-from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
+from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import listed
 from experiment_setup.facts.refusals import chosen_keys
@@ -67,6 +67,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             if isinstance(bad.refusal, RefersToItself):
                 said.update(_circle(outcome, bad))
             left_open = another is not None and another == nodes.top(bad.key)
+            left_open = left_open or _is_left_to_heirs(context, chosen, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -197,6 +198,23 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
         and context.code.reading.followed
         and not context.code.reading.reads(nodes.names(bad.key))
         and any(HAS_A_LIST.search(sibling.text_or_empty) for sibling in context.options.siblings)
+    )
+
+
+def _is_left_to_heirs(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether config.yaml chooses what the other options of a group inherit, and each of those has the key."""
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    steps = nodes.split(bad.refusal.key)
+    group = str(steps[0])
+    default, options = context.options.groups.get(group), context.options.by_group.get(group, {})
+    heirs = [name for name, option in options.items() if name != default and not only_a_base(context, option)]
+    return (
+        default in options
+        and chosen.get(group) is None
+        and bool(heirs)
+        and all(default in lineage(options, heir) for heir in heirs)
+        and all(_has(context.compositions.choosing(group, heir).container, steps) for heir in heirs)
     )
 
 
