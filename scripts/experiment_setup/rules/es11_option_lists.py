@@ -209,7 +209,8 @@ def _is_keyword(context: ExperimentContext) -> bool:
 
 def _header_breaks(context: ExperimentContext, option: Option) -> bool:
     """Whether the option does not compose, or loses its fields, and does both right without the header."""
-    if not entries.breaks(context, option):
+    fails = context.compositions.of_option(option).failure
+    if not entries.breaks(context, option) or (fails is not None and fails == context.compositions.at().failure):
         return False
     start, end = _header_span(option.document)
     text = option.document.text
