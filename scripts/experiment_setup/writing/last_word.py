@@ -250,21 +250,10 @@ def _proof(
     beside = [other for other in mirror.experiments if other is not experiment]
     result = check(mirror.project, [*beside, experiment], make_composer=composer_of)
     found = [_as_original(mirror, finding) for finding in result.findings]
-    broken = [finding for finding in found if shown.refused and finding.severity is Severity.ERROR]
-    theirs = {_alike(mirror, other, finding) for other in beside for finding in found if _is_of(mirror, other, finding)}
-    inherited = [
-        finding
-        for finding in found
-        if finding.severity is not Severity.ERROR and _alike(mirror, experiment, finding) in theirs
-    ]
-    about = [finding for finding in found if (is_about(finding) and finding not in inherited) or finding in broken]
-    rest = [
-        finding
-        for finding in found
-        if finding not in about
-        and finding.severity is not Severity.INFO
-        and not any(_is_of(mirror, other, finding) for other in beside)
-    ]
+    about, rest = _told_apart(mirror, experiment, beside, found, is_about)
+    if shown.refused:
+        about += [finding for finding in rest if finding.severity is Severity.ERROR]
+        rest = [finding for finding in rest if finding.severity is not Severity.ERROR]
     base = words_of({combinations.key: combinations.base}) if combinations.base else None
     return Proof(
         mirror.original,
@@ -278,6 +267,26 @@ def _proof(
         base,
         shown.untold,
     )
+
+
+def _told_apart(
+    mirror: Mirror,
+    experiment: Experiment,
+    beside: Sequence[Experiment],
+    found: Sequence[Finding],
+    is_about: Callable[[Finding], bool],
+) -> tuple[list[Finding], list[Finding]]:
+    """The findings about what was made; and the others of the experiment, with what those beside it have alike."""
+    theirs = {_alike(mirror, other, finding) for other in beside for finding in found if _is_of(mirror, other, finding)}
+    about: list[Finding] = []
+    rest: list[Finding] = []
+    for finding in found:
+        is_error = finding.severity is Severity.ERROR
+        if is_about(finding) and (is_error or _alike(mirror, experiment, finding) not in theirs):
+            about.append(finding)
+        elif finding.severity is not Severity.INFO and not any(_is_of(mirror, other, finding) for other in beside):
+            rest.append(finding)
+    return about, rest
 
 
 def _is_of(mirror: Mirror, experiment: Experiment, finding: Finding) -> bool:
