@@ -102,7 +102,7 @@ def chosen_options(context: ExperimentContext) -> Iterator[tuple[Option, Composi
     for option in (*context.options.all(), *context.options.added):
         yield option, context.compositions.of_option(option)
     for group, keys in chosen_keys(context).items():
-        for option in context.options.by_group[group].values():
+        for option in context.options.of_group(group):
             outcomes = [context.compositions.choosing(key, option.name) for key in keys]
             yield option, next((outcome for outcome in outcomes if outcome.failure is None), outcomes[0])
 

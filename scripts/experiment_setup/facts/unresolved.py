@@ -14,7 +14,7 @@ from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, To
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext, once
-from experiment_setup.facts.options import listed
+from experiment_setup.facts.options import listed, packages
 from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
@@ -77,7 +77,7 @@ def _runs(context: ExperimentContext) -> Iterator[Chosen]:
     """
     named = {group: group for group in (SETS, ENVIRONMENTS, *context.options.further_groups)}
     named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
-    options = [(key, option) for group, key in named.items() for option in context.options.by_group[group].values()]
+    options = [(key, option) for group, key in named.items() for option in context.options.of_group(group)]
     bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
     runs: list[Chosen] = [{SETS: exp, ENVIRONMENTS: env} for exp, env in context.compositions.combinations]
     runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
@@ -147,7 +147,8 @@ def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableVa
         return False
     steps = nodes.split(bad.refusal.key)
     return context.options.is_of_a_sibling(str(steps[0])) or any(
-        sibling.error is None and sibling.has(steps) for sibling in context.options.siblings
+        sibling.error is None and (sibling.has(steps) or str(steps[0]) in packages(sibling))
+        for sibling in context.options.siblings
     )
 
 
