@@ -129,8 +129,8 @@ class Module(Known):
 
     @property
     def has_modules(self) -> bool:
-        """Whether there is a Python file in its folders."""
-        return any(any(folder.glob("*.py")) for folder in self.search)
+        """Whether there is a Python file in its folders; with none but empty ones, others' code may be put there."""
+        return any(file.stat().st_size for folder in self.search for file in folder.glob("*.py"))
 
     def attribute(self, name: str, evaluator: Evaluator, node: ast.AST, scope: Scope) -> Any:
         """One of its names."""
