@@ -204,7 +204,8 @@ _OTHER_LISTS = compiled(
 
 def _of_another_hydra(finding: Finding) -> Finding:
     """What our Hydra makes of a defaults list is a note where the project runs with one that reads it otherwise."""
-    if ALL[finding.code].phase is not Phase.LISTS and finding.code != "ES014":
+    old_way = finding.help == "write ${oc.env:…}"  # instead of ${env:NAME}, which OmegaConf 2.0 has
+    if ALL[finding.code].phase is not Phase.LISTS and finding.code != "ES014" and not old_way:
         return finding
     message = f"{finding.message} (in Hydra 1.1 and newer; the project asks for an older one)"
     return replace(finding, severity=Severity.INFO, message=message, edits=(), rename=None)
@@ -235,9 +236,12 @@ def context_of(
     return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root))
 
 
+_BY_NAME = compiled(r"-cn [^ :]+ ?")  # what differs where several primary configs show one fault
+
+
 def _unique(findings: Iterable[Finding]) -> list[Finding]:
     """Each finding once: files that several experiments share are looked at with each of them."""
     unique: dict[object, Finding] = {}
     for finding in findings:
-        unique.setdefault((finding.code, finding.location, finding.message), finding)
+        unique.setdefault((finding.code, finding.location, _BY_NAME.sub("", finding.message)), finding)
     return list(unique.values())

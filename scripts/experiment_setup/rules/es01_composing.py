@@ -303,6 +303,8 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     group, _, key = target.partition(".")  # a field is looked for by its own name: `exp.lr` is more like `exp.fold`
     near = did_you_mean(key, [name.split(".", 1)[1] for name in known if name.startswith(f"{group}.")])
     guess = guess or (f"{group}.{near}" if near else did_you_mean(target, known))
+    if guess is None and not key:
+        guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
     if guess is None:
         return "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"

@@ -619,6 +619,14 @@ def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Findi
     """`- optimizer: adam` in a parameter set."""
     group = (entry.group or "").lstrip("/")
     there = files.is_folder(context.experiment.config_dir / group)
+    below = sorted(context.experiment.options(f"{option.group}/{group}"))
+    if below:
+        near = did_you_mean(entry.option or "", below)
+        return parent_not_found.finding(
+            entries.place(option, entry),
+            f"there is no {option.group}/{group}/{entry.option}; {option.group}/{group} has {', '.join(below)}",
+            f"write - {group}: {near}" if near else "name one of these",
+        )
     advice = (
         f"write - /{group}@{group}: {entry.option}"
         if there
