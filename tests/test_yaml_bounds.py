@@ -49,7 +49,6 @@ EXHAUST = {
     "a hundred thousand keys": "".join(f"key_{number}: 1\n" for number in range(60_000)),
     "references in references": f"notes: {'${' * 500}x{'}' * 500}\n",
 }
-SLOW = {"references in references", "blocks in blocks", "a hundred thousand keys", "a list of a hundred thousand"}
 WHERE = {"exp/001.yaml": SET, "config.yaml": PLAIN_EXPERIMENT["config.yaml"]}
 
 
@@ -76,9 +75,7 @@ def in_a_fork(act: Callable[[], None]) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures a fork")
 @pytest.mark.parametrize("where", ["exp/001.yaml", pytest.param("config.yaml", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in EXHAUST]
-)
+@pytest.mark.parametrize("name", EXHAUST)
 def test_a_file_that_nobody_can_hold_is_named(name: str, where: str, tmp_path: Path) -> None:
     write(tmp_path / "experiments/001-baseline", {**PLAIN_EXPERIMENT, where: WHERE[where] + EXHAUST[name]})
     file = tmp_path / "experiments/001-baseline" / where
@@ -115,6 +112,28 @@ def test_what_hydra_reads_is_read(levels: int, said: int, tmp_path: Path) -> Non
         assert "levels deep" in found[0]["message"]
     else:
         assert run("show.py", "001", "exp=001", "--json", cwd=tmp_path).json["config"] == hydra(entry, "exp=001")
+
+
+@pytest.mark.parametrize("form", ["entries", "options"])
+def test_a_defaults_list_of_many_entries_is_not_composed(form: str, tmp_path: Path) -> None:
+    """Hydra takes the square of their number: 20,000 take half a minute, each time."""
+    entry = tmp_path / "experiments/001-baseline/train.py"
+    many = {
+        "entries": lambda count: "".join(f"  - more@p{number}: a\n" for number in range(count)),
+        "options": lambda count: f"  - more: [{', '.join(['a'] * count)}]\n",
+    }[form]
+
+    def config(count: int) -> str:
+        return PLAIN_EXPERIMENT["config.yaml"].replace("  - override", f"{many(count)}  - override", 1)
+
+    write(entry.parent, {**PLAIN_EXPERIMENT, "config.yaml": config(20_000), "more/a.yaml": "x: 1\n"})
+    [found] = [f for f in run("validate.py", "--json", cwd=tmp_path).json["findings"] if f["severity"] == "error"]
+    assert (found["code"], found["line"], "defaults list" in found["message"]) == ("ES003", 1, True)
+    for words in (["show.py", "001"], ["add_exp.py", "001", "seed=3"], ["export_schema.py", "001"]):
+        ran = run(*words, cwd=tmp_path)
+        assert (ran.code, "TooMuch" in ran.err) == (2, False)
+    write(entry.parent, {"config.yaml": config(200)})
+    assert run("show.py", "001", "--json", cwd=tmp_path).json["config"] == hydra(entry)
 
 
 def test_aliases_that_come_to_little_are_read(tmp_path: Path) -> None:

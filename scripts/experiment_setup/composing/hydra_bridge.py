@@ -232,6 +232,8 @@ def _level(repo: dict[str, Any], group: str) -> dict[str, Any]:
 
 def _words(error: BaseException) -> str:
     """Hydra's message, and below it that of the OmegaConf error that Hydra wraps and does not quote."""
+    if isinstance(error, yaml_loader.TooMuch):
+        return str(error.problem)
     text = str(error).strip()
     if not isinstance(error, HydraException):
         return f"{type(error).__name__}: {text}"

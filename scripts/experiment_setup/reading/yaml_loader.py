@@ -81,6 +81,7 @@ _PLAIN_TEXT = compiled(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
 
 
 DEEPEST = 200  # levels; OmegaConf's recursion ends at about a hundred, PyYAML's at about five hundred
+LISTED = 1_000  # entries of a defaults list; Hydra takes seconds for as many, and the square of that for more
 MOST = 100_000  # keys and values, with every alias written out as OmegaConf does; it needs some 5 kB for each
 
 
@@ -103,13 +104,15 @@ def parse(text: str) -> yaml.Node | None:
         _written_out(node, {})
     if node is not None and _LONG_NUMBER.search(text):
         _refuse_long_numbers(node)
+    if node is not None and _may_list_too_much(text):
+        _refuse_long_list(node)
     return node
 
 
 @lru_cache(maxsize=256)  # Hydra reads the same options for each composition
 def refuse_too_much(text: str) -> None:
     """Raise TooMuch for a text that `parse` refuses for that, before somebody else reads it."""
-    if _may_be_too_much(text) or _may_have_aliases(text) or _LONG_NUMBER.search(text):
+    if _may_be_too_much(text) or _may_have_aliases(text) or _LONG_NUMBER.search(text) or _may_list_too_much(text):
         try:
             parse(text)
         except TooMuch:
@@ -126,6 +129,23 @@ def _may_be_too_much(text: str) -> bool:
     """Whether it is worth looking at the events of a text: no other one is too deep or has too many values."""
     many = len(text) > MOST and sum(map(text.count, "\n:,[{?-")) > MOST
     return many or _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text) is not None
+
+
+def _may_list_too_much(text: str) -> bool:
+    return len(text) > 2 * LISTED and "defaults" in text and sum(map(text.count, "\n,")) > LISTED
+
+
+def _refuse_long_list(root: yaml.Node) -> None:
+    """Raise TooMuch where the file has a defaults list of too many entries, or one with too many options."""
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
+            options = (
+                option for entry in value.value if isinstance(entry, yaml.MappingNode) for _, option in entry.value
+            )
+            count = len(value.value) + sum(len(o.value) for o in options if isinstance(o, yaml.SequenceNode))
+            if count > LISTED:
+                words = f"a defaults list of {count:,} entries, and one is read up to {LISTED:,} of them"
+                raise TooMuch(words, key.start_mark)
 
 
 def _may_have_aliases(text: str) -> bool:
