@@ -15,7 +15,9 @@ from omegaconf import OmegaConf
 
 from edits import KINDS, Hydra, RunJudge
 from experiment_setup.comparing.compared import Request, compare
+from experiment_setup.comparing.states import Runs
 from experiment_setup.errors import CommandError
+from experiment_setup.project import Experiment, Project
 from running import run, tree, write
 
 _HERE = "defaults:\n  - default@_here_\n\n"
@@ -52,6 +54,22 @@ def rows(project: Path, *words: str, **more: Any) -> list[dict[str, Any]]:
 
 def states(project: Path, *words: str) -> dict[str, str]:
     return {" ".join([*row["choices"].values(), *row["overrides"]]): row["state"] for row in rows(project, *words)}
+
+
+def test_the_sets_of_an_experiment_are_listed_once_for_all_runs(
+    made: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five hundred experiments with two runs each took the product of both."""
+    for number in range(2, 6):
+        files = {name: (made / name).read_text() for name in ("config.yaml", "train.py", "exp/001.yaml")}
+        write(project / f"experiments/{number:03}-other", files)
+    for number in range(20):
+        write(project, {f"output/{number}/result.json": record(choices={"exp": "002"})})
+    real, asked = Experiment.options, list[Path]()
+    monkeypatch.setattr(Experiment, "options", lambda self, group: asked.append(self.folder) or real(self, group))
+    found = Runs.below(Project(project))
+    assert len(found.of(Project(project).experiments[0], [])) == 20  # the only one that has a set 002
+    assert len(asked) == len(set(asked))
 
 
 @pytest.mark.slow

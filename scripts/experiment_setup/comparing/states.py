@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -68,21 +68,31 @@ class Runs:
         found = {folder for folder in named if not folder.is_relative_to(top) and not top.is_relative_to(folder)}
         return sorted(folder for folder in found if not found & set(folder.parents) and folder.is_dir())
 
+    @cached_property
+    def _known(self) -> Sequence[Experiment]:
+        return [experiment for experiment in self.project.experiments if experiment.entry is not None]
+
+    @cached_property
+    def _sets(self) -> Mapping[Path, Collection[str]]:
+        return {experiment.folder: experiment.options(SETS).keys() for experiment in self._known}
+
+    def _named(self, parts: Iterable[str]) -> list[Experiment]:
+        """The experiments whose names are parts of a path."""
+        names = frozenset(parts)
+        return [experiment for experiment in self._known if experiment.name in names]
+
     def _experiment(self, run: Run) -> Experiment | None:
         """By Hydra's record, else by the experiment's name in the path, else the only one that has what it chose."""
-        known = [e for e in self.project.experiments if e.entry is not None]
-        recorded = [e for e in known if e.config_dir in run.config_dirs]
+        recorded = [e for e in self._known if e.config_dir in run.config_dirs]
         if len(recorded) == 1:
             return recorded[0]
         top = self.project.root
         parts = run.folder.parts[len(top.parts) if run.folder.is_relative_to(top) else 0 :]
-        named = [e for e in known if e.name in parts] or [
-            e for e in known if any(e.name in PurePath(str(value)).parts for value in _texts(run))
-        ]
+        named = self._named(parts) or self._named(part for value in _texts(run) for part in PurePath(str(value)).parts)
         if named:
             return max(named, key=lambda e: [*parts, e.name].index(e.name)) if len(named) > 1 else named[0]
         chosen = (run.choices or {}).get(SETS)
-        having = [e for e in known if chosen in e.options(SETS)] if chosen is not None else known
+        having = [e for e in self._known if chosen in self._sets[e.folder]] if chosen is not None else self._known
         return having[0] if len(having) == 1 else None
 
 
