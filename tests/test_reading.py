@@ -6,9 +6,11 @@ import ast
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from experiment_setup.writing.new_folder import ExperimentRequest, start
 from running import SCRIPTS, run, write
 
 COMMANDS = [["validate.py"], ["validate.py", "--hydra"], ["add_exp.py", "001", "seed=7"], ["new_experiment.py", "next"]]
@@ -34,7 +36,7 @@ def test_a_pipe_is_not_waited_for(project: Path, experiment: Path, name: str, wo
     assert ends(project, words)[0] in (0, 1, 2)
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "exp/001.yaml", "env/local.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "exp/001.yaml", "env/local.yaml", "train.py"])
 def test_a_huge_file_is_refused_by_its_name(project: Path, experiment: Path, name: str) -> None:
     text = (experiment / name).read_text()
     write(experiment, {name: text + "\n" + f"# {'x' * 1_000}\n" * 6_000})
@@ -44,6 +46,31 @@ def test_a_huge_file_is_refused_by_its_name(project: Path, experiment: Path, nam
         assert Path(name).name in said
     write(experiment, {name: text + "\n" + f"# {'x' * 1_000}\n" * 60})
     assert ends(project, ["validate.py"])[0] == 0
+
+
+def test_code_that_reads_its_files_by_hand_is_no_experiment(project: Path, experiment: Path) -> None:
+    """The twin of an entry point that is too large to be read."""
+    write(experiment, {"train.py": "import yaml\n\nprint(yaml.safe_load(open('exp/001.yaml')))\n"})
+    code, said = ends(project, ["validate.py"])
+    assert (code, "no experiment was found" in said) == (2, True)
+
+
+def test_no_tree_is_made_of_code_that_is_too_large(
+    project: Path, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a table of numbers in a module: its paths are renamed, and the rest is left to a text search."""
+    table = "import hydra\nFROM = 'experiments/001-baseline/x'\n@hydra.main(**dict(a=1))\ndef f(): ...\n"
+    write(experiment, {"table.py": table + "x = [1, 2]\n" * 120_000, "small.py": "import hydra.main\n"})
+    real, parsed = ast.parse, list[int]()
+
+    def parse(source: bytes | str, *given: Any, **named: Any) -> Any:
+        parsed.append(len(source))
+        return real(source, *given, **named)
+
+    monkeypatch.setattr(ast, "parse", parse)
+    start(ExperimentRequest(["next"], root=project))
+    assert "'experiments/002-next/x'" in (project / "experiments/002-next/table.py").read_text()
+    assert 0 < max(parsed) < 100_000
 
 
 def test_there_is_one_door() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
 
-from experiment_setup import files
+from experiment_setup import files, syntax
 from experiment_setup.code.registry import Registry
 from experiment_setup.code.tree import FUNCTIONS, last_name
 from experiment_setup.light import dataclass
@@ -23,26 +23,24 @@ _ROOTS_ABOVE = 8  # folders above a script that its imports may start from
 _OF_A_ROOT = (".project-root", "setup.cfg", "setup.py", ".git", "pyproject.toml")
 
 
-def arguments(script: Path, source: bytes) -> list[Mapping[str, str | None]]:
-    """What each `hydra.main` of a script is given (None: only a run tells), in their order.
+def arguments(script: Path, source: bytes) -> Mapping[str, str | None] | None:
+    """What the first `hydra.main` of a script is given (None: only a run tells); None for a script without one.
 
     What it is given as None is left out.
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+    tree = syntax.tree(source)
+    if tree is None:
+        return None
     names = _names(script, tree)
     functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
     if any(names.is_main(decorator) for function in functions for decorator in function.decorator_list):
-        return [{}]  # without parentheses
+        return {}  # without parentheses
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and names.is_main(node.func)]
-    return [_arguments(call, names) for call in sorted(calls, key=lambda call: call.lineno)]
-
-
-def _arguments(call: ast.Call, names: _Names) -> dict[str, str | None]:
-    given = dict(zip(_ORDER, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
-    for keyword in call.keywords:
+    if not calls:
+        return None
+    first = min(calls, key=lambda call: call.lineno)
+    given = dict(zip(_ORDER, first.args, strict=False)) | {k.arg: k.value for k in first.keywords if k.arg}
+    for keyword in first.keywords:
         given |= _unpacked(keyword.value, names) if keyword.arg is None else {}
     return {name: _text(value, names) for name, value in given.items() if not _is_none(value)}
 
@@ -135,9 +133,10 @@ def _module(script: Path, name: str) -> _Names | None:
         for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
             if files.is_file(path) and path != script:
                 try:
-                    return _names(path, ast.parse(files.read_bytes(path)))
-                except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+                    tree = syntax.tree(files.read_bytes(path))
+                except OSError:
                     return None
+                return _names(path, tree) if tree is not None else None
     return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from experiment_setup import files
+from experiment_setup import files, syntax
 from experiment_setup.light import compiled, dataclass
 
 # Where a package goes by another name than its module: these are asked for by name, so only well-known ones count.
@@ -110,8 +110,10 @@ def _is_own(name: str, places: Sequence[Path]) -> bool:
 
 def _top_level(file: Path) -> Iterator[str]:
     try:
-        tree = ast.parse(files.read_bytes(file))
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = syntax.tree(files.read_bytes(file))
+    except OSError:
+        return
+    if tree is None:
         return
     if file.name == _TRACKER:
         imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import))

@@ -20,14 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from experiment_setup import files
+from experiment_setup import files, syntax
 from experiment_setup.code.pieces import Piece, any_within, is_ruled, normal, parsed
 from experiment_setup.code.tree import comments
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 
 _NEWLINE = compiled(r"\r\n|\r|\n")  # what Python's tokenizer takes for one; str.splitlines knows more
-_MAX_SIZE = 1_000_000  # of a file, as `_size` counts; an entry point or a config module is far smaller
 _LONG_LINE = 10_000  # characters; nobody counts columns in it, and counting them for each node takes for ever
 _MAX_SHOWN = 80  # characters of source that a message quotes
 
@@ -176,10 +175,10 @@ def read_source(path: Path) -> SourceFile:
     changed is parsed once.
     """
     try:
-        data = files.read_bytes(path) if path.stat().st_size <= _MAX_SIZE else None
+        data = files.read_bytes(path) if path.stat().st_size <= syntax.LARGEST else None
     except OSError as error:
-        raise UnreadableSource(f"cannot be read: {error.strerror or error}", Location(path)) from error
-    if data is None or _size(data) > _MAX_SIZE:
+        raise UnreadableSource(f"{path.name} cannot be read: {error.strerror or error}", Location(path)) from error
+    if data is None or syntax.size(data) > syntax.LARGEST:
         raise too_large(path)
     result = _parsed(path, data)
     if isinstance(result, UnreadableSource):
@@ -189,12 +188,7 @@ def read_source(path: Path) -> SourceFile:
 
 def too_large(path: Path) -> UnreadableSource:
     """Why a file is not read that would take too much memory."""
-    return UnreadableSource("is too large: no config is read from it", Location(path), fails=False)
-
-
-def _size(data: bytes) -> int:
-    """How large the tree of a text is, in bytes of usual code; a table of numbers has eight times as many nodes."""
-    return max(len(data), 8 * (len(data) - len(data.translate(None, b",()[]{}.:=+-*/|&<>;"))))
+    return UnreadableSource(f"{path.name} is too large: no config is read from it", Location(path), fails=False)
 
 
 _KEPT_SIZE = 400_000  # of all files that are kept; their trees take fifty times as much
@@ -253,7 +247,7 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
         return UnreadableSource(f"SyntaxError: {error}", Location(path, line))
     except (RecursionError, MemoryError):
         return UnreadableSource("SyntaxError: nested too deeply", Location(path))
-    return SourceFile(path, lines, tree, _size(data), tuple(pieces))
+    return SourceFile(path, lines, tree, syntax.size(data), tuple(pieces))
 
 
 _WITH_IT = "run validate.py with the Python of the project"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from experiment_setup import syntax
 from experiment_setup.light import dataclass
 from experiment_setup.writing.module_mentions import PackageMentions
 
@@ -142,6 +143,8 @@ def _quiet_spans(path: Path, text: str) -> list[tuple[int, int]]:
 
 
 def _python_comments(text: str) -> list[tuple[int, int]]:
+    if len(text) > syntax.LARGEST:  # of its names, too, only those in paths are told apart
+        return []
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))

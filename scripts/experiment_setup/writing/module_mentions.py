@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from experiment_setup import files, installed
+from experiment_setup import files, installed, syntax
 from experiment_setup.errors import CommandError
 
 _PATH_ENTRIES = {"src", "lib", "python"}  # folders that are put on Python's path, besides the project's root
@@ -55,9 +55,8 @@ class PackageMentions:
 
         `above` is how many dots lead a relative import out of the folder.
         """
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = syntax.tree(text)
+        if tree is None:
             return
         lines = files.lines_of(text)
         starts = [0]
@@ -103,8 +102,10 @@ class PackageMentions:
 def _public_names(init: Path) -> set[str]:
     """The names that a package's __init__.py binds at its top."""
     try:
-        tree = ast.parse(files.read_text(init))
-    except (OSError, CommandError, SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = syntax.tree(files.read_text(init))
+    except (OSError, CommandError):
+        return set()
+    if tree is None:
         return set()
     names = {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
     names |= {

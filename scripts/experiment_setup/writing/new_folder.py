@@ -43,7 +43,6 @@ from experiment_setup.writing.root_option import RootWriter
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "assets" / "000-template"
 _CODE_FOLDERS = {"src", "source", "code", "app"}  # in a project's root: all of its code
-_NEW_FIELD = "a new parameter is a new field of the dataclass: --field adds one, with its default"
 _TRIES = 100  # where there are no locks, others may take a name between looking and writing; each time one fewer
 
 
@@ -289,8 +288,11 @@ class _Making:
             report.files.append(relative.as_posix())
         made = experiment_at(aside)
         if made is None:
+            found = "has no entry point with @hydra.main to copy"
+            if origin.entry is not None:
+                found = f"cannot be copied whole: {origin.entry.name} is left out, being too large or no readable file"
             raise CommandError(
-                f"{self.project.relative(origin.folder)} has no entry point with @hydra.main to copy",
+                f"{self.project.relative(origin.folder)} {found}",
                 "name another with --from, or use --template",
             )
         if not origin.config_dir.is_relative_to(origin.folder):
@@ -361,10 +363,8 @@ class _Making:
             bare.strip(made.entry, kept={key.removeprefix(f"{SETS}.") for key in named} if own else None)
         classes = class_fields.Classes(made, root)
         written = [classes.add(field) for field in fields] + [classes.set_default(default) for default in defaults]
-        if self.source is None:
-            place = bare.PLACE if self.request.bare else bare.TOY
-            report.place = files.read_text(made.entry).partition(place)[0].count("\n") + 1
-            report.trains_a_toy = not self.request.bare
+        if self.request.bare:
+            report.place = files.read_text(made.entry).partition(bare.PLACE)[0].count("\n") + 1
         report.fields = [
             (change.key, change.line, change.path.relative_to(made.folder).as_posix()) for change in written
         ]
@@ -401,14 +401,12 @@ class _Making:
     @staticmethod
     def _wrong_environment(wrong: WrongKeys, word: str, name: str, parts: Sequence[str]) -> CommandError:
         """The error for keys that the environment does not have: with the whole command, in which they are right."""
-        new = [key.assignment.word for key in wrong.wrong if key.is_new]
-        if any(key.group not in (None, SETS) or not (key.word or key.is_new) for key in wrong.wrong):
+        if not wrong.known or any(key.group not in (None, SETS) for key in wrong.wrong):
             return WrongKeys(wrong.wrong, None, f"--env {word!r} sets keys of {ENVIRONMENTS}")
-        right = [better for part in parts if part not in new for better in wrong.instead.get(part, [part])]
+        right = [new for part in parts for new in wrong.instead.get(part, [part])]
         better = f"{name}:{','.join(right)}" if right else name
-        fields = [f"{ENVIRONMENTS}.{part}" for part in new]
-        command = command_line.corrected({word: [better]}, more=[*wrong.words_for(SETS), *_as_fields(fields)])
-        return WrongKeys(wrong.wrong, command, _NEW_FIELD if new else None)
+        command = command_line.corrected({word: [better]}, more=wrong.words_for(SETS))
+        return WrongKeys(wrong.wrong, command)
 
     def _first_set(self, made: Experiment, origin: Experiment, at_root: str | None, root: Path, report: Report) -> None:
         composer = _composer(made, root)
@@ -429,7 +427,7 @@ class _Making:
         try:
             report.option = writer.first_set(self.point, like=origin.options(at_root or SETS))
         except WrongKeys as wrong:
-            raise self._wrong_parameters(wrong) from None
+            raise self._elsewhere(wrong) from None
         self._publish(made, writer.folder, report.option, report)
         with contextlib.suppress(OSError):
             writer.folder.path.rmdir()  # where no set was written
@@ -450,19 +448,13 @@ class _Making:
             command_line.command("add_exp.py", [*words, *command_line.options("--root")]),
         )
 
-    @staticmethod
-    def _wrong_parameters(wrong: WrongKeys) -> CommandError:
-        """The error for keys that the parameters do not have: with the whole command, in which they are right."""
+    def _elsewhere(self, wrong: WrongKeys) -> CommandError:
+        """The error for keys of the environment: with the command that makes one with them."""
         words = wrong.words_for(ENVIRONMENTS)
-        new = [key.assignment.word for key in wrong.wrong if key.is_new]
-        if any(key.group not in (None, ENVIRONMENTS) or not (key.word or key.is_new) for key in wrong.wrong):
+        if not words or not wrong.known or any(key.group not in (None, ENVIRONMENTS) for key in wrong.wrong):
             return wrong
-        if not words and not new:
-            return wrong
-        instead = {**wrong.instead, **{word: _as_fields([word]) for word in new}}
-        command = command_line.corrected(instead, more=["--env", f"local:{','.join(words)}"] if words else [])
-        advice = [_NEW_FIELD] * bool(new) + ["values of a machine are set with --env NAME:KEY=VALUE"] * bool(words)
-        return WrongKeys(wrong.wrong, command, "; ".join(advice))
+        command = command_line.corrected(wrong.instead, more=["--env", f"local:{','.join(words)}"])
+        return WrongKeys(wrong.wrong, command, "values of a machine are set with --env NAME:KEY=VALUE")
 
     def _check(self, made: Experiment, aside: Path, root: Path, report: Report) -> None:
         composer = _composer(made, root)
@@ -472,9 +464,9 @@ class _Making:
         key, option = next(iter(report.choices.items()), (SETS, None))
         environments = [None, *(made.options(ENVIRONMENTS) if ENVIRONMENTS in composer.groups() else ())]
         project = self.project if root == self.project.root else Project(root, self.project.experiments)
-        combinations = Combinations(key, [option], environments)
-        proof = last_word.of_folder(project, aside, report.path, self.source, combinations)
-        report.proof = replace(proof, source=report.source if self.source else None)
+        report.proof = last_word.of_folder(
+            project, aside, report.path, self.source, Combinations(key, [option], environments)
+        )
         for name in made.options(ENVIRONMENTS) if report.tracker else ():
             failure = composer.compose({**report.choices, ENVIRONMENTS: name}).failure
             if failure:  # the other tracker has other fields
@@ -503,10 +495,6 @@ class _Making:
             group=group,
             read=schema.read(made.entry, root),
         )
-
-
-def _as_fields(words: Sequence[str]) -> list[str]:
-    return [part for word in words for part in ("--field", word)]
 
 
 def _composer(experiment: Experiment, root: Path) -> Composer:
