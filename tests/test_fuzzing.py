@@ -13,7 +13,7 @@ import fuzzing
 from experiment_setup.findings import Severity
 from running import PLAIN_EXPERIMENT
 
-COUNTS = {"yaml": 12, "python": 24, "overrides": 24, "fix": 6}
+COUNTS = {"yaml": 12, "python": 24, "overrides": 24, "fix": 6, "refs": 6}
 LONG = "a" * 300  # no file system takes such a name
 SMALL = {
     "a group with a long name": {"config.yaml": [("  - env: default", f"  - env: default\n  - {LONG}: x")]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from edits import Hydra, Judge
+from experiment_setup import processes
 from experiment_setup.checking import workers
+from experiment_setup.comparing import history
 from experiment_setup.comparing.compared import Request, compare
 from experiment_setup.errors import CommandError
 from running import git, run, tree, write
@@ -296,3 +299,115 @@ def test_links_and_files_of_a_commit_lead_nowhere_else(made: Path, project: Path
     )
     since(project, ref=commit_.stdout.strip())
     assert list(target.iterdir()) == []
+
+
+# -- refs and object stores that are odd ------------------------------------------------------------------------------
+
+
+def made_object(project: Path, kind: str, content: bytes) -> str:
+    """The number of an object that git would not make itself."""
+    words = ["git", "hash-object", "-t", kind, "-w", "--literally", "--stdin"]
+    return subprocess.run(words, cwd=project, input=content, capture_output=True, check=True).stdout.decode().strip()
+
+
+def commit_of(project: Path, *entries: tuple[bytes, bytes, str]) -> str:
+    """A commit of the experiments as HEAD has them, and of further entries."""
+    asked = subprocess.run(["git", "rev-parse", "HEAD:experiments"], cwd=project, capture_output=True, check=True)
+    all_ = [(b"40000", b"experiments", asked.stdout.decode().strip()), *entries]
+    body = b"".join(mode + b" " + name + b"\0" + bytes.fromhex(number) for mode, name, number in all_)
+    who = b"author a <a@b> 0 +0000\ncommitter a <a@b> 0 +0000\n\nodd"
+    return made_object(project, "commit", b"tree " + made_object(project, "tree", body).encode() + b"\n" + who)
+
+
+def test_what_names_no_one_commit_is_refused(made: Path, project: Path) -> None:
+    """A range was taken for a commit without files, so that every set was called new."""
+    git(project, "tag", "a-tree", "HEAD^{tree}")
+    git(project, "tag", "-a", "-m", "x", "of-a-tree", "a-tree")
+    git(project, "tag", "-a", "-m", "x", "release")
+    edit(made / "exp/001.yaml", "1e-5", "2e-5")
+    for ref, said in {
+        "HEAD..HEAD": "is a range",
+        "release...": "is a range",
+        "^HEAD": "no commit",
+        "a-tree": "is a tree",
+        "of-a-tree": "is a tree",
+        "HEAD:experiments": "is a tree",
+        "HEAD@{99}": "no commit",
+        "-h": "no commit",
+    }.items():
+        with pytest.raises(CommandError, match=re.escape(said)):
+            since(project, ref=ref)
+    assert len(since(project, ref="release")["changed"]) == 4
+
+
+@pytest.mark.parametrize("what", ["format", "extension", "config", "packed refs", "the commit", "its tree", "a file"])
+def test_a_repository_that_cannot_be_read_is_not_taken_for_an_empty_one(made: Path, project: Path, what: str) -> None:
+    """One was told to type `git commit` then."""
+    names = {"the commit": "HEAD", "its tree": "HEAD^{tree}", "a file": "HEAD:experiments/001-baseline/train.py"}
+    if what in names:
+        words = ["git", "rev-parse", names[what]]
+        number = subprocess.run(words, cwd=project, capture_output=True, text=True, check=True).stdout.strip()
+        (project / ".git/objects" / number[:2] / number[2:]).unlink()
+    elif what == "config":
+        write(project, {".git/config": "[core"})
+    elif what == "packed refs":
+        write(project, {".git/packed-refs": "odd\n" * 3})
+    else:
+        git(project, "config", "core.repositoryFormatVersion", {"format": "99", "extension": "1"}[what])
+        git(project, "config", "extensions.unheardOf", "true") if what == "extension" else None
+    with pytest.raises(CommandError) as refused:
+        since(project)
+    assert "git commit" not in str(refused.value.help)
+    assert "not here" in refused.value.message if what in names else "git cannot" in refused.value.message
+
+
+def test_what_a_partial_clone_lacks_is_not_taken_for_removed(made: Path, project: Path, tmp_path: Path) -> None:
+    git(project, "config", "uploadpack.allowFilter", "true")
+    edit(made / "exp/001.yaml", "1e-5", "2e-5")
+    commit(project)
+    for kind, source in {"blob:none": f"file://{project}", "none": str(project)}.items():
+        clone = tmp_path / kind.replace(":", "-")
+        git(tmp_path, "clone", "-q", *(["--filter=blob:none"] if kind != "none" else []), source, str(clone))
+        assert since(clone)["unchanged"] == 4
+        if kind == "none":
+            assert len(since(clone, ref="HEAD~1")["changed"]) == 4
+        else:
+            with pytest.raises(CommandError, match="not here"):
+                since(clone, ref="HEAD~1")
+
+
+def test_names_that_no_file_can_have_are_passed_over(made: Path, project: Path) -> None:
+    edit(made / "exp/001.yaml", "1e-5", "2e-5")
+    text, folder = made_object(project, "blob", b"a: 1\n"), made_object(project, "tree", b"")
+    inner = made_object(project, "tree", b"100644 x.py\0" + bytes.fromhex(text))
+    link = made_object(project, "blob", b"a\0b")
+    for entries in (
+        [(b"100644", b"\xff\xfe.yaml", text)],
+        [(b"100644", b"a" * 400 + b".yaml", text)],
+        [(b"120000", b"link.yaml", link)],
+        [(b"100644", b"a.py", text), (b"40000", b"a.py", inner)],
+        [(b"40000", b"empty", folder)],
+    ):
+        assert len(since(project, ref=commit_of(project, *entries))["changed"]) == 4
+
+
+def test_a_commit_that_is_too_large_is_not_read(made: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few trees in trees come to millions of files."""
+    assert since(project)["unchanged"] == 4
+    for name, most in {"_MOST_FILES": 3, "_MOST_BYTES": 100}.items():
+        with monkeypatch.context() as patched:
+            patched.setattr(history, name, most)
+            with pytest.raises(CommandError, match="files of code and config"):
+                since(project)
+    monkeypatch.setattr(processes, "MOST", 100)
+    with pytest.raises(CommandError, match="has not listed"):
+        since(project)
+
+
+def test_a_program_that_says_too_much_or_does_not_end_is_ended() -> None:
+    found = processes.ask(["/bin/sh", "-c", "cat; echo complaint >&2; exit 3"], given=b"x" * 200_000, seconds=20)
+    assert (found.code, len(found.out), found.err) == (3, 200_000, b"complaint\n")
+    with pytest.raises(TimeoutError):
+        processes.ask(["/bin/sh", "-c", "exec sleep 60"], seconds=0.2)
+    with pytest.raises(OSError, match="says more"):
+        processes.ask(["/bin/sh", "-c", "exec yes"], seconds=20)

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from experiment_setup import processes
 from experiment_setup.light import dataclass
+from experiment_setup.processes import Ended
 
 _SECONDS = 20  # a .gitignore may be a pipe that nobody writes to
+TOO_LONG = f"it takes longer than {_SECONDS} s, or more than {processes.MOST >> 20} MiB"
 _CONFIG = (
     *("-c", "core.fsmonitor="),  # not `false`: git before 2.36 takes that for the name of a program
     *("-c", f"core.hooksPath={os.devnull}"),
@@ -47,7 +49,12 @@ class Checkout:
         return None
 
     def ask(self, *words: str, given: bytes = b"") -> bytes | None:
-        """What a command of git writes that reads and changes nothing; None if git is not there or does not answer.
+        """What a command of git writes that reads and changes nothing; None if git is not there or cannot answer."""
+        ended = self.run(*words, given=given)
+        return ended.out if ended is not None and ended.code == 0 else None
+
+    def run(self, *words: str, given: bytes = b"") -> Ended | None:
+        """The same with the exit code and what it complains of; None if git is not there, or has not ended by then.
 
         Commands that show contents through filters (`diff`, `log -p`, `cat-file --filters`) run what the config names,
         and are none of these.
@@ -57,9 +64,7 @@ class Checkout:
             return None
         where = (f"--git-dir={self.git_dir}", f"--work-tree={self.folder}", "--no-pager")
         try:
-            return processes.ask(
-                [program, *where, *_CONFIG, *words], given=given, seconds=_SECONDS, more=_ENVIRONMENT
-            ).out
+            return processes.ask([program, *where, *_CONFIG, *words], given=given, seconds=_SECONDS, more=_ENVIRONMENT)
         except OSError:
             return None
 

@@ -6,15 +6,18 @@ environment of this process, except where `--python` was given.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from experiment_setup.light import dataclass
 
+MOST = 128 << 20  # bytes that a program may say; what a commit holds can come to any number of them
 # What a program needs to start and to speak the user's language. Everything else stays here: tokens, GIT_DIR, PYTHON….
 _PASSED_ON = frozenset(
     "PATH HOME USER LOGNAME LANG LANGUAGE LC_ALL LC_CTYPE TMPDIR TEMP TMP XDG_CONFIG_HOME PYENV_ROOT PYENV_VERSION "
@@ -75,14 +78,46 @@ def _run(
     words: Sequence[str], given: bytes, folder: Path, environment: Mapping[str, str] | None, seconds: float
 ) -> Ended:
     import subprocess  # takes longer than all that a plain `--help` needs
+    import threading
+    import time
 
-    try:
-        done = subprocess.run(
-            list(words), input=given, capture_output=True, cwd=folder, env=environment, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"{words[0]} has not ended after {seconds} s") from None
-    return Ended(done.returncode, done.stdout, done.stderr)
+    pipe, began = subprocess.PIPE, time.monotonic()
+    with subprocess.Popen(list(words), stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=environment) as process:
+        complaints: list[bytes] = []
+        timer = threading.Timer(seconds, process.kill)
+        threads = [
+            threading.Thread(target=_give, args=(process.stdin, given)),
+            threading.Thread(target=lambda: complaints.append(_read(process.stderr))),
+            timer,
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            out = _read(process.stdout)
+            if len(out) > MOST:
+                raise OSError(errno.EFBIG, f"{words[0]} says more than {MOST >> 20} MiB")
+            code = process.wait()
+        finally:
+            process.kill()
+            timer.cancel()
+            for thread in threads:
+                thread.join()
+    if time.monotonic() - began >= seconds:
+        raise TimeoutError(f"{words[0]} has not ended after {seconds} s")
+    return Ended(code, out, complaints[0])
+
+
+def _read(stream: IO[bytes] | None) -> bytes:
+    """All that comes, or a little more than MOST of it."""
+    return stream.read(MOST + 1) if stream is not None else b""
+
+
+def _give(stream: IO[bytes] | None, data: bytes) -> None:
+    if stream is not None:
+        with contextlib.suppress(OSError):  # it has ended, or does not care
+            stream.write(data)
+        with contextlib.suppress(OSError):
+            stream.close()
 
 
 def start_over(*options: str) -> NoReturn:

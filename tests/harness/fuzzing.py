@@ -1,6 +1,6 @@
 """Whatever stands in a project or on a command line, a command ends with an answer or with one line: never otherwise.
 
-    python tests/harness/fuzzing.py yaml|python|overrides|fix [--seed 7] [--seconds 600]
+    python tests/harness/fuzzing.py yaml|python|overrides|fix|refs [--seed 7] [--seconds 600]
 
 Files and words are mutated, seed by seed, and given to the library as the commands give them. What fails is printed
 with its number, which makes it again. `fix` also holds that what composes goes on composing, and that a second time
@@ -12,9 +12,12 @@ mends nothing more.
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
+import functools
 import json
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -28,13 +31,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # pyte
 
 from experiment_setup.checking import fix
 from experiment_setup.checking.check import Result, check, context_of
+from experiment_setup.comparing.compared import Request, compare
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.project import Project
 from experiment_setup.showing import request as showing
 from experiment_setup.showing import shown
 from experiment_setup.writing.adding import EnvironmentRequest, SetsRequest, add_environment, add_sets
-from running import PLAIN_EXPERIMENT, write
+from running import PLAIN_EXPERIMENT, git, write
 
 SLOW = 20  # seconds of one case
 HOME = "experiments/001-baseline"
@@ -108,6 +112,12 @@ WORDS += [
     "notes=" + "a" * 5000,
     "",
 ]
+
+
+REF_PIECES = (
+    "HEAD main tagged seed @ ~ ^ 1 0 99 { } @{ u upstream push -1 yesterday :/ : / .. ... - -- refs/heads/ * ? [ ] \\ ' "
+    '" $ ( ) ; | & < > \n \t \x1b \u202e \udcff 学習 f00 deadbeef commit tree blob ^{ ^{/ (.*)+ ~99999999999 001 .git'
+).split(" ")
 
 
 class TookTooLong(Exception):
@@ -233,11 +243,58 @@ def overridden(random: Random, root: Path) -> None:
             json.dumps(answer.data(), default=str)
 
 
+@functools.cache
+def repository() -> Path:
+    """A checkout with two commits and a tag, to be copied."""
+    root = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, root)
+    write(root / HOME, PLAIN_EXPERIMENT)
+    git(root, "init", "-q", "-b", "main")
+    for seed in ("1", "2"):
+        write(root, {f"{HOME}/exp/002.yaml": f"defaults:\n  - default@_here_\n\nseed: {seed}\n"})
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", f"seed {seed}")
+    git(root, "tag", "-a", "-m", "x", "tagged")
+    git(root, "gc", "-q")
+    write(root / HOME, {"exp/003.yaml": "defaults:\n  - default@_here_\n"})
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "loose objects beside a pack")
+    return root
+
+
+def referred(random: Random, root: Path) -> None:
+    """A case of `--since`: an odd ref, or a usual one in a `.git` some of whose files are damaged."""
+    shutil.copytree(repository(), root, dirs_exist_ok=True, symlinks=True)
+    ref = random.choice(("HEAD", "HEAD", "main", "tagged", "HEAD~1", "@{1}"))
+    if random.random() < 0.4:
+        ref = "".join(random.choice(REF_PIECES) for _ in range(random.choice((1, 2, 3, 5))))
+    else:
+        names = sorted(path for path in (root / ".git").rglob("*") if path.is_file() and "hooks" not in path.parts)
+        for path in random.sample(names, random.choice((1, 1, 2, 3))):
+            path.chmod(0o644)
+            content = path.read_bytes()
+            at, other = random.randrange(len(content) + 1), random.choice(names).read_bytes()
+            path.write_bytes(
+                random.choice(
+                    (
+                        b"",
+                        content[:at],
+                        content[:at] + random.randbytes(random.choice((1, 3, 20))) + content[at + 3 :],
+                        content[:at] + random.randbytes(5) + content[at:],
+                        other,
+                    )
+                )
+            )
+    with contextlib.suppress(CommandError):
+        json.dumps(compare(Request(root, since=ref)).data(), default=str)
+
+
 CASES: dict[str, Callable[[Random, Path], None]] = {
     "yaml": looked_at("yaml"),
     "python": looked_at("python"),
     "fix": mended,
     "overrides": overridden,
+    "refs": referred,
 }
 
 

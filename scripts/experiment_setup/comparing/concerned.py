@@ -28,19 +28,19 @@ def by_changes(project: Project, snapshot: Snapshot) -> Callable[[Experiment | N
             texts.setdefault(owner, []).append((path, content))
     concerned = {owner for path in changed for owner in _owner(path, owners, top) if owner is not None}
     shared = {path for path in changed if _owner(path, owners, top) == [None]}
-    words = {_word(path) for path in shared if path.suffix in _CODE} | {owner.name.encode() for owner in concerned}
+    words = {_word(path) for path in shared if path.suffix in _CODE} | {os.fsencode(owner.name) for owner in concerned}
     if any(path.suffix in _CONFIG for path in shared):
-        words |= {b"searchpath", b"pkg://", *(path.stem.encode() for path in shared)}
+        words |= {b"searchpath", b"pkg://", *(os.fsencode(path.stem) for path in shared)}
     waiting = True
     while waiting:
         waiting = False
         for owner, own in texts.items():
             for path, content in own:
-                word = _word(path) if owner is None else owner.name.encode()
+                word = _word(path) if owner is None else os.fsencode(owner.name)
                 if word not in words and any(known in content for known in words):
                     words.add(word)
                     waiting = True
-    named = {owner for owner in texts if owner is not None and owner.name.encode() in words}
+    named = {owner for owner in texts if owner is not None and os.fsencode(owner.name) in words}
     return lambda experiment: (
         experiment is None or not {experiment.folder, experiment.config_dir}.isdisjoint(concerned | named)
     )

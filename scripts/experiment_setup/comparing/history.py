@@ -10,13 +10,18 @@ from pathlib import Path, PurePosixPath
 
 from experiment_setup import command_line, files
 from experiment_setup.errors import CommandError
-from experiment_setup.git import Checkout
+from experiment_setup.git import TOO_LONG, Checkout
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import Project
 
 # What composing looks at: code and configs, and texts that say how the code is started (code/finder.py).
 _READ = compiled(r".*\.(?:py|ya?ml|sh|md|toml)|(?:.*/)?(?i:makefile|justfile)", re.DOTALL)
+_NUMBER = compiled(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_MOST_FILES, _MOST_BYTES = 100_000, 64 << 20  # five times as much as the largest project that was measured
+_LONGEST_NAME = 255  # bytes; no usual file system has longer ones
+_SILENT = f"git is not there, or has not answered: {TOO_LONG}"
+_GIVE = "give a branch, a tag, a commit, or nothing for HEAD"
 _LINK = b"120"  # the beginning of the mode of a link
 
 
@@ -72,12 +77,26 @@ def snapshot(project: Project, ref: str) -> Iterator[Snapshot]:
 
 
 def _commit(checkout: Checkout, project: Project, ref: str) -> str:
-    if not ref.startswith("-"):
-        said = checkout.ask("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-        if said is None:
-            raise CommandError("git is not there, or does not answer", "--since needs it; install git")
-        if said.strip():
-            return said.decode("ascii", "replace").strip()
+    ended = checkout.run("rev-parse", "--is-inside-work-tree")
+    if ended is None:
+        raise CommandError(_SILENT, "--since needs it; install git")
+    if ended.code:
+        raise CommandError(
+            f"git cannot read {checkout.git_dir}: {_words(ended.err)}", "type: git status, which says the same"
+        )
+    found = _named(checkout, f"{ref}^{{commit}}")
+    if found is not None:
+        return found
+    first = ref.partition("..")[0]
+    if first not in ("", ref):
+        rest = command_line.corrected({ref: [first], f"--since={ref}": [f"--since={first}"]})
+        raise CommandError(f"{ref!r} is a range, and --since takes one commit", "name that before the dots", rest)
+    other = _named(checkout, f"{ref}^{{}}") or _named(checkout, ref)  # of a tag, what it is of
+    if other is not None:
+        kind = (checkout.ask("cat-file", "-t", other) or b"").decode("ascii", "replace").strip()
+        if kind in ("blob", "tree"):
+            raise CommandError(f"{ref!r} is a {kind} and no commit", _GIVE)
+        raise _not_here(f"the commit of {ref!r}")
     if ref == "HEAD":
         raise CommandError("there is no commit yet to compare with", "type: git commit")
     if project.matching(ref):
@@ -92,16 +111,46 @@ def _commit(checkout: Checkout, project: Project, ref: str) -> str:
         )
     raise CommandError(
         f"git knows no commit {ref!r}",
-        f"did you mean {guess}?" if guess else "give a branch, a tag, a commit, or nothing for HEAD",
+        f"did you mean {guess}?" if guess else _GIVE,
         command_line.corrected({ref: [guess]}) if guess else None,
+    )
+
+
+def _named(checkout: Checkout, name: str) -> str | None:
+    """The one object that a name means, by its number; ranges and options mean others."""
+    if name.startswith("-"):
+        return None
+    ended = checkout.run("rev-parse", "--verify", "--quiet", name)
+    if ended is None:
+        raise CommandError(_SILENT, "type: git fsck, which says what is damaged")
+    if ended.code > 1 and ended.err:  # else there is none of that name
+        raise CommandError(f"git cannot tell what {name.partition('^{')[0]!r} is: {_words(ended.err)}", _GIVE)
+    number = ended.out.decode("ascii", "replace").strip()
+    return number if _NUMBER.fullmatch(number) else None
+
+
+def _words(said: bytes) -> str:
+    """What git complains of, in its first line."""
+    return (said.decode("utf-8", "replace").strip().splitlines() or ["it does not say why"])[0].removeprefix("fatal: ")
+
+
+def _not_here(what: str) -> CommandError:
+    return CommandError(
+        f"{what} is not here, or damaged: a clone without all files, or a broken one",
+        "type: git fetch --refetch   (git fsck says what is damaged)",
     )
 
 
 def _write(checkout: Checkout, commit: str, folder: Path, ref: str) -> dict[str, bytes]:
     """Write what is looked at into the folder; path -> content."""
-    listed = checkout.ask("ls-tree", "-r", "-z", "-l", "--full-tree", commit) or b""
+    listing = checkout.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
+    if listing is None:
+        raise CommandError(f"git has not listed the files of {ref}: {TOO_LONG}", "give a commit with fewer files")
+    if listing.code:
+        raise _not_here(f"the list of files of {ref}")
     wanted: list[tuple[bytes, bytes, str]] = []
-    for entry in listed.split(b"\0"):
+    total = 0
+    for entry in listing.out.split(b"\0"):
         about, _, name = entry.partition(b"\t")
         mode, kind, sha, size = (*about.split(), b"", b"", b"", b"")[:4]
         path = os.fsdecode(name)
@@ -109,20 +158,29 @@ def _write(checkout: Checkout, commit: str, folder: Path, ref: str) -> dict[str,
             continue
         if not size.isdigit() or int(size) <= files.LARGEST:  # of what is not here, there is no size
             wanted.append((mode, sha, path))
-    answer = checkout.ask("cat-file", "--batch", given=b"".join(sha + b"\n" for _, sha, _ in wanted)) or b""
+            total += int(size) if size.isdigit() else 0
+    if len(wanted) > _MOST_FILES or total > _MOST_BYTES:
+        raise CommandError(
+            f"{ref} has {len(wanted):,} files of code and config, in all {total >> 20:,} MiB",
+            f"--since reads up to {_MOST_FILES:,} of them, and {_MOST_BYTES >> 20} MiB",
+        )
+    # It may end with an error at what is damaged: then what it has said so far is too short.
+    ended = checkout.run("cat-file", "--batch", given=b"".join(sha + b"\n" for _, sha, _ in wanted))
+    answer = ended.out if ended is not None else b""
     contents, links, position = dict[str, bytes](), dict[str, bytes](), 0
     for mode, _, path in wanted:
         end = answer.find(b"\n", position)
         header = answer[position:end].split()
-        if len(header) != 3:
-            raise CommandError(f"{path} of {ref} is not here: a clone without all files", "type: git fetch --refetch")
-        found = answer[end + 1 : end + 1 + int(header[2])]
+        found = answer[end + 1 : end + 1 + int(header[2])] if len(header) == 3 else b""
+        if len(header) != 3 or len(found) < int(header[2]):
+            raise _not_here(f"{path} of {ref}")
         position = end + 2 + len(found)
         (links if mode.startswith(_LINK) else contents)[path] = found
     for path, found in contents.items():
         place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(found)
+        with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):  # a file and a folder at once
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(found)
     for path, found in links.items():  # last, so that nothing is written through one
         _link(folder / path, found, checkout, folder)
     return contents
@@ -131,6 +189,8 @@ def _write(checkout: Checkout, commit: str, folder: Path, ref: str) -> dict[str,
 def _is_safe(path: str) -> bool:
     """Whether it leads nowhere else: what is in a tree is not to be trusted."""
     parts = PurePosixPath(path).parts
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in parts):
+        return False
     return bool(parts) and not path.startswith("/") and ".." not in parts and ".git" not in map(str.lower, parts)
 
 
@@ -141,7 +201,7 @@ def _link(place: Path, written: bytes, checkout: Checkout, folder: Path) -> None
     if Path(target).is_absolute() or not end.is_relative_to(folder):
         there = checkout.folder / place.relative_to(folder)
         target = os.path.normpath(there.parent / target)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # not to be made here, as with a NUL in it
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(target)
 

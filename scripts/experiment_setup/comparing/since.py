@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
@@ -189,7 +190,7 @@ def _likeness(snapshot: Snapshot, old: Path, new: Path) -> float:
     top = snapshot.checkout.folder
     prefix = f"{old.relative_to(top).as_posix()}/"
     names = [name for name in snapshot.contents if name.startswith(prefix)]
-    words = (old.name.encode(), new.name.encode())
+    words = (os.fsencode(old.name), os.fsencode(new.name))
     kept = 0
     for name in names:
         content = history.content(new / name.removeprefix(prefix))

@@ -244,7 +244,7 @@ def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
     """`hydra.job.num` and `hydra.job.id` exist in a multirun only: a single run fails before main() is called."""
     run = setting(context, "run", "dir")
     found = re.search(r"hydra[.:]job\.(num|id)", run) if isinstance(run, str) else None
-    if found and setting(context, "job", found[1]) in (UNGIVEN, "???"):  # the config may give one itself
+    if found:
         yield job_number_in_run_dir.finding(
             at(context, "run", "dir"),
             f"run.dir uses hydra.job.{found[1]}, which a single run does not have",

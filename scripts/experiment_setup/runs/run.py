@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from enum import Enum
 from pathlib import Path
@@ -22,9 +22,6 @@ from experiment_setup.runs.wandb_log import Tracked
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
-
-# What a record says of the run itself.
-_BOOKKEEPING = frozenset("started ended finished time timestamp duration pid exit_code version".split())
 
 
 class State(str, Enum):
@@ -75,7 +72,7 @@ def read(folder: Path) -> Run:
         config is not None and "${" not in str(config),
         _choices(left),
         overrides,
-        _results(left, state, {*_last_names(config or {}), *_assigned(overrides or ())}),
+        _results(left),
         str(error) if error else None,
         left.wandb is not None and config_file == left.wandb.file,
         _config_dirs(left),
@@ -235,34 +232,14 @@ def _is_of_wandb(folder: Path) -> bool:
     return any(folder.glob("run-*.wandb")) or (folder / "files" / CONFIG).is_file()
 
 
-def _results(left: _Left, state: State, parameters: Collection[str]) -> dict[str, Any]:
-    """The means of the template, the numbers of another result.json, or W&B's summary; None for nan and infinity.
-
-    A record with a status has more than results: what it was given, and when. It has results when it is done.
-    """
+def _results(left: _Left) -> dict[str, Any]:
+    """The means of the template, the numbers of another result.json, or W&B's summary; None for nan and infinity."""
     record = left.record
     found = record.get("mean")
-    if not isinstance(found, dict) and ("status" not in record or state is State.DONE):
+    if "status" not in record and not isinstance(found, dict):
         found = record or (left.wandb.summary if left.wandb is not None else {})
-        beside = {*parameters, *_BOOKKEEPING} if "status" in record else set()
-        found = {
-            key: value
-            for key, value in found.items()
-            if isinstance(value, (int, float)) and key[:1] != "_" and key not in beside
-        }
+        found = {key: value for key, value in found.items() if isinstance(value, (int, float)) and key[:1] != "_"}
     numbers = found.items() if isinstance(found, dict) else ()
     return {
         str(key): None if isinstance(value, float) and not math.isfinite(value) else value for key, value in numbers
     }
-
-
-def _last_names(config: Mapping[Any, Any]) -> Iterator[str]:
-    """The names of the values, without what they lie in."""
-    for key, value in config.items():
-        yield str(key)
-        if isinstance(value, Mapping):
-            yield from _last_names(value)
-
-
-def _assigned(overrides: Iterable[str]) -> Iterator[str]:
-    return (word.partition("=")[0].rpartition(".")[2] for word in overrides)
