@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guides import batch
-from running import PLAIN_EXPERIMENT, run, write
+from running import PLAIN_EXPERIMENT, run, run_entry, write
 
 FIELDS = """\
 @dataclass
@@ -170,3 +170,42 @@ def test_order_does_not_matter(project: Path, experiment: Path) -> None:
         texts[f"exp/{number}-x.yaml"] = head + "".join(lines)
     write(experiment, texts)
     assert found(project) == {path: marked(text) for path, text in texts.items()}
+
+
+# Where `${hydra:…}` and `${hydra.…}` are asked for before there is a job, and resolvers before they are registered.
+FOLDERS = {
+    "with a dot": ("  sweep:\n    dir: swept/${hydra.job.name}\n", ["-m", "exp.seed=1,2"]),
+    "with a colon": ("  sweep:\n    dir: swept/${hydra:job.name}\n", ["-m", "exp.seed=1,2"]),
+    "the number of a job": ("  sweep:\n    dir: swept/${hydra.job.num}\n", ["-m", "exp.seed=1,2"]),
+    "itself": ("  sweep:\n    dir: swept/${hydra:sweep.dir}\n", ["-m", "exp.seed=1,2"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_that_hydra_cannot_make_is_an_error(name: str, project: Path, experiment: Path) -> None:
+    setting, words = FOLDERS[name]
+    config = (experiment / "config.yaml").read_text()
+    write(experiment, {"config.yaml": f"{config}{setting}"})
+    fails = run_entry(experiment / "train.py", *words, cwd=project).code != 0
+    found = run("validate.py", "--json", "--root", project, cwd=project).json["findings"]
+    assert [finding["code"] for finding in found if finding["severity"] == "error"] == (
+        [] if not fails else ["ES408"] if "number" in name else ["ES422"]
+    )
+
+
+_REGISTERS = '    OmegaConf.register_new_resolver("half", lambda number: number / 2)\n'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [True, False])
+def test_a_value_is_read_when_its_resolver_is_there(first: bool, project: Path, experiment: Path) -> None:
+    reads = '    print(f"001-baseline: {cfg.exp.name}")\n'
+    entry = (experiment / "train.py").read_text()
+    assert reads in entry
+    body = _REGISTERS + reads if first else reads + _REGISTERS
+    entry = entry.replace(reads, body).replace("import hydra\n", "import hydra\nfrom omegaconf import OmegaConf\n", 1)
+    write(experiment, {"train.py": entry, "exp/001.yaml": 'defaults:\n  - default@_here_\n\nname: "${half:2}"\n'})
+    assert (run_entry(experiment / "train.py", "exp=001", cwd=project).code == 0) is first
+    found = run("validate.py", "--json", "--root", project, cwd=project).json["findings"]
+    assert [finding["code"] for finding in found if finding["severity"] == "error"] == ([] if first else ["ES334"])

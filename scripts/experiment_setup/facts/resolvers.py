@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from experiment_setup.code.modules import Module, Modules
-from experiment_setup.code.tree import FUNCTIONS, last_name, own_nodes, walk
+from experiment_setup.code.tree import FUNCTIONS, dotted, last_name, own_nodes, walk
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.schema import Schema
 
@@ -15,7 +16,7 @@ from experiment_setup.schema import Schema
 BUILT_IN = ("oc.env", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.select",
             "hydra", "now", "python_version")  # fmt: skip
 USED = compiled(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
-_REGISTERS = ("register_new_resolver", "register_resolver")
+REGISTERS = ("register_new_resolver", "register_resolver")
 _MOST = 400  # modules that are looked at for the imports inside of functions
 
 
@@ -56,18 +57,29 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
     at_start = [module for module in modules if module.source.path in schema.modules]
     reached = reached_from(schema) if everywhere else at_start
     registering = [module for module in reached if "resolver" in module.source.text]
-    called = _called_at_start(at_start, schema.main.function if schema.main else "") if registering else frozenset()
+    main = schema.main.function if schema.main else ""
+    called = _called_at_start(at_start, main) if registering else frozenset()
     early: set[str] = set()
     late: set[str] = set()
     unknown = False
     for module in registering:
         first = module in at_start
+        end = _end_of_the_run(module, main)
         for call, function in _registrations(module):
-            name = _name(call)
+            if function is None and module.source.location(call).line > end:
+                continue  # when main() is over
+            name = name_of(call)
             unknown = unknown or name is None
             if name is not None:
                 (early if first and (function is None or function in called) else late).add(name)
     return Registered(frozenset(early), frozenset(late - early), unknown)
+
+
+def _end_of_the_run(module: Module, main: str) -> float:
+    """The line in which the module itself calls main() last, at its top or under `if __name__ == …`."""
+    calls = (node for node in own_nodes(module.source.tree.body) if isinstance(node, ast.Call))
+    lines = (module.source.location(call).line for call in calls if main and dotted(call.func) == main)
+    return max(lines, default=math.inf)
 
 
 def reached_from(schema: Schema) -> Iterator[Module]:
@@ -76,7 +88,8 @@ def reached_from(schema: Schema) -> Iterator[Module]:
         yield from _reached(list(schema.code), schema.code)
 
 
-def _name(call: ast.Call) -> str | None:
+def name_of(call: ast.Call) -> str | None:
+    """The name that a call registers a resolver under, where it is written out."""
     given = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
     value = given[0].value if given and isinstance(given[0], ast.Constant) else None
     return value if isinstance(value, str) else None
@@ -90,7 +103,7 @@ def _registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
             if isinstance(outer, FUNCTIONS):
                 inside.update({id(node): outer.name for part in outer.body for node in walk(part)})
     for call in module.source.nodes(ast.Call):
-        if last_name(call.func) in _REGISTERS:
+        if last_name(call.func) in REGISTERS:
             yield call, inside.get(id(call))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import nodes
+from experiment_setup.code.tree import Function, last_name
 from experiment_setup.code.values import find_method, is_dataclass_type
 from experiment_setup.composing.compose import unusable_values
+from experiment_setup.facts import resolvers
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -23,6 +26,7 @@ from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.es31_dataclasses import config_classes
+from experiment_setup.rules.es32_entry_point import main_function
 from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import Field, Opaque, Registration
 from experiment_setup.uses.calls import DICT_METHODS
@@ -263,6 +267,72 @@ def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
             f"{shown_path(found.path)} does not exist{_meant(found)}: this is always the default{found.again}",
             _advice(context, found),
         )
+
+
+@rule(
+    "ES334",
+    "read-before-its-resolver",
+    Severity.ERROR,
+    "main() reads a value before it registers the value's resolver",
+    phase=Phase.CODE,
+    bad={
+        "exp/001.yaml": [('name: "001-lr"', 'name: "${half:2}"')],
+        "train.py": [
+            ("import hydra\n", "import hydra\nfrom omegaconf import OmegaConf\n"),
+            (
+                '{cfg.exp.name}")\n',
+                '{cfg.exp.name}")\n    OmegaConf.register_new_resolver("half", lambda number: number / 2)\n',
+            ),
+        ],
+    },
+    good={
+        "exp/001.yaml": [('name: "001-lr"', 'name: "${half:2}"')],
+        "train.py": [
+            ("import hydra\n", "import hydra\nfrom omegaconf import OmegaConf\n"),
+            (
+                "    print(f",
+                '    OmegaConf.register_new_resolver("half", lambda number: number / 2)\n    print(f',
+            ),
+        ],
+    },
+    hydra="accepts",
+)
+def read_before_its_resolver(context: ExperimentContext) -> Iterator[Finding]:
+    """A reference is looked up when the value is read: `${half:2}` fails there with "Unsupported interpolation type".
+
+    Only what stands in main() itself is looked at, line by line.
+    """
+    main, source = main_function(context), context.code.source
+    if main is None or source is None or not context.code.registered.late:
+        return
+    begin = source.location(main).line
+    lines = {name: source.location(call).line for name, call in _registered_in(main).items()}
+    for use in context.code.reading.uses if lines else ():
+        place = use.location(len(use.path) - 1)
+        if use.kind != "read" or place is None or place.path != source.path:
+            continue
+        for name, line in lines.items():
+            if begin < place.line < line and _is_made_by(context, use.path, name):
+                yield read_before_its_resolver.finding(
+                    place,
+                    f"{shown_path(use.path)} is read here, and its resolver {name!r} is registered in line {line}",
+                    "register it before, or at the top level of the file",
+                )
+                return
+
+
+def _registered_in(main: Function) -> dict[str, ast.Call]:
+    """The resolvers that statements of main() itself register."""
+    calls = [node.value for node in main.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    named = [(resolvers.name_of(call), call) for call in calls if last_name(call.func) in resolvers.REGISTERS]
+    return {name: call for name, call in named if name is not None}
+
+
+def _is_made_by(context: ExperimentContext, path: ConfigPath, resolver: str) -> bool:
+    """Whether a resolver makes the value in some combination."""
+    outcomes = (context.compositions.at(*chosen) for chosen in context.compositions.combinations)
+    values = (nodes.value(nodes.at(outcome.config, path)) for outcome in outcomes if outcome.config is not None)
+    return any(isinstance(value, str) and resolver in resolvers.USED.findall(value) for value in values)
 
 
 _FOR_PEOPLE = frozenset("name notes note description desc tags tag comment memo exp_name experiment_name".split())

@@ -241,12 +241,24 @@ def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
     hydra="accepts",
 )
 def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
-    """`hydra.job.num` and `hydra.job.id` exist in a multirun only: a single run fails before main() is called."""
+    """`hydra.job.num` and `hydra.job.id` exist in a multirun only: a single run fails before main() is called. With a
+    colon, as `${hydra:job.num}`, all single runs get one folder, called None. A sweep makes sweep.dir before its jobs.
+    """
+    sweep = setting(context, "sweep", "dir")
+    if isinstance(sweep, str) and (found := re.search(r"hydra\.job\.(num|id)", sweep)):
+        yield job_number_in_run_dir.finding(
+            at(context, "sweep", "dir"),
+            f"sweep.dir uses hydra.job.{found[1]}, and is made before there are jobs",
+            "use it in hydra.sweep.subdir",
+        )
     run = setting(context, "run", "dir")
-    found = re.search(r"hydra[.:]job\.(num|id)", run) if isinstance(run, str) else None
+    found = re.search(r"hydra([.:])job\.(num|id)", run) if isinstance(run, str) else None
     if found:
+        is_null = found[1] == ":"
         yield job_number_in_run_dir.finding(
             at(context, "run", "dir"),
-            f"run.dir uses hydra.job.{found[1]}, which a single run does not have",
+            f"run.dir uses hydra{found[1]}job.{found[2]}, which a single run does not have"
+            + (": its folder is called None" if is_null else ""),
             "use it in hydra.sweep.subdir; run.dir can have ${now:%Y%m%d-%H%M%S} or ${hydra.runtime.choices.exp}",
+            severity=Severity.WARNING if is_null else None,
         )

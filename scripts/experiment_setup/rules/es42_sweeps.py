@@ -8,20 +8,23 @@ from collections.abc import Iterator
 
 from omegaconf import DictConfig, ListConfig
 
-from experiment_setup import nodes
-from experiment_setup.code.tree import last_name, own_nodes
+from experiment_setup import installed, nodes
+from experiment_setup.code.modules import Defined, Modules
+from experiment_setup.code.tree import Function, last_name, own_nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import at, is_fixed, is_here, setting
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.project import SETS
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es32_entry_point import entry_source, main_function, main_of
 from experiment_setup.rules.es33_config_in_code import exists_somewhere, missing_step
 from experiment_setup.rules.example import RUN
 from experiment_setup.rules.phases import Phase
+from experiment_setup.schema import Schema
 
 
 @rule(
@@ -53,6 +56,27 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
         yield sweep_folders.finding(
             at(context, "sweep", "subdir"), f"all jobs of a sweep get the same folder {subdir!r}", advice
         )
+    elif _is_of_choices(context, subdir) and not _differs_by_job(context, folder):
+        yield sweep_folders.finding(
+            at(context, "sweep", "subdir"),
+            f"jobs that differ by values alone, as of -m {SETS}.seed=1,2, get the same folder {subdir}",
+            f"write subdir: ${{hydra.job.num}}_{subdir}",
+        )
+
+
+_OF_A_CHOICE = compiled(r"\$\{(?:hydra[.:]runtime\.choices\.[\w/@]+|\w+\.name)\}")
+
+
+def _is_of_choices(context: ExperimentContext, subdir: object) -> bool:
+    """Whether the folder is made of what was chosen, or of a set's name, and of nothing else."""
+    rest, count = _OF_A_CHOICE.subn("", subdir) if isinstance(subdir, str) else ("", 0)
+    if count == 0 or "${" in rest:
+        return False
+    config = context.compositions.some
+    named = [
+        nodes.at(config, (group, "name")) for group in context.options.groups if f"${{{group}.name}}" in str(subdir)
+    ]
+    return not any(nodes.is_interpolation(node) for node in named)
 
 
 _OF_ALL_JOBS = r"now:|oc\.env:|hydra[.:](?:job\.(?:name|config_name)|runtime\.)"
@@ -138,7 +162,7 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
     for path in _FOLDERS:
         value = setting(context, *path)
         for used in USED.finditer(value) if isinstance(value, str) else ():
-            said = _resolver(context, used[1])
+            said = _too_early(path) if used[1] == "hydra" else _resolver(context, used[1])
             if said is not None:
                 place = _inside(context, context.options.primary.value(["hydra", *path]), value, used.start(1))
                 yield unknown_value_in_folder.finding(place, *said)
@@ -148,11 +172,28 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
             if wrong is not None:
                 name, known = wrong
                 guess = did_you_mean(name, known)
+                is_null = found[1].startswith("hydra:")
                 yield unknown_value_in_folder.finding(
                     _inside(context, place, value, found.start(1) + found[1].rfind(name)),
-                    f"{found[0]} does not exist" + (f" (did you mean {guess!r}?)" if guess else ""),
+                    f"{found[0]} does not exist"
+                    + (", and Hydra writes None for it" if is_null else "")
+                    + (f" (did you mean {guess!r}?)" if guess else ""),
                     f"write {found[0].replace(name, guess)}" if guess else f"available: {', '.join(known)}",
+                    severity=Severity.WARNING if is_null else None,
                 )
+            elif found[1].replace(":", ".") == ".".join(("hydra", *path)) and not (
+                ":" in found[1] and _too_early(path)
+            ):
+                yield unknown_value_in_folder.finding(place, f"{found[0]} refers to itself", "write the folder out")
+
+
+def _too_early(path: tuple[str, str]) -> tuple[str, str] | None:
+    """What is wrong with `${hydra:…}` there: in Hydra 1.3 it exists once a job begins, and sweep.dir is made before."""
+    if path != ("sweep", "dir") or not (installed.hydra_version() or "").startswith("1.3."):
+        return None
+    return "${hydra:…} can't be read before the first job, and -m makes the folder before that", (
+        "write it with a dot: ${hydra.job.name}"
+    )
 
 
 def _resolver(context: ExperimentContext, name: str) -> tuple[str, str] | None:
@@ -237,6 +278,7 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
 _SEARCHES = compiled(
     r"^[ \t]*-[ \t]*(?:override[ \t]+)?/?hydra/sweeper[ \t]*:[ \t]*[\"']?(optuna|ax|nevergrad)\b", re.MULTILINE
 )
+_DEPTH = 5  # functions that return each other's results
 _KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".split())
 
 
@@ -257,33 +299,55 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
     a decorator of the project's own may return something.
     """
     source, main = entry_source(context), main_function(context)
-    if source is None or main is None or _may_return_something(main):
+    if source is None or main is None or _may_return_a_number(context.schema, main):
         return
     for document in context.options.documents():
         found = _SEARCHES.search(document.text_or_empty)
         if found is not None and not _is_for_another_entry_point(context, document):
             yield search_without_result.finding(
                 source.name_location(main),
-                f"{main.name}() returns nothing, and the sweeper {found[1]} in {context.relative(document.path)} needs "
-                "a number from each job: the sweep fails when all are done",
+                f"{main.name}() returns no number, and the sweeper {found[1]} in {context.relative(document.path)} "
+                "needs one from each job: the sweep fails when all are done",
                 "return the score that the sweep is to improve, as a float",
             )
             return
 
 
-def _may_return_something(main: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    returned = (node.value for node in own_nodes(main.body) if isinstance(node, ast.Return))
-    return any(last_name(decorator) not in _KEEPS_THE_RESULT for decorator in main.decorator_list) or any(
-        value is not None and not (isinstance(value, ast.Constant) and value.value is None) for value in returned
-    )
+def _may_return_a_number(schema: Schema, main: Function) -> bool:
+    module = schema.code.known.get("__main__") if schema.code is not None else None
+    return schema.code is None or module is None or _may_give(schema.code, Defined(module, main), _DEPTH)
+
+
+def _may_give(code: Modules, function: Defined, depth: int) -> bool:
+    """Whether a function may return a number, itself or by another one of the project that it returns the result of."""
+    node = function.node
+    if depth == 0 or isinstance(node, ast.ClassDef):
+        return True
+    if any(last_name(decorator) not in _KEEPS_THE_RESULT for decorator in node.decorator_list):
+        return True
+    for returned in own_nodes(node.body):
+        value = returned.value if isinstance(returned, ast.Return) else None
+        called = code.defined(function.module, value.func) if isinstance(value, ast.Call) else None
+        if called is not None:
+            if _may_give(code, called, depth - 1):
+                return True
+        elif value is not None and not _is_no_number(value):
+            return True
+    return False
+
+
+def _is_no_number(value: ast.expr) -> bool:
+    if isinstance(value, ast.Constant):
+        return value.value is None or isinstance(value.value, str)
+    return isinstance(value, (ast.Dict, ast.DictComp, ast.Set, ast.SetComp, ast.JoinedStr))
 
 
 def _is_for_another_entry_point(context: ExperimentContext, document: Document) -> bool:
     """Whether it is an option, to be chosen with an entry point of the config folder that returns something."""
     if document is context.options.primary:
         return False
-    mains = (main_of(other, other.tree) for other in context.code.other_schemas)
-    return any(main is not None and _may_return_something(main) for main in mains)
+    mains = ((other, main_of(other, other.tree)) for other in context.code.other_schemas)
+    return any(main is not None and _may_return_a_number(other, main) for other, main in mains)
 
 
 def _stored(context: ExperimentContext, group: str) -> list[str]:
