@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import gc
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,3 +122,15 @@ def test_what_is_created_quickly_is_what_omegaconf_creates() -> None:
     ours.b.d = {"new": "${.f}"}
     assert nodes.created(values) == theirs
     assert nodes.created({"c": 1}, "b")._get_full_key(None) == "b"
+
+
+def test_what_is_taken_apart_needs_no_collection() -> None:
+    """Nodes know each other in circles, which Python frees in its own time: with many experiments, that is too late."""
+    node = nodes.created({"names": ["a", "b"], "model": {"size": 1}}, "exp")
+    inside = [weakref.ref(nodes.at(node, path)) for path in (["names"], ["names", 0], ["model"], ["model", "size"])]
+    gc.disable()
+    try:
+        nodes.take_apart(node)
+        assert [seen() for seen in inside] == [None] * 4
+    finally:
+        gc.enable()

@@ -161,6 +161,13 @@ def _grown(value: Any, key: Any, parent: Any) -> Any:
     return node
 
 
+def take_apart(node: Any) -> None:
+    """Take everything out of a node that `created` gave and that nobody uses any more."""
+    content = node.__dict__.pop("_content", ())
+    for below in content.values() if isinstance(content, dict) else content:
+        take_apart(below)
+
+
 def open_values(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, str]]:
     """The interpolations and `???` in plain values that stand at `path`, each with its steps."""
     kind = type(value)

@@ -11,6 +11,7 @@ from pathlib import Path
 from experiment_setup import schema
 from experiment_setup.checking import second_look, workers
 from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.parts import let_go_of_nodes
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.facts.compositions import Memo
@@ -113,6 +114,7 @@ def check(
         except Exception as error:  # one experiment does not hide the rest
             return Defect.of(error, project.relative(experiment.folder))
         finally:
+            let_go_of_nodes()
             gc.collect(0)  # nodes of configs know each other in circles; an experiment later they are old, and stay
 
     result = Result()
@@ -173,7 +175,8 @@ def _check_one(
 ) -> _Outcome:
     """Run all rules on one of the experiments, and read the comments of each file that they speak of."""
     context = context_of(project, experiment, make_composer)
-    if make_composer is Composer and not context.schema.registrations and not context.schema.problems:
+    shares = folders_of_configs[experiment.config_dir] > 1
+    if shares and make_composer is Composer and not context.schema.registrations and not context.schema.problems:
         # Seventy entry points of one config with three hundred options compose the same, if none stores anything.
         version_base = context.schema.main and repr(context.schema.main.version_base)
         same = (experiment.config_file, version_base, context.schema.search_path)
@@ -183,7 +186,7 @@ def _check_one(
     comments = dict(context.suppressions)
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
-    sound = frozenset(_sound(context)) if folders_of_configs[experiment.config_dir] > 1 else frozenset()
+    sound = frozenset(_sound(context)) if shares else frozenset()
     return _Outcome(Checked.of(context), _unique(findings), sound, comments, written_folders(context))
 
 
