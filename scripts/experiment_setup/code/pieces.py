@@ -95,8 +95,8 @@ class Piece:
             known = self._telling[words] = sorted(self._lines_of_keys.union(*map(self.lines_with, words)))
         return known
 
-    def once(self, question: str, node: ast.AST, answer: Callable[[], T]) -> T:
-        """The answer to a question about a node of this piece that its tree alone tells."""
+    def once(self, question: str, node: ast.AST | Piece, answer: Callable[[], T]) -> T:
+        """The answer to a question about this piece, or a node of it, that its tree alone tells."""
         key = (question, id(node))
         if key not in self._answers:
             self._answers[key] = answer()

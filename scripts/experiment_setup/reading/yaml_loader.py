@@ -67,7 +67,9 @@ _ODD_CHARACTER = compiled("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\u
 _QUOTED = r"""(?:"[^"\\\n]*"|'[^'\n]*')"""
 _ITEM = rf"(?:-?[A-Za-z0-9_.][A-Za-z0-9_.+\-]*|{_QUOTED})"
 _WORDS = r"""(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.]))(?:[^#:"'\[\]`\\\n]|:(?![ \n]))*"""
-_VALUE = rf"(?:{_WORDS}|{_QUOTED}|\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\])"
+_ENTRY = rf"[A-Za-z_][A-Za-z0-9_\-/.]*: +{_ITEM}"
+_IN_BRACKETS = rf"\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\]|\{{ *(?:{_ENTRY}(?: *, *{_ENTRY})*)? *\}}"
+_VALUE = rf"(?:{_WORDS}|{_QUOTED}|{_IN_BRACKETS})"
 _KEY = r"[A-Za-z_][A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:"
 _PAIR = rf"{_KEY}(?: +{_VALUE})?"
 _END = r" *(?:(?:(?<= )|(?<=\n))#.*)?\n"
@@ -295,20 +297,29 @@ _SCALARS = {
 
 
 def _flat(node: yaml.Node) -> dict[str, Any] | None:
-    """The mapping, if there is nothing in it but scalars and lists of them below different text keys."""
-    if not isinstance(node, yaml.MappingNode) or node.tag != "tag:yaml.org,2002:map":
-        return None
-    result: dict[str, Any] = {}
+    """The mapping, if there is nothing in it but scalars, lists, and mappings with different text keys."""
     try:
-        for key, value in node.value:
-            if key.tag != STR or key.value in result or not isinstance(key, yaml.ScalarNode):
-                return None
-            if isinstance(value, yaml.ScalarNode):
-                result[key.value] = _SCALARS[value.tag](_own, value)
-            elif isinstance(value, yaml.SequenceNode) and value.tag == "tag:yaml.org,2002:seq":
-                result[key.value] = [_SCALARS[item.tag](_own, item) for item in value.value]
-            else:
-                return None
+        return _plain_mapping(node) if isinstance(node, yaml.MappingNode) else None
     except Exception:  # OmegaConf's loader is to say what is wrong
         return None
+
+
+def _plain_mapping(node: yaml.MappingNode) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in node.value:
+        if key.tag != STR or not isinstance(key, yaml.ScalarNode) or key.value in result:
+            raise ValueError(key)
+        result[key.value] = _plain_value(value)
+    if node.tag != "tag:yaml.org,2002:map":
+        raise ValueError(node.tag)
     return result
+
+
+def _plain_value(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return _SCALARS[node.tag](_own, node)
+    if isinstance(node, yaml.MappingNode):
+        return _plain_mapping(node)
+    if node.tag != "tag:yaml.org,2002:seq":
+        raise ValueError(node.tag)
+    return [_plain_value(item) for item in node.value]

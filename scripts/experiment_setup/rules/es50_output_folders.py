@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from experiment_setup import naming, nodes
+from experiment_setup.code.pieces import Piece, any_within
 from experiment_setup.code.tree import last_name, walk
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
@@ -70,12 +71,20 @@ def _keeps_sets_apart(context: ExperimentContext) -> bool:
     source = entry_source(context)
     if source is None or code.count("exp.name") > "\n".join(source.lines).count("exp.name"):
         return True
-    if not any(_is_name(node) for kind in (ast.Attribute, ast.Subscript) for node in source.nodes(kind)):
+    return any(
+        piece.once("makes a folder of the name", piece, partial(_makes_folders, piece)) for piece in source.pieces
+    )
+
+
+def _makes_folders(piece: Piece) -> bool:
+    """Whether a path is put together with `exp.name` in a piece of the code."""
+    asked = (ast.Attribute, ast.Subscript)
+    if not any(_is_name(node) for kind in asked for _, node in piece.nodes.get(kind, ())):
         return False
-    makers: list[ast.AST] = [call for call in source.nodes(ast.Call) if last_name(call.func) in _MAKES_PATHS]
-    makers += [*source.nodes(ast.Assign), *source.nodes(ast.AnnAssign), *source.nodes(ast.BinOp)]
-    telling = (maker for maker in makers if source.mentions("name", maker))
-    return any(_is_name(inner) for maker in telling for inner in walk(maker))
+    makers: list[ast.AST] = [node for _, node in piece.nodes.get(ast.Call, ()) if last_name(node.func) in _MAKES_PATHS]
+    makers += [node for kind in (ast.Assign, ast.AnnAssign, ast.BinOp) for _, node in piece.nodes.get(kind, ())]
+    lines = piece.lines_with("name")
+    return any(_is_name(inner) for maker in makers if any_within(lines, maker) for inner in walk(maker))
 
 
 def _is_name(node: ast.AST) -> bool:
