@@ -17,7 +17,6 @@ from experiment_setup.facts.settings import at, is_fixed, is_here, setting
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.project import SETS
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es32_entry_point import entry_source, main_function, main_of
@@ -59,24 +58,24 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
     elif _is_of_choices(context, subdir) and not _differs_by_job(context, folder):
         yield sweep_folders.finding(
             at(context, "sweep", "subdir"),
-            f"jobs that differ by values alone, as of -m {SETS}.seed=1,2, get the same folder {subdir}",
+            f"jobs of a sweep that differ by a value get the same folder {subdir}",
             f"write subdir: ${{hydra.job.num}}_{subdir}",
         )
 
 
-_OF_A_CHOICE = compiled(r"\$\{(?:hydra[.:]runtime\.choices\.[\w/@]+|\w+\.name)\}")
+# What was chosen, and names: of the job, or a field such as exp.name and experiment_name.
+_OF_A_CHOICE = compiled(
+    r"\$\{(?:hydra[.:](?:runtime\.choices\.[\w/@]+|job\.(?:name|config_name))|((?:[A-Za-z_]\w*\.)*\w*name))\}"
+)
 
 
 def _is_of_choices(context: ExperimentContext, subdir: object) -> bool:
-    """Whether the folder is made of what was chosen, or of a set's name, and of nothing else."""
-    rest, count = _OF_A_CHOICE.subn("", subdir) if isinstance(subdir, str) else ("", 0)
-    if count == 0 or "${" in rest:
+    """Whether the folder is made of what was chosen and of names that are written out, and of nothing else."""
+    if not isinstance(subdir, str) or not subdir or "${" in _OF_A_CHOICE.sub("", subdir):
         return False
     config = context.compositions.some
-    named = [
-        nodes.at(config, (group, "name")) for group in context.options.groups if f"${{{group}.name}}" in str(subdir)
-    ]
-    return not any(nodes.is_interpolation(node) for node in named)
+    values = [nodes.at(config, nodes.split(key)) for key in _OF_A_CHOICE.findall(subdir) if key]
+    return "${" in subdir and all(nodes.is_there(value) and not nodes.is_interpolation(value) for value in values)
 
 
 _OF_ALL_JOBS = r"now:|oc\.env:|hydra[.:](?:job\.(?:name|config_name)|runtime\.)"
@@ -276,7 +275,9 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
 
 
 _SEARCHES = compiled(
-    r"^[ \t]*-[ \t]*(?:override[ \t]+)?/?hydra/sweeper[ \t]*:[ \t]*[\"']?(optuna|ax|nevergrad)\b", re.MULTILINE
+    r"^[ \t]*(?:-[ \t]*(?:override[ \t]+)?/?hydra/sweeper[ \t]*:|_target_[ \t]*:[ \t]*hydra_plugins\.hydra_)[ \t]*"
+    r"[\"']?(optuna|ax|nevergrad)(?:\b|_sweeper\b)",
+    re.MULTILINE,
 )
 _DEPTH = 5  # functions that return each other's results
 _KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".split())
