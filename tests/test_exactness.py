@@ -140,7 +140,10 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", KNOWN)
+# Each is composed by the real Hydra in eleven ways; every third stands for the rest where time is short.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if number % 3 else []) for number, name in enumerate(KNOWN)]
+)
 def test_what_differed_once(comparison: Comparison, tmp_path: Path, name: str) -> None:
     files = dict(running.PLAIN_EXPERIMENT)
     for path, replacements in KNOWN[name].items():

@@ -193,6 +193,9 @@ def test_defaults_are_changed_where_they_are_declared(tmp_path, elsewhere, decla
         (["next", "--defalt", "seed=3", "epochs=2"], "next --default seed=3 epochs=2"),
         (["next", "--tracker", "wandbb", "seed=1"], "next --tracker wandb seed=1"),
         (["next", "output_dir=x", "learning_rat=1"], "next learning_rate=1 --env local:output_dir=x"),
+        (["next", "dropout=0.1", "seed=3"], "next --field dropout=0.1 seed=3"),
+        (["next", "exp.dropout=0.1", "output_dir=x"], "next --field exp.dropout=0.1 --env local:output_dir=x"),
+        (["next", "--env", "gpu:cache=y,base_model=z,seed=2"], "gpu:base_model=z seed=2 --field env.cache=y"),
     ],
 )
 def test_mistakes_are_refused_with_the_whole_command(project: Path, elsewhere: Path, words, better: str) -> None:

@@ -363,6 +363,22 @@ class TestCommand:
         ran = run("validate.py", "--diff", cwd=project)
         assert (ran.code, ran.out, ran.err) == (0, "", "")
 
+    def test_what_a_diff_leaves_is_named_beside_it(self, project: Path, experiment: Path) -> None:
+        write(
+            experiment,
+            {
+                "exp/002.yaml": "defaults:\n  - default@_here_\n\nlerning_rate: 1e-4\n",
+                "exp/004.yaml": BROKEN["exp/004.yaml"],
+            },
+        )
+        ran = run("validate.py", "--diff", cwd=project)
+        assert ran.code == 1
+        left = [line for line in ran.err.splitlines() if line.startswith("left for you: ")]
+        assert [line for line in left if "exp/002.yaml:4:1: error ES010 unknown key 'lerning_rate'" in line]
+        assert not [line for line in left if "exp/004.yaml" in line]  # it is mended
+        assert "lerning_rate" not in ran.out
+        assert "exp/004.yaml" in ran.out
+
     @pytest.mark.slow
     def test_json(self, project: Path, experiment: Path) -> None:
         write(experiment, BROKEN)

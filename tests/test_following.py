@@ -49,7 +49,29 @@ def code(body: str, above: str = "", **files: str) -> dict[str, str]:
     return {"train.py": text, **{f"{name}.py": content for name, content in files.items()}}
 
 
+# Bodies that are the same in several experiments, in which a name means something else in each.
+GIVES_ON = "\n\ndef go(c):\n    use(c)\n"
+RETURNS = "\n\ndef go(c):\n    exp = part(c)\n    print(exp.{})\n"
+DERIVED = "\n\nclass Loop(Base):\n    def go(self):\n        print(self.kept.{})\n"
+
+
+def base(kept: str) -> str:
+    """A class that keeps a part of the config, and one that is derived from it."""
+    return f"class Base:\n    def __init__(self, c):\n        self.kept = {kept}\n"
+
+
 FAILS: dict[str, tuple[str, Mapping[str, str]]] = {
+    "copy: a function of its own": ("ES331", code("go(cfg)", "def use(c):\n    print(c.exp.§lr)\n" + GIVES_ON)),
+    "copy: an import": (
+        "ES331",
+        code("go(cfg)", "from one import use\n" + GIVES_ON, one="def use(c):\n    print(c.exp.§lr)\n"),
+    ),
+    "copy: what is returned": (
+        "ES331",
+        code("go(cfg)", "def part(c):\n    return c.env\n" + RETURNS.format("§seed")),
+    ),
+    "copy: what is kept": ("ES331", code("Loop(cfg).go()", base("c.env") + DERIVED.format("§seed"))),
+    "copy: further down": ("ES331", code("go(cfg)", "\n\n\ndef use(c):\n    print(c.exp.§lr)\n" + GIVES_ON)),
     "attribute": ("ES331", code("print(cfg.exp.§lr)")),
     "item": ("ES331", code('print(cfg["exp"][§"lr"])')),
     "several aliases": ("ES331", code("exp, env = cfg.exp, cfg.env\nprint(env.§out_dir)")),
@@ -154,6 +176,10 @@ RUNS_BUT: dict[str, tuple[str, Mapping[str, str]]] = {
 }
 
 RUNS: dict[str, Mapping[str, str]] = {
+    "copy: a function of its own": code("go(cfg)", "def use(c):\n    print(c.exp.seed)\n" + GIVES_ON),
+    "copy: an import": code("go(cfg)", "from one import use\n" + GIVES_ON, one="def use(c):\n    print(c.exp.seed)\n"),
+    "copy: what is returned": code("go(cfg)", "def part(c):\n    return c.exp\n" + RETURNS.format("seed")),
+    "copy: what is kept": code("Loop(cfg).go()", base("c.exp") + DERIVED.format("seed")),
     "method of the object": code("print(OmegaConf.to_object(cfg.exp).total())"),
     "method by annotation": code(
         "go(OmegaConf.to_object(cfg.exp))", "def go(exp: ExpConfig) -> None:\n    print(exp.total())"

@@ -52,7 +52,10 @@ def test_people_see_one_config_whole_and_of_the_others_what_differs(
     assert "# exp=003: as exp=002, but\nexp.name: 003-seed-8\nexp.seed: 8\n" in out
     assert "exp=003 env=local: " not in out  # it changes the same for every set
     how = f"composed as hydra-core {hydra_core.__version__} does, running neither the code nor its imports"
-    assert f"\nchecked: 4 combinations {how}: nothing found\n" in out
+    each = "exp=002, exp=002 env=local, exp=003, exp=003 env=local"
+    assert f"\nchecked: {each} {how}: nothing found\n" in out
+    more = run("add_exp.py", "001", "seed=9,10,11", "--root", project, cwd=elsewhere).out
+    assert f"\nchecked: 6 combinations, exp=004 to exp=006 env=local, {how}: nothing found\n" in more
 
 
 def test_what_the_new_values_replace_and_what_other_sets_have_is_told(
@@ -67,6 +70,9 @@ def test_what_the_new_values_replace_and_what_other_sets_have_is_told(
     assert others.split(" or ")[-1] == "002 (learning_rate=0.0003)"
     third = run("add_exp.py", "001", "seed=8", "--from", "002", "--root", project, cwd=elsewhere)
     assert "built on the defaults" not in third.out
+    [words] = re.findall(r"^# exp=002 has (.*)$", third.out, re.MULTILINE)
+    parent = hydra(experiment / "train.py", "exp=002")["exp"]
+    assert OmegaConf.create(f"{{{words}}}") == {f"exp.{key}": parent[key] for key in ("name", "seed")}
 
 
 def test_what_is_there_already_is_shown_as_well(project: Path, experiment: Path, elsewhere: Path) -> None:
@@ -81,6 +87,36 @@ def test_an_environment_is_shown_with_a_set(project: Path, experiment: Path, els
     assert ran.code == 0, ran.err
     assert list(ran.json["configs"]) == ["exp=001", "exp=001 env=cloud"]
     assert_as_hydra(ran.json["configs"], experiment / "train.py")
+
+
+def test_every_set_is_composed_in_a_new_environment(project: Path, experiment: Path, elsewhere: Path) -> None:
+    apart(experiment)
+    here = "defaults:\n  - default@_here_\n\n"
+    write(experiment, {"exp/002.yaml": f"{here}seed: 7\n", "exp/003.yaml": f"{here}sed: 7\n"})
+    ran = run("add_env.py", "001", "cloud", "base_model=m", "--json", "--root", project, cwd=elsewhere)
+    assert ran.code == 0, ran.err  # what failed before is not its fault
+    assert list(ran.json["configs"]) == ["exp=001", "exp=001 env=cloud", "exp=002", "exp=002 env=cloud"]
+    assert_as_hydra(ran.json["configs"], experiment / "train.py")
+    errors = [found["path"] for found in ran.json["checked"]["elsewhere"] if found["severity"] == "error"]
+    assert errors == ["experiments/001-baseline/exp/003.yaml"]
+    out = run("add_env.py", "001", "lab", "base_model=m", "--root", project, cwd=elsewhere).out
+    assert re.findall(r"^# (.*)$", out, re.MULTILINE) == ["the config of exp=001", "exp=001 env=lab: as exp=001, but"]
+
+
+@pytest.mark.parametrize("key", ["base_model", "base_modl"])
+def test_what_a_copy_has_from_its_source_is_told_apart(
+    key: str, project: Path, experiment: Path, elsewhere: Path
+) -> None:
+    write(experiment, {"env/local.yaml": f"defaults:\n  - default@_here_\n\n{key}: None\n"})
+    ran = run("new_experiment.py", "next", "seed=7", "--dry-run", "--root", project, cwd=elsewhere)
+    own, _, inherited = ran.out.partition("the same in experiments/001-baseline: ")
+    if key == "base_model":
+        assert ran.code == 0, ran.err
+        assert "experiments/002-next/env/local.yaml:4:13: warning ES204" in inherited
+        assert "ES204" not in own
+    else:  # an error is never only mentioned
+        assert ran.code == 1
+        assert "experiments/002-next/env/local.yaml:4:1: error ES010" in own
 
 
 @pytest.mark.parametrize("there", [True, False])

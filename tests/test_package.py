@@ -284,6 +284,7 @@ def checker(name: str) -> list[str | Path]:
     return [installed(program), *words]
 
 
+@pytest.mark.slow
 class TestCheckers:
     @pytest.mark.parametrize("name", CHECKERS)
     def test_nothing_found(self, name: str, skill: Path) -> None:

@@ -340,6 +340,15 @@ class TestReader:
         assert runs.read(entry.parent).config is None
         assert list(runs.below(entry.parent)) == []
 
+    @pytest.mark.parametrize(("status", "found"), [("done", {"score": 0.5, "f1": None}), ("running", {})])
+    def test_the_results_of_a_record_are_what_it_was_not_given(
+        self, tmp_path: Path, status: str, found: object
+    ) -> None:
+        """A project's own result.json with a status: its numbers, without parameters and times."""
+        record = {"set": "001", "seed": 3, "overrides": ["exp=001", "exp.seed=3"], "started": 1.5, "status": status}
+        write(tmp_path, {"result.json": json.dumps({**record, "score": 0.5, "f1": float("nan"), "note": "x"})})
+        assert runs.read(tmp_path).results == found
+
     def test_a_run_of_wandb(self, tmp_path: Path) -> None:
         inner = "wandb/offline-run-20260101_000000-abcd1234/files"
         text = "wandb_version: 1\n\nexp:\n  desc: null\n  value:\n    lr: 0.1\n_wandb:\n  value:\n    python: 3.11\n"

@@ -396,6 +396,14 @@ def test_unset_variable_leaves_a_typed_placeholder(tmp_path: Path, monkeypatch: 
         assert set(known.opaque_paths(known.registrations[0])) == {"a", "b"}
 
 
+def test_a_none_that_is_written_waits_for_no_variable(tmp_path: Path) -> None:
+    """OmegaConf refuses it with and without the variable that another field asks for."""
+    unset = "a: str | None = os.getenv('SCHEMA_TEST_NOT_SET')"
+    for written in ("None", "field(default=None)"):
+        read = schema.read(entry_of(tmp_path, fields(unset, f"b: int = {written}")), tmp_path)
+        assert any("Incompatible value 'None'" in problem.message for problem in fatal(read))
+
+
 # --- nothing runs ---
 
 HOSTILE = """

@@ -103,7 +103,10 @@ def test_nobody_calls_main(name: str, tmp_path: Path) -> None:
     assert not_called(tmp_path)
 
 
-@pytest.mark.parametrize("file", SCRIPTS)
+@pytest.mark.parametrize(
+    "file",
+    ["pyproject.toml", *(pytest.param(file, marks=pytest.mark.slow) for file in SCRIPTS if file != "pyproject.toml")],
+)
 @pytest.mark.parametrize(
     ("target", "starts"),
     [("fitlib.train:main", True), ("fitlib:main", True), ("fitlib.other:main", False), ("fitlib.train:Config", False)],

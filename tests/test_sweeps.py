@@ -101,6 +101,7 @@ def test_the_launcher_settings_are_no_finding_and_go_with_a_copy(entry: Path, el
 # -- what became of it ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_failed_job_stops_no_other_and_only_it_runs_again(entry: Path, elsewhere: Path) -> None:
     break_for_seed(entry, 2)
     ran = sweep(entry, elsewhere, "exp=001,002", "exp.seed=1,2", "exp.fold=[0]", "hydra.sweep.dir=output/seeds")
@@ -129,6 +130,7 @@ def test_a_failed_job_stops_no_other_and_only_it_runs_again(entry: Path, elsewhe
     assert done == tree(swept / "0_001") | tree(swept / "2_002") | {"m": (swept / "multirun.yaml").read_bytes()}
 
 
+@pytest.mark.slow
 def test_a_rerun_with_the_number_of_the_job_counts(entry: Path, elsewhere: Path) -> None:
     """Its own number is another one there; what the job had from its number is a word of its own."""
     break_for_seed(entry, 2)

@@ -424,6 +424,7 @@ class TestSarif:
 
 
 class TestAboutRules:
+    @pytest.mark.slow
     def test_list(self, elsewhere: Path) -> None:
         ran = run("validate.py", "--list-rules", cwd=elsewhere)
         assert ran.code == 0

@@ -49,6 +49,7 @@ EXHAUST = {
     "a hundred thousand keys": "".join(f"key_{number}: 1\n" for number in range(60_000)),
     "references in references": f"notes: {'${' * 500}x{'}' * 500}\n",
 }
+SLOW = {"references in references", "blocks in blocks", "a hundred thousand keys", "a list of a hundred thousand"}
 WHERE = {"exp/001.yaml": SET, "config.yaml": PLAIN_EXPERIMENT["config.yaml"]}
 
 
@@ -75,7 +76,9 @@ def in_a_fork(act: Callable[[], None]) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures a fork")
 @pytest.mark.parametrize("where", ["exp/001.yaml", pytest.param("config.yaml", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", EXHAUST)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in EXHAUST]
+)
 def test_a_file_that_nobody_can_hold_is_named(name: str, where: str, tmp_path: Path) -> None:
     write(tmp_path / "experiments/001-baseline", {**PLAIN_EXPERIMENT, where: WHERE[where] + EXHAUST[name]})
     file = tmp_path / "experiments/001-baseline" / where

@@ -17,7 +17,7 @@ from experiment_setup.reading import yaml_loader
 from experiment_setup.reading.source import scalar
 from running import PLAIN_EXPERIMENT, SCRIPTS
 
-TEXTS = 12_000
+TEXTS = 6_000
 
 INDENTS = ("", "", "  ", "  ", "    ", " ", "- ", "  - ", "- - ", "-  ", "-", "\t")
 KEYS = pools.pool("""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import command_line, files, naming, nodes, schema
@@ -120,7 +120,9 @@ def separating(
         return []
     config = Composer(experiment, read, project.root).compose().config
     keys = [key for key, node in nodes.leaves(config) if isinstance(nodes.value(node), str)]
-    named = [key for key in keys if naming.is_output_folder(key.rpartition(".")[2]) and not _differ(configs, key)]
+    folders = [key for key in keys if naming.is_output_folder(key.rpartition(".")[2])]
+    known = [None if one is None else OmegaConf.create(one) for one in configs]
+    named = [key for key in folders if not _differ(known, key)]
     folder = "${hydra:runtime.output_dir}"
     words = [f"{key}={folder}{'/' + key.rpartition('.')[2] if number else ''}" for number, key in enumerate(named)]
     primary = files.read_bytes(experiment.config_file) if experiment.has_config else b""
@@ -130,10 +132,10 @@ def separating(
     return words
 
 
-def _differ(configs: Sequence[dict[str, Any] | None], key: str) -> bool:
+def _differ(configs: Sequence[DictConfig | None], key: str) -> bool:
     """Whether each of the configs is known to have a value of its own there."""
     try:
-        values = [None if config is None else OmegaConf.select(OmegaConf.create(config), key) for config in configs]
+        values = [None if config is None else OmegaConf.select(config, key) for config in configs]
     except OmegaConfBaseException:  # such as a resolver of the project's own
         return False
     return bool(values) and None not in values and len(set(map(str, values))) == len(values)

@@ -23,24 +23,25 @@ _ROOTS_ABOVE = 8  # folders above a script that its imports may start from
 _OF_A_ROOT = (".project-root", "setup.cfg", "setup.py", ".git", "pyproject.toml")
 
 
-def arguments(script: Path, source: bytes) -> Mapping[str, str | None] | None:
-    """What the first `hydra.main` of a script is given (None: only a run tells); None for a script without one.
+def arguments(script: Path, source: bytes) -> list[Mapping[str, str | None]]:
+    """What each `hydra.main` of a script is given (None: only a run tells), in their order.
 
     What it is given as None is left out.
     """
     tree = syntax.tree(source)
     if tree is None:
-        return None
+        return []
     names = _names(script, tree)
     functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
     if any(names.is_main(decorator) for function in functions for decorator in function.decorator_list):
-        return {}  # without parentheses
+        return [{}]  # without parentheses
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and names.is_main(node.func)]
-    if not calls:
-        return None
-    first = min(calls, key=lambda call: call.lineno)
-    given = dict(zip(_ORDER, first.args, strict=False)) | {k.arg: k.value for k in first.keywords if k.arg}
-    for keyword in first.keywords:
+    return [_arguments(call, names) for call in sorted(calls, key=lambda call: call.lineno)]
+
+
+def _arguments(call: ast.Call, names: _Names) -> dict[str, str | None]:
+    given = dict(zip(_ORDER, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+    for keyword in call.keywords:
         given |= _unpacked(keyword.value, names) if keyword.arg is None else {}
     return {name: _text(value, names) for name, value in given.items() if not _is_none(value)}
 

@@ -40,8 +40,23 @@ def named(script: Path) -> Named | None:
     given = _keywords(text) if decorator and _PLAIN.fullmatch(text) else _parsed(script, source)
     if given is None and decorator:  # a script that does not compile
         given = _keywords(text)
-    if given is None:
-        return None
+    return None if given is None else _named(given)
+
+
+def further(script: Path) -> list[Named]:
+    """What the other `hydra.main` of a script are given, behind the first."""
+    try:
+        source = files.read_bytes(script)
+    except OSError:
+        return []
+    if b"hydra" not in source or len(_DECORATOR.findall(source)) + len(_MENTION.findall(source)) < 2:
+        return []
+    from experiment_setup.main_arguments import arguments  # hardly any script has a second one
+
+    return list(map(_named, arguments(script, source)[1:]))
+
+
+def _named(given: Mapping[str, str | None]) -> Named:
     name = given.get("config_name")
     path = given.get("config_path")
     anywhere = path is None and "config_path" in given
@@ -61,4 +76,4 @@ def _parsed(script: Path, source: bytes) -> Mapping[str, str | None] | None:
         return None
     from experiment_setup.main_arguments import arguments  # hardly any script needs a parser
 
-    return arguments(script, source)
+    return next(iter(arguments(script, source)), None)

@@ -150,6 +150,24 @@ class Project:
         found = self._found[folder] if folder in self._found else _at(folder)
         return [other for other in found if other.entry not in (None, experiment.entry)]
 
+    @cached_property
+    def second_configs(self) -> list[Experiment]:
+        """The configs that an entry point composes in other functions with `@hydra.main`, behind its first."""
+        entries = [one for known in self.experiments for one in (known, *self.further(known)) if one.entry is not None]
+        found = (
+            Experiment(one.folder, one.entry, _config_dir(one.folder, named.config_path), named.config_name)
+            for one in entries
+            for named in (main_call.further(one.entry) if one.entry else ())
+            if named.config_name
+        )
+        return [one for one in dict.fromkeys(found) if one.has_config]
+
+    @cached_property
+    def primary_configs(self) -> frozenset[Path]:
+        """The files that an entry point names as its primary config."""
+        named = [one for known in self.experiments for one in (known, *self.further(known)) if one.entry is not None]
+        return frozenset(one.config_file for one in (*named, *self.second_configs) if one.entry)
+
     def relative(self, path: Path) -> str:
         """`path` as the user would type it from the root; unchanged where it lies elsewhere."""
         try:
@@ -371,8 +389,13 @@ def _children(folder: Path, depth: int) -> list[Path]:
         ]
     except PermissionError:
         return []
-    paths = [Path(child.path) for child in children if not child.name.startswith(".") and child.name not in _SKIPPED]
-    return [path for path in paths if not files.is_no_part(path)]
+    paths = [Path(child.path) for child in children if not child.name.startswith(".")]
+    return [path for path in paths if (path.name not in _SKIPPED or _is_code(path)) and not files.is_no_part(path)]
+
+
+def _is_code(folder: Path) -> bool:
+    """Whether a folder that is called like one of data is a package of the project."""
+    return folder.name in ("data", "datasets") and files.is_file(folder / "__init__.py")
 
 
 def split_experiment(words: Sequence[str]) -> tuple[str | None, list[str]]:

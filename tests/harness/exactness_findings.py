@@ -34,7 +34,8 @@ class Combination:
 
     def has(self, path: Path) -> bool:
         """Whether the file is one of the chosen options."""
-        return any(name == path.stem and is_in(path, group) for group, name in self.options)
+        files = [f"{group}/{name}".rpartition("/") for group, name in self.options]
+        return any(name == path.stem and is_in(path, folder) for folder, _, name in files)
 
 
 def combinations(experiment: Experiment) -> Iterator[Combination]:
@@ -79,8 +80,9 @@ def _is_chosen(one: Combination, answer: Mapping[str, str]) -> bool:
 
 
 def _named(experiment: Experiment, group: str) -> list[str]:
+    """The options of the group, those in folders below it as well, as they are typed: `sub/001`."""
     folder = experiment.group_dir(group)
-    return sorted({path.stem for path in folder.iterdir() if path.is_file()}) if folder.is_dir() else []
+    return sorted({path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*") if path.is_file()})
 
 
 def complaints(root: Path, experiment: Experiment, ask: Ask, counts: dict[str, int]) -> Iterator[str]:
@@ -178,12 +180,12 @@ def _mention(experiment: Experiment, options: Iterable[tuple[str, str]], path: P
     waiting, seen = list(options), set[tuple[str, str]]()
     while waiting:
         group, name = waiting.pop()
-        known = experiment.options(group)
-        if name not in known or (group, name) in seen:
+        file = experiment.group_dir(group) / f"{name}.yaml"
+        if not file.is_file() or (group, name) in seen:
             continue
         seen.add((group, name))
-        text = known[name].read_bytes()
+        text = file.read_bytes()
         if path.stem.encode() in text:
             return True
-        waiting += [(group, other) for other in known if other.encode() in text]
+        waiting += [(group, other) for other in _named(experiment, group) if other.rpartition("/")[2].encode() in text]
     return False

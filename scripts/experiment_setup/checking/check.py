@@ -20,12 +20,13 @@ from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.refusals import chosen_options
 from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.light import dataclass
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading import suppression
 from experiment_setup.reading.suppression import Suppression
+from experiment_setup.requirements import Declared
 from experiment_setup.rules import ALL
-from experiment_setup.rules.phases import judge
+from experiment_setup.rules.phases import Phase, judge
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Checked:
     not_composed: int = 0  # choices that would have taken Hydra too long
     unread: tuple[Path, ...] = ()  # further entry points of the folder whose config is not known
     unknown: int = 0  # combinations with what only running the code stores
+    untyped: Mapping[str, int] = field(default_factory=dict)  # options of groups that the command line does not take
 
     @classmethod
     def of(cls, context: ExperimentContext) -> Checked:
@@ -59,10 +61,15 @@ class Checked:
         }
         known = [other.entry for other in context.project.further(context.experiment)]
         unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
+        untyped = {
+            placed.group: len(context.options.by_group[placed.group].keys() - {placed.option})
+            for placed in context.options.placed
+            if not placed.is_typed
+        }
         beyond = len(context.memo.left_out)
         unknown = composed if _rests_on_unread_code(context) else 0
         counts = (listed + further, environments, composed - unknown)
-        return cls(context.experiment, *counts, left_out, beyond, unread, unknown)
+        return cls(context.experiment, *counts, left_out, beyond, unread, unknown, untyped)
 
 
 def _rests_on_unread_code(context: ExperimentContext) -> bool:
@@ -182,12 +189,29 @@ def _check_one(
         same = (experiment.config_file, version_base, context.schema.search_path)
         context.memo = memos.setdefault(same, context.memo)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
+    if Declared(project.root).is_bound_to("hydra", _OTHER_LISTS, experiment.folder):
+        findings = [_of_another_hydra(finding) for finding in findings]
     findings += second_look.findings(context)
     comments = dict(context.suppressions)
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
     sound = frozenset(_sound(context)) if shares else frozenset()
     return _Outcome(Checked.of(context), _unique(findings), sound, comments, written_folders(context))
+
+
+# Versions of Hydra, in what a project asks for, whose defaults lists are others: up to 1.0.
+_OTHER_LISTS = compiled(
+    r"={1,2}\s*[\"']?(?:0\.|1\.0(?![0-9]))|~=\s*1\.0\.|~\s*1\.0(?![0-9])|<=\s*1\.0|<\s*1\.1(?![0-9])"
+)
+
+
+def _of_another_hydra(finding: Finding) -> Finding:
+    """What our Hydra makes of a defaults list is a note where the project runs with one that reads it otherwise."""
+    old_way = finding.help == "write ${oc.env:…}"  # instead of ${env:NAME}, which OmegaConf 2.0 has
+    if ALL[finding.code].phase is not Phase.LISTS and finding.code != "ES014" and not old_way:
+        return finding
+    message = f"{finding.message} (in Hydra 1.1 and newer; the project asks for an older one)"
+    return replace(finding, severity=Severity.INFO, message=message, edits=(), rename=None)
 
 
 _REFUSED = ("ES010", "ES011", "ES014")  # rules of what does not compose
@@ -215,9 +239,12 @@ def context_of(
     return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root))
 
 
+_BY_NAME = compiled(r"-cn [^ :]+ ?")  # what differs where several primary configs show one fault
+
+
 def _unique(findings: Iterable[Finding]) -> list[Finding]:
     """Each finding once: files that several experiments share are looked at with each of them."""
     unique: dict[object, Finding] = {}
     for finding in findings:
-        unique.setdefault((finding.code, finding.location, finding.message), finding)
+        unique.setdefault((finding.code, finding.location, _BY_NAME.sub("", finding.message)), finding)
     return list(unique.values())

@@ -174,6 +174,13 @@ def summary(result: Result) -> Iterator[str]:
     if beyond:
         were = "was" if beyond == 1 else "were"
         yield f"{_plural(beyond, 'more choice')} of options {were} not composed, to end in time"
+    untyped = {name: count for checked in result.checked for name, count in checked.untyped.items() if count}
+    if untyped:
+        count = sum(untyped.values())
+        yield (
+            f"{_plural(count, 'option')} of {', '.join(untyped)} {'was' if count == 1 else 'were'} not composed, as "
+            "the command line takes no group outside of the config folder"
+        )
     unknown = sum(checked.unknown for checked in result.checked)
     if unknown:
         were = "was" if unknown == 1 else "were"
@@ -233,7 +240,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
                 "parameter_sets": checked.parameter_sets,
                 "environments": checked.environments,
                 "composed": checked.composed,
-                "not_composed": dict(checked.left_out),
+                "not_composed": {**checked.left_out, **checked.untyped},
                 "not_checked": [project.relative(path) for path in checked.unread],
             }
             for checked in result.checked
@@ -246,7 +253,9 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             "parameter_sets": sum(checked.parameter_sets for checked in result.checked),
             "environments": sum(checked.environments for checked in result.checked),
             "composed": sum(checked.composed for checked in result.checked),
-            "not_composed": sum(sum(c.left_out.values()) + c.not_composed + c.unknown for c in result.checked),
+            "not_composed": sum(
+                sum((*c.left_out.values(), *c.untyped.values(), c.not_composed, c.unknown)) for c in result.checked
+            ),
         },
     }
 

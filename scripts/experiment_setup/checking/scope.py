@@ -31,10 +31,13 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
 def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterator[Experiment]:
     """Each with its further entry points, and with the primary configs that no entry point names."""
     named = {other.config_file for known in project.experiments for other in (known, *project.further(known))}
+    second = [one for one in project.second_configs if one.config_file not in named]
+    named.update(one.config_file for one in second)
     folders: set[Path] = set()
     for experiment in experiments:
         entries = [experiment, *project.further(experiment)]
         yield from entries
+        yield from (one for one in second if one.entry in [entry.entry for entry in entries])
         for entry in entries if experiment.entry is not None else ():
             if entry.config_dir in folders:
                 continue

@@ -14,12 +14,15 @@ from experiment_setup.checking import progress, report, scope, selection
 from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError, Defect
+from experiment_setup.findings import Severity
 from experiment_setup.light import dataclass
 from experiment_setup.project import Project
 from experiment_setup.style import Style
 
 if TYPE_CHECKING:
     from experiment_setup.checking.fix import Fixed, MakeComposer
+
+_NAMED = 10  # findings that `--diff` names beside it
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,16 @@ class Validation:
             from experiment_setup.checking import fix
 
             yield from fix.summary(self.project, self.fixed, written=not self.request.diff)
+            yield from self._unmended(self.fixed) if self.request.diff else ()
         for defect in self.result.defects:
             yield from (f"error: {defect.message}", f"  help: {defect.help}")
+
+    def _unmended(self, fixed: Fixed) -> Iterator[str]:
+        """The findings that `--diff` leaves as they are: on stdout there is the diff alone."""
+        left = [f for f in self.result.findings if f.severity is not Severity.INFO and f not in fixed.findings]
+        yield from (f"left for you: {report.headline(self.project, f, Style.of(sys.stderr))}" for f in left[:_NAMED])
+        if len(left) > _NAMED:
+            yield f"left for you: {len(left) - _NAMED} more, which validate.py lists without --diff"
 
 
 def run(request: Request) -> Validation:

@@ -67,11 +67,12 @@ class Finder:
             return Found(fallback.file, fallback.folders, fallback=True)
         return found
 
-    def package_of_script(self) -> str:
+    def package_of_script(self, level: int = 1) -> str:
         """The dotted name of the package that the entry point lies in, as `python -m` would see it; "" for none.
 
         Without any `__init__.py` it is the one below the project's root, if the project says that it is run so, or
-        if the root has that package.
+        if the root has that package. Above the topmost package there may be folders without one, to which an import
+        with `level` dots leads.
         """
         parts: list[str] = []
         folder = self._entry.parent
@@ -84,6 +85,9 @@ class Finder:
             named = bool(below) and all(part.isidentifier() for part in below)
             if named and (files.is_file(folder / below[0] / "__init__.py") or _runs_modules_of(below[0], folder)):
                 parts = list(below)
+        while parts and len(parts) < level and folder != self._root and folder.name.isidentifier():
+            parts.insert(0, folder.name)
+            folder = folder.parent
         if parts:
             self._fallbacks.insert(0, folder)
         return ".".join(parts)

@@ -129,8 +129,8 @@ class Module(Known):
 
     @property
     def has_modules(self) -> bool:
-        """Whether there is a Python file in its folders."""
-        return any(any(folder.glob("*.py")) for folder in self.search)
+        """Whether there is a Python file in its folders; with none but empty ones, others' code may be put there."""
+        return any(file.stat().st_size for folder in self.search for file in folder.glob("*.py"))
 
     def attribute(self, name: str, evaluator: Evaluator, node: ast.AST, scope: Scope) -> Any:
         """One of its names."""
@@ -284,7 +284,11 @@ class Modules:
 
     def defined(self, module: Module, node: ast.expr) -> Defined | None:
         """The function or class of the project that a name or a dotted name in `module` means."""
-        names = dotted(node).split(".") if isinstance(node, (ast.Name, ast.Attribute)) else []
+        return self.named(module, dotted(node)) if isinstance(node, (ast.Name, ast.Attribute)) else None
+
+    def named(self, module: Module, name: str) -> Defined | None:
+        """The function or class of the project that a dotted name in `module` means."""
+        names = name.split(".")
         return self._look_up(module, names, _CHAIN) if all(names) else None
 
     def _look_up(self, module: Module, names: Sequence[str], depth: int) -> Defined | None:
@@ -310,7 +314,7 @@ class Modules:
     def _imported(self, module: Module, imported: Imported, inside: Sequence[str]) -> Module | None:
         """The project's module that an import is of; None where it is not the project's, or Python finds none."""
         if imported.level and module.name == "__main__":
-            module.package = module.package or self.finder.package_of_script()
+            module.package = module.package or self.finder.package_of_script(imported.level)
         try:
             return self.find(self.absolute(module, imported.module, imported.level), inside)
         except ImportError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from experiment_setup.comparing import configs, scores, selection, states, table
 from experiment_setup.comparing.comparison import MISSING, Column, Comparison, Row
 from experiment_setup.comparing.conditions import conditions, ordered, unmet
 from experiment_setup.comparing.keys import KEY, Names
-from experiment_setup.comparing.selection import Selections
+from experiment_setup.comparing.selection import Selection, Selections
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
@@ -205,39 +205,50 @@ def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[R
     found = states.Runs.below(project) if runs else None
     lost = list(found.unknown) if found is not None else []
     for part in selected.parts:
-
-        def one(
-            _: int, experiment: Experiment, part: selection.Selection = part
-        ) -> tuple[configs.Configs, list[str]] | Defect:
-            try:
-                context = configs.context_of(project, experiment)
-                own = configs.of(context, part, environments=found is not None)
-                if found is None:
-                    return own, []
-                judged, unknown = states.with_states(context, own.rows, found.of(experiment, own.rows))
-                return replace(own, rows=judged), unknown
-            except OSError:
-                raise
-            except Exception as error:  # one experiment does not hide the rest
-                return Defect.of(error, project.relative(experiment.folder))
-
         sets: dict[str, None] = {}
-        for outcome in workers.results(part.experiments, one):
-            if isinstance(outcome, Defect):
-                raise outcome
-            rows += outcome[0].rows
-            lost += outcome[1]
-            sets |= dict.fromkeys(outcome[0].sets)
-        for name in part.sets:
-            if name not in sets:
-                raise selection.unknown_set(part, name, list(sets))
-        for group, name in [(group, name) for group, names in part.options.items() for name in names]:
-            refused = [row.refused for row in rows if row.choices.get(group) == name]
-            if refused and all(refused):
-                raise selection.unknown_option(part, group, name, refused[0] or "")
+        for own, unknown in _of_part(project, part, found):
+            rows += own.rows
+            lost += unknown
+            sets |= dict.fromkeys(own.sets)
+        _refuse_unknown(part, sets, rows)
     if len(rows) == 1 and rows[0].choices and rows[0].defaults and not runs:  # it is compared with the defaults
         rows.insert(0, Row(rows[0].experiment, {}, rows[0].defaults, rows[0].defaults))
     return rows, [_of_no_set(lost)] if lost else []
+
+
+def _of_part(
+    project: Project, part: Selection, found: states.Runs | None
+) -> Iterator[tuple[configs.Configs, list[str]]]:
+    """Of each experiment of a part its configs, and the runs that are of none of them."""
+
+    def one(_: int, experiment: Experiment) -> tuple[configs.Configs, list[str]] | Defect:
+        try:
+            context = configs.context_of(project, experiment)
+            own = configs.of(context, part, environments=found is not None)
+            if found is None:
+                return own, []
+            judged, unknown = states.with_states(context, own.rows, found.of(experiment, own.rows))
+            return replace(own, rows=judged), unknown
+        except OSError:
+            raise
+        except Exception as error:  # one experiment does not hide the rest
+            return Defect.of(error, project.relative(experiment.folder))
+
+    for outcome in workers.results(part.experiments, one):
+        if isinstance(outcome, Defect):
+            raise outcome
+        yield outcome
+
+
+def _refuse_unknown(part: Selection, sets: Iterable[str], rows: Sequence[Row]) -> None:
+    """Raise CommandError for a set that none of the experiments has, and for an option with which nothing composes."""
+    for name in part.sets:
+        if name not in sets:
+            raise selection.unknown_set(part, name, list(sets))
+    for group, name in [(group, name) for group, names in part.options.items() for name in names]:
+        refused = [row.refused for row in rows if row.choices.get(group) == name]
+        if refused and all(refused):
+            raise selection.unknown_option(part, group, name, refused[0] or "")
 
 
 def _of_no_set(folders: Sequence[str]) -> str:

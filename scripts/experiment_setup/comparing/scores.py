@@ -67,24 +67,7 @@ def read(path: Path) -> Scores:
 
     Raises CommandError where there is none, and where no column says what a line is of.
     """
-    try:
-        text = files.read_bytes(path).decode("utf-8-sig")
-    except OSError as error:
-        raise CommandError(
-            f"--results {path}: {error.strerror or error}", "name a CSV file with a line a score"
-        ) from None
-    except UnicodeDecodeError:
-        raise CommandError(
-            f"--results {path} is not in UTF-8", "save it as UTF-8; in Excel that is the format CSV UTF-8"
-        ) from None
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise CommandError(
-            f"--results {path} is no CSV: {error}", "expected a head line, then a line a score"
-        ) from None
+    delimiter, lines = _lines(path)
     heads = [name.strip() for name in lines[0]] if lines else []
     heads = [name.lower() if name.lower() in _JOINED else name for name in heads]
     joined = [name for name in heads if name in _JOINED]
@@ -102,6 +85,28 @@ def read(path: Path) -> Scores:
     if not cells:
         raise CommandError(f"--results {path} has a head line and no scores", "expected a line a score below it")
     return Scores(path, delimiter, joined, cells)
+
+
+def _lines(path: Path) -> tuple[str, list[list[str]]]:
+    """What separates the columns, and the cells of each line."""
+    try:
+        text = files.read_bytes(path).decode("utf-8-sig")
+    except OSError as error:
+        raise CommandError(
+            f"--results {path}: {error.strerror or error}", "name a CSV file with a line a score"
+        ) from None
+    except UnicodeDecodeError:
+        raise CommandError(
+            f"--results {path} is not in UTF-8", "save it as UTF-8; in Excel that is the format CSV UTF-8"
+        ) from None
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    try:
+        return delimiter, list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise CommandError(
+            f"--results {path} is no CSV: {error}", "expected a head line, then a line a score"
+        ) from None
 
 
 def _names(row: Row, column: str) -> Iterator[str]:

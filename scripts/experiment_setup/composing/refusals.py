@@ -199,6 +199,7 @@ _INTERPOLATIONS = _sentences(
     (UnsetVariable, r"Environment variable '(?P<name>[^']*)' not found"),
     (UnknownResolver, r"Unsupported interpolation type (?P<name>\S+)"),
     (NoSuchTarget, r"Interpolation key '\.*(?P<key>[^']+)' not found"),  # with the dots from omegaconf 2.4 on
+    (NoSuchTarget, r"Error trying to access (?P<key>[\w.]+): node `[^`]*` is not a container"),
     (RefersToMissing, r"MissingMandatoryValue\b"),
     (RefersToItself, r"Recursive interpolation"),
     (TooLong, r"maximum recursion depth|it comes to (?:more (?:references|values)|a text of)"),
@@ -216,6 +217,7 @@ _LISTS = _sentences(
 )
 _IN = compiled(r"In '(?P<config>[^']+)': ")
 _MERGING = compiled(r"(?P<kind>\w+) raised while composing config:\n")
+_WITH_SCHEMA = compiled(r"Error merging '(?P<config>[^']+)' with schema\n")
 _KIND = compiled(r"(?P<kind>[A-Za-z]\w*): ")
 # What the command line sets is refused in a line of Hydra's own; below it stands OmegaConf's error.
 _OVERRIDING = compiled(r"(?:Error merging override|Could not override) [^\n]*\n(?:To append to your config [^\n]*\n)?")
@@ -239,6 +241,12 @@ class Failure:
     @classmethod
     def parse(cls, message: str) -> Failure:
         """Take apart what Hydra prints, or `Kind: words` of an error that it does not word anew."""
+        schema = _WITH_SCHEMA.match(message)
+        if schema is not None:
+            kind = _KIND.match(message, schema.end())
+            failure = cls.of_merging(message[(kind or schema).end() :], kind["kind"] if kind else "", schema["config"])
+            group, slash, _ = schema["config"].partition("/")
+            return replace(failure, key=f"{group}.{failure.key}") if slash and failure.key else failure
         within = _IN.match(message)
         rest = message[within.end() :] if within else message
         merging = _MERGING.match(rest)

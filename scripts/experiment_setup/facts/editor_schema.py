@@ -132,23 +132,30 @@ def schemas(context: ExperimentContext) -> tuple[list[EditorSchema], dict[str, s
         for option in _folders(first)[group, folder]:
             packages.setdefault(option.package(usual), []).append(option)
         for package, members in (packages or {usual: []}).items():
-            name = (
-                group if package == usual or len(packages) == 1 else f"{group}.{'.'.join(map(str, package)) or 'root'}"
-            )
-            made: list[Json] = []
-            reason = None
-            for one in having:
-                paths = {option.path for option in members}
-                own = [option for option in _folders(one)[group, folder] if option.path in paths]
-                classes, untyped = _classes(one, package, own)
-                reason = untyped if one is first or untyped != _NOTHING else reason
-                made += [part for part in _parts(one, group, classes, package) if part not in made]
+            is_usual = package == usual or len(packages) == 1
+            name = group if is_usual else f"{group}.{'.'.join(map(str, package)) or 'root'}"
+            made, reason = _of_each(having, (group, folder), package, members)
             if reason is not None:
                 without[name] = reason
                 continue
             path = context.experiment.config_dir / f"{name}{SUFFIX}"
             found.append(EditorSchema(path, folder, members, len(packages) <= 1, _file(made)))
     return found, without
+
+
+def _of_each(
+    having: Sequence[ExperimentContext], place: tuple[str, Path], package: Steps, members: Sequence[Option]
+) -> tuple[list[Json], str | None]:
+    """As what each of the entry points takes the options, and why they have no schema, if they have none."""
+    made: list[Json] = []
+    reason = None
+    paths = {option.path for option in members}
+    for one in having:
+        own = [option for option in _folders(one)[place] if option.path in paths]
+        classes, untyped = _classes(one, package, own)
+        reason = untyped if one is having[0] or untyped != _NOTHING else reason
+        made += [part for part in _parts(one, place[0], classes, package) if part not in made]
+    return made, reason
 
 
 def _sharing(context: ExperimentContext) -> list[ExperimentContext]:

@@ -19,6 +19,17 @@ def package(document: Document) -> str | None:
     return header.split()[-1] if header else None
 
 
+def is_from_the_root(document: Document) -> bool:
+    """Whether the header puts the file at the root of the config, as Hydra's "experiment" pattern has it."""
+    return GLOBAL in (document.header or "")
+
+
+def has_block(document: Document, group: str) -> bool:
+    """Whether the file has the keys of a group below the group's name. `experiment: null` is a key like any other."""
+    content = entries.content(document)
+    return isinstance(content, dict) and isinstance(content.get(group), dict)
+
+
 @once
 def groups_at_the_root(context: ExperimentContext) -> frozenset[str]:
     """The groups whose options are written from the root, as the headers of most of them say."""

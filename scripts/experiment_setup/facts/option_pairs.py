@@ -25,6 +25,10 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     owner, (target, *inner) = nodes.top(bad.key), nodes.names(bad.refusal.key)
     group = owner if owner in context.options.further_groups and owner not in chosen else target
     known = {*context.options.further_groups, ENVIRONMENTS} & context.options.groups.keys()
+    if group in chosen:  # the value may stand in a group below it: `data/loader` for `data`
+        file = context.compositions.written_with(bad.key, chosen).path
+        group = context.options.group_of(file) or group
+        known = {placed.group for placed in context.options.placed if placed.key == placed.group}
     if group in chosen or group not in known:
         return None
     config = context.compositions.of(chosen).config

@@ -59,6 +59,11 @@ class Placed:
     package: tuple[str, ...]
     option: str | None  # what config.yaml names
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether the command line takes its key: one that leads out of the config folder (`../llm`) it does not."""
+        return ".." not in self.key.partition("@")[0].split("/")
+
 
 @dataclass
 class Options:
@@ -115,6 +120,16 @@ class Options:
         if main is None or isinstance(main.config_name, Opaque):
             return False
         return str(main.config_name or "").removesuffix(".yaml") != self.experiment.config_name
+
+    @property
+    def by_name(self) -> str:
+        """How the primary config is chosen for a run: `-cn NAME`, or "" for the one that main() names."""
+        return f"-cn {self.experiment.config_name}" if self.is_run_by_name else ""
+
+    @property
+    def names_no_config(self) -> bool:
+        """Whether main() leaves it to every run to name the primary config."""
+        return self.schema.main is not None and not self.schema.main.config_name
 
     @property
     def is_a_variant(self) -> bool:
@@ -215,7 +230,14 @@ class Options:
         if self.is_a_variant:
             return
         for group in (SETS, ENVIRONMENTS, *self.further_groups):
-            yield from self.by_group[group].values()
+            yield from self.of_group(group)
+
+    def of_group(self, group: str) -> Iterator[Option]:
+        """The options of a group, but for those that another entry point composes as its primary config."""
+        named = self.groups.get(group)
+        for option in self.by_group[group].values():
+            if option.name == named or option.path not in self.project.primary_configs:
+                yield option
 
     def documents(self) -> Iterator[Document]:
         """The primary config, where there is one, and the file of every option."""
@@ -262,6 +284,14 @@ def listed(document: Document, *, overriding: bool = False) -> dict[str, str | N
         for key, option in chosen
         if str(key).split() and ("override" in str(key).split()) is overriding
     }
+
+
+def packages(document: Document) -> set[str]:
+    """The places at the root of the config that a defaults list gives its groups, as `llm@judge: small` does."""
+    data = document.data if document.error is None else None
+    entries = data.get("defaults") if isinstance(data, dict) else None
+    keys = [str(key) for entry in entries or () if isinstance(entry, dict) for key in entry]
+    return {key.partition("@")[2].partition(".")[0] for key in keys if "@" in key}
 
 
 def _placed(key: str, option: Any) -> Placed:

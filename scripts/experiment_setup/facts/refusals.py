@@ -51,9 +51,9 @@ class Refused:
         return isinstance(self.failure.refusal, WRONG) and bool(self.steps)
 
     @property
-    def choice(self) -> str:
+    def chosen(self) -> str:
         """What was chosen, as it is typed."""
-        return " ".join(f"{group}={name}" for group, name in self.outcome.choices.items() if name) or "without choices"
+        return " ".join(f"{group}={name}" for group, name in self.outcome.choices.items() if name)
 
 
 @once
@@ -102,7 +102,7 @@ def chosen_options(context: ExperimentContext) -> Iterator[tuple[Option, Composi
     for option in (*context.options.all(), *context.options.added):
         yield option, context.compositions.of_option(option)
     for group, keys in chosen_keys(context).items():
-        for option in context.options.by_group[group].values():
+        for option in context.options.of_group(group):
             outcomes = [context.compositions.choosing(key, option.name) for key in keys]
             yield option, next((outcome for outcome in outcomes if outcome.failure is None), outcomes[0])
 
@@ -111,7 +111,8 @@ def chosen_keys(context: ExperimentContext) -> dict[str, list[str]]:
     """How the options of a group are chosen that config.yaml puts elsewhere."""
     found: dict[str, list[str]] = {}
     for placed in context.options.placed:
-        found.setdefault(placed.group, []).append(placed.key)
+        if placed.is_typed:
+            found.setdefault(placed.group, []).append(placed.key)
     return found
 
 

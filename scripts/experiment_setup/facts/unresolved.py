@@ -12,9 +12,9 @@ from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composition, UnusableValue
 from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, TooLong, UnknownResolver, UnsetVariable
 from experiment_setup.facts import option_pairs
-from experiment_setup.facts.defaults_lists import one_letter_away, only_a_base
+from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext, once
-from experiment_setup.facts.options import listed
+from experiment_setup.facts.options import listed, packages
 from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
@@ -67,6 +67,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             if isinstance(bad.refusal, RefersToItself):
                 said.update(_circle(outcome, bad))
             left_open = another is not None and another == nodes.top(bad.key)
+            left_open = left_open or _is_left_to_heirs(context, chosen, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -76,7 +77,7 @@ def _runs(context: ExperimentContext) -> Iterator[Chosen]:
     """
     named = {group: group for group in (SETS, ENVIRONMENTS, *context.options.further_groups)}
     named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
-    options = [(key, option) for group, key in named.items() for option in context.options.by_group[group].values()]
+    options = [(key, option) for group, key in named.items() for option in context.options.of_group(group)]
     bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
     runs: list[Chosen] = [{SETS: exp, ENVIRONMENTS: env} for exp, env in context.compositions.combinations]
     runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
@@ -146,7 +147,8 @@ def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableVa
         return False
     steps = nodes.split(bad.refusal.key)
     return context.options.is_of_a_sibling(str(steps[0])) or any(
-        sibling.error is None and sibling.has(steps) for sibling in context.options.siblings
+        sibling.error is None and (sibling.has(steps) or str(steps[0]) in packages(sibling))
+        for sibling in context.options.siblings
     )
 
 
@@ -197,6 +199,23 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
         and context.code.reading.followed
         and not context.code.reading.reads(nodes.names(bad.key))
         and any(HAS_A_LIST.search(sibling.text_or_empty) for sibling in context.options.siblings)
+    )
+
+
+def _is_left_to_heirs(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether config.yaml chooses what the other options of a group inherit, and each of those has the key."""
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    steps = nodes.split(bad.refusal.key)
+    group = str(steps[0])
+    default, options = context.options.groups.get(group), context.options.by_group.get(group, {})
+    heirs = [name for name, option in options.items() if name != default and not only_a_base(context, option)]
+    return (
+        default in options
+        and chosen.get(group) is None
+        and bool(heirs)
+        and all(default in lineage(options, heir) for heir in heirs)
+        and all(_has(context.compositions.choosing(group, heir).container, steps) for heir in heirs)
     )
 
 

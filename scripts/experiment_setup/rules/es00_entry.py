@@ -183,30 +183,33 @@ def _explain(error: SourceError, text: str) -> _Said:
     if "another document" in message:
         advice = "remove the line `---`, or put what follows it into a file of its own"
         return _Said(column, "a second document begins here, and Hydra takes one in a file", advice)
-    if "sequence entries are not allowed" in message:
-        return _Said(column, message, "write each entry on a line of its own below the key, with `- ` before it")
     if "end of stream" in message:
         said = f"the quote {line[column - 1 : column]} is never closed"
         return _Said(column, said, "close it at the end of the text")
-    if message.startswith("expected ',' or"):
-        return _Said(column, message, "close the bracket, and put a comma between the elements")
-    if "escape character" in message:
-        return _Said(column, message, "use single quotes, in which a backslash is a backslash")
     if "expected alphabetic" in message and column > 1:  # a bare * or &
         return _Said(column - 1, message, f"if it is text, quote it: '{line[column - 2 : column - 1]}{rest}'")
     if any(words in message for words in _NOT_TEXT):
         return _Said(column, message, f"if it is text, quote it: '{rest}'")
-    if message.startswith(("no viable alternative", "token recognition", "mismatched input", "extraneous input")):
+    if message.startswith(_OF_AN_INTERPOLATION):
         return _interpolation(line, column, message)
-    if message.startswith(("nested more than", "comes to more than", "an alias stands", "a number of more")):
-        return _Said(column, message, "keep data in a file that the code reads, and its path in the config")
-    if "Incompatible key type" in message:
-        return _Said(column, message, "a key is a word: quote it, or write another one")
-    if "expected <block end>" in message:
-        return _Said(
-            column, message, "begin the line in the column of its neighbours, and write nothing behind a quote"
-        )
-    return _Said(column, message, "mend the syntax there; an editor with YAML support shows it too")
+    advice = next((advice for words, advice in _ADVICE.items() if words in message), _NO_ADVICE)
+    return _Said(column, message, advice)
+
+
+# Words of what the YAML parsers say, and what to do.
+_ADVICE = {
+    "sequence entries are not allowed": "write each entry on a line of its own below the key, with `- ` before it",
+    "expected ',' or": "close the bracket, and put a comma between the elements",
+    "escape character": "use single quotes, in which a backslash is a backslash",
+    "Incompatible key type": "a key is a word: quote it, or write another one",
+    "expected <block end>": "begin the line in the column of its neighbours, and write nothing behind a quote",
+    **dict.fromkeys(
+        ("nested more than", "comes to more than", "an alias stands", "a number of more"),
+        "keep data in a file that the code reads, and its path in the config",
+    ),
+}
+_NO_ADVICE = "mend the syntax there; an editor with YAML support shows it too"
+_OF_AN_INTERPOLATION = ("no viable alternative", "token recognition", "mismatched input", "extraneous input")
 
 
 def _no_colon(line: str, column: int, message: str) -> _Said:

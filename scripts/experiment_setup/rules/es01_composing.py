@@ -67,11 +67,16 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
             continue
         yield does_not_compose.finding(
             refused.location,
-            f"Hydra fails {refused.choice}: {_hydras_words(context, refused)}",
+            f"Hydra fails {_run(context, refused) or 'without choices'}: {_hydras_words(context, refused)}",
             _advice(context, refused),
             severity=Severity.WARNING if isinstance(refused.failure.refusal, UnsetVariable) else None,
         )
     yield from _followed(context)
+
+
+def _run(context: ExperimentContext, refused: Refused) -> str:
+    """What is typed behind the entry point's name, to see it fail."""
+    return " ".join(filter(None, (context.options.by_name, refused.chosen)))
 
 
 def _hydras_words(context: ExperimentContext, refused: Refused) -> str:
@@ -102,7 +107,7 @@ _SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
 
 
 def _advice(context: ExperimentContext, refused: Refused) -> str:
-    failure, choice = refused.failure, refused.choice
+    failure = refused.failure
     if isinstance(failure.refusal, NotOverridable):
         group = failure.refusal.group.partition("@")[0]
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
@@ -111,7 +116,7 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
     if isinstance(failure.refusal, UnsetVariable):  # a warning, as it may be set where the experiment runs
         return _SET_IT
     entry = context.relative(context.experiment.entry) if context.experiment.entry else "train.py"
-    return f"all of Hydra's words: python {entry} --cfg job{f' {choice}' if '=' in choice else ''}"
+    return " ".join(filter(None, (f"all of Hydra's words: python {entry} --cfg job", _run(context, refused))))
 
 
 @rule(
@@ -230,7 +235,8 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
         if (place, bad.refusal) in places:
             continue
         places.add((place, bad.refusal))
-        run = " ".join(f"{group}={option}" for group, option in found.chosen.items() if option)
+        chosen = (f"{group}={option}" for group, option in found.chosen.items() if option)
+        run = " ".join(filter(None, (context.options.by_name, *chosen)))
         unset = f"{bad.refusal.name} is not set here" if isinstance(bad.refusal, UnsetVariable) else None
         yield broken_interpolation.finding(
             place,
@@ -297,6 +303,8 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     group, _, key = target.partition(".")  # a field is looked for by its own name: `exp.lr` is more like `exp.fold`
     near = did_you_mean(key, [name.split(".", 1)[1] for name in known if name.startswith(f"{group}.")])
     guess = guess or (f"{group}.{near}" if near else did_you_mean(target, known))
+    if guess is None and not key:
+        guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
     if guess is None:
         return "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"

@@ -189,7 +189,7 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
                 yield _written_from_the_root(option)
             else:
                 yield _header_finding(option.document, place)
-        elif option.group in entries.own_keys(option.document):
+        elif headers.has_block(option.document, option.group):
             if _header_breaks(context, option):
                 yield _header_finding(option.document, place, option.group)
         elif headers.belongs_in_its_group(context, option) and _header_breaks(context, option):
@@ -209,7 +209,8 @@ def _is_keyword(context: ExperimentContext) -> bool:
 
 def _header_breaks(context: ExperimentContext, option: Option) -> bool:
     """Whether the option does not compose, or loses its fields, and does both right without the header."""
-    if not entries.breaks(context, option):
+    fails = context.compositions.of_option(option).failure
+    if not entries.breaks(context, option) or (fails is not None and fails == context.compositions.at().failure):
         return False
     start, end = _header_span(option.document)
     text = option.document.text
@@ -441,43 +442,49 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
         if _lacks_the_header(context, option):
             continue  # package-header: with the header it may choose
         for entry in found:
-            target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
-            if target is None or (entry.group is None and not target.startswith("/")):
-                continue
-            group = target.strip("/").split("/")[0]
-            override = "override" in entry.keywords
-            if override and group == "hydra":
-                # An option that is written from the root may choose it, as `hparams_search` of many templates does.
-                if (
-                    "_global_" not in (option.document.header or "")
-                    and context.compositions.of_option(option).failure is not None
-                ):
-                    yield _hydra_chosen(context, option, entry)
-                continue
-            elsewhere = group != option.group and not files.is_folder(
-                context.experiment.group_dir(option.group) / group
-            )
-            if group not in context.options.groups or not (override or elsewhere):
-                continue
-            if "_global_" in (option.document.header or ""):
+            group = _named_from_the_root(entry)
+            if group is None or (group != "hydra" and headers.is_from_the_root(option.document)):
                 continue  # Hydra's "experiment" pattern: package-header, if it does not work here
-            broken = (
-                context.compositions.of_option(option).failure is not None
-                if override
-                else entries.breaks(context, option)
-            )  # an option that is written from the root may choose a group that stands before its own
-            if not broken and (group != ENVIRONMENTS or override or entry.package is not None):
-                continue
-            chosen = entry.option if entry.group is not None else (entry.option or "").rpartition("/")[2]
-            yield group_chosen_in_option.finding(
-                entries.place(option, entry),
-                f"{option.config_path} cannot choose {group}"
-                + ("" if broken else f": `{entries.shown(entry)}` lands in {option.group}.{group}"),
-                f"remove the entry and choose it for the run: {option.group}={option.name} {group}={chosen}",
-                edits=entries.remove_item(option.document, entry.index),
-                safe=False,
-                severity=None if broken else Severity.WARNING,
-            )
+            if group == "hydra" and "override" in entry.keywords:
+                # An option that is written from the root may choose it, as `hparams_search` of many templates does.
+                fails = context.compositions.of_option(option).failure is not None
+                if fails and not headers.is_from_the_root(option.document):
+                    yield _hydra_chosen(context, option, entry)
+            elif group in context.options.groups:
+                yield from _of_another_group(context, option, entry, group)
+
+
+def _named_from_the_root(entry: Entry) -> str | None:
+    """The first word of the group that an entry chooses from, which begins at the root: `env` of `/env: local`."""
+    target = entry.group if entry.group is not None else entry.option if entry.is_plain else None
+    if target is None or (entry.group is None and not target.startswith("/")):
+        return None
+    if entry.is_plain and entry.package is not None:
+        return None  # `/text/encode@_here_` takes over what that file has, and says where
+    return target.strip("/").split("/")[0]
+
+
+def _of_another_group(context: ExperimentContext, option: Option, entry: Entry, group: str) -> Iterator[Finding]:
+    if "override" in entry.keywords:
+        broken, lands = context.compositions.of_option(option).failure is not None, False
+    else:
+        own = context.experiment.group_dir(option.group) / group
+        if group == option.group or files.is_folder(own):
+            return
+        broken = entries.breaks(context, option)  # not of an option whose group stands behind the one it chooses from
+        lands = group == ENVIRONMENTS and entry.package is None
+    if not broken and not lands:
+        return
+    chosen = entry.option if entry.group is not None else (entry.option or "").rpartition("/")[2]
+    yield group_chosen_in_option.finding(
+        entries.place(option, entry),
+        f"{option.config_path} cannot choose {group}"
+        + ("" if broken else f": `{entries.shown(entry)}` lands in {option.group}.{group}"),
+        f"remove the entry and choose it for the run: {option.group}={option.name} {group}={chosen}",
+        edits=entries.remove_item(option.document, entry.index),
+        safe=False,
+        severity=None if broken else Severity.WARNING,
+    )
 
 
 def _hydra_chosen(context: ExperimentContext, option: Option, entry: Entry) -> Finding:
@@ -612,6 +619,14 @@ def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Findi
     """`- optimizer: adam` in a parameter set."""
     group = (entry.group or "").lstrip("/")
     there = files.is_folder(context.experiment.config_dir / group)
+    below = sorted(context.experiment.options(f"{option.group}/{group}"))
+    if below:
+        near = did_you_mean(entry.option or "", below)
+        return parent_not_found.finding(
+            entries.place(option, entry),
+            f"there is no {option.group}/{group}/{entry.option}; {option.group}/{group} has {', '.join(below)}",
+            f"write - {group}: {near}" if near else "name one of these",
+        )
     advice = (
         f"write - /{group}@{group}: {entry.option}"
         if there

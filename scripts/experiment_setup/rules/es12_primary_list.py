@@ -10,6 +10,7 @@ import yaml
 from experiment_setup import files
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
@@ -172,8 +173,8 @@ def _is_lacking(context: ExperimentContext, group: str) -> bool:
     if _is_for_another_config(context, group):
         return False
     # Hydra's "experiment" pattern has this header in every file, and is chosen with +exp=…
-    headers = (context.composer.document(path).header or "" for path in options.values())
-    return not options or not all("_global_" in header for header in headers)
+    documents = map(context.composer.document, options.values())
+    return not options or not all(map(headers.is_from_the_root, documents))
 
 
 def _is_for_another_config(context: ExperimentContext, group: str) -> bool:

@@ -8,6 +8,7 @@ import yaml
 
 from experiment_setup.composing.refusals import ChosenTwice, NotOverridable, UnknownKeyword
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
@@ -117,7 +118,7 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
 def _left_out_in_options(context: ExperimentContext) -> Iterator[Finding]:
     """Where options that are written from the root choose a group again, without `override` or without the slash."""
     for option in (*context.options.all(), *context.options.added):
-        if "_global_" not in (option.document.header or ""):
+        if not headers.is_from_the_root(option.document):
             continue
         failure = context.compositions.of_option(option).failure
         for entry in entries.entries(option.document) if failure is not None else ():

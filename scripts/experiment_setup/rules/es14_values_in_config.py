@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -240,32 +240,42 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     ]
     if not keys or not context.experiment.has_config:
         return
-    default = context.compositions.at()
     fields = {group: _fields_of(context, group) for group in context.options.groups}
     for key in keys:
-        group = next((group for group, names in fields.items() if key in names), None)
-        near = [
-            (g, name)
-            for g, names in fields.items()
-            for name in (g, *(names if context.options.config_class(g) else ()))
-            if _is_like(key, name)
-        ]
-        if (group is None and not near) or context.code.reading.reads((key,)) or _is_referred_to(context, key):
+        group, name = _meant(context, key, fields)
+        if group is None or _has_a_use(context, key):
             continue
-        if context.code.is_read_elsewhere((key,)) or _is_derived(context, key):
-            continue
-        group, name = (group, key) if group is not None else near[0]
         found = context.options.config_class(group)
         what = f"the block {group}" if name == group else f"{group}.{name}"
         advice = f"change the default in {found.name}, or write it" if found else "write it"
         here = context.options.primary.key([key])
-        refused = refused_at(context, here) or (default.failure is not None and default.failure.key == key)
+        failure = context.compositions.at().failure
+        refused = refused_at(context, here) or (failure is not None and failure.key == key)
         yield parameter_at_the_top.finding(
             here,
             f"{key} at the top of {context.options.primary.path.name} is not {what}, and does not set it",
             f"{advice} into a file of {group}/",
             severity=Severity.ERROR if refused else None,
         )
+
+
+def _meant(context: ExperimentContext, key: str, fields: Mapping[str, Sequence[str]]) -> tuple[str | None, str]:
+    """The group whose field has this name, or which is called nearly so or has such a field in its class; its name."""
+    for group, names in fields.items():
+        if key in names:
+            return group, key
+    for group, names in fields.items():
+        for name in (group, *(names if context.options.config_class(group) else ())):
+            if _is_like(key, name):
+                return group, name
+    return None, key
+
+
+def _has_a_use(context: ExperimentContext, key: str) -> bool:
+    """Whether code or a reference reads the key, or it is made of other values."""
+    code = context.code
+    read = code.reading.reads((key,)) or code.is_read_elsewhere((key,))
+    return read or _is_referred_to(context, key) or _is_derived(context, key)
 
 
 def _is_derived(context: ExperimentContext, key: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -198,41 +198,46 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     and what many files say alike is said once.
     """
     alike: dict[Steps, list[Location]] = {}
-    is_a_word = any(word in context.code.text for word in ('"None"', "'None'"))
-    for group, document in _documents(context):
-        if not _NONE.search(document.text_or_empty):
+    for group, document, path, node in _nones(context):
+        field = declared(schema(context, group) if group is not None else None, path)
+        if kind(field) not in (str, None):
+            continue  # Hydra refuses it
+        optional = kind(field) is str and not isinstance(field, type) and nodes.is_optional(field)
+        is_none = node.value == "None"
+        if not optional and (not is_none or any(word in context.code.text for word in ('"None"', "'None'"))):
             continue
-        root = schema(context, group) if group is not None else None
-        for path, _, node in scalars(document):
-            if not _is_plain(node) or not _NONE.fullmatch(node.value) or (group is None and path[0] == "hydra"):
-                continue
-            field = declared(root, path)
-            if kind(field) not in (str, None):
-                continue  # Hydra refuses it
-            optional = kind(field) is str and not isinstance(field, type) and nodes.is_optional(field)
-            sure = node.value == "None"
-            if not optional and (not sure or is_a_word):
-                continue
-            if not optional and kind(field) is None:
-                alike.setdefault(path, []).append(start(document, node))
-                continue
-            meant = f'"{node.value}" in quotes if the text is meant'
-            yield none_is_text.finding(
-                start(document, node),
-                f'{dotted(path)} becomes the text "{node.value}"',
-                "write null" if optional and sure else f"write null, or {meant}",
-                edits=entries.replace(document, node, "null") if optional else (),
-                safe=sure,
-                severity=None if optional and sure else Severity.WARNING,
-            )
-    for path, places in alike.items():
-        more = f" (and in {len(places) - 1} more {'file' if len(places) == 2 else 'files'})" if len(places) > 1 else ""
+        if not optional and kind(field) is None:
+            alike.setdefault(path, []).append(start(document, node))
+            continue
+        is_sure = optional and is_none
         yield none_is_text.finding(
-            places[0],
-            f'{dotted(path)} becomes the text "None"{more}',
-            'write null, or "None" in quotes if the text is meant',
-            severity=Severity.WARNING if len(places) < _A_PATTERN else Severity.INFO,
+            start(document, node),
+            f'{dotted(path)} becomes the text "{node.value}"',
+            "write null" if is_sure else f'write null, or "{node.value}" in quotes if the text is meant',
+            edits=entries.replace(document, node, "null") if optional else (),
+            safe=is_none,
+            severity=None if is_sure else Severity.WARNING,
         )
+    yield from (_said_by_many(path, places) for path, places in alike.items())
+
+
+def _nones(context: ExperimentContext) -> Iterator[tuple[str | None, Document, Steps, yaml.ScalarNode]]:
+    """The values without quotes that look like Python's None, each with its group, its file and its steps."""
+    for group, document in _documents(context):
+        if _NONE.search(document.text_or_empty):
+            for path, _, node in scalars(document):
+                if _is_plain(node) and _NONE.fullmatch(node.value) and (group is not None or path[0] != "hydra"):
+                    yield group, document, path, node
+
+
+def _said_by_many(path: Steps, places: Sequence[Location]) -> Finding:
+    more = f" (and in {len(places) - 1} more {'file' if len(places) == 2 else 'files'})" if len(places) > 1 else ""
+    return none_is_text.finding(
+        places[0],
+        f'{dotted(path)} becomes the text "None"{more}',
+        'write null, or "None" in quotes if the text is meant',
+        severity=Severity.WARNING if len(places) < _A_PATTERN else Severity.INFO,
+    )
 
 
 _A_PATTERN = 5  # files that say the same: nobody makes a slip so often, and some library knows the word

@@ -91,9 +91,12 @@ def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
             above = _inherited(context, option, path)
             if above is None and not _is_a_field_with_a_default(group, path, node):
                 continue  # another file fills it, such as an option of a group of its own
+            stays = (
+                _shown(node) if above is None else repr(above.document.at(path))
+            )  # the primary config may set another
             yield missing_without_effect.finding(
                 option.document.value(path),
-                f"{dotted(path)}: ??? has no effect, the inherited {_shown(node)} stays",
+                f"{dotted(path)}: ??? has no effect, the inherited {stays} stays",
                 "write a value, or remove the line",
                 severity=None if above is not None or option.group in (SETS, ENVIRONMENTS) else Severity.WARNING,
             )

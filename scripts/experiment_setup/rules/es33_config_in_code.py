@@ -112,6 +112,8 @@ class _Unknown:
 
 
 def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
+    if context.options.is_run_by_name and not context.options.names_no_config:
+        return  # the code is held against the config that it names
     config, reading = context.compositions.some, context.code.reading
     if config is None or (context.code.unread_registrations and context.compositions.at().failure is not None):
         return  # what only running the code stores may have any key

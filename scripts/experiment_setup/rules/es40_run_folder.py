@@ -253,7 +253,7 @@ def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
         )
     run = setting(context, "run", "dir")
     found = re.search(r"hydra([.:])job\.(num|id)", run) if isinstance(run, str) else None
-    if found:
+    if found and setting(context, "job", found[2]) in (UNGIVEN, "???"):  # the config may give one itself
         is_null = found[1] == ":"
         yield job_number_in_run_dir.finding(
             at(context, "run", "dir"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from enum import Enum
 from pathlib import Path
@@ -22,6 +22,9 @@ from experiment_setup.runs.wandb_log import Tracked
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
+
+# What a record says of the run itself.
+_BOOKKEEPING = frozenset("started ended finished time timestamp duration pid exit_code version".split())
 
 
 class State(str, Enum):
@@ -72,7 +75,7 @@ def read(folder: Path) -> Run:
         config is not None and "${" not in str(config),
         _choices(left),
         overrides,
-        _results(left),
+        _results(left, state, {*_last_names(config or {}), *_assigned(overrides or ())}),
         str(error) if error else None,
         left.wandb is not None and config_file == left.wandb.file,
         _config_dirs(left),
@@ -232,14 +235,34 @@ def _is_of_wandb(folder: Path) -> bool:
     return any(folder.glob("run-*.wandb")) or (folder / "files" / CONFIG).is_file()
 
 
-def _results(left: _Left) -> dict[str, Any]:
-    """The means of the template, the numbers of another result.json, or W&B's summary; None for nan and infinity."""
+def _results(left: _Left, state: State, parameters: Collection[str]) -> dict[str, Any]:
+    """The means of the template, the numbers of another result.json, or W&B's summary; None for nan and infinity.
+
+    A record with a status has more than results: what it was given, and when. It has results when it is done.
+    """
     record = left.record
     found = record.get("mean")
-    if "status" not in record and not isinstance(found, dict):
+    if not isinstance(found, dict) and ("status" not in record or state is State.DONE):
         found = record or (left.wandb.summary if left.wandb is not None else {})
-        found = {key: value for key, value in found.items() if isinstance(value, (int, float)) and key[:1] != "_"}
+        beside = {*parameters, *_BOOKKEEPING} if "status" in record else set()
+        found = {
+            key: value
+            for key, value in found.items()
+            if isinstance(value, (int, float)) and key[:1] != "_" and key not in beside
+        }
     numbers = found.items() if isinstance(found, dict) else ()
     return {
         str(key): None if isinstance(value, float) and not math.isfinite(value) else value for key, value in numbers
     }
+
+
+def _last_names(config: Mapping[Any, Any]) -> Iterator[str]:
+    """The names of the values, without what they lie in."""
+    for key, value in config.items():
+        yield str(key)
+        if isinstance(value, Mapping):
+            yield from _last_names(value)
+
+
+def _assigned(overrides: Iterable[str]) -> Iterator[str]:
+    return (word.partition("=")[0].rpartition(".")[2] for word in overrides)

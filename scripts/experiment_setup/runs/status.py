@@ -25,6 +25,7 @@ class Status:
     project: Project
     sweep: Sweep
     again: Again
+    ended: bool = False  # nothing of it runs any more, as the user says
 
     @property
     def exit_code(self) -> int:
@@ -52,9 +53,11 @@ class Status:
         total = len(self.sweep.jobs)
         told = ", ".join(f"{self.sweep.count(state)} {state.value}" for state in State if self.sweep.count(state))
         yield f"{total} job{'s' if total != 1 else ''}: {told}"
+        if self.sweep.count(State.RUNNING):
+            yield "running is also what a kill leaves: where nothing runs any more, --ended counts it as failed"
         if self.again.commands:
             yield ""
-            yield "next, where nothing of it runs any more:"
+            yield "next:" if self.ended else "next, where nothing of it runs any more:"
             yield from (f"  {command}" for command in self.again.commands)
 
     def notes(self) -> Iterator[str]:
@@ -63,8 +66,6 @@ class Status:
             yield f"note: no {MULTIRUN} here: a search, which goes on with the command that began it, or single runs"
         if self.sweep.others:
             yield f"note: {self.sweep.others} more results here belong to no job of this sweep"
-        if self.sweep.count(State.RUNNING):
-            yield "note: running is also what a kill leaves; --ended counts it as failed"
         if self.sweep.count(State.UNKNOWN):
             yield "note: unknown: it began, and no result.json says how it ended, as the template's train.py would"
             yield "note: to run one again, remove all that it left: then it is missing"
@@ -96,7 +97,7 @@ def status(root: Path | None, folder: Path, *, ended: bool) -> Status:
             if job.run is not None and job.state in (State.DONE, State.UNKNOWN):
                 job.changed = changes.since(job.run)
     rest = [job for job in found.jobs if job.state in (State.FAILED, State.MISSING)]
-    return Status(project, found, rerun.commands(project, found, rest))
+    return Status(project, found, rerun.commands(project, found, rest), ended)
 
 
 def _data(job: Job) -> dict[str, Any]:

@@ -167,19 +167,32 @@ def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job], configs: 
     others = [job for job in sweep.jobs if job.state not in (State.UNKNOWN, State.MISSING)][:_COMPARED]
     places = {job.number: configs.of(job.number, job.overrides).places for job in (*jobs, *others)}
     shared = Counter(place for own in places.values() for place in own)
-    records = any(job.state in (State.DONE, State.FAILED, State.RUNNING) for job in sweep.jobs)
-    records = records or any(b"result.json" in files.read_bytes(path) for path in sweep.origin.schema.modules)
+    leaves_records = _leaves_records(sweep)
     for job in jobs:
         own = [place for place in places[job.number] if shared[place] == 1]
-        found = [run.read(place) for place in own if place.is_dir() and saved.changed(place) >= begun - _CLOCKS]
-        telling = [left for left in found if left.state is not State.MISSING]
-        if job.run is None and telling:
-            job.left(min(telling, key=_order), sweep.folder)
-        elif job.run is None and found and not records:
-            job.left(found[0], sweep.folder)
-            job.state, job.evidence = State.UNKNOWN, "it began, and left nothing in its folder"
-        elif job.run is None:
-            job.evidence = "it left nothing in its folder" if found else "it has no folder"
+        if job.run is None:
+            found = [run.read(place) for place in own if place.is_dir() and saved.changed(place) >= begun - _CLOCKS]
+            _judge(sweep, job, found, leaves_records)
         gone = [place for place in own if not place.exists()]
         if job.state is State.UNKNOWN and gone:
             job.evidence += f"; {project.relative(gone[0])} is not there"
+
+
+def _judge(sweep: Sweep, job: Job, found: Sequence[Run], leaves_records: bool) -> None:
+    """Say of a job without a record what became of it, by what is in its folders."""
+    telling = [left for left in found if left.state is not State.MISSING]
+    if telling:
+        job.left(min(telling, key=_order), sweep.folder)
+    elif found and not leaves_records:
+        job.left(found[0], sweep.folder)
+        job.state, job.evidence = State.UNKNOWN, "it began, and left nothing in its folder"
+    else:
+        job.evidence = "it left nothing in its folder" if found else "it has no folder"
+
+
+def _leaves_records(sweep: Sweep) -> bool:
+    """Whether the code leaves a record of each run: some job of the sweep has one, or the code names its file."""
+    if any(job.state in (State.DONE, State.FAILED, State.RUNNING) for job in sweep.jobs):
+        return True
+    modules = sweep.origin.schema.modules if sweep.origin is not None else ()
+    return any(b"result.json" in files.read_bytes(path) for path in modules)

@@ -254,7 +254,7 @@ def _forgive(evaluator: Evaluator, refused: PyError) -> bool:
     for info in evaluator.classes:
         for source in info.fields.values():
             field = info.cls.__dict__.get("__dataclass_fields__", {}).get(source.name)
-            if field is None or field.default is not None or source.value is None:
+            if field is None or field.default is not None or source.value is None or _writes_none(source.value):
                 continue
             if source.source.location(source.target) != refused.location:
                 continue
@@ -266,6 +266,12 @@ def _forgive(evaluator: Evaluator, refused: PyError) -> bool:
             evaluator.problems.add("environment-variable", message, f"set {names}", refused.location)
             return True
     return False
+
+
+def _writes_none(default: ast.expr) -> bool:
+    """Whether a default is None whatever is set: `None`, `field(default=None)`."""
+    written = [default, *(keyword.value for keyword in getattr(default, "keywords", ()) if keyword.arg == "default")]
+    return any(isinstance(value, ast.Constant) and value.value is None for value in written)
 
 
 def _refusal(evaluator: Evaluator, error: Exception, node: Any, call: Call) -> PyError:

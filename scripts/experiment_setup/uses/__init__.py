@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from experiment_setup.schema import Schema
 from experiment_setup.uses import expressions, parts, statements  # noqa: F401  (each registers what it reads)
-from experiment_setup.uses.follower import ConfigClasses, Follower
-from experiment_setup.uses.functions import follow_main
 from experiment_setup.uses.records import Reading
+from experiment_setup.uses.walk import ConfigClasses, Walk
 
 __all__ = ["ConfigClasses", "read"]
 
@@ -20,6 +19,6 @@ def read(schema: Schema, classes: ConfigClasses) -> Reading:
     """Follow the config through the entry point of `schema` and the project's modules that it imports."""
     if schema.main is None or schema.code is None:
         return Reading()
-    follower = Follower(schema.code, classes)
-    follow_main(follower, schema.main.function)
-    return follower.reading
+    walk = Walk(schema.code, classes)
+    walk.from_main(schema.main.function)
+    return walk.reading

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from experiment_setup.uses import shapes
 from experiment_setup.uses.arguments import given_parts, parts_in_containers
 from experiment_setup.uses.follower import Follower, Frame
-from experiment_setup.uses.functions import follow_call
+from experiment_setup.uses.functions import follow_call, parts_of
 from experiment_setup.uses.records import CallSite, Kind, Part
 
 DICT_METHODS = frozenset(name for name in dir(DictConfig) if not name.startswith("_"))  # `cfg.exp.items` is one of them
@@ -32,14 +32,14 @@ _CHANGES = _REMOVES | {"update", "setdefault"}  # methods after which a plain di
 
 def read_call(follower: Follower, node: ast.Call, frame: Frame, shown: bool) -> None:
     """Note what a call does."""
-    name = frame.module.full_name(node.func)
+    name = follower.full_name(node.func, frame)
     if _read_key_in_text(follower, node, name, frame):
         return
     arguments = given_parts(follower, node, frame)
     inside = tuple(parts_in_containers(follower, node, frame))
     if arguments or inside:
-        follower.reading.calls.append(CallSite(name, node, arguments, inside))
-    followed = follow_call(follower, node, frame, arguments)
+        follower.events.append(CallSite(name, node, arguments, inside))
+    followed = follow_call(follower, node, frame, parts_of(arguments))
     last = name.rpartition(".")[2]
     shows = name in _SHOWN_BY_NAME or last in _SHOWN_BY_METHOD or (shown and last in _CONVERTED)
     if isinstance(node.func, ast.Attribute):
@@ -49,7 +49,7 @@ def read_call(follower: Follower, node: ast.Call, frame: Frame, shown: bool) -> 
     for given in (*node.args, *(keyword.value for keyword in node.keywords)):
         part = follower.part(given, frame)
         if part is not None and part.form in ("dict", "shallow") and not shows:
-            follower.reading.changed.add(part.path)  # whoever gets a plain dict may add to it
+            follower.note("changed", part.path)  # whoever gets a plain dict may add to it
         follower.expression(given, frame, shows or (followed and part is not None))
 
 
@@ -59,7 +59,7 @@ def _read_method(follower: Follower, node: ast.Call, function: ast.Attribute, fr
         follower.expression(function.value, frame)
     elif owner.form in ("dict", "shallow"):
         if function.attr in _CHANGES:
-            follower.reading.changed.add(owner.path)
+            follower.note("changed", owner.path)
         follower.use(owner, "read", follower.places(function.value, frame))
     elif function.attr in _REMOVES and owner.form == "config":
         follower.use(owner, "remove", follower.places(function, frame)[-1:])
@@ -108,7 +108,7 @@ def _read_key_in_text(follower: Follower, node: ast.Call, name: str, frame: Fram
     if owner is None or (len(steps) > 1 and not all(step.isidentifier() for step in steps)):
         return False
     if name == "hasattr":
-        follower.reading.checked_keys.add(key.value)
+        follower.note("checked_keys", key.value)
     part: Part = owner
     for step in steps:
         part = part.step(step)

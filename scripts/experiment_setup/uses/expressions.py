@@ -28,7 +28,7 @@ def _text(follower: Follower, node: ast.JoinedStr, frame: Frame, _shown: bool) -
 def _comparison(follower: Follower, node: ast.Compare, frame: Frame, _shown: bool) -> None:
     asks = any(isinstance(operation, (ast.In, ast.NotIn)) for operation in node.ops)
     if asks and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
-        follower.reading.checked_keys.add(node.left.value)
+        follower.note("checked_keys", node.left.value)
     for piece in (node.left, *node.comparators):
         follower.expression(piece, frame, shown=asks)
 
@@ -49,7 +49,7 @@ def _boolean(follower: Follower, node: ast.BoolOp, frame: Frame, _shown: bool) -
 
 @EXPRESSIONS.reads(ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 def _with_names_of_its_own(follower: Follower, node: ast.expr, frame: Frame, _shown: bool) -> None:
-    inside = Frame(frame.module, dict(frame.names), frame.functions, frame.owner, frame.self_name)
+    inside = Frame(frame.module, dict(frame.names), frame.functions, frame.owner, frame.self_name, frame.home)
     for name in shapes.bound_inside(node):
         inside.names.pop(name, None)
     for loop in getattr(node, "generators", ()):

@@ -1,4 +1,7 @@
-"""The follower: reads all paths of the code, with what its names stand for of the config.
+"""The follower: reads all paths of one body of code, with what its names stand for of the config.
+
+What it finds depends on nothing but the tree, these parts, and what names of other code mean. So it holds for copies of
+the body as well; going into the functions that a body gives parts to is for `walk`.
 
 How a syntax node is read stands in `expressions` and `statements`; each function there registers itself for its nodes.
 """
@@ -10,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 from experiment_setup.code import tree
 from experiment_setup.code.modules import Defined, Module, Modules
@@ -21,14 +23,10 @@ from experiment_setup.code.tree import Function, dotted
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.uses import shapes
-from experiment_setup.uses.records import ConfigPath, Kind, Part, Reading, Use
+from experiment_setup.uses.records import Answers, Entered, EnteredAs, Event, Home, Kind, Noted, Part, Use
 
-T = TypeVar("T")
-ConfigClasses = Mapping[tuple[Path, str], ConfigPath]  # (file, name) of a dataclass -> the part that it is the type of
-
-_DEPTH = 20  # functions within each other
-_STEPS = 60_000  # expressions; the code of an experiment has some thousands
-_FUNCTION = 20  # steps that entering one counts for
+STEPS = 60_000  # expressions; the code of an experiment has some thousands
+FUNCTION = 20  # steps that entering one counts for
 
 _LEAVES = ("return", "raise", "continue", "break")  # words without which no statement leaves its block
 
@@ -47,6 +45,7 @@ class Frame:
     functions: dict[str, Function] = field(default_factory=dict)  # that are defined in it
     owner: Sequence[Defined] = ()  # the class, and the project's own ones that it derives from
     self_name: str | None = None
+    home: Home = None  # how the body that is read comes to the module
     parts: dict[int, tuple[ast.expr, Part | None]] = field(default_factory=dict)  # of expressions, as names stand now
     telling: Sequence[int] = ()  # the lines with something to note, as names stand now, from `first` to `last`
     first: int = 0
@@ -67,50 +66,21 @@ class Frame:
 
 
 class Follower:
-    """Finds the uses of the config in the code of one entry point."""
+    """Finds what one body of code does with parts of the config."""
 
-    def __init__(self, modules: Modules, classes: ConfigClasses) -> None:
-        self.modules = modules
-        self.config_classes = dict(classes)
-        self.reading = Reading()
+    def __init__(self, modules: Modules) -> None:
+        self.events: list[Event] = []
+        self.answers = Answers()
         self.guarded = False  # the code here is ready for a key to be missing
         self.conditional = False  # not every run comes here
-        self.assumed = False  # only an annotation says that it is the config
-        self.seen: set[object] = set()  # functions and classes, with what they were read with
-        self.entered: set[int] = set()  # ids of the functions and classes that were followed from main
         self.returning: set[int] = set()  # ids of the functions whose result is being looked for
-        self.depth = 0  # functions within each other
-        self._steps = 0
-        self._answers: dict[tuple[str, int], Any] = {}
+        self.steps = 0
+        self._modules = modules
 
-    def may_enter(self) -> bool:
-        """Whether another function is followed. There is an end: a function may call itself with ever other parts."""
-        self._steps += _FUNCTION
-        return self.depth <= _DEPTH and self._steps <= _STEPS
-
-    @contextmanager
-    def entered_function(self, parts: Iterable[Part]) -> Iterator[None]:
-        """A body is read. Where it is nested too deeply, all that it was given may be read."""
-        self.depth += 1
-        try:
-            yield
-        except RecursionError:
-            self.lose(parts)
-        finally:
-            self.depth -= 1
-
-    def lose(self, parts: Iterable[Part]) -> None:
-        """Parts of the config are given to code that is not followed."""
-        for part in parts:
-            self.use(part, "read", ())
-
-    def once(self, question: str, node: ast.AST, answer: Callable[[], T]) -> T:
-        """The answer to a question about the tree alone: a function is read anew for every way to call it."""
-        key = (question, id(node))
-        if key not in self._answers:
-            self._answers[key] = answer()
-        known: T = self._answers[key]
-        return known
+    def may_go_on(self) -> bool:
+        """Whether another function is looked at. There is an end: a function may call itself with ever other parts."""
+        self.steps += FUNCTION
+        return self.steps <= STEPS
 
     @contextmanager
     def perhaps(self, conditional: bool = True) -> Iterator[None]:
@@ -129,6 +99,23 @@ class Follower:
             yield
         finally:
             self.guarded = before
+
+    # What names of other code mean: whatever is asked is kept, as the result holds only where the answers are the same.
+
+    def full_name(self, node: ast.expr, frame: Frame) -> str:
+        """The dotted name of an expression, by what was imported: `wandb.init` for `wb.init`."""
+        first = dotted(node).partition(".")[0]
+        self.answers.imported[frame.home, first] = frame.module.imports.get(first)
+        return frame.module.full_name(node)
+
+    def defined(self, node: ast.expr, frame: Frame) -> Defined | None:
+        """The function or class of the project that an expression means."""
+        if not isinstance(node, (ast.Name, ast.Attribute)):
+            return None
+        name = dotted(node)
+        found = self._modules.named(frame.module, name)
+        self.answers.meant[frame.home, name] = found.node if found else None
+        return found
 
     # Where something is to be noted.
 
@@ -181,14 +168,26 @@ class Follower:
 
     def use(self, part: Part, kind: Kind, places: tuple[Location, ...], shown: bool = False) -> None:
         """Note a use of a part of the config."""
-        use = Use(part.path, kind, places, part.form, shown, self.guarded, self.conditional, self.assumed)
-        self.reading.uses.append(use)
+        self.events.append(Use(part.path, kind, places, part.form, shown, self.guarded, self.conditional))
+
+    def lose(self, parts: Iterable[Part]) -> None:
+        """Parts of the config are given to code that is not followed."""
+        for part in parts:
+            self.use(part, "read", ())
+
+    def note(self, kind: Literal["objects", "checked_keys", "changed"], what: Any) -> None:
+        """Note what a reading has a set of."""
+        self.events.append(Noted(kind, what))
+
+    def enter(self, callee: Function | ast.ClassDef, home: Home, parts: Mapping[Any, Part], kind: EnteredAs) -> None:
+        """A function or class is given parts of the config."""
+        self.events.append(Entered(callee, home, parts, kind, self.guarded, self.conditional, self.steps))
 
     # Reading.
 
     def expression(self, node: ast.expr, frame: Frame, shown: bool = False) -> None:
         """Note what an expression does. `shown`: what it gives is only printed or saved."""
-        self._steps += 1
+        self.steps += 1
         read = EXPRESSIONS.get(type(node))
         part = self.part(node, frame) if not isinstance(node, ast.NamedExpr) else None
         if part is not None and isinstance(node, ast.Call) and read is not None:

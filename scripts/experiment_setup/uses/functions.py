@@ -1,134 +1,26 @@
-"""Functions and classes of the project: what of the config their parameters, and `self.x`, stand for."""
+"""Functions and classes of the project in a body of code: what names in them stand for, and what they are given."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from experiment_setup.code import tree
-from experiment_setup.code.modules import Defined, Module
-from experiment_setup.code.pieces import Piece
-from experiment_setup.code.tree import FUNCTIONS, Function, last_name, parameters
-from experiment_setup.light import compiled
+from experiment_setup.code.modules import Defined
+from experiment_setup.code.tree import FUNCTIONS, Function, dotted, last_name, parameters
 from experiment_setup.uses import shapes
 from experiment_setup.uses.arguments import given_parts
 from experiment_setup.uses.follower import Follower, Frame
-from experiment_setup.uses.records import Given, Part
+from experiment_setup.uses.records import Given, Home, Outer, Part
 
-# Words without which no key can be added to a config, or taken from it: OmegaConf's, or `with read_write(cfg):` of the
-# project's own. (OmegaConf's own read_write leaves the struct flag alone.)
-_WORDS = ("open_dict(", "set_struct(", "force_add")
-_OPENS = compiled(rf"\b(?:{'|'.join(map(re.escape, _WORDS))})")
-_OPENS_BY_ITS_OWN = compiled(r"\bwith (?!omegaconf\.)[\w.]*(?:read_write|unlock\w*)\(")
-_OF_OMEGACONF = compiled(r"\bfrom omegaconf import [^#\n]*\bread_write\b")
 # Functions that call another one: partial(train, cfg), pool.submit(train, cfg).
 _PASSES_ON = frozenset("partial submit apply apply_async delayed Thread Process map starmap".split())
 
-Arguments = Mapping[int | str, Given]
+Arguments = Mapping[int | str, Part]
 
 
-def follow_main(follower: Follower, name: str) -> None:
-    """Read the main function and all that it comes to, then what annotations say takes the config."""
-    module = follower.modules.known["__main__"]
-    main = module.functions.get(name)
-    if main is None or not main.args.args:
-        return
-    reading = follower.reading
-    reading.followed = True
-    for annotation in shapes.annotated_with(main.args.args[0]):
-        whole = follower.modules.defined(module, annotation)
-        if whole is not None:
-            follower.config_classes.setdefault(whole.key, ())
-    read_function(follower, Defined(module, main), {main.args.args[0].arg: Part(())})
-    _follow_annotations(follower)
-    reading.modules = list(follower.modules)
-    reading.open = any(_opens(known.source.text) for known in reading.modules)
-
-
-def _opens(text: str) -> bool:
-    """Whether a module may lift the struct flag of a config. A word is found fifty times faster than a pattern."""
-    opens = any(word in text for word in _WORDS) and _OPENS.search(text)
-    own = ("read_write" in text or "unlock" in text) and _OPENS_BY_ITS_OWN.search(text)
-    return bool(opens or (own and not _OF_OMEGACONF.search(text)))
-
-
-def _follow_annotations(follower: Follower) -> None:
-    """Read what was not reached from main, as far as annotations say which parameters are the config."""
-    follower.conditional = follower.assumed = True
-    for module in list(follower.modules) if follower.config_classes else ():
-        for function in module.functions.values():
-            if id(function) not in follower.entered and _annotated(follower, function, module):
-                read_function(follower, Defined(module, function), {})
-        for node in module.classes.values():
-            defined = Defined(module, node)
-            start = _method_named(_lineage(follower, defined), "__init__")
-            if id(node) not in follower.entered and start and _annotated(follower, start[1], start[0].module):
-                _read_class(follower, defined, {})
-
-
-def _annotated(follower: Follower, node: Function, module: Module) -> dict[str, Part]:
-    """The parameters whose annotation is a config class, each with the part that it stands for."""
-
-    def look() -> dict[str, Part]:
-        parts: dict[str, Part] = {}
-        for parameter in parameters(node) if follower.config_classes else ():
-            for name in shapes.annotated_with(parameter):
-                defined = follower.modules.defined(module, name)
-                path = follower.config_classes.get(defined.key) if defined is not None else None
-                if path is not None:
-                    parts[parameter.arg] = Part(path, "object")
-        return parts
-
-    return follower.once("annotated", node, look)
-
-
-# Functions.
-
-
-def read_function(
-    follower: Follower,
-    function: Defined,
-    bound: Mapping[str, Part],
-    owner: Sequence[Defined] = (),
-    outer: Frame | None = None,
-) -> None:
-    """Read a function whose parameters (and `self.x`) stand for parts of the config."""
-    node, module = function.node, function.module
-    assert not isinstance(node, ast.ClassDef)
-    follower.entered.add(id(node))
-    annotated = _annotated(follower, node, module)
-    names = {**(outer.names if outer else {}), **annotated, **bound}
-    key = (id(node), follower.conditional, frozenset(names.items()))
-    if key in follower.seen:
-        return
-    follower.seen.add(key)
-    if not follower.may_enter():
-        follower.lose(bound.values())
-        return
-    own = {parameter.arg for parameter in parameters(node)}
-    names = {n: part for n, part in names.items() if n in bound or n in annotated or n not in own}
-    inner = module.source.piece(node).once(
-        "functions", node, partial(_inner_functions, module.source.piece(node), node)
-    )
-    self_name = node.args.args[0].arg if owner and node.args.args and not shapes.is_static(node) else None
-    frame = Frame(module, names, {**(outer.functions if outer else {}), **inner}, owner, self_name)
-    if outer and not owner:
-        frame.owner, frame.self_name = outer.owner, outer.self_name
-    if not any(follower.tells(statement, frame) for statement in node.body):
-        return
-    with follower.entered_function(bound.values()):
-        _bind_aliases(follower, node, frame)
-        follower.block(node.body, frame)
-
-
-def _inner_functions(piece: Piece, node: Function) -> dict[str, Function]:
-    functions: list[Function] = [*piece.nodes_in(node, ast.FunctionDef), *piece.nodes_in(node, ast.AsyncFunctionDef)]
-    return {function.name: function for function in functions if function is not node}
-
-
-def _bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
+def bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
     """Find the aliases of a function body; a name with two meanings has none."""
     piece = frame.module.source.piece(node)
     assigned = piece.once("assigned", node, partial(shapes.assigned, piece, node))
@@ -154,97 +46,74 @@ def _merged(follower: Follower, values: Sequence[ast.expr | None], frame: Frame,
     return first if all(part == first for part in parts) else first._replace(form="object")
 
 
-def _bound_parameters(follower: Follower, node: Function, arguments: Arguments, skip: int) -> dict[str, Part]:
+def parts_of(arguments: Mapping[int | str, Given]) -> dict[int | str, Part]:
+    """The parts of the config in the arguments of a call."""
+    return {key: given.part for key, given in arguments.items()}
+
+
+def bound_parameters(follower: Follower, node: Function, arguments: Arguments, skip: int) -> dict[str, Part]:
     """The parameters that are given parts of the config; `skip`: how many come before the arguments of the call."""
     positional = [parameter.arg for parameter in (*node.args.posonlyargs, *node.args.args)][skip:]
     known = {parameter.arg for parameter in parameters(node)}
     bound: dict[str, Part] = {}
-    for key, given in arguments.items():
+    for key, part in arguments.items():
         if isinstance(key, int) and key < len(positional):
-            bound[positional[key]] = given.part
+            bound[positional[key]] = part
         elif isinstance(key, str) and key in known:
-            bound[key] = given.part
+            bound[key] = part
         else:  # *args, **kwargs
-            follower.use(given.part, "read", ())
+            follower.use(part, "read", ())
     return bound
 
 
 # Classes.
 
 
-def _lineage(follower: Follower, start: Defined) -> list[Defined]:
-    """A class and the project's own classes that it derives from, nearest first."""
-    lineage: list[Defined] = []
-    waiting = [start]
-    while waiting:
-        current = waiting.pop(0)
-        if any(known.node is current.node for known in lineage) or not isinstance(current.node, ast.ClassDef):
-            continue
-        lineage.append(current)
-        waiting += [base for b in current.node.bases if (base := follower.modules.defined(current.module, b))]
-    return lineage
-
-
-def _methods(lineage: Iterable[Defined]) -> Iterable[tuple[Defined, Function]]:
+def methods(lineage: Iterable[Defined]) -> Iterable[tuple[Defined, Function]]:
+    """The methods of a class and of those that it derives from, each with its class."""
     for known in lineage:
         for node in known.node.body:
             if isinstance(node, FUNCTIONS):
                 yield known, node
 
 
-def _method_named(lineage: Iterable[Defined], name: str) -> tuple[Defined, Function] | None:
-    return next(((known, node) for known, node in _methods(lineage) if node.name == name), None)
+def method_named(lineage: Iterable[Defined], name: str) -> tuple[Defined, Function] | None:
+    """The method that an instance of the class has under a name, with its class."""
+    return next(((known, node) for known, node in methods(lineage) if node.name == name), None)
 
 
-def _read_class(follower: Follower, start: Defined, arguments: Arguments) -> None:
-    """Read a class that is made with parts of the config: what is kept in self is known in every method."""
-    key = (id(start.node), follower.conditional, frozenset((key, given.part) for key, given in arguments.items()))
-    if key in follower.seen:
-        return
-    follower.seen.add(key)
-    follower.entered.add(id(start.node))
-    lineage = _lineage(follower, start)
-    kept = _kept(follower, lineage, arguments) if follower.may_enter() else None
-    if kept is None:
-        follower.lose(given.part for given in arguments.values())
-        return
-    attributes, begin, bound = kept
-    methods: dict[str, tuple[Module, Function]] = {}
-    for known, node in _methods(lineage):
-        methods.setdefault(node.name, (known.module, node))
-    for module, method in methods.values():
-        if not method.args.args or shapes.is_static(method):
-            continue
-        own = method.args.args[0].arg
-        names = {f"{own}.{name}": part for name, part in attributes.items()}
-        with follower.perhaps(method is not begin):
-            parts = {**names, **(bound if method is begin else {})}
-            read_function(follower, Defined(module, method), parts, lineage)
-
-
+# What a class keeps of the config: attribute -> part; its `__init__`; the parameters of that -> parts.
 Kept = tuple[dict[str, Part], Function | None, dict[str, Part]]
 
 
-def _kept(follower: Follower, lineage: Sequence[Defined], arguments: Arguments) -> Kept | None:
-    """(attribute -> part, __init__, its parameters -> parts) of a class; None if it does not take the config."""
-    found = _method_named(lineage, "__init__")
+def kept_of(
+    follower: Follower,
+    lineage: Sequence[Defined],
+    arguments: Arguments,
+    annotated: Mapping[Function, Mapping[str, Part]],
+    above: int = 0,
+) -> Kept | None:
+    """What a class keeps that is made with these parts of the config; None if it does not take the config.
+
+    `annotated`: what the parameters of each `__init__` are by their annotations. Looked for from class `above` on.
+    """
+    found = method_named(lineage[above:], "__init__")
     if found is None:
-        return _kept_by_dataclass(lineage, arguments)
+        return _kept_by_dataclass(lineage[above:], arguments)
     home, start = found
-    if not start.args.args or not follower.may_enter():
+    if not start.args.args or not follower.may_go_on():
         return None
-    annotated = _annotated(follower, start, home.module)
-    bound = {**annotated, **_bound_parameters(follower, start, arguments, 1)}
-    frame = Frame(home.module, dict(bound), {}, lineage, start.args.args[0].arg)
-    _bind_aliases(follower, start, frame)
+    index = lineage.index(home)
+    bound = {**annotated[start], **bound_parameters(follower, start, arguments, 1)}
+    frame = Frame(home.module, dict(bound), {}, lineage[above:], start.args.args[0].arg, index)
+    bind_aliases(follower, start, frame)
     attributes: dict[str, Part] = {}
     for node in tree.walk(start) if home.module.source.mentions("super", start) else ():
         if isinstance(node, ast.Call) and shapes.is_super_init(node):
-            above = _kept(follower, lineage[lineage.index(home) + 1 :], given_parts(follower, node, frame))
-            attributes.update(above[0] if above else {})
-    methods = [(known.module.source, node) for known, node in _methods(lineage)]
-    stored = follower.once("stored", home.node, partial(shapes.stored_in_self, methods))
-    for name, values in stored.items():
+            base = kept_of(follower, lineage, parts_of(given_parts(follower, node, frame)), annotated, index + 1)
+            attributes.update(base[0] if base else {})
+    sources = [(known.module.source, node) for known, node in methods(lineage[above:])]
+    for name, values in shapes.stored_in_self(sources).items():
         parts = {follower.part(value, frame) for value in values}
         part = parts.pop() if len(parts) == 1 else None
         if part is not None:
@@ -258,82 +127,89 @@ def _kept_by_dataclass(lineage: Sequence[Defined], arguments: Arguments) -> Kept
     fields = [name for known in reversed(lineage) for name in shapes.fields(known.node)]
     if not fields or not any(shapes.is_dataclass(known.node) for known in lineage):
         return None
-    given = {fields[k] if isinstance(k, int) and k < len(fields) else k: v.part for k, v in arguments.items()}
+    given = {fields[k] if isinstance(k, int) and k < len(fields) else k: part for k, part in arguments.items()}
     return {name: part for name, part in given.items() if isinstance(name, str)}, None, {}
 
 
 # Calls.
 
 
-def _callee(follower: Follower, function: ast.expr, frame: Frame) -> Defined | None:
+def _callee(follower: Follower, function: ast.expr, frame: Frame) -> tuple[Defined | None, Home]:
+    """The function or class that is called, and how the body comes to its module."""
     if isinstance(function, ast.Name) and function.id in frame.functions:
-        return Defined(frame.module, frame.functions[function.id])
-    return follower.modules.defined(frame.module, function)
+        return Defined(frame.module, frame.functions[function.id]), frame.home
+    return follower.defined(function, frame), (frame.home, dotted(function))
+
+
+def outer_of(frame: Frame) -> Outer:
+    """What a function that is defined in the body of the frame sees."""
+    return Outer(dict(frame.names), frame.functions, frame.self_name)
 
 
 def follow_call(follower: Follower, node: ast.Call, frame: Frame, arguments: Arguments) -> bool:
-    """Read a call's function with these arguments; False where it is not one of the project."""
+    """Enter a call's function with these arguments; False where it is not one of the project."""
     function = node.func
     if isinstance(function, ast.Name) and function.id in frame.functions:
         local = frame.functions[function.id]
-        bound = _bound_parameters(follower, local, arguments, 0)
-        read_function(follower, Defined(frame.module, local), bound, outer=frame)
+        bound = bound_parameters(follower, local, arguments, 0)
+        follower.enter(local, frame.home, bound, outer_of(frame))
         return True
     if not arguments:
         return False
     if isinstance(function, ast.Attribute) and _follow_method(follower, function, frame, arguments):
         return True
-    if _enter(follower, _callee(follower, function, frame), arguments):
+    if _enter(follower, function, frame, arguments):
         return True
     if last_name(function) not in _PASSES_ON:
         return False
     if isinstance(function, ast.Call):  # partial(train)(cfg)
-        return bool(function.args) and _enter(follower, _callee(follower, function.args[0], frame), arguments)
+        return bool(function.args) and _enter(follower, function.args[0], frame, arguments)
     shifted = {k - 1 if isinstance(k, int) else k: v for k, v in arguments.items() if k != 0}
-    return bool(node.args) and _enter(follower, _callee(follower, node.args[0], frame), shifted)
+    return bool(node.args) and _enter(follower, node.args[0], frame, shifted)
 
 
-def _enter(follower: Follower, callee: Defined | None, arguments: Arguments) -> bool:
+def _enter(follower: Follower, function: ast.expr, frame: Frame, arguments: Arguments) -> bool:
+    callee, home = _callee(follower, function, frame)
     if callee is None or not arguments:
         return False
     if isinstance(callee.node, ast.ClassDef):
-        _read_class(follower, callee, arguments)
+        follower.enter(callee.node, home, dict(arguments), "called")
     else:
-        read_function(follower, callee, _bound_parameters(follower, callee.node, arguments, 0))
+        follower.enter(callee.node, home, bound_parameters(follower, callee.node, arguments, 0), "called")
     return True
 
 
 def _follow_method(follower: Follower, function: ast.Attribute, frame: Frame, arguments: Arguments) -> bool:
     if not (frame.owner and isinstance(function.value, ast.Name) and function.value.id == frame.self_name):
         return False
-    found = _method_named(frame.owner, function.attr)
+    found = method_named(frame.owner, function.attr)
     if found is None:
         return False
     home, method = found
-    bound = _bound_parameters(follower, method, arguments, 0 if shapes.is_static(method) else 1)
+    bound = bound_parameters(follower, method, arguments, 0 if shapes.is_static(method) else 1)
     kept = {name: part for name, part in frame.names.items() if name.startswith(f"{frame.self_name}.")}
-    read_function(follower, Defined(home.module, method), {**kept, **bound}, frame.owner)
+    follower.enter(method, frame.owner.index(home), {**kept, **bound}, "method")
     return True
 
 
 def returned(follower: Follower, node: ast.Call, frame: Frame) -> Part | None:
     """The part of the config that a call of one of the project's functions gives back."""
-    callee = _callee(follower, node.func, frame) if node.args or node.keywords else None
+    callee, home = _callee(follower, node.func, frame) if node.args or node.keywords else (None, None)
     if callee is None or isinstance(callee.node, ast.ClassDef) or id(callee.node) in follower.returning:
         return None
-    if not follower.may_enter():
+    if not follower.may_go_on():
         return None
     function = callee.node
     piece = callee.module.source.piece(function)
     values = piece.once("returns", function, partial(shapes.returns, piece, function))
-    arguments = given_parts(follower, node, frame) if len(values) == 1 else {}
+    arguments = parts_of(given_parts(follower, node, frame)) if len(values) == 1 else {}
     if not arguments:
         return None
     follower.returning.add(id(function))
-    count = len(follower.reading.uses)
-    inside = Frame(callee.module, _bound_parameters(follower, function, arguments, 0))
-    del follower.reading.uses[count:]  # what goes into *args is noted where the call is read
-    _bind_aliases(follower, function, inside)
+    count = len(follower.events)
+    inside = Frame(callee.module, bound_parameters(follower, function, arguments, 0), home=home)
+    del follower.events[count:]  # what goes into *args is noted where the call is read
+    bind_aliases(follower, function, inside)
     part = follower.part(values[0], inside)
     follower.returning.discard(id(function))
     return part

@@ -35,7 +35,7 @@ def _named(follower: Follower, node: ast.NamedExpr, frame: Frame) -> Part | None
 @PARTS.reads(ast.Call)
 def _made_by_call(follower: Follower, node: ast.Call, frame: Frame) -> Part | None:
     """What a call makes of a part of the config, if that is the same part in another form."""
-    name = frame.module.full_name(node.func)
+    name = follower.full_name(node.func, frame)
     if isinstance(node.func, ast.Attribute) and node.func.attr == "copy" and not node.args:
         return follower.part(node.func.value, frame)
     if name in ("cast", "typing.cast") and len(node.args) == 2:
@@ -51,7 +51,7 @@ def _made_by_call(follower: Follower, node: ast.Call, frame: Frame) -> Part | No
     if name.endswith(("OmegaConf.to_object", "OmegaConf.to_container")):
         form = "object" if name.endswith("to_object") else _form_of_container(node)
         if form == "object":
-            follower.reading.objects.add(inner.path)
+            follower.note("objects", inner.path)
         return inner._replace(form=form)
     return returned(follower, node, frame)
 

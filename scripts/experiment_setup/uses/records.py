@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from dataclasses import field
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from experiment_setup.code.modules import Module
+from experiment_setup.code.modules import Imported, Module
+from experiment_setup.code.tree import Function
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 
+T = TypeVar("T")
 ConfigPath = tuple[str, ...]  # from the root of the config, such as ("exp", "seed")
 Kind = Literal["read", "write", "call", "default", "remove"]
 # config: a DictConfig. object: the dataclass itself, or what may be it. dict: plain throughout. shallow: dict(cfg.exp).
@@ -55,6 +58,32 @@ class Use:
         offset = step - (len(self.path) - len(self.locations))
         return self.locations[offset] if offset >= 0 and self.locations else None
 
+    def at(self, place: Moved, guarded: bool, conditional: bool, assumed: bool) -> Use:
+        """The same use in a copy of the code, and in code that is only reached under these conditions."""
+        if not (place.elsewhere or guarded or conditional or assumed):
+            return self
+        return Use(
+            *(self.path, self.kind, tuple(map(place.of, self.locations)), self.form, self.shown),
+            *(self.guarded or guarded, self.conditional or conditional, assumed),
+        )
+
+
+class Moved(NamedTuple):
+    """Where a copy of a piece of code stands: in this file, so many lines further down."""
+
+    path: Path
+    lines: int
+    elsewhere: bool  # than where it was read
+
+    @classmethod
+    def between(cls, read: Location, copy: Location) -> Moved:
+        """What lies between the places of a function or class and of its copy."""
+        return cls(copy.path, copy.line - read.line, copy != read)
+
+    def of(self, location: Location) -> Location:
+        """The place in the copy."""
+        return Location(self.path, location.line + self.lines, location.column)
+
 
 @dataclass(frozen=True)
 class Given:
@@ -62,6 +91,10 @@ class Given:
 
     part: Part
     location: Location
+
+    def at(self, place: Moved) -> Given:
+        """The same argument in a copy of the code."""
+        return Given(self.part, place.of(self.location))
 
 
 @dataclass(frozen=True)
@@ -75,6 +108,70 @@ class CallSite:
     node: ast.Call
     arguments: Mapping[int | str, Given]
     inside: tuple[Given, ...] = ()
+
+    def at(self, place: Moved) -> CallSite:
+        """The same call in a copy of the code."""
+        if not place.elsewhere:
+            return self
+        arguments = {key: given.at(place) for key, given in self.arguments.items()}
+        return replace(self, arguments=arguments, inside=tuple(given.at(place) for given in self.inside))
+
+
+class Noted(NamedTuple):
+    """Something that a reading has a set of: the name of the set, and what is to be in it."""
+
+    kind: Literal["objects", "checked_keys", "changed"]
+    what: Any
+
+
+# How a body comes to another module: None is its own, a number that of one of its class and those it derives from, a
+# question that of the function or class which a name means there.
+Home = None | int | tuple[Any, str]
+
+
+class Outer(NamedTuple):
+    """What names stand for around a function that is defined in another one."""
+
+    names: Mapping[str, Part]
+    functions: Mapping[str, Function]
+    self_name: str | None
+
+
+EnteredAs = Literal["called", "method"] | Outer  # a method of the class that the body is in
+
+
+class Entered(NamedTuple):
+    """A function or class that a body gives parts of the config to, or a function that is defined in it."""
+
+    callee: Function | ast.ClassDef
+    home: Home
+    parts: Mapping[Any, Part]  # by parameter; for a class, by position or keyword
+    kind: EnteredAs
+    guarded: bool
+    conditional: bool
+    steps: int  # that were taken before
+
+
+Event = Use | CallSite | Noted | Entered
+
+
+@dataclass
+class Answers:
+    """What reading a body asked about names of other code."""
+
+    meant: dict[tuple[Home, str], ast.AST | None] = field(default_factory=dict)  # the function or class of the project
+    imported: dict[tuple[Home, str], Imported | None] = field(default_factory=dict)
+
+
+@dataclass
+class Summary(Generic[T]):
+    """What a body does with the parts of the config that it is given, as far as the body itself tells."""
+
+    place: Location  # of the function or class, where it was read
+    events: Sequence[Event]
+    answers: Answers
+    steps: int
+    result: T | None
 
 
 @dataclass

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 
-from experiment_setup.code.modules import Defined
 from experiment_setup.code.tree import Function
 from experiment_setup.uses import shapes
 from experiment_setup.uses.follower import STATEMENTS, Follower, Frame
-from experiment_setup.uses.functions import read_function
+from experiment_setup.uses.functions import outer_of
 from experiment_setup.uses.records import Part
 
 
 @STATEMENTS.reads(ast.FunctionDef, ast.AsyncFunctionDef)
 def _function(follower: Follower, node: Function, frame: Frame) -> None:
     with follower.perhaps():
-        read_function(follower, Defined(frame.module, node), {}, outer=frame)
+        follower.enter(node, frame.home, {}, outer_of(frame))
 
 
 @STATEMENTS.reads(ast.ClassDef)
@@ -106,7 +105,7 @@ def _write(follower: Follower, node: ast.expr, frame: Frame) -> None:
         part, owner = follower.part(node, frame), follower.part(node.value, frame)
         alias = part is not None and isinstance(node, ast.Attribute) and _is_alias(node, frame, part)
         if owner is not None and owner.form in ("dict", "shallow"):
-            follower.reading.changed.add(owner.path)
+            follower.note("changed", owner.path)
         elif part is not None and not alias and owner is not None:
             follower.use(part, "write", follower.places(node, frame))
             return

@@ -196,10 +196,11 @@ def _proof(project: Project, experiment: Experiment, found: Outcome) -> Proof:
     listed = _composer(project, experiment).groups()
     if found.group == ENVIRONMENTS:
         sets = list(experiment.options(SETS)) if SETS in listed else []
-        combinations = Combinations(SETS, sets[:1] or [None], [None, *options], made=False)
+        combinations = Combinations(SETS, sets or [None], [None, *options], made=False)
     else:
         environments = experiment.options(ENVIRONMENTS) if ENVIRONMENTS in listed else ()
-        combinations = Combinations(f"{found.prefix}{found.group}", options or [None], [None, *environments])
+        base = found.base.stem if found.base is not None else None
+        combinations = Combinations(f"{found.prefix}{found.group}", options or [None], [None, *environments], base=base)
     return last_word.of_options(project, experiment, texts, combinations)
 
 

@@ -12,6 +12,7 @@ from experiment_setup.light import compiled
 from experiment_setup.writing import tracker
 
 _TOY = compiled(r"^ *# >>>.*?# <<<\n", re.MULTILINE | re.DOTALL)
+TOY = "# >>>"
 PLACE = "    # your training: rows from the paths in cfg.env, log({...}) each epoch, the model into model_dir\n"
 
 

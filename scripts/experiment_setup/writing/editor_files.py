@@ -24,6 +24,9 @@ _MODELINE = compiled(r"^\ufeff?#[ \t]*yaml-language-server:[ \t]*\$schema=(\S*)"
 _HEADER = compiled(r"\s*#[ \t]*@[^\n]*\n?")  # Hydra reads it in the first line alone
 
 
+Rewrite = tuple["str | None", str]  # a file's text as it was read (None: there is none yet) and as it will be
+
+
 @dataclass(frozen=True)
 class Request:
     """What export_schema.py is asked for."""
@@ -41,7 +44,7 @@ class Exported:
     project: Project
     experiment: Path
     schemas: Sequence[EditorSchema]
-    changes: Mapping[Path, tuple[str | None, str]]
+    changes: Mapping[Path, Rewrite]
     without: Mapping[str, str]
     settings: Mapping[str, Any]  # those of VS Code
     by_hand: Mapping[str, Any]  # the settings among them that are not written
@@ -112,17 +115,12 @@ def export(request: Request) -> Exported:
         reasons = "; ".join(f"{group}: {reason}" for group, reason in without.items()) or "no group has a dataclass"
         raise CommandError(f"{where} has nothing to make a schema of ({reasons})", f"type: validate.py {where}")
     settings_file = project.root / _SETTINGS
-    if not request.dry_run:  # first: what a kill left may be completed by it, and is then no change any more
-        options = [option.path for known in schemas for option in known.options if request.modeline]
-        folders = {path.parent for path in (settings_file, *(known.path for known in schemas), *options)}
-        files.clear_unfinished([folder for folder in folders if folder.resolve().is_relative_to(project.root)])
-    changes = {known.path: change for known in schemas if (change := _schema_file(project, known))}
+    if not request.dry_run:
+        _clear_unfinished(project, settings_file, schemas, request)
     words: list[str] = []
-    for known in schemas if request.modeline else ():
-        for option in known.options:
-            change = _modeline(project, option.path, known.path, words)
-            if change:
-                changes[Path(os.path.realpath(option.path))] = change
+    changes: dict[Path, Rewrite] = {known.path: change for known in schemas if (change := _schema_file(project, known))}
+    if request.modeline:
+        changes |= _modelines(project, schemas, words)
     settings = {_KEY: {f"./{project.relative(known.path)}": _files(project, known) for known in schemas}}
     by_hand, change = _settings(settings_file, settings[_KEY])
     if change:
@@ -134,13 +132,34 @@ def export(request: Request) -> Exported:
     for path in changes:
         files.refuse_outside(path, project.root)
     if changes and not request.dry_run:
-        try:
-            with files.folder_for_files(settings_file.parent):
-                files.rewrite(changes)
-        except FileExistsError:
-            meanwhile = "another command wrote these schemas meanwhile; nothing was written here"
-            raise CommandError(meanwhile, "run it again: it says what is left to do") from None
+        _write(changes, settings_file)
     return Exported(project, experiment.folder, schemas, changes, without, settings, by_hand, words, request.dry_run)
+
+
+def _clear_unfinished(project: Project, settings_file: Path, schemas: Sequence[EditorSchema], request: Request) -> None:
+    """First of all: what a kill left may be completed by it, and is then no change any more."""
+    options = [option.path for known in schemas for option in known.options if request.modeline]
+    folders = {path.parent for path in (settings_file, *(known.path for known in schemas), *options)}
+    files.clear_unfinished([folder for folder in folders if folder.resolve().is_relative_to(project.root)])
+
+
+def _modelines(project: Project, schemas: Sequence[EditorSchema], words: list[str]) -> dict[Path, Rewrite]:
+    """The changes of the options' files; `words` gets what is to be said of those that are left as they are."""
+    changes: dict[Path, Rewrite] = {}
+    for known in schemas:
+        for option in known.options:
+            if change := _modeline(project, option.path, known.path, words):
+                changes[Path(os.path.realpath(option.path))] = change
+    return changes
+
+
+def _write(changes: Mapping[Path, Rewrite], settings_file: Path) -> None:
+    try:
+        with files.folder_for_files(settings_file.parent):
+            files.rewrite(changes)
+    except FileExistsError:
+        meanwhile = "another command wrote these schemas meanwhile; nothing was written here"
+        raise CommandError(meanwhile, "run it again: it says what is left to do") from None
 
 
 def _files(project: Project, known: EditorSchema) -> str | list[str]:
@@ -150,7 +169,7 @@ def _files(project: Project, known: EditorSchema) -> str | list[str]:
     return [project.relative(option.path) for option in known.options]
 
 
-def _schema_file(project: Project, known: EditorSchema) -> tuple[str | None, str] | None:
+def _schema_file(project: Project, known: EditorSchema) -> Rewrite | None:
     """The file's text before and after; None where it says all this already."""
     if not os.path.lexists(known.path):
         return None, known.text
@@ -166,7 +185,7 @@ def _schema_file(project: Project, known: EditorSchema) -> tuple[str | None, str
     return before, known.text
 
 
-def _modeline(project: Project, option: Path, target: Path, words: list[str]) -> tuple[str, str] | None:
+def _modeline(project: Project, option: Path, target: Path, words: list[str]) -> Rewrite | None:
     """The text of a file before and after it has the comment; None where it has one."""
     text = files.read_text(option)
     place = Path(os.path.relpath(target, option.parent)).as_posix()
@@ -182,7 +201,7 @@ def _modeline(project: Project, option: Path, target: Path, words: list[str]) ->
     return text, f"{before}# yaml-language-server: $schema={place}{line_end}{text[at:]}"
 
 
-def _settings(path: Path, wanted: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str | None, str] | None]:
+def _settings(path: Path, wanted: Mapping[str, Any]) -> tuple[dict[str, Any], Rewrite | None]:
     """What is to be added by hand, and else the settings' text before and after."""
     if not os.path.lexists(path):
         return {}, (None, json.dumps({_KEY: wanted}, indent=2, ensure_ascii=False) + "\n")

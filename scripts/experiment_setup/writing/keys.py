@@ -25,7 +25,7 @@ class WrongKey:
     """A key that is not there: what to say of it, and the word of the command line that was meant, if one was.
 
     `group` is the group of the config that has the key instead, `word` is then what sets it there. `available` are the
-    keys that there are.
+    keys that there are. `is_new` says that nothing like it is there, and that a field of the dataclass could be added.
     """
 
     assignment: Assignment
@@ -34,6 +34,7 @@ class WrongKey:
     word: str | None = None
     group: str | None = None
     available: str = ""
+    is_new: bool = False
 
 
 class WrongKeys(CommandError):
@@ -158,7 +159,7 @@ class Keys:
             deeper = node_values.nested_key(self.config, part)
             meant = f"{deeper}{rest}" if deeper else None
         if nodes.is_structured(self.config):
-            advice = "a new parameter is a new field of the dataclass"
+            advice = f"a new parameter is a new field of the dataclass{self._place}, with its default"
         else:
             advice = f"a new parameter first gets its default where {self.name} has its values"
         kind = OmegaConf.get_type(node)
@@ -171,7 +172,14 @@ class Keys:
             advice,
             f"{meant}={_value_of(assignment)}" if meant else None,
             available=f"{listed}{more}" or "none",
+            is_new=meant is None and not walked and not rest and nodes.is_structured(self.config),
         )
+
+    @property
+    def _place(self) -> str:
+        """Where the dataclass is, as a message says it."""
+        at = self.declared.location if self.declared else None
+        return f" at {at.path.name}:{at.line}" if at else ""
 
     def _typed(self, key: str, assignment: Assignment) -> Any:
         """The value as the field's type makes it. Numbers typed for a text stay as typed: `name=010` is "010"."""

@@ -5,10 +5,11 @@ It is made in a mirror of the project first and judged there, so that nothing ca
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,10 @@ class Proof:
     """`configs` and `refused` are by the words that choose a combination, such as `exp=001 env=local`.
 
     The first config is what the others are shown as differences from; each has the words of the one it differs from
-    the least. `elsewhere` is what validate.py finds in the experiment besides, which was there before. `replaced` has
-    what stands in place of the first config's own values where its set is not chosen, by dotted key.
+    the least. `untold` are those that are only there for others to differ from. `elsewhere` is what validate.py finds
+    besides, which was there before, or is in the `source` as well that it is a copy of. `replaced` has, by dotted key,
+    what stands in place of the first config's own values in the set `base` that its set inherits from (None: where no
+    set is chosen).
     """
 
     project: Project = field(default_factory=lambda: Project(Path()))
@@ -54,6 +57,9 @@ class Proof:
     findings: Sequence[Finding] = ()
     elsewhere: Sequence[Finding] = ()
     replaced: Mapping[str, Any] = field(default_factory=dict)
+    base: str | None = None
+    untold: Collection[str] = ()
+    source: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -94,11 +100,17 @@ class Proof:
         for words, reason in self.refused.items():
             yield f"{style.paint('error', '31;1')}: {words or 'the config'} does not compose: {reason}"
         yield from report.findings_text(self.project, self.findings, style, of_a_rule=_NAMED)
-        what = next(iter(self.configs), "") or "the config" if self.composed == 1 else f"{self.composed} combinations"
+        each = [*self.configs, *self.refused]
+        what = f"{self.composed} combinations"
+        if self.composed == len(each) <= _NAMED:
+            what = ", ".join(words or "the defaults" for words in each)
+        elif each:
+            what += f", {each[0] or 'the defaults'} to {each[-1]},"
         how = f"composed as hydra-core {installed.hydra_version()} does, running neither the code nor its imports"
         yield f"checked: {what} {how}: {report.counted(self.findings) or 'nothing found'}"
         if self.elsewhere:
-            yield f"there before, and left as it is: {report.counted(self.elsewhere)}"
+            where = f"the same in {self.source}" if self.source else "there before, and left as it is"
+            yield f"{where}: {report.counted(self.elsewhere)}"
             worst = sorted(self.elsewhere, key=lambda finding: list(Severity).index(finding.severity))[:_NAMED]
             yield from (shortened(f"  {report.headline(self.project, finding, style)}") for finding in worst)
             if len(self.elsewhere) > _NAMED:
@@ -114,8 +126,10 @@ class Proof:
                 yield from map(shortened, lines)
                 if self.replaced and words == next(iter(self.configs)):
                     known = ", ".join(f"{key}: {values.shortened(value)}" for key, value in self.replaced.items())
-                    yield shortened(f"# without {words}, {known}")
+                    yield shortened(f"# {f'{self.base} has' if self.base else f'without {words},'} {known}")
                 yield ""
+                continue
+            if words in self.untold:
                 continue
             lines = list(self._differences(words, config))
             key = (words.rpartition(" ")[2], *lines)
@@ -147,13 +161,18 @@ class Combinations:
     """What is composed: parameter sets (None: none is chosen) with environments (None: the default one).
 
     `key` is what chooses a set: its group, with a `+` where the defaults list does not have it. `made` says whether the
-    sets are new, so that what they replace is worth a word.
+    sets are new, so that what they replace is worth a word: in the set `base`, if they inherit from one.
     """
 
     key: str
     sets: Sequence[str | None] = (None,)
     environments: Sequence[str | None] = (None,)
     made: bool = True
+    base: str | None = None
+
+    def is_news(self, choices: Mapping[str, str | None]) -> bool:
+        """Whether what is chosen is new, and no set that was there, in the default environment."""
+        return self.made or choices.get(ENVIRONMENTS) is not None
 
     def __iter__(self) -> Iterator[dict[str, str | None]]:
         for name in self.sets:
@@ -217,53 +236,115 @@ def _proof(
     """The proof for what was made in the mirror's `experiment`; `is_about` picks the findings that concern it."""
     assert experiment.entry is not None
     composer = Composer(experiment, schema.read(experiment.entry, mirror.project.root), mirror.project.root)
-    configs: dict[str, dict[str, Any]] = {}
-    nearest: dict[str, str] = {}
-    refused: dict[str, str] = {}
-    composed = 0
-    for choices in combinations:
-        words = words_of(choices)
-        outcome = composer.compose(choices)
-        composed += 1
-        if outcome.failure is not None:
-            refused[words] = mirror.as_original(outcome.failure.refusal.words)
-        elif len(configs) < _KEPT:
-            configs[words] = mirror.as_original(plain_data(outcome.container))
-            plain = words_of({group: option for group, option in choices.items() if group != ENVIRONMENTS})
-            first = next(iter(configs))
-            if words != first:
-                nearest[words] = plain if plain in configs and plain != words else first
+    shown = _composed(mirror, composer, combinations)
 
     def composer_of(other: Experiment, read: Schema, root: Path) -> Composer:
         return composer if other is experiment else Composer(other, read, root)
 
     chosen = next(iter(combinations))
-    told = combinations.made and configs and not refused and combinations.key in chosen
-    config = next(iter(configs.values()), {})
-    replaced = _replaced(mirror, composer, chosen, combinations.key, config) if told else {}
+    told = combinations.made and shown.configs and not shown.refused and combinations.key in chosen
+    config = next(iter(shown.configs.values()), {})
+    without = {key: option for key, option in chosen.items() if key != combinations.key}
+    before = without if combinations.base is None else {**chosen, combinations.key: combinations.base}
+    replaced = _replaced(mirror, composer, before, config) if told else {}
     beside = [other for other in mirror.experiments if other is not experiment]
     result = check(mirror.project, [*beside, experiment], make_composer=composer_of)
     found = [_as_original(mirror, finding) for finding in result.findings]
-    broken = [finding for finding in found if refused and finding.severity is Severity.ERROR]
-    about = [finding for finding in found if is_about(finding) or finding in broken]
-    rest = [
-        finding
-        for finding in found
-        if finding not in about
-        and finding.severity is not Severity.INFO
-        and not any(finding.location.path.is_relative_to(mirror.original_of(other.folder)) for other in beside)
-    ]
-    return Proof(mirror.original, composed, configs, nearest, refused, about, rest, replaced)
+    about, rest = _told_apart(mirror, experiment, beside, found, is_about)
+    if shown.refused:
+        about += [finding for finding in rest if finding.severity is Severity.ERROR]
+        rest = [finding for finding in rest if finding.severity is not Severity.ERROR]
+    base = words_of({combinations.key: combinations.base}) if combinations.base else None
+    return Proof(
+        mirror.original,
+        shown.composed,
+        shown.configs,
+        shown.nearest,
+        shown.refused,
+        about,
+        rest,
+        replaced,
+        base,
+        shown.untold,
+    )
+
+
+def _told_apart(
+    mirror: Mirror,
+    experiment: Experiment,
+    beside: Sequence[Experiment],
+    found: Sequence[Finding],
+    is_about: Callable[[Finding], bool],
+) -> tuple[list[Finding], list[Finding]]:
+    """The findings about what was made; and the others of the experiment, with what those beside it have alike."""
+    theirs = {_alike(mirror, other, finding) for other in beside for finding in found if _is_of(mirror, other, finding)}
+    about: list[Finding] = []
+    rest: list[Finding] = []
+    for finding in found:
+        is_error = finding.severity is Severity.ERROR
+        if is_about(finding) and (is_error or _alike(mirror, experiment, finding) not in theirs):
+            about.append(finding)
+        elif finding.severity is not Severity.INFO and not any(_is_of(mirror, other, finding) for other in beside):
+            rest.append(finding)
+    return about, rest
+
+
+def _is_of(mirror: Mirror, experiment: Experiment, finding: Finding) -> bool:
+    return finding.location.path.is_relative_to(mirror.original_of(experiment.folder))
+
+
+def _alike(mirror: Mirror, experiment: Experiment, finding: Finding) -> tuple[str, str, str]:
+    """What a finding has in common with that of a copy: its rule, its file, and what it says but for the names."""
+    folder = mirror.original_of(experiment.folder)
+    within = os.path.relpath(finding.location.path, folder)
+    return finding.code, within, finding.message.replace(experiment.name, "")
+
+
+@dataclass
+class _Shown:
+    """What became of each combination, by the words that choose it."""
+
+    configs: dict[str, dict[str, Any]] = field(default_factory=dict)  # as many as are shown
+    nearest: dict[str, str] = field(default_factory=dict)  # the one that each is shown as a difference from
+    refused: dict[str, str] = field(default_factory=dict)
+    untold: set[str] = field(default_factory=set)
+    composed: int = 0
+
+
+def _composed(mirror: Mirror, composer: Composer, combinations: Combinations) -> _Shown:
+    shown = _Shown()
+    broken_before: set[str | None] = set()
+    for choices in combinations:
+        words = words_of(choices)
+        name = choices.get(combinations.key)
+        if name in broken_before:
+            continue
+        outcome = composer.compose(choices)
+        if outcome.failure is not None and shown.configs and not combinations.is_news(choices):
+            broken_before.add(name)  # nothing that was made is at fault
+            continue
+        shown.composed += 1
+        if outcome.failure is not None:
+            shown.refused[words] = mirror.as_original(outcome.failure.refusal.words)
+        elif len(shown.configs) < _KEPT:
+            shown.configs[words] = mirror.as_original(plain_data(outcome.container))
+            plain = words_of({group: option for group, option in choices.items() if group != ENVIRONMENTS})
+            first = next(iter(shown.configs))
+            if words != first:
+                if not combinations.is_news(choices):
+                    shown.untold.add(words)
+                shown.nearest[words] = plain if plain in shown.configs and plain != words else first
+    return shown
 
 
 def _replaced(
-    mirror: Mirror, composer: Composer, chosen: Mapping[str, str | None], group: str, config: Mapping[str, Any]
+    mirror: Mirror, composer: Composer, before: Mapping[str, str | None], config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The values in place of which the `config` that was `chosen` has its own, without the option of the group."""
-    outcome = composer.compose({key: option for key, option in chosen.items() if key != group})
+    """The values in place of which the config has its own, where `before` is chosen."""
+    outcome = composer.compose(before)
     plain = mirror.as_original(plain_data(outcome.container)) if outcome.failure is None else {}
-    before = dict(node_values.leaves(plain))
-    return {key: before[key] for key in _others(before, dict(node_values.leaves(config))) if key in before}
+    old = dict(node_values.leaves(plain))
+    return {key: old[key] for key in _others(old, dict(node_values.leaves(config))) if key in old}
 
 
 def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

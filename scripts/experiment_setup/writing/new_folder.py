@@ -43,6 +43,7 @@ from experiment_setup.writing.root_option import RootWriter
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "assets" / "000-template"
 _CODE_FOLDERS = {"src", "source", "code", "app"}  # in a project's root: all of its code
+_NEW_FIELD = "a new parameter is a new field of the dataclass: --field adds one, with its default"
 _TRIES = 100  # where there are no locks, others may take a name between looking and writing; each time one fewer
 
 
@@ -363,8 +364,10 @@ class _Making:
             bare.strip(made.entry, kept={key.removeprefix(f"{SETS}.") for key in named} if own else None)
         classes = class_fields.Classes(made, root)
         written = [classes.add(field) for field in fields] + [classes.set_default(default) for default in defaults]
-        if self.request.bare:
-            report.place = files.read_text(made.entry).partition(bare.PLACE)[0].count("\n") + 1
+        if self.source is None:
+            place = bare.PLACE if self.request.bare else bare.TOY
+            report.place = files.read_text(made.entry).partition(place)[0].count("\n") + 1
+            report.trains_a_toy = not self.request.bare
         report.fields = [
             (change.key, change.line, change.path.relative_to(made.folder).as_posix()) for change in written
         ]
@@ -401,12 +404,14 @@ class _Making:
     @staticmethod
     def _wrong_environment(wrong: WrongKeys, word: str, name: str, parts: Sequence[str]) -> CommandError:
         """The error for keys that the environment does not have: with the whole command, in which they are right."""
-        if not wrong.known or any(key.group not in (None, SETS) for key in wrong.wrong):
+        new = [key.assignment.word for key in wrong.wrong if key.is_new]
+        if any(key.group not in (None, SETS) or not (key.word or key.is_new) for key in wrong.wrong):
             return WrongKeys(wrong.wrong, None, f"--env {word!r} sets keys of {ENVIRONMENTS}")
-        right = [new for part in parts for new in wrong.instead.get(part, [part])]
+        right = [better for part in parts if part not in new for better in wrong.instead.get(part, [part])]
         better = f"{name}:{','.join(right)}" if right else name
-        command = command_line.corrected({word: [better]}, more=wrong.words_for(SETS))
-        return WrongKeys(wrong.wrong, command)
+        fields = [f"{ENVIRONMENTS}.{part}" for part in new]
+        command = command_line.corrected({word: [better]}, more=[*wrong.words_for(SETS), *_as_fields(fields)])
+        return WrongKeys(wrong.wrong, command, _NEW_FIELD if new else None)
 
     def _first_set(self, made: Experiment, origin: Experiment, at_root: str | None, root: Path, report: Report) -> None:
         composer = _composer(made, root)
@@ -427,7 +432,7 @@ class _Making:
         try:
             report.option = writer.first_set(self.point, like=origin.options(at_root or SETS))
         except WrongKeys as wrong:
-            raise self._elsewhere(wrong) from None
+            raise self._wrong_parameters(wrong) from None
         self._publish(made, writer.folder, report.option, report)
         with contextlib.suppress(OSError):
             writer.folder.path.rmdir()  # where no set was written
@@ -448,13 +453,19 @@ class _Making:
             command_line.command("add_exp.py", [*words, *command_line.options("--root")]),
         )
 
-    def _elsewhere(self, wrong: WrongKeys) -> CommandError:
-        """The error for keys of the environment: with the command that makes one with them."""
+    @staticmethod
+    def _wrong_parameters(wrong: WrongKeys) -> CommandError:
+        """The error for keys that the parameters do not have: with the whole command, in which they are right."""
         words = wrong.words_for(ENVIRONMENTS)
-        if not words or not wrong.known or any(key.group not in (None, ENVIRONMENTS) for key in wrong.wrong):
+        new = [key.assignment.word for key in wrong.wrong if key.is_new]
+        if any(key.group not in (None, ENVIRONMENTS) or not (key.word or key.is_new) for key in wrong.wrong):
             return wrong
-        command = command_line.corrected(wrong.instead, more=["--env", f"local:{','.join(words)}"])
-        return WrongKeys(wrong.wrong, command, "values of a machine are set with --env NAME:KEY=VALUE")
+        if not words and not new:
+            return wrong
+        instead = {**wrong.instead, **{word: _as_fields([word]) for word in new}}
+        command = command_line.corrected(instead, more=["--env", f"local:{','.join(words)}"] if words else [])
+        advice = [_NEW_FIELD] * bool(new) + ["values of a machine are set with --env NAME:KEY=VALUE"] * bool(words)
+        return WrongKeys(wrong.wrong, command, "; ".join(advice))
 
     def _check(self, made: Experiment, aside: Path, root: Path, report: Report) -> None:
         composer = _composer(made, root)
@@ -464,9 +475,9 @@ class _Making:
         key, option = next(iter(report.choices.items()), (SETS, None))
         environments = [None, *(made.options(ENVIRONMENTS) if ENVIRONMENTS in composer.groups() else ())]
         project = self.project if root == self.project.root else Project(root, self.project.experiments)
-        report.proof = last_word.of_folder(
-            project, aside, report.path, self.source, Combinations(key, [option], environments)
-        )
+        combinations = Combinations(key, [option], environments)
+        proof = last_word.of_folder(project, aside, report.path, self.source, combinations)
+        report.proof = replace(proof, source=report.source if self.source else None)
         for name in made.options(ENVIRONMENTS) if report.tracker else ():
             failure = composer.compose({**report.choices, ENVIRONMENTS: name}).failure
             if failure:  # the other tracker has other fields
@@ -495,6 +506,10 @@ class _Making:
             group=group,
             read=schema.read(made.entry, root),
         )
+
+
+def _as_fields(words: Sequence[str]) -> list[str]:
+    return [part for word in words for part in ("--field", word)]
 
 
 def _composer(experiment: Experiment, root: Path) -> Composer:

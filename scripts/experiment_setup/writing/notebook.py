@@ -13,7 +13,7 @@ from experiment_setup.commands import Next
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
-from experiment_setup.project import EXPERIMENTS, SETS, Project
+from experiment_setup.project import EXPERIMENTS, SETS, Experiment, Project
 from experiment_setup.writing.last_word import Proof
 from experiment_setup.writing.node_values import plain_data
 
@@ -121,18 +121,7 @@ def add(request: Request) -> AddedNotebook:
             raise CommandError(f"{where} has no entry point with @hydra.main", "add train.py first")
         read = schema.read(experiment.entry, project.root)
         modules |= dict.fromkeys(read.modules)
-        composer = Composer(experiment, read, project.root)
-        option = next(iter(experiment.options(SETS)), None)
-        composed = composer.compose({SETS: option} if option else {})
-        if composed.failure is not None and SETS not in composer.groups():  # a folder of that name, and no group
-            option, composed = None, composer.compose({})
-        if composed.failure is not None:
-            raise CommandError(
-                f"{experiment.name} does not compose, so nothing was written: {composed.failure.refusal.words}",
-                "mend what validate.py names",
-                command_line.command("validate.py", [experiment.name, *command_line.options("--root")]),
-            )
-        shown.append(Shown(experiment.folder, option, plain_data(composed.container)))
+        shown.append(_shown(experiment, Composer(experiment, read, project.root)))
     name = _file_name(request.name, shown)
     wanted = texts(project, shown, name, script=request.script)
     home = project.root / FOLDER
@@ -151,6 +140,21 @@ def add(request: Request) -> AddedNotebook:
         following = Next((f"{begun.start} {file}",) if begun.works else (), begun.missing)
     kept = [path for path in wanted if path not in new]
     return AddedNotebook(project, list(new), kept, proof, following, request.dry_run)
+
+
+def _shown(experiment: Experiment, composer: Composer) -> Shown:
+    """The experiment with its first parameter set, and what that composes to."""
+    option = next(iter(experiment.options(SETS)), None)
+    composed = composer.compose({SETS: option} if option else {})
+    if composed.failure is not None and SETS not in composer.groups():  # a folder of that name, and no group
+        option, composed = None, composer.compose({})
+    if composed.failure is not None:
+        raise CommandError(
+            f"{experiment.name} does not compose, so nothing was written: {composed.failure.refusal.words}",
+            "mend what validate.py names",
+            command_line.command("validate.py", [experiment.name, *command_line.options("--root")]),
+        )
+    return Shown(experiment.folder, option, plain_data(composed.container))
 
 
 def _file_name(asked: str | None, shown: Sequence[Shown]) -> str:

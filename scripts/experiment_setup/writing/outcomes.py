@@ -124,7 +124,8 @@ class Report:
     kept_mentions: list[str] = field(default_factory=list)  # file:line of comments that still say the old name
     notes: list[str] = field(default_factory=list)
     option: Outcome | None = None
-    place: int | None = None  # the line of the entry point where a training is to be put
+    place: int | None = None  # the line of the template's entry point where a training is to be put
+    trains_a_toy: bool = False  # what stands there is the template's own
     fields: list[tuple[str, str, str]] = field(default_factory=list)  # key, the line in the dataclass, its file
     following: Next = field(default_factory=Next)
     proof: Proof = field(default_factory=Proof)
@@ -212,7 +213,8 @@ class Started:
         for _, line, path in report.fields:
             yield shortened(f"  {path}: {line}")
         if report.place is not None:
-            yield f"your training goes into train_fold, train.py:{report.place}; until then, a run trains nothing"
+            until = "it trains a toy" if report.trains_a_toy else "a run trains nothing"
+            yield f"your training goes into train_fold, train.py:{report.place}; until then, {until}"
         for name in report.notebook_files:
             yield f"{verb} {name}"
         if report.tracker:
@@ -221,8 +223,8 @@ class Started:
             more = len(report.left_behind) - _NAMED
             left = [f"{name} ({values})" if values else name for name, values in report.left_behind.items()]
             shown = ", ".join(left[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-            with_values = " (with the values that it sets)" if any(report.left_behind.values()) else ""
-            yield shortened(f"left behind in {report.source}{with_values}: {shown}")
+            advice = "; to carry values over, give them as words" if any(report.left_behind.values()) else ""
+            yield shortened(f"left behind in {report.source}: {shown}{advice}")
         for key, value in (report.option.at_base if report.option else {}).items():
             yield shortened(f"left out: {key}={source.scalar(value)} is the default already")
         yield ""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from experiment_setup.code.evaluator import STATEMENTS, Evaluator
 from experiment_setup.code.flow import Returned, UnknownFlow
 from experiment_setup.code.modules import Scope
-from experiment_setup.code.tree import own_nodes
-from experiment_setup.code.values import Opaque
+from experiment_setup.code.tree import last_name, own_nodes
+from experiment_setup.code.values import Opaque, PyError
 
 
 @STATEMENTS.reads(ast.Expr)
@@ -37,6 +37,10 @@ def _return(evaluator: Evaluator, node: ast.Return, scope: Scope) -> None:
 def _if(evaluator: Evaluator, node: ast.If, scope: Scope) -> None:
     test = evaluator.eval(node.test, scope)
     truth = evaluator.truth(test)
+    there = _says_that_a_library_is_there(node.test) if truth is None else None
+    if there is not None:  # so it is where the code is meant to run
+        _protected(evaluator, node.body if there else node.orelse, scope)
+        return
     if truth is None:
         reason = test.reason if isinstance(test, Opaque) else evaluator.opaque(node.test, scope).reason
         _perhaps(evaluator, [*node.body, *node.orelse], scope, reason)
@@ -48,6 +52,25 @@ def _if(evaluator: Evaluator, node: ast.If, scope: Scope) -> None:
         evaluator.run(node.body if truth else node.orelse, scope)
     finally:
         evaluator.guard -= guarded
+
+
+def _says_that_a_library_is_there(test: ast.expr) -> bool | None:
+    """Whether `find_spec("library")` is held against None to be something, or to be nothing; None for other tests."""
+    there = True
+    if isinstance(test, ast.Compare):
+        there, test = isinstance(test.ops[0], ast.IsNot), test.left
+    value = test.value if isinstance(test, ast.NamedExpr) else test
+    return there if isinstance(value, ast.Call) and last_name(value.func) == "find_spec" else None
+
+
+def _protected(evaluator: Evaluator, statements: Sequence[ast.stmt], scope: Scope) -> None:
+    evaluator.protected += 1
+    try:
+        evaluator.run(statements, scope)
+    except PyError as error:
+        evaluator.skip(statements, scope, str(error))
+    finally:
+        evaluator.protected -= 1
 
 
 def _names_main(test: ast.expr) -> bool:

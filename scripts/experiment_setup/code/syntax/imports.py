@@ -40,7 +40,7 @@ def _absolute(evaluator: Evaluator, node: ast.ImportFrom, scope: Scope) -> str:
     module = scope.module
     if node.level and not module.package and module.name == "__main__":
         # A script has no package, but `python -m` gives it the one it lies in.
-        module.package = evaluator.modules.finder.package_of_script()
+        module.package = evaluator.modules.finder.package_of_script(_most_dots(scope))
         if module.package:
             started = f"python -m {module.package}.{evaluator.entry.stem}"
             message = f"a relative import: it works with `{started}` only, not as a script"
@@ -51,6 +51,10 @@ def _absolute(evaluator: Evaluator, node: ast.ImportFrom, scope: Scope) -> str:
     except ImportError as error:
         advice = f"a script has no package: write `from {node.module or 'module'} import …` without the dot"
         raise evaluator.error(error, node, scope, None if module.package else advice) from error
+
+
+def _most_dots(scope: Scope) -> int:
+    return max(node.level for node in scope.module.source.nodes(ast.ImportFrom))
 
 
 def _module(evaluator: Evaluator, name: str, node: ast.AST, scope: Scope, wanted: Sequence[str] = ()) -> Any:
