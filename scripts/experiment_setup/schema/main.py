@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from experiment_setup.code.evaluator import Evaluator
@@ -28,8 +29,14 @@ class MainFunction(Known):
     ran: bool = False
 
     def call(self, evaluator: Evaluator, call: Call) -> None:
-        """Hydra takes over: what it returns is None."""
+        """Hydra takes over: what it returns is None. The function that it calls may change what it knows of."""
         self.called = self.ran = True
+        if isinstance(self.function, UserFunction):
+            body = self.function.node.body
+            nodes = (node for part in (body if isinstance(body, list) else [body]) for node in ast.walk(part))
+            for node in nodes:
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    evaluator.may_change(evaluator.lookup(node.id, self.function.scope)[1], f"what {self.name} does")
 
     def escapes(self) -> None:
         """It may be called."""
