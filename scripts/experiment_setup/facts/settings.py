@@ -143,7 +143,9 @@ _IN_BLOCK = {
 def is_of_hydra(key: str, value: Any) -> bool:
     """Whether a key at the top of a config, with its value, is one that only stands below `hydra:`.
 
-    A project may have a `run:` with other keys of its own.
+    A project may have a `run:` with other keys of its own, or `run: train`.
     """
     own = _IN_BLOCK.get(key)
-    return key in ONLY_HYDRA and not (own and isinstance(value, dict) and value and own.isdisjoint(map(str, value)))
+    if own and value:
+        return key in ONLY_HYDRA and isinstance(value, dict) and not own.isdisjoint(map(str, value))
+    return key in ONLY_HYDRA
