@@ -199,16 +199,21 @@ def _check_one(
     return _Outcome(Checked.of(context), _unique(findings), sound, comments, written_folders(context))
 
 
-# Versions of Hydra, in what a project asks for, whose defaults lists are others: up to 1.0.
+# Versions of Hydra, in what a project asks for, that compose otherwise: up to 1.0.
 _OTHER_LISTS = compiled(
     r"={1,2}\s*[\"']?(?:0\.|1\.0(?![0-9]))|~=\s*1\.0\.|~\s*1\.0(?![0-9])|<=\s*1\.0|<\s*1\.1(?![0-9])"
 )
 
 
+_COMPOSED = (Phase.GROUPS, Phase.INHERITANCE, Phase.REFUSALS, Phase.COMPOSITION, Phase.VALUES, Phase.CODE)
+
+
 def _of_another_hydra(finding: Finding) -> Finding:
-    """What our Hydra makes of a defaults list is a note where the project runs with one that reads it otherwise."""
-    old_way = finding.help == "write ${oc.env:…}"  # instead of ${env:NAME}, which OmegaConf 2.0 has
-    if ALL[finding.code].phase is not Phase.LISTS and finding.code != "ES014" and not old_way:
+    """What our Hydra makes of the configs is a note where the project runs with one that reads them otherwise: with
+    other rules for a defaults list, and with an option at the root of the config where no header says its place.
+    """
+    phase = ALL[finding.code].phase
+    if phase is not Phase.LISTS and not (phase in _COMPOSED and finding.severity is Severity.ERROR):
         return finding
     message = f"{finding.message} (in Hydra 1.1 and newer; the project asks for an older one)"
     return replace(finding, severity=Severity.INFO, message=message, edits=(), rename=None)
