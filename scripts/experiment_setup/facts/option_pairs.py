@@ -25,16 +25,26 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     owner, (target, *inner) = nodes.top(bad.key), nodes.names(bad.refusal.key)
     group = owner if owner in context.options.further_groups and owner not in chosen else target
     known = {*context.options.further_groups, ENVIRONMENTS} & context.options.groups.keys()
-    if group in chosen:  # the value may stand in a group below it: `data/loader` for `data`
+    if group in chosen or group not in known:  # the value may stand in a group with a place of its own
         file = context.compositions.written_with(bad.key, chosen).path
         group = context.options.group_of(file) or group
-        known = {placed.group for placed in context.options.placed if placed.key == placed.group}
+        known |= {placed.group for placed in context.options.placed if placed.key == placed.group}
     if group in chosen or group not in known:
+        group = next((other for other in _writing(context, str(target)) if other not in chosen), "")
+    if not group:
         return None
     config = context.compositions.of(chosen).config
     near = nodes.child(config, target) if target in chosen and len(inner) == 1 else None
     typo = isinstance(near, DictConfig) and any(entries.one_letter_away(inner[0], str(key)) for key in near)
     return None if typo else group
+
+
+def _writing(context: ExperimentContext, key: str) -> Iterator[str]:
+    """The groups with an option that writes a key at the root of the config."""
+    for placed in context.options.choices:
+        options = context.options.by_group[placed.group].values()
+        if any(option.package(placed.package) == () and option.document.has([key]) for option in options):
+            yield placed.group
 
 
 def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue, group: str) -> bool:

@@ -50,7 +50,9 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             written = (bad.key, bad.written)
             if bad.missing or written in said or (written in supplied and chosen.keys().isdisjoint(keys_of_sets)):
                 continue
-            if _needs_an_open_choice(context, outcome, bad):
+            if _needs_an_open_choice(context, outcome, bad) or _leads_below_a_placeholder(outcome, bad):
+                continue
+            if isinstance(bad.refusal, RefersToItself) and _leads_into_a_circle(outcome, bad):
                 continue
             if _is_for_a_parameter_set(context, chosen, bad):
                 supplied.add(written)
@@ -189,17 +191,19 @@ def _is_for_another_entry_point(context: ExperimentContext, chosen: Chosen, bad:
 
 def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
     """Whether it stands in an option that comes with this primary config and with others, and no code that runs with
-    this one reads it.
+    this one reads it, as far as that can be told; where it can't, another one must have what it refers to.
     """
     place = context.compositions.written_with(bad.key, chosen).path
-    return (
-        not any(chosen.values())
-        and not _is_written_in_the_config(context, chosen, bad)
-        and context.options.group_of(place) not in (SETS, ENVIRONMENTS)
-        and context.code.reading.followed
-        and not context.code.reading.reads(nodes.names(bad.key))
-        and any(HAS_A_LIST.search(sibling.text_or_empty) for sibling in context.options.siblings)
-    )
+    if any(chosen.values()) or _is_written_in_the_config(context, chosen, bad):
+        return False
+    if context.options.group_of(place) in (SETS, ENVIRONMENTS):
+        return False
+    others = [sibling for sibling in context.options.siblings if HAS_A_LIST.search(sibling.text_or_empty)]
+    reading, refusal = context.code.reading, bad.refusal
+    if reading.followed and not reading.reads(nodes.names(bad.key)):
+        return bool(others)
+    handed_on = not reading.followed or any(use.path == () for use in reading.uses)
+    return handed_on and isinstance(refusal, NoSuchTarget) and any(o.has(_target(bad, refusal)) for o in others)
 
 
 def _is_left_to_heirs(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
@@ -264,13 +268,34 @@ def _is_for_a_parameter_set(context: ExperimentContext, chosen: Chosen, bad: Unu
     """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
     if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.options.root_sets):
         return False
-    key = bad.refusal.key
-    dots = re.search(rf"(\.*){re.escape(key)}", bad.written)
+    target = _target(bad, bad.refusal)
+    return any(_has(context.compositions.of_option(option).container, target) for option in context.options.root_sets)
+
+
+def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
+    """The whole key that a value refers to: with leading dots it counts from where the value stands."""
+    dots = re.search(rf"(\.*){re.escape(refusal.key)}", bad.written)
     above = nodes.split(bad.key)[: -len(dots[1])] if dots and dots[1] else ()
-    return any(
-        _has(context.compositions.of_option(option).container, (*above, *nodes.split(key)))
-        for option in context.options.root_sets
-    )
+    return (*above, *nodes.split(refusal.key))
+
+
+def _leads_below_a_placeholder(outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether it refers to a key of what stands at `???`, so that a run has to give that."""
+    steps = _target(bad, bad.refusal) if isinstance(bad.refusal, NoSuchTarget) else ()
+    value: Any = outcome.container
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+        if value == "???":
+            return True
+    return False
+
+
+def _leads_into_a_circle(outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether it only refers to values that refer to each other, of which each is said itself."""
+    written = dict(_circle(outcome, bad))
+    own = written.pop(bad.key)
+    around = {key for text in (own, *written.values()) for key in _PLAIN_TARGET.findall(text)}
+    return bad.key not in around and bool(written)
 
 
 def _has(values: Any, steps: Steps) -> bool:
@@ -282,12 +307,15 @@ def _has(values: Any, steps: Steps) -> bool:
     return True
 
 
+_PLAIN_TARGET = compiled(r"\$\{\s*([\w.]+)\s*\}")
+
+
 def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str]]:
     """The values that a value refers to, and those that they refer to."""
     written = {bad.key: bad.written}
     waiting = [bad.written]
     while waiting:
-        for target in re.findall(r"\$\{\s*([\w.]+)\s*\}", waiting.pop()):
+        for target in _PLAIN_TARGET.findall(waiting.pop()):
             value: object = outcome.container
             for step in nodes.split(target):
                 value = value.get(step) if isinstance(value, dict) else None
