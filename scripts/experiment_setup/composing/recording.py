@@ -97,4 +97,4 @@ def _of_the_experiment(content: Any) -> Any:
 
 def _file(result: ConfigResult, config_path: str) -> Path | None:
     scheme, _, folder = result.path.partition("://")
-    return Path(folder, f"{config_path}.yaml").absolute() if scheme == "file" else None
+    return Path(folder, f"{config_path.removesuffix('.yaml')}.yaml").absolute() if scheme == "file" else None

@@ -241,6 +241,10 @@ def _advice(context: ExperimentContext, found: _Unknown) -> str:
     if path == ("hydra",):
         return "Hydra's own settings are read through HydraConfig.get()"
     owner = context.options.config_class(path[0]) if len(path) == 2 else None
+    stored = (known.config_class for known in context.schema.registrations if known.group == path[0])
+    classes = list(dict.fromkeys(found.name for found in stored if found is not None))
+    if owner and len(classes) > 1:
+        return f"add `{path[-1]}: TYPE = DEFAULT` to the one that needs it: {', '.join(classes)}"
     return f"add `{path[-1]}: TYPE = DEFAULT` to {owner.name if owner else shown_path(path[:-1]) or 'the config'}"
 
 
