@@ -13,7 +13,7 @@ from running import hydra, run, tree, write
 
 pytestmark = pytest.mark.slow
 
-GROUP_NAMES = "wandb logs log output outputs cache checkpoints ckpt runs weights artifacts predictions multirun mlruns"
+GROUP_NAMES = "wandb venv logs log output outputs cache checkpoints ckpt runs weights artifacts predictions multirun mlruns"
 
 
 def new(project: Path, elsewhere: Path, *words: str):

@@ -76,8 +76,10 @@ class Selection:
     # -- folders -------------------------------------------------------------------------------------------------
 
     def _is_left(self, folder: Path) -> bool:
-        if folder.name in _NEVER or (folder / "pyvenv.cfg").exists():
+        if (folder / "pyvenv.cfg").exists():
             return True
+        if folder.name in _NEVER:
+            return not self._leads_to_config(folder)
         if folder.parent == self._origin.folder and self._is_other_experiment(folder):
             return True
         return self._is_litter(folder) and not self._leads_to_config(folder) and not self._leads_to_code(folder)
