@@ -49,7 +49,9 @@ def further(script: Path) -> list[Named]:
         source = files.read_bytes(script)
     except OSError:
         return []
-    if b"hydra" not in source or len(_DECORATOR.findall(source)) + len(_MENTION.findall(source)) < 2:
+    mentions = _MENTION.findall(source) if b"hydra" in source else []
+    by_name = any(mention.startswith(b"from") for mention in mentions)  # each `@main` may be one; else they are `.main`
+    if len(mentions) + by_name * len(_DECORATOR.findall(source)) < 2:
         return []
     from experiment_setup.main_arguments import arguments  # hardly any script has a second one
 
