@@ -14,8 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from experiment_setup import schema
 from experiment_setup.checking.check import check
+from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.project import Project
 from experiment_setup.showing import request, shown
@@ -137,6 +140,42 @@ def test_a_defaults_list_of_many_entries_is_not_composed(form: str, tmp_path: Pa
         assert (ran.code, "TooMuch" in ran.err) == (2, False)
     write(entry.parent, {"config.yaml": config(200)})
     assert run("show.py", "001", "--json", cwd=tmp_path).json["config"] == hydra(entry)
+
+
+def expanding(count: int, parents: int) -> dict[str, str]:
+    """Options in a row, each of which takes in the one before it once, or once more in a package of its own."""
+    texts = {"more/s0.yaml": "seed: 0\n"}
+    for number in range(1, count):
+        entries = "".join(f"  - s{number - 1}@_here_{'.x' * times}\n" for times in range(parents))
+        texts[f"more/s{number}.yaml"] = f"defaults:\n{entries}\nseed: {number}\n"
+    listed = PLAIN_EXPERIMENT["config.yaml"].replace("  - override", "  - more: s0\n  - override", 1)
+    return {**PLAIN_EXPERIMENT, **texts, "config.yaml": listed}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("parents", "count", "said"), [(2, 12, "come to more"), (1, 280, "each of which takes in")])
+def test_defaults_lists_that_expand_end(tmp_path: Path, parents: int, count: int, said: str) -> None:
+    """Of thirty options with two parents each the last comes to a billion; and 2,000 in a row took minutes."""
+    entry = tmp_path / "experiments/001-baseline/train.py"
+    write(entry.parent, expanding(count, parents))
+    composer = Composer(Project(tmp_path).experiments[0], schema.read(entry, tmp_path), tmp_path)
+    failures = []
+    for number in range(count):
+        outcome = composer.compose({"more": f"s{number}"})
+        failures += [outcome.failure.refusal.words] if outcome.failure is not None else []
+    assert len(failures) > count / 4
+    assert {words for words in failures if said not in words} == set()
+    assert OmegaConf.to_container(composer.compose({"more": "s4"}).config) == hydra(entry, "more=s4")
+
+
+def test_a_circle_is_called_one(tmp_path: Path) -> None:
+    texts = {f"exp/00{one}.yaml": f"defaults:\n  - 00{other}@_here_\n" for one, other in ((2, 3), (3, 2))}
+    entry = tmp_path / "experiments/001-baseline/train.py"
+    write(entry.parent, {**PLAIN_EXPERIMENT, **texts})
+    composer = Composer(Project(tmp_path).experiments[0], schema.read(entry, tmp_path), tmp_path)
+    failure = composer.compose({"exp": "002"}).failure
+    assert failure is not None
+    assert "in a circle" in failure.refusal.words
 
 
 def test_aliases_that_come_to_little_are_read(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiment_setup import files, naming, nodes
 from experiment_setup.composing import changes, environment, resolving
 from experiment_setup.composing.composed import Composition
+from experiment_setup.composing.expansion import TooFar
 from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
 from experiment_setup.composing.layers import Declined
@@ -65,6 +66,8 @@ class Composer:
                 return self._fast.compose(wanted, [changes.parse(word) for word in overrides], trace)
             except Declined:
                 pass
+            except TooFar as error:
+                return Composition(wanted, None, Failure(Other(error.message)))
         if trace is None:
             return self._ask_hydra(wanted, overrides)
         return self._traced_by_hydra(wanted, overrides)
@@ -110,6 +113,8 @@ class Composer:
                 return self._fast.with_documents(documents).compose(choices)
             except Declined:
                 pass
+            except TooFar as error:
+                return Composition(choices, None, Failure(Other(error.message)))
         return self._ask_hydra(choices, (), documents)
 
     def _document_of(self, config: str) -> Document | None:

@@ -22,6 +22,7 @@ from experiment_setup import files, installed, nodes
 from experiment_setup.composing import search_path
 from experiment_setup.composing.changes import Change
 from experiment_setup.composing.composed import Composition
+from experiment_setup.composing.expansion import TooFar
 from experiment_setup.composing.interpolation import UnusableValue
 from experiment_setup.composing.layers import Declined, Layer, MergeError, crossed, merge
 from experiment_setup.composing.origins import Source, Trace
@@ -32,6 +33,7 @@ from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import UNSET, Schema
 
+_MOST_LAYERS = 200  # of one option, its parents among them; Hydra ends in a RecursionError at some three hundred
 _DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
 _KEPT = 64  # merged configs that are kept, each some twenty kilobytes
 
@@ -81,7 +83,7 @@ class FastPath:
         self._experiment = experiment
         self._schema = schema
         self._root = root
-        self._options: dict[tuple[str, str], tuple[Layer, ...] | Declined] = {}
+        self._options: dict[tuple[str, str], tuple[Layer, ...] | Declined | TooFar] = {}
         self._light: dict[tuple[str, tuple[Layer, ...]], Part | None] = {}
         self._heavy: Latest[tuple[str, tuple[Layer, ...]], MergedPart | None] = Latest(_KEPT)
         self._merged: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
@@ -360,12 +362,16 @@ class FastPath:
                 raise Declined("a long line of parents")
             try:
                 known = tuple(self._read_option(group, name, depth))
-            except Declined as declined:
-                known = declined
+                if len(known) > _MOST_LAYERS:
+                    raise TooFar(
+                        f"{group}/{name} comes to more than {_MOST_LAYERS} files, each of which takes in another"
+                    )
+            except (Declined, TooFar) as refused:
+                known = refused
             except SourceError as error:
                 known = Declined(str(error))
             self._options[key] = known
-        if isinstance(known, Declined):
+        if isinstance(known, (Declined, TooFar)):
             raise known
         return known
 

@@ -31,6 +31,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import files, nodes
 from experiment_setup.composing import environment, packages, plugins, resolving, search_path
+from experiment_setup.composing.expansion import Expansion, TooFar
 from experiment_setup.composing.refusals import Failure, reworded
 from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment
@@ -69,6 +70,7 @@ class HydraSession:
         self._schema = schema
         self._root = root
         self._stack = contextlib.ExitStack()
+        self._expansion = Expansion()
         self._prepared: _Globals | None = None
         self.stand_ins: set[tuple[str, str]] = set()  # groups and options of plugins that nobody here knows
         self.variables: Mapping[str, Sequence[str]] = {}  # of the config that was resolved last
@@ -132,8 +134,6 @@ class HydraSession:
         with environment.real() as variables:
             try:
                 return self._compose(overrides, documents, resolved)
-            except RecursionError as error:
-                raise HydraFailed("RecursionError: the defaults lists include each other in a circle") from error
             except Exception as error:
                 raise HydraFailed(_words(error), variables) from error
             finally:
@@ -143,7 +143,7 @@ class HydraSession:
         self, overrides: Sequence[str], documents: Mapping[Path, Document], resolved: str | None
     ) -> DictConfig:
         with _reading(documents):
-            config = self._with_stand_ins(list(overrides))
+            config = self._with_stand_ins(list(overrides), anew=bool(documents))
         if resolved is not None:
             HydraConfig.instance().set_config(config)  # before `hydra` is taken out, as Hydra.show_cfg does
         with flag_override(config, ["struct", "readonly"], False):  # a frozen dataclass may be the root
@@ -167,12 +167,15 @@ class HydraSession:
             except Exception as error:
                 raise HydraFailed(_words(error), variables) from error
 
-    def _with_stand_ins(self, overrides: list[str], config_name: str | None = None) -> DictConfig:
+    def _with_stand_ins(
+        self, overrides: list[str], config_name: str | None = None, *, anew: bool = False
+    ) -> DictConfig:
         """What Hydra composes, with an empty config for each option of a plugin that is not installed here."""
         while True:
             try:
                 name = config_name or self._experiment.config_name
-                return hydra_compose(name, overrides, return_hydra_config=True)
+                with self._expansion.bounded(overrides, anew=anew):
+                    return hydra_compose(name, overrides, return_hydra_config=True)
             except HydraException as error:
                 stored = [f"{known.group}/{known.name}" for known in self._schema.registrations]
                 missing = plugins.missing(Failure.parse(str(error)).refusal, stored)
@@ -234,6 +237,8 @@ def _words(error: BaseException) -> str:
     """Hydra's message, and below it that of the OmegaConf error that Hydra wraps and does not quote."""
     if isinstance(error, yaml_loader.TooMuch):
         return str(error.problem)
+    if isinstance(error, TooFar):
+        return error.message
     text = str(error).strip()
     if not isinstance(error, HydraException):
         return f"{type(error).__name__}: {text}"

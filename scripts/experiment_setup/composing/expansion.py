@@ -1,0 +1,65 @@
+"""How far Hydra follows defaults lists in defaults lists: two parents each, twenty levels deep, are a million files.
+
+An option that comes to too many is remembered, and so is one that lies too deep: what includes it does so as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from experiment_setup.errors import CommandError
+
+_MOST = 1_000  # configs that one composition asks for; a large one asks for some two hundred
+
+
+class TooFar(CommandError):
+    """Why a composition was given up, in words that stand for Hydra's."""
+
+
+class Expansion:
+    """What the compositions of an experiment were given up for, by the config that was chosen."""
+
+    def __init__(self) -> None:
+        self._given_up: dict[str, str] = {}
+
+    @contextmanager
+    def bounded(self, overrides: Sequence[str], *, anew: bool = False) -> Iterator[None]:
+        """Raise TooFar in a block that composes these overrides, where it comes to too much or has no end.
+
+        `anew`: with other contents of files, for which what is known does not count.
+        """
+        from hydra._internal.config_repository import CachingConfigRepository  # whoever asks Hydra has it
+
+        real, seen = CachingConfigRepository.load_config, list[str]()
+
+        def load_config(repository: Any, config_path: str) -> Any:
+            seen.append(config_path)
+            if not anew and config_path in self._given_up:
+                raise TooFar(self._given_up[config_path])
+            if len(seen) > _MOST:
+                raise TooFar(f"its defaults lists, and those of what they name, come to more than {_MOST:,} files")
+            return real(repository, config_path)
+
+        CachingConfigRepository.load_config = load_config  # type: ignore[method-assign, assignment]
+        try:
+            yield
+        except RecursionError:
+            words = "the defaults lists include each other in a circle"
+            if len(seen) < 5 * len(set(seen)):
+                words = "defaults lists in defaults lists, deeper than Python goes"
+            if not anew:
+                self._remember(overrides, f"RecursionError: {words}")
+            raise TooFar(f"RecursionError: {words}") from None
+        except TooFar as error:
+            if not anew:
+                self._remember(overrides, error.message)
+            raise
+        finally:
+            CachingConfigRepository.load_config = real  # type: ignore[method-assign]
+
+    def _remember(self, overrides: Sequence[str], words: str) -> None:
+        if len(overrides) == 1:  # of several it may be any
+            group, _, option = overrides[0].partition("=")
+            self._given_up[f"{group}/{option.strip(chr(39))}"] = words
