@@ -13,15 +13,16 @@ from running import hydra, run, tree, write
 
 pytestmark = pytest.mark.slow
 
-GROUP_NAMES = "wandb venv logs log output outputs cache checkpoints ckpt runs weights artifacts predictions multirun mlruns"
+GROUP_NAMES = "wandb logs log output outputs cache checkpoints ckpt runs weights artifacts predictions multirun mlruns"
 
 
 def new(project: Path, elsewhere: Path, *words: str):
     return run("new_experiment.py", "--root", project, *words, cwd=elsewhere)
 
 
-@pytest.mark.parametrize("name", GROUP_NAMES.split())
-@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(
+    ("name", "listed"), [*((name, listed) for name in GROUP_NAMES.split() for listed in (True, False)), ("venv", True)]
+)
 def test_a_config_group_is_copied_whatever_its_name(project, experiment, elsewhere, name: str, listed: bool) -> None:
     """Chosen in config.yaml, or only ever added with `+wandb=online`: without it the copy is another experiment."""
     if listed:
