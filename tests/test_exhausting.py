@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
-from omegaconf.errors import InterpolationResolutionError
+from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import schema, uses
 from experiment_setup.code.evaluator import Evaluator
@@ -282,7 +282,7 @@ def test_references_that_double_each_other_have_an_end(what: str) -> None:
     config = OmegaConf.create(ENDLESS[what])
     (found,) = unusable_values(config)  # the others are not looked at: each takes long
     assert isinstance(found.refusal, TooLong)
-    with pytest.raises(InterpolationResolutionError):
+    with pytest.raises(OmegaConfBaseException):  # OmegaConf 2.4 fails with an error of its own for some
         resolving.resolve(config, "")
 
 
