@@ -53,6 +53,20 @@ def test_what_a_run_left_under_such_a_name_stays_behind(project, experiment, els
     assert not (project / "experiments/002-next" / name).exists()
 
 
+def test_what_another_command_is_writing_is_not_copied(project, experiment, elsewhere) -> None:
+    """Between being listed and being read it gets its name, and is gone."""
+    unfinished = {".new-files.0123abcd.tmp/014.yaml": "seed: 1\n", ".015.yaml.0123abcd.tmp": "seed: 2\n"}
+    write(experiment, {f"exp/{name}": text for name, text in unfinished.items()})
+    write(experiment, {"extra/.notes.tmp": "no name of ours\n", "extra/notes.txt": "x\n"})
+    ran = new(project, elsewhere, "next", "--json")
+    assert ran.code == 0, ran.err
+    made = project / "experiments/002-next"
+    assert [path.name for path in (made / "exp").iterdir()] == ["001.yaml"]
+    assert (made / "extra/notes.txt").is_file()
+    assert not [name for name in ran.json["left_behind"] if "0123abcd" in name]
+    assert all((experiment / "exp" / name).exists() for name in unfinished)
+
+
 def test_in_a_group_the_options_are_copied_and_the_outputs_are_not(project, experiment, elsewhere) -> None:
     text = (experiment / "config.yaml").read_text()
     (experiment / "config.yaml").write_text(text.replace("  - _self_\n", "  - _self_\n  - logs/logger: csv\n", 1))

@@ -320,13 +320,18 @@ def clear_unfinished(folders: Collection[Path]) -> None:
                 remove_unfinished(folder)
 
 
+def is_unfinished(name: str) -> bool:
+    """Whether a file or folder of this name is on its way to another one: of a command at work, or of a killed one."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed command left in `folder`, and complete what it had begun to put into place.
 
     To be called while the lock on the folder is held, and only then: else it may be another's, who is still at it.
     """
     for path in folder.iterdir():
-        if not _UNFINISHED.fullmatch(path.name):
+        if not is_unfinished(path.name):
             continue
         with contextlib.suppress(OSError):  # another's, or not to be removed: it is in nobody's way
             # Whoever is still at it, where a lock holds on one machine alone, finds it gone and not emptied.

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import git
+from experiment_setup import files, git
 from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, experiment_at
 from experiment_setup.reading.source import Document, SourceError
@@ -58,14 +58,16 @@ class Selection:
             here = Path(folder)
             for name in sorted(folders):
                 path = here / name
-                if path.is_symlink():
+                if files.is_unfinished(name):
+                    folders.remove(name)  # it may be gone when it is looked into
+                elif path.is_symlink():
                     folders.remove(name)
                     found.append(path)
                 elif self._is_left(path):
                     folders.remove(name)
                     self._leave(path)
             folders.sort()
-            found += [here / name for name in sorted(names)]
+            found += [here / name for name in sorted(names) if not files.is_unfinished(name)]
         ignored = git.ignored(self._origin.folder, found)
         return Copy([path for path in found if self._is_copied(path, path in ignored)], self._left)
 
