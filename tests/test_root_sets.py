@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,39 @@ def test_a_new_experiment_takes_no_sets_along_and_starts_with_one_in_their_style
     made = project / "experiments/002-next"
     (option,) = (made / "conf/experiment").iterdir()
     assert hydra(made / "train.py", f"experiment={option.stem}")["model"] == {"width": 512}
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_project_without_sets_is_told_how_to_begin(tmp_path: Path, elsewhere: Path, stored: bool) -> None:
+    """Plain YAML stays plain YAML; where dataclasses are stored, the sets get one."""
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - model: big\nlr: 0.1\n",
+        "conf/model/big.yaml": "width: 3\n",
+    }
+    entry = ENTRY.replace("@hydra.main", f"{STORES}@hydra.main") if stored else ENTRY
+    root = write(tmp_path / "plain", {**files, "train.py": entry})
+    ran = run("add_exp.py", "lr=0.2", "--root", root, cwd=elsewhere)
+    assert ran.code == 2
+    if stored:
+        assert "a dataclass stored with" in ran.err
+        return
+    [file] = re.findall(r"begin a first set by hand, (.*?), with the line", ran.err)
+    write(root, {Path(file).relative_to(root).as_posix(): "# @package _global_\nlr: 0.2\n"})
+    assert run("add_exp.py", "lr=0.3", "--root", root, cwd=elsewhere).code == 0
+    assert [hydra(root / "train.py", f"+experiment={name}")["lr"] for name in ("001", "002")] == [0.2, 0.3]
+
+
+STORES = """\
+from dataclasses import dataclass
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class Model:
+    width: int = 1
+
+
+ConfigStore.instance().store(group="model", name="small", node=Model)
+
+
+"""

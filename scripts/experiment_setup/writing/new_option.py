@@ -186,10 +186,19 @@ class OptionWriter:
             if self._experiment.has_config and (error := self._composer.document(self._experiment.config_file).error):
                 raise CommandError(str(error), "mend that first; validate.py says what is wrong with it")
             known = ", ".join(groups) or "none"
+            advice = (
+                f"add the line `- {self._group}: {_SCHEMA_OPTION}` to it, and a dataclass stored with "
+                f'cs.store(group="{self._group}", name="{_SCHEMA_OPTION}", node=…)'
+            )
+            if self._group == SETS and not self._composer.schema.registrations:  # plain YAML, which stays as it is
+                first = self._experiment.config_dir / "experiment" / "001.yaml"
+                advice = (
+                    f"begin a first set by hand, {first}, with the line `# @package _global_` and the values below it; "
+                    "it is chosen with +experiment=001, and add_exp.py writes the next ones like it"
+                )
             raise CommandError(
                 f"{self._experiment.config_file} has no group {self._group!r} in its defaults list (groups: {known})",
-                f"add the line `- {self._group}: {_SCHEMA_OPTION}` to it, and a dataclass stored with "
-                f'cs.store(group="{self._group}", name="{_SCHEMA_OPTION}", node=…)',
+                advice,
             )
         option = self._base_option(given, groups[self._group])
         composed = self._composer.compose({self._group: option} if option else {})
