@@ -148,11 +148,12 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
     fields = _fields(context, group, steps[1:-1])
     for other in context.options.groups:
         if other != group and len(steps) == 2 and key in _fields(context, other, []):
-            command = "add_env.py" if other == ENVIRONMENTS else "add_exp.py"
+            command = {ENVIRONMENTS: "add_env.py", SETS: "add_exp.py"}.get(other)
+            new_one = f" (a new one: {command} {context.experiment.name} … {key}=…)" if command else ""
             return unknown_key.finding(
                 location,
                 f"{key!r} is a field of {other}, not of {group}",
-                f"move the line to a file in {other}/ (a new one: {command} {context.experiment.name} … {key}=…)",
+                f"move the line to a file in {other}/{new_one}",
             )
     guess = did_you_mean(key, fields)
     where = refusal.owner or _class_name(context, group)
@@ -160,7 +161,8 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
         of = "" if where.startswith("the default") else f" (a field of {where})"
         return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:{of}")
     if group == "hydra":
-        advice = f"available: {', '.join(fields)}; values of your own go into the dataclasses"
+        there = f"available: {', '.join(fields)}" if fields else f"{steps[-2]}, as chosen here, takes none"
+        advice = f"{there}; values of your own go into the dataclasses"
         return unknown_key.finding(location, f"Hydra has no setting {'.'.join(steps)}", advice)
     has = f"{where} has {', '.join(fields)}" if fields else f"it is no field of {where}"
     return unknown_key.finding(
@@ -521,8 +523,8 @@ def _as_list(value: Any) -> str | None:
 
 
 def _one_value(group: str, key: str, values: Sequence[str]) -> str:
-    script = "add_env.py" if group == ENVIRONMENTS else "add_exp.py"
-    return f"write one value; {script} … {key}={','.join(values)} makes a file for each"
+    more = f"; add_exp.py … {key}={','.join(values)} makes a file for each" if group == SETS else ""
+    return f"write one value{more}"
 
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
