@@ -390,7 +390,7 @@ def _children(folder: Path, depth: int) -> list[Path]:
     except PermissionError:
         return []
     paths = [Path(child.path) for child in children if not child.name.startswith(".")]
-    return [path for path in paths if (path.name not in _SKIPPED or _is_code(path)) and not files.is_no_part(path)]
+    return [path for path in paths if not files.is_no_part(path) and (path.name not in _SKIPPED or _is_code(path))]
 
 
 def _is_code(folder: Path) -> bool:
