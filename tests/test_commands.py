@@ -262,6 +262,7 @@ class TestMissing:
         assert missing["module"] == "torch"
         assert "--with torch" in missing["help"]
 
+    @pytest.mark.slow
     def test_an_environment_says_how_to_install_it(self, shell: Shell, tmp_path: Path) -> None:
         root = project_at(tmp_path / "lab")
         importing(root, "import torch")

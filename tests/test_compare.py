@@ -93,6 +93,7 @@ def test_what_is_named(made: Path, project: Path) -> None:
     assert named("001", "exp=001,003") == [(one, "001"), (one, "003")]
 
 
+@pytest.mark.slow
 def test_sets_of_a_group_called_experiment(project: Path) -> None:
     """They stand in a column of that name, once each however they are named."""
     start = "@hydra.main(version_base=None, config_path='conf', config_name='config')"

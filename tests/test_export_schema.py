@@ -131,6 +131,7 @@ def read(number: int, value: str) -> Any:
     return OmegaConf.to_container(OmegaConf.create(f"f{number}: {value}"), resolve=False)
 
 
+@pytest.mark.slow
 def test_a_schema_takes_whatever_omegaconf_takes(of_types: ExperimentContext) -> None:
     [known], _ = editor_schema.schemas(of_types)
     schema, count = validator(known), 0

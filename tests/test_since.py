@@ -154,6 +154,7 @@ def test_experiments_that_were_renamed_made_and_removed(made: Path, project: Pat
     assert data["added"] == []
 
 
+@pytest.mark.slow
 def test_what_is_only_in_the_commit_can_be_named(made: Path, project: Path) -> None:
     other = project / "experiments/002-other"
     write(other, {name: (made / name).read_text() for name in _NAMES})

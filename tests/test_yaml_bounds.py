@@ -120,6 +120,7 @@ def test_what_hydra_reads_is_read(levels: int, said: int, tmp_path: Path) -> Non
         assert run("show.py", "001", "exp=001", "--json", cwd=tmp_path).json["config"] == hydra(entry, "exp=001")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["entries", "options"])
 def test_a_defaults_list_of_many_entries_is_not_composed(form: str, tmp_path: Path) -> None:
     """Hydra takes the square of their number: 20,000 take half a minute, each time."""
