@@ -97,6 +97,7 @@ class TestPytest:
         assert "test_every_parameter_set_composes[002-other]" in out
         assert "did you mean 'learning_rate'?" in out
 
+    @pytest.mark.slow
     def test_recipe_fails_without_experiments(self, repository: Path) -> None:
         shutil.rmtree(repository / "experiments")
         assert "1 failed" in self.outcome(repository)

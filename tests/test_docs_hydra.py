@@ -294,6 +294,7 @@ def test_git_takes_env_back(tmp_path: Path) -> None:
 # -- running.md --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_quoted_overrides_have_the_value_of_the_table(tmp_path: Path) -> None:
     rows = [row for row in table("running.md", "Quoting") if len(row) == 2]
     project = make_project(tmp_path / "project")

@@ -31,6 +31,7 @@ ONCE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", COUNTS)
 def test_whatever_comes_has_an_answer(kind: str) -> None:
     failed = {f"ci-{number}": fuzzing.failure(kind, f"ci-{number}") for number in range(COUNTS[kind])}

@@ -28,7 +28,9 @@ def ends(project: Path, words: list[str]) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "name", ["config.yaml", "exp/001.yaml", "train.py", "helper.py", "../../pyproject.toml", "../../.git"]
 )
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [COMMANDS[0], *(pytest.param(words, marks=pytest.mark.slow) for words in COMMANDS[1:])], ids=" ".join
+)
 def test_a_pipe_is_not_waited_for(project: Path, experiment: Path, name: str, words: list[str]) -> None:
     path = Path(os.path.normpath(experiment / name))
     path.unlink(missing_ok=True)

@@ -610,6 +610,7 @@ def test_a_schema_can_be_copied_and_merged(tmp_path: Path) -> None:
 NAMESPACE = "from dataclasses import dataclass\n@dataclass\nclass ExpConfig:\n    a: int = 1\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "name"),
     [

@@ -81,7 +81,9 @@ def project(root: Path, files: Mapping[str, str]) -> Path:
     return write(root, {**PACKAGE, **files})
 
 
-@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if number % 3 else []) for number, name in enumerate(CALLED)]
+)
 def test_another_file_calls_main(name: str, tmp_path: Path) -> None:
     files = CALLED[name]
     project(tmp_path, files)

@@ -89,6 +89,7 @@ def _list(draw: Random) -> str:
     return "\n".join([f"{draw.choice(KEYS)}: [{draw.choice(COMMENTS)}", *inside, f"  ]{draw.choice(COMMENTS)}"])
 
 
+@pytest.mark.slow
 def test_the_fast_parser_reads_what_omegaconf_reads() -> None:
     plain = 0
     for seed in range(TEXTS):
