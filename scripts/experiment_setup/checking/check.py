@@ -189,8 +189,9 @@ def _check_one(
         same = (experiment.config_file, version_base, context.schema.search_path)
         context.memo = memos.setdefault(same, context.memo)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
-    if Declared(project.root).is_bound_to("hydra", _OTHER_LISTS, experiment.folder):
-        findings = [_of_another_hydra(finding) for finding in findings]
+    of_another = [_of_another_hydra(finding) for finding in findings]
+    if of_another != findings and Declared(project.root).is_bound_to("hydra", _OTHER_LISTS, experiment.folder):
+        findings = of_another
     findings += second_look.findings(context)
     comments = dict(context.suppressions)
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
