@@ -111,6 +111,13 @@ def at(node: Any, steps: Iterable[Any]) -> Any:
     return node
 
 
+def within(values: Any, steps: Iterable[Any]) -> Any:
+    """What stands at these steps in plain mappings, as `at` gives it of nodes; None where nothing does."""
+    for step in steps:
+        values = values.get(step) if isinstance(values, dict) else None
+    return values
+
+
 def children(node: Any) -> Iterator[tuple[Any, Any]]:
     """The keys or indexes of a container that is there, each with its node."""
     if is_mapping(node):

@@ -151,12 +151,16 @@ class Project:
         return [other for other in found if other.entry not in (None, experiment.entry)]
 
     @cached_property
+    def with_further(self) -> list[Experiment]:
+        """The experiments, each with its further entry points behind it."""
+        return [one for known in self.experiments for one in (known, *self.further(known))]
+
+    @cached_property
     def second_configs(self) -> list[Experiment]:
         """The configs that an entry point composes in other functions with `@hydra.main`, behind its first."""
-        entries = [one for known in self.experiments for one in (known, *self.further(known)) if one.entry is not None]
         found = (
             Experiment(one.folder, one.entry, _config_dir(one.folder, named.config_path), named.config_name)
-            for one in entries
+            for one in self.with_further
             for named in (main_call.further(one.entry) if one.entry else ())
             if named.config_name
         )
@@ -165,8 +169,7 @@ class Project:
     @cached_property
     def primary_configs(self) -> frozenset[Path]:
         """The files that an entry point names as its primary config."""
-        named = [one for known in self.experiments for one in (known, *self.further(known)) if one.entry is not None]
-        return frozenset(one.config_file for one in (*named, *self.second_configs) if one.entry)
+        return frozenset(one.config_file for one in (*self.with_further, *self.second_configs) if one.entry)
 
     def relative(self, path: Path) -> str:
         """`path` as the user would type it from the root; unchanged where it lies elsewhere."""

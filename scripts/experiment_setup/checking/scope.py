@@ -30,7 +30,7 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
 
 def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterator[Experiment]:
     """Each with its further entry points, and with the primary configs that no entry point names."""
-    named = {other.config_file for known in project.experiments for other in (known, *project.further(known))}
+    named = {known.config_file for known in project.with_further}
     second = [one for one in project.second_configs if one.config_file not in named]
     named.update(one.config_file for one in second)
     folders: set[Path] = set()

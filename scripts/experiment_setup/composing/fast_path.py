@@ -414,7 +414,7 @@ def _is_supported(version_base: Any) -> bool:
     """
     if version_base in (None, UNSET, "1.3"):
         return True
-    return version_base in ("1.1", "1.2") and (installed.hydra_version() or "").startswith("1.3.")
+    return version_base in ("1.1", "1.2") and not installed.hydra_since_1_4()
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,7 @@ class Code:
     @cached_property
     def _other_entries(self) -> list[Path]:
         project, own = self.options.project, self.options.experiment
-        found = [one for known in project.experiments for one in (known, *project.further(known))]
-        same = {one.entry for one in found if one.config_dir == own.config_dir and one.entry}
+        same = {one.entry for one in project.with_further if one.config_dir == own.config_dir and one.entry}
         return sorted(same - {own.entry})
 
     @cached_property

@@ -282,12 +282,7 @@ def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
 def _leads_below_a_placeholder(outcome: Composition, bad: UnusableValue) -> bool:
     """Whether it refers to a key of what stands at `???`, so that a run has to give that."""
     steps = _target(bad, bad.refusal) if isinstance(bad.refusal, NoSuchTarget) else ()
-    value: Any = outcome.container
-    for step in steps:
-        value = value.get(step) if isinstance(value, dict) else None
-        if value == "???":
-            return True
-    return False
+    return any(nodes.within(outcome.container, steps[:count]) == "???" for count in range(1, len(steps) + 1))
 
 
 def _leads_into_a_circle(outcome: Composition, bad: UnusableValue) -> bool:
@@ -316,9 +311,7 @@ def _circle(outcome: Composition, bad: UnusableValue) -> Iterator[tuple[str, str
     waiting = [bad.written]
     while waiting:
         for target in _PLAIN_TARGET.findall(waiting.pop()):
-            value: object = outcome.container
-            for step in nodes.split(target):
-                value = value.get(step) if isinstance(value, dict) else None
+            value = nodes.within(outcome.container, nodes.split(target))
             if isinstance(value, str) and target not in written:
                 written[target] = value
                 waiting.append(value)

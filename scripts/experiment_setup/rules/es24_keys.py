@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from experiment_setup import nodes
 from experiment_setup.facts import targets
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -111,7 +112,7 @@ def arguments_of_another_target(context: ExperimentContext) -> Iterator[Finding]
         package = option.package((option.group,))
         before, after = _inherited(context, option), context.compositions.of_option(option).container
         for steps, own in _targets(option.document.data if option.document.error is None else None, ()):
-            old, new = _at(before, (*package, *steps)), _at(after, (*package, *steps))
+            old, new = nodes.within(before, (*package, *steps)), nodes.within(after, (*package, *steps))
             if not (isinstance(old, dict) and isinstance(new, dict)) or old.get("_target_") in (None, own["_target_"]):
                 continue
             left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
@@ -142,9 +143,3 @@ def _targets(value: Any, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
             yield steps, value
         for key, inner in value.items():
             yield from _targets(inner, (*steps, str(key)))
-
-
-def _at(value: Any, steps: tuple[str, ...]) -> Any:
-    for step in steps:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value

@@ -275,32 +275,20 @@ def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
         )
 
 
+_PRINTS = '    print(f"001-baseline: {cfg.exp.name}")\n'
+_REGISTERS = '    OmegaConf.register_new_resolver("half", lambda number: number / 2)\n'
+_HALF = {"exp/001.yaml": [('name: "001-lr"', 'name: "${half:2}"')]}
+_OMEGACONF = ("import hydra\n", "import hydra\nfrom omegaconf import OmegaConf\n")
+
+
 @rule(
     "ES334",
     "read-before-its-resolver",
     Severity.ERROR,
     "main() reads a value before it registers the value's resolver",
     phase=Phase.CODE,
-    bad={
-        "exp/001.yaml": [('name: "001-lr"', 'name: "${half:2}"')],
-        "train.py": [
-            ("import hydra\n", "import hydra\nfrom omegaconf import OmegaConf\n"),
-            (
-                '{cfg.exp.name}")\n',
-                '{cfg.exp.name}")\n    OmegaConf.register_new_resolver("half", lambda number: number / 2)\n',
-            ),
-        ],
-    },
-    good={
-        "exp/001.yaml": [('name: "001-lr"', 'name: "${half:2}"')],
-        "train.py": [
-            ("import hydra\n", "import hydra\nfrom omegaconf import OmegaConf\n"),
-            (
-                "    print(f",
-                '    OmegaConf.register_new_resolver("half", lambda number: number / 2)\n    print(f',
-            ),
-        ],
-    },
+    bad={**_HALF, "train.py": [_OMEGACONF, (_PRINTS, f"{_PRINTS}{_REGISTERS}")]},
+    good={**_HALF, "train.py": [_OMEGACONF, (_PRINTS, f"{_REGISTERS}{_PRINTS}")]},
     hydra="accepts",
 )
 def read_before_its_resolver(context: ExperimentContext) -> Iterator[Finding]:

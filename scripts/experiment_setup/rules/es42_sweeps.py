@@ -188,7 +188,7 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
 
 def _too_early(path: tuple[str, str]) -> tuple[str, str] | None:
     """What is wrong with `${hydra:…}` there: in Hydra 1.3 it exists once a job begins, and sweep.dir is made before."""
-    if path != ("sweep", "dir") or not (installed.hydra_version() or "").startswith("1.3."):
+    if path != ("sweep", "dir") or installed.hydra_since_1_4():
         return None
     return "${hydra:…} can't be read before the first job, and -m makes the folder before that", (
         "write it with a dot: ${hydra.job.name}"

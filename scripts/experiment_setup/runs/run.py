@@ -75,7 +75,7 @@ def read(folder: Path) -> Run:
         config is not None and "${" not in str(config),
         _choices(left),
         overrides,
-        _results(left, state, {*_last_names(config or {}), *_assigned(overrides or ())}),
+        _results(left, state, {*_names(config or {}), *_assigned(overrides or ())}),
         str(error) if error else None,
         left.wandb is not None and config_file == left.wandb.file,
         _config_dirs(left),
@@ -256,12 +256,9 @@ def _results(left: _Left, state: State, parameters: Collection[str]) -> dict[str
     }
 
 
-def _last_names(config: Mapping[Any, Any]) -> Iterator[str]:
-    """The names of the values, without what they lie in."""
-    for key, value in config.items():
-        yield str(key)
-        if isinstance(value, Mapping):
-            yield from _last_names(value)
+def _names(config: Mapping[Any, Any]) -> Iterator[str]:
+    """The names of the values, and of what they lie in."""
+    return (name for key, _ in leaves(config) for name in key.split("."))
 
 
 def _assigned(overrides: Iterable[str]) -> Iterator[str]:

@@ -66,6 +66,15 @@ class WrongKeys(CommandError):
             key.assignment.word: [key.word] if key.word and key.group is None else [] for key in self.wrong
         }  # fmt: skip
 
+    @property
+    def new(self) -> list[str]:
+        """The words that set what could be a new field."""
+        return [key.assignment.word for key in self.wrong if key.is_new]
+
+    def can_be_mended(self, other: str) -> bool:
+        """Whether each key has a better word here or in the group `other`, or could be a new field."""
+        return all(key.group in (None, other) and (key.word or key.is_new) for key in self.wrong)
+
     def words_for(self, group: str) -> list[str]:
         """The words that set what belongs to another group, as they are written there."""
         return [key.word for key in self.wrong if key.group == group and key.word]

@@ -255,18 +255,7 @@ def _proof(
         about += [finding for finding in rest if finding.severity is Severity.ERROR]
         rest = [finding for finding in rest if finding.severity is not Severity.ERROR]
     base = words_of({combinations.key: combinations.base}) if combinations.base else None
-    return Proof(
-        mirror.original,
-        shown.composed,
-        shown.configs,
-        shown.nearest,
-        shown.refused,
-        about,
-        rest,
-        replaced,
-        base,
-        shown.untold,
-    )
+    return replace(shown, findings=about, elsewhere=rest, replaced=replaced, base=base)
 
 
 def _told_apart(
@@ -300,19 +289,13 @@ def _alike(mirror: Mirror, experiment: Experiment, finding: Finding) -> tuple[st
     return finding.code, within, finding.message.replace(experiment.name, "")
 
 
-@dataclass
-class _Shown:
-    """What became of each combination, by the words that choose it."""
-
-    configs: dict[str, dict[str, Any]] = field(default_factory=dict)  # as many as are shown
-    nearest: dict[str, str] = field(default_factory=dict)  # the one that each is shown as a difference from
-    refused: dict[str, str] = field(default_factory=dict)
-    untold: set[str] = field(default_factory=set)
-    composed: int = 0
-
-
-def _composed(mirror: Mirror, composer: Composer, combinations: Combinations) -> _Shown:
-    shown = _Shown()
+def _composed(mirror: Mirror, composer: Composer, combinations: Combinations) -> Proof:
+    """The proof as far as composing goes: as many configs as are shown."""
+    configs: dict[str, dict[str, Any]] = {}
+    nearest: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    untold: set[str] = set()
+    composed = 0
     broken_before: set[str | None] = set()
     for choices in combinations:
         words = words_of(choices)
@@ -320,21 +303,21 @@ def _composed(mirror: Mirror, composer: Composer, combinations: Combinations) ->
         if name in broken_before:
             continue
         outcome = composer.compose(choices)
-        if outcome.failure is not None and shown.configs and not combinations.is_news(choices):
+        if outcome.failure is not None and configs and not combinations.is_news(choices):
             broken_before.add(name)  # nothing that was made is at fault
             continue
-        shown.composed += 1
+        composed += 1
         if outcome.failure is not None:
-            shown.refused[words] = mirror.as_original(outcome.failure.refusal.words)
-        elif len(shown.configs) < _KEPT:
-            shown.configs[words] = mirror.as_original(plain_data(outcome.container))
+            refused[words] = mirror.as_original(outcome.failure.refusal.words)
+        elif len(configs) < _KEPT:
+            configs[words] = mirror.as_original(plain_data(outcome.container))
             plain = words_of({group: option for group, option in choices.items() if group != ENVIRONMENTS})
-            first = next(iter(shown.configs))
+            first = next(iter(configs))
             if words != first:
                 if not combinations.is_news(choices):
-                    shown.untold.add(words)
-                shown.nearest[words] = plain if plain in shown.configs and plain != words else first
-    return shown
+                    untold.add(words)
+                nearest[words] = plain if plain in configs and plain != words else first
+    return Proof(mirror.original, composed, configs, nearest, refused, untold=untold)
 
 
 def _replaced(

@@ -404,8 +404,8 @@ class _Making:
     @staticmethod
     def _wrong_environment(wrong: WrongKeys, word: str, name: str, parts: Sequence[str]) -> CommandError:
         """The error for keys that the environment does not have: with the whole command, in which they are right."""
-        new = [key.assignment.word for key in wrong.wrong if key.is_new]
-        if any(key.group not in (None, SETS) or not (key.word or key.is_new) for key in wrong.wrong):
+        new = wrong.new
+        if not wrong.can_be_mended(SETS):
             return WrongKeys(wrong.wrong, None, f"--env {word!r} sets keys of {ENVIRONMENTS}")
         right = [better for part in parts if part not in new for better in wrong.instead.get(part, [part])]
         better = f"{name}:{','.join(right)}" if right else name
@@ -456,11 +456,8 @@ class _Making:
     @staticmethod
     def _wrong_parameters(wrong: WrongKeys) -> CommandError:
         """The error for keys that the parameters do not have: with the whole command, in which they are right."""
-        words = wrong.words_for(ENVIRONMENTS)
-        new = [key.assignment.word for key in wrong.wrong if key.is_new]
-        if any(key.group not in (None, ENVIRONMENTS) or not (key.word or key.is_new) for key in wrong.wrong):
-            return wrong
-        if not words and not new:
+        words, new = wrong.words_for(ENVIRONMENTS), wrong.new
+        if not wrong.can_be_mended(ENVIRONMENTS) or not (words or new):
             return wrong
         instead = {**wrong.instead, **{word: _as_fields([word]) for word in new}}
         command = command_line.corrected(instead, more=["--env", f"local:{','.join(words)}"] if words else [])
