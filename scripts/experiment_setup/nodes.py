@@ -137,20 +137,25 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, node
 
 
-def created(values: dict[str, Any], key: str | None = None) -> DictConfig:
+Elements = dict[int, tuple[list[Any], list[Any]]]  # by the id of a list: the list, and the nodes of its elements
+
+
+def created(values: dict[str, Any], key: str | None = None, known: Elements | None = None) -> DictConfig:
     """What `OmegaConf.create` makes of plain values, without its checks and in a tenth of the time.
 
     They are dicts by name, lists and scalars, with interpolations that are well written; `key` is where it will stand.
+    Scalars of a long list that is in `known` are the nodes that it had there; what is new is added.
     """
-    node: DictConfig = _grown(values, key, None)
+    node: DictConfig = _grown(values, key, None, known)
     return node
 
 
 _TEMPLATES = {kind: OmegaConf.create(kind()) for kind in (dict, list)}
 _LEAF = AnyNode(None)
+_LONG = 16  # elements; making them anew costs more than remembering them
 
 
-def _grown(value: Any, key: Any, parent: Any) -> Any:
+def _grown(value: Any, key: Any, parent: Any, known: Elements | None) -> Any:
     kind = type(value)
     template = _TEMPLATES.get(kind, _LEAF)
     metadata = object.__new__(type(template._metadata))
@@ -160,9 +165,13 @@ def _grown(value: Any, key: Any, parent: Any) -> Any:
     inside = node.__dict__
     inside.update(_metadata=metadata, _parent=parent, _flags_cache=None)
     if kind is dict:
-        inside["_content"] = {step: _grown(below, step, node) for step, below in value.items()}
+        inside["_content"] = {step: _grown(below, step, node, known) for step, below in value.items()}
+    elif kind is list and known is not None and id(value) in known:
+        inside["_content"] = known[id(value)][1].copy()
     elif kind is list:
-        inside["_content"] = [_grown(below, step, node) for step, below in enumerate(value)]
+        content = inside["_content"] = [_grown(below, step, node, known) for step, below in enumerate(value)]
+        if known is not None and len(content) > _LONG and all(type(below) is AnyNode for below in content):
+            known[id(value)] = (value, content)
     else:
         inside["_val"] = value
     return node

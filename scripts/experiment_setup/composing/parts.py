@@ -152,10 +152,11 @@ def _open(values: dict[str, Any], group: str) -> list[Open]:
 
 _MOST_NODES = 32  # parts with nodes, which take twenty times the memory of their values
 _nodes_of: dict[PlainPart, DictConfig] = {}  # the one made last at the end
+_elements: nodes.Elements = {}  # of lists that they have in common: sets that inherit one share it
 
 
 def _nodes(part: PlainPart) -> DictConfig:
-    known = _nodes_of.pop(part, None) or nodes.created(part.container, part.group)
+    known = _nodes_of.pop(part, None) or nodes.created(part.container, part.group, _elements)
     _nodes_of[part] = known
     if len(_nodes_of) > _MOST_NODES:
         del _nodes_of[next(iter(_nodes_of))]
@@ -170,6 +171,7 @@ def let_go_of_nodes() -> None:
     """
     while len(_nodes_of) > _MOST_NODES // 2:
         nodes.take_apart(_nodes_of.pop(next(iter(_nodes_of))))
+    _elements.clear()
 
 
 class PartsComposition(Composition):

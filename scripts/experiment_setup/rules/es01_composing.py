@@ -30,6 +30,7 @@ from experiment_setup.composing.refusals import (
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import Refused, refusals
 from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.unresolved import Unresolved, unresolved
@@ -38,6 +39,7 @@ from experiment_setup.findings import Finding, Severity, Subject
 from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
@@ -331,11 +333,14 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
 
     Reported where a key of the same place differs in one letter; a key that no file has may be one that a run adds.
     """
-    documents = [(option.document, context.compositions.of_option(option).config) for option in context.options.all()]
+    written: list[tuple[Document, Option | None]] = [(option.document, option) for option in context.options.all()]
     if context.experiment.has_config:
-        documents.append((context.options.primary, context.compositions.some))
-    for document, config in documents:
-        for match in _SELECTED.finditer(document.text_or_empty) if config is not None else ():
+        written.append((context.options.primary, None))
+    for document, option in written:
+        selected = list(_SELECTED.finditer(document.text_or_empty))
+        composed = context.compositions
+        config = (composed.of_option(option).config if option else composed.some) if selected else None
+        for match in selected if config is not None else ():
             *above, key = nodes.names(match[1])
             known = [str(name) for name, _ in nodes.children(nodes.at(config, above))]
             if better := _misspelled(above, key, known):
