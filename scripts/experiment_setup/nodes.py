@@ -86,12 +86,12 @@ def is_there(node: Any) -> bool:
 
 def is_mapping(node: Any) -> TypeGuard[DictConfig]:
     """Whether it is a mapping, and one that is there."""
-    return isinstance(node, DictConfig) and is_there(node)
+    return isinstance(node, DictConfig) and type(node.__dict__["_content"]) is dict  # else null, or text
 
 
 def is_list(node: Any) -> TypeGuard[ListConfig]:
     """Whether it is a list, and one that is there."""
-    return isinstance(node, ListConfig) and is_there(node)
+    return isinstance(node, ListConfig) and type(node.__dict__["_content"]) is list
 
 
 def child(node: Any, step: Any) -> Any:
@@ -181,7 +181,8 @@ def take_apart(node: Any) -> None:
     """Take everything out of a node that `created` gave and that nobody uses any more."""
     content = node.__dict__.pop("_content", ())
     for below in content.values() if isinstance(content, dict) else content:
-        take_apart(below)
+        if type(below) is not AnyNode:  # which long lists have in common
+            take_apart(below)
 
 
 def open_values(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, str]]:

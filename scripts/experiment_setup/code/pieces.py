@@ -172,28 +172,61 @@ class _Kept:
         self.size = 0
         self.next_line = 1
 
-    def take(self, text: str, lowest: int, free: Callable[[Piece], bool]) -> Piece:
-        """The piece of a text, parsed if need be; from line `lowest` on no number is in use.
+    def take(self, texts: Sequence[str]) -> list[Piece]:
+        """The pieces of these texts, no two of which have a line number in common.
 
-        Raises what `ast.parse` raises.
+        Those that are not known are parsed, all at once. Raises what `ast.parse` raises, and SyntaxError for a
+        statement that does not end in the piece that it begins in.
         """
-        piece = self.pieces.pop(text, None)
-        if piece is not None:
-            self.size -= len(text)
-        if piece is None or not free(piece):
-            first = self.next_line if self.next_line < _MOST_LINES else 1
+        found = [self.pieces.get(text) for text in texts]
+        taken: list[Piece] = []
+        for number, piece in enumerate(found):
+            if piece is not None and _is_free(piece.first, piece.last, taken):
+                taken.append(piece)
+            else:
+                found[number] = None
+        new = self._parsed([text for text, piece in zip(texts, found, strict=True) if piece is None], taken)
+        pieces = [piece or next(new) for piece in found]
+        for piece in pieces:
+            self._keep(piece)
+        return pieces
+
+    def _parsed(self, texts: Sequence[str], taken: Sequence[Piece]) -> Iterator[Piece]:
+        size = sum(text.count("\n") + 1 for text in texts)
+        first = self.next_line if self.next_line < _MOST_LINES else 1
+        if not _is_free(first, first + size, taken):
+            first = max(piece.last for piece in taken) + 1
+        body = ast.parse("\n" * (first - 1) + "\n".join(texts)).body if texts else []
+        waiting = iter([*body, None])
+        statement = next(waiting)
+        for text in texts:
             piece = Piece(text, first, [])
-            if not free(piece):
-                piece = Piece(text, lowest, [])
-            piece.body = ast.parse("\n" * (piece.first - 1) + text).body
-            self.next_line = piece.last + 1
-        self.pieces[text] = piece
-        self.size += len(text)
+            while statement is not None and _first_line(statement) <= piece.last:
+                if (statement.end_lineno or 0) > piece.last:
+                    raise SyntaxError("it goes on in the next piece")
+                piece.body.append(statement)
+                statement = next(waiting)
+            first = piece.last + 1
+            yield piece
+        self.next_line = first
+
+    def _keep(self, piece: Piece) -> None:
+        before = self.pieces.pop(piece.text, None)
+        self.pieces[piece.text] = piece
+        self.size += len(piece.text) if before is None else 0
         while self.size > _KEPT_SIZE and len(self.pieces) > 1:
             oldest = next(iter(self.pieces))
             del self.pieces[oldest]
             self.size -= len(oldest)
-        return piece
+
+
+def _is_free(first: int, last: int, taken: Iterable[Piece]) -> bool:
+    return all(last < other.first or other.last < first for other in taken)
+
+
+def _first_line(statement: ast.stmt) -> int:
+    first: int = min([statement.lineno, *(node.lineno for node in getattr(statement, "decorator_list", ()))])
+    return first
 
 
 _kept = _Kept()
@@ -206,21 +239,9 @@ def parsed(text: str) -> list[Piece]:
     """
     places = [0, *(found.end() for found in _BOUNDARY.finditer(text)), len(text)]
     try:
-        return list(_parsed([text[start:end] for start, end in itertools.pairwise(places)]))
+        return _kept.take([text[start:end] for start, end in itertools.pairwise(places)])
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [Piece(text, 1, ast.parse(text).body)]  # or the error of the whole
-
-
-def _parsed(texts: Iterable[str]) -> Iterator[Piece]:
-    taken: list[Piece] = []
-
-    def free(piece: Piece) -> bool:
-        return all(piece.last < other.first or other.last < piece.first for other in taken)
-
-    for text in texts:
-        piece = _kept.take(text, max((other.last for other in taken), default=0) + 1, free)
-        taken.append(piece)
-        yield piece
 
 
 # Words of what the compiler has rules for that no single statement shows.

@@ -19,6 +19,10 @@ _WITHOUT_NODES = frozenset(
 )
 
 
+# Fields that hold a list of nodes, and nothing else.
+_OF_NODES = frozenset("body orelse finalbody handlers targets args keywords elts generators comparators values".split())
+
+
 class _Fields(dict[type[ast.AST], tuple[str, ...]]):
     """The fields of each kind of node that may hold others."""
 
@@ -34,13 +38,17 @@ _fields = _Fields()
 def children(node: ast.AST) -> list[ast.AST]:
     """The nodes directly below, in the order of `ast.iter_child_nodes`, without operators, `ast.Load` and their kin."""
     found: list[ast.AST] = []
+    _add_children(node, found)
+    return found
+
+
+def _add_children(node: ast.AST, found: list[ast.AST]) -> None:
     for name in _fields[type(node)]:
         value = getattr(node, name, None)
         if type(value) is list:
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
+            found += value if name in _OF_NODES else [item for item in value if isinstance(item, ast.AST)]
+        elif value is not None and isinstance(value, ast.AST):
             found.append(value)
-    return found
 
 
 def levels(nodes: Iterable[ast.AST]) -> Iterator[list[ast.AST]]:
@@ -48,7 +56,10 @@ def levels(nodes: Iterable[ast.AST]) -> Iterator[list[ast.AST]]:
     level = list(nodes)
     while level:
         yield level
-        level = [child for node in level for child in children(node)]
+        below: list[ast.AST] = []
+        for node in level:
+            _add_children(node, below)
+        level = below
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:

@@ -7,7 +7,6 @@ content. `FastPath` does those merges and nothing else: for every input it gives
 
 from __future__ import annotations
 
-import copy
 import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -26,6 +25,7 @@ from experiment_setup.composing.expansion import TooFar
 from experiment_setup.composing.interpolation import UnusableValue
 from experiment_setup.composing.layers import Declined, Layer, MergeError, crossed, merge
 from experiment_setup.composing.origins import Source, Trace
+from experiment_setup.composing.overlay import shallow
 from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, plain_part
 from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
@@ -228,7 +228,7 @@ class FastPath:
             raise Declined("no entry point, or a schema with the name of the primary config")
         if not self._experiment.has_config:
             raise Declined("no primary config")
-        config = copy.deepcopy(self._primary)
+        config = shallow(self._primary, None)
         defaults, hydra = nodes.take(config, "defaults"), nodes.take(config, "hydra")
         if not isinstance(defaults, ListConfig):
             raise Declined("no defaults list")

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.code.functions import UserFunction
+from experiment_setup.code.tree import walk
 from experiment_setup.code.values import Call, Known, Opaque, Special
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -33,7 +34,7 @@ class MainFunction(Known):
         self.called = self.ran = True
         if isinstance(self.function, UserFunction):
             body = self.function.node.body
-            nodes = (node for part in (body if isinstance(body, list) else [body]) for node in ast.walk(part))
+            nodes = (node for part in (body if isinstance(body, list) else [body]) for node in walk(part))
             for node in nodes:
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                     evaluator.may_change(evaluator.lookup(node.id, self.function.scope)[1], f"what {self.name} does")

@@ -15,7 +15,7 @@ from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.code.functions import UserFunction
 from experiment_setup.code.modules import Scope
 from experiment_setup.code.problems import words_of
-from experiment_setup.code.tree import last_name
+from experiment_setup.code.tree import last_name, walk
 from experiment_setup.code.values import (
     TOO_LARGE,
     Call,
@@ -135,7 +135,7 @@ class Store(Known):
             function.called = True
         if not isinstance(function, UserFunction) or isinstance(function.node, ast.Lambda):
             return
-        for inner in ast.walk(function.node):
+        for inner in walk(function.node):
             evaluator.budget.charge(1)
             if isinstance(inner, ast.Call) and self.is_store_call(inner, function.scope):
                 not_known(evaluator, node, scope, reason)
@@ -168,7 +168,7 @@ class Store(Known):
         function = main.function
         if not isinstance(function, UserFunction) or isinstance(function.node, ast.Lambda):
             return
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             if not isinstance(node, ast.Call):
                 continue
             stores = self.is_store_call(node, function.scope) and not _composes(function.node)
@@ -181,7 +181,7 @@ class Store(Known):
             return False
         if _composes(called.node):
             return False
-        inner = ast.walk(called.node)
+        inner = walk(called.node)
         return any(isinstance(one, ast.Call) and self.is_store_call(one, called.scope) for one in inner)
 
 
@@ -191,7 +191,7 @@ _OF_CONFIGS = compiled(r"conf|hydra|schema", re.IGNORECASE)
 
 def _composes(function: ast.AST) -> bool:
     """Whether a function composes a config itself, for which what it stores is in time."""
-    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    calls = (node for node in walk(function) if isinstance(node, ast.Call))
     return any(last_name(call) == "compose" for call in calls)
 
 
