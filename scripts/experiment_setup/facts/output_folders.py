@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import naming, nodes
+from experiment_setup.composing.composed import Composition
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
@@ -84,7 +86,7 @@ def output_fields(config: DictConfig) -> Iterator[tuple[str, Any]]:
 
 def resolved(config: DictConfig, key: str) -> str | None:
     """The value of a dotted key as text; None where there is none, or it does not resolve."""
-    plain = _put_together(config, key)
+    plain = _put_together(lambda steps: nodes.value(nodes.at(config, steps)), key)
     if plain is not None:
         return plain
     try:
@@ -94,18 +96,27 @@ def resolved(config: DictConfig, key: str) -> str | None:
     return None if value is None else str(value)
 
 
+def resolved_in(outcome: Composition, key: str) -> str | None:
+    """The same of a composition; nodes are made for it only where its plain values do not tell."""
+    plain = _put_together(partial(nodes.within, outcome.container), key)
+    config = outcome.config if plain is None else None
+    return plain if config is None else resolved(config, key)
+
+
 _REFERENCE = compiled(r"\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\}")
 
 
-def _put_together(config: DictConfig, key: str) -> str | None:
-    """The same for `output/${exp.name}` without OmegaConf's parser, which takes milliseconds for each of many sets.
+def _put_together(find: Callable[[nodes.Steps], Any], key: str) -> str | None:
+    """The same for `output/${exp.name}`, of what is found at each key.
+
+    OmegaConf's parser takes milliseconds for each of many sets.
 
     None where the text, or a value that it refers to, is anything but plain.
     """
-    written = nodes.value(nodes.at(config, nodes.split(key)))
+    written = find(nodes.split(key))
     if not isinstance(written, str) or written in ("???", "") or "\\" in written or "$" in _REFERENCE.sub("", written):
         return None
-    values = {name: nodes.value(nodes.at(config, nodes.split(name))) for name in _REFERENCE.findall(written)}
+    values = {name: find(nodes.split(name)) for name in _REFERENCE.findall(written)}
     if any(type(known) not in (str, int) or "$" in str(known) or known == "???" for known in values.values()):
         return None
     return _REFERENCE.sub(lambda found: str(values[found[1]]), written)

@@ -22,6 +22,7 @@ from experiment_setup.facts.output_folders import (
     code_sets,
     output_fields,
     resolved,
+    resolved_in,
     says_any,
 )
 from experiment_setup.facts.settings import at, setting
@@ -191,10 +192,9 @@ def _users(context: ExperimentContext, key: str, written: Any) -> dict[str, list
 
 def _of_set(context: ExperimentContext, name: str, key: str) -> str | None:
     outcome = context.compositions.at(parameter_set=name)
-    group, _, field = key.partition(".")
-    written = outcome.container.get(group, {}).get(field)
+    written = nodes.within(outcome.container, nodes.names(key))
     if isinstance(written, str) and "${" in written:
-        return resolved(outcome.config, key) if outcome.config is not None else None
+        return resolved_in(outcome, key)
     return None if written is None else str(written)
 
 
