@@ -27,23 +27,33 @@ class Found:
 
 
 class Finder:
-    """Finds modules by name. `path` is sys.path, which the code that is read may change."""
+    """Finds modules by name. `path` is sys.path, which the code that is read may change.
+
+    It begins with the entry point's folder; for `__main__.py` with the one that `python -m PACKAGE` is typed in.
+    """
 
     def __init__(self, entry: Path, root: Path) -> None:
         self._entry = entry
-        self._fallbacks = [root, root / "src"]
+        above = (folder for folder in entry.parents if folder.is_relative_to(root))
+        inside = [folder for folder in above if any(files.is_file(folder / name) for name in _SETUPS)]
+        self._fallbacks = [part for folder in (*inside, root) for part in (folder, folder / "src")]
         self._in_a_package = (entry.parent / "__init__.py").is_file()
         self._root = root
         given = os.environ.get("PYTHONPATH", "")
         self._names: dict[Path, frozenset[str] | None] = {}  # in folders that were searched; None: it does not tell
-        self.path: list[Any] = [str(entry.parent), *(p for p in given.split(os.pathsep) if p), INSTALLED]
+        first = [entry.parent]
+        if entry.name == "__main__.py":
+            packages = (folder for folder in entry.parents if (folder / "__init__.py").is_file())
+            first = [*(folder.parent for folder in [*packages][-1:]), root, *first]
+        self.path: list[Any] = [*map(str, first), *(p for p in given.split(os.pathsep) if p), INSTALLED]
 
     def find(self, name: str, inside: Sequence[Sequence[str]] = ()) -> Found | None:
         """A top-level module of the project; None for what is installed, or is not found.
 
         As in importlib, what Python starts with comes first, then sys.path in its order; a folder without
         `__init__.py` counts only if nothing else of the name is found. The project's root, its src/ and the packages in
-        it that can be installed come last: they are on the path where they are, or PYTHONPATH names them.
+        it that can be installed come last, the one with the entry point first: they are on the path where they are,
+        or PYTHONPATH names them.
 
         `inside`: the names that are wanted of it. A folder without `__init__.py` that has none of them is no package:
         folders such as wandb/ or data/ may have the name of a library that is not installed here.
@@ -70,9 +80,9 @@ class Finder:
     def package_of_script(self, level: int = 1) -> str:
         """The dotted name of the package that the entry point lies in, as `python -m` would see it; "" for none.
 
-        Without any `__init__.py` it is the one below the project's root, if the project says that it is run so, or
-        if the root has that package. Above the topmost package there may be folders without one, to which an import
-        with `level` dots leads.
+        Without any `__init__.py` it is the one below the project's root (or that of a project inside), if the project
+        says that it is run so, or if the root has that package. Above the topmost package there may be folders without
+        one, to which an import with `level` dots leads.
         """
         parts: list[str] = []
         folder = self._entry.parent
@@ -80,11 +90,12 @@ class Finder:
             parts.insert(0, folder.name)
             folder = folder.parent
         if not parts and self._entry.is_relative_to(self._root):
-            below = self._entry.parent.relative_to(self._root).parts
-            folder = self._root
-            named = bool(below) and all(part.isidentifier() for part in below)
-            if named and (files.is_file(folder / below[0] / "__init__.py") or _runs_modules_of(below[0], folder)):
-                parts = list(below)
+            for folder in (base for base in self._entry.parent.parents if base.is_relative_to(self._root)):
+                below = self._entry.parent.relative_to(folder).parts
+                named = all(part.isidentifier() for part in below)
+                if named and (files.is_file(folder / below[0] / "__init__.py") or _runs_modules_of(below[0], folder)):
+                    parts = list(below)
+                    break
         while parts and len(parts) < level and folder != self._root and folder.name.isidentifier():
             parts.insert(0, folder.name)
             folder = folder.parent
