@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiment_setup import files, syntax
 from experiment_setup.code.registry import Registry
-from experiment_setup.code.tree import FUNCTIONS, last_name
+from experiment_setup.code.tree import FUNCTIONS, dotted, last_name
 from experiment_setup.light import dataclass
 
 _ORDER = ("config_path", "config_name", "version_base")
@@ -75,6 +75,12 @@ class _Names:
         if isinstance(function, ast.Attribute):
             return function.attr == "main" and isinstance(function.value, ast.Name) and function.value.id in self.hydra
         return isinstance(function, ast.Name) and function.id in self.main
+
+    def is_of_resources(self, function: ast.expr) -> bool:
+        """Whether this is `importlib.resources.files`, under whichever of its names."""
+        first = dotted(function).partition(".")[0]
+        module, name = self.imported.get(first, ("", first))
+        return module in ("", "importlib", "importlib.resources") and name in ("files", "resources", "importlib")
 
 
 def _names(script: Path, tree: ast.Module) -> _Names:
@@ -141,6 +147,13 @@ def _module(script: Path, name: str) -> _Names | None:
     return None
 
 
+def _package(script: Path, name: str | None) -> str | None:
+    """The folder of a package of the project, as `importlib.resources.files` gives it; None for any other package."""
+    steps = name.split(".") if name else []
+    found = (folder.joinpath(*steps) for folder in script.parents[:_ROOTS_ABOVE])
+    return next((str(folder) for folder in found if steps and files.is_folder(folder)), None)
+
+
 _PARTS: Mapping[str, Callable[[Path], str]] = {
     "parent": lambda path: str(path.parent),
     "name": lambda path: path.name,
@@ -191,6 +204,8 @@ def _call(node: ast.Call, names: _Names, depth: int) -> str | None:
         if name == "with_suffix" and given == [""]:
             inner = _text(node.func.value, names, depth)
             return str(Path(inner).with_suffix("")) if inner is not None else None
+    if name == "files" and len(given) == 1 and names.is_of_resources(node.func):
+        return _package(names.script, given[0])
     if name in ("setup_root", "find_root"):
         return _root(node, names, depth)
     if name in ("join", "Path", "PurePath") and given:
