@@ -21,11 +21,11 @@ Arguments = Mapping[int | str, Part]
 
 
 def bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
-    """Find the aliases of a function body; a name with two meanings has none."""
+    """Find the aliases of a function body; a name with two meanings has none, and its first is lost sight of."""
     piece = frame.module.source.piece(node)
     assigned = piece.once("assigned", node, partial(shapes.assigned, piece, node))
     for name in [name for name in assigned if name in frame.names]:
-        frame.bind(name, _merged(follower, assigned[name], frame, frame.names[name]))
+        _bind_merged(follower, assigned[name], frame, name)
     for _ in range(3):  # an alias of an alias
         for name, values in assigned.items():
             if name in frame.names:
@@ -35,7 +35,14 @@ def bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
             first = next((part for part in parts if part is not None), None)
             if first is not None:
                 frame.bind(name, first)
-                frame.bind(name, _merged(follower, values, frame, first))
+                _bind_merged(follower, values, frame, name)
+
+
+def _bind_merged(follower: Follower, values: Sequence[ast.expr | None], frame: Frame, name: str) -> None:
+    merged = _merged(follower, values, frame, frame.names[name])
+    if merged is None:
+        follower.lose([frame.names[name]])
+    frame.bind(name, merged)
 
 
 def _merged(follower: Follower, values: Sequence[ast.expr | None], frame: Frame, first: Part) -> Part | None:
