@@ -52,6 +52,18 @@ def leaves(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, Any]]:
         yield path, value
 
 
+def given(context: ExperimentContext, option: Option, default: dict[Steps, Any]) -> dict[Steps, Any]:
+    """What an option and those that it inherits from set; `default`: what a dataclass among those does."""
+    options = context.options.by_group[option.group]
+    found: dict[Steps, Any] = {}
+    for name in reversed(entries.lineage(options, option.name)):
+        if name in options:
+            found |= dict(leaves(values(options[name].document)))
+        elif context.schema.registration(option.group, name):
+            found |= default
+    return found
+
+
 def lists(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, list[Any]]]:
     """Every list below `value` that is in no other list, with its path."""
     if isinstance(value, list):

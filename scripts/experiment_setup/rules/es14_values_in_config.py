@@ -11,9 +11,10 @@ from omegaconf import OmegaConf
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.options import Option
+from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.refusals import refused_at
-from experiment_setup.facts.written import Steps, leaves, schema, values
+from experiment_setup.facts.targets import OF_INSTANTIATE
+from experiment_setup.facts.written import Steps, given, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
@@ -43,8 +44,12 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
 
     That it has the last word is Hydra's own advice, and right for what is the same whatever is chosen. Reported are
     keys for which the options have different values (null is none), since those are what is to be chosen: an error for
-    parameter sets and environments, a warning for other groups. A config that is run with `-cn` is meant to win.
+    parameter sets and environments, a warning for other groups. A config that is run with `-cn` is meant to win, and
+    one of several in its folder, which says so with `_self_`, is as well (info).
     """
+    says_self = any(entry.is_self for entry in entries.of_primary(context))
+    is_one_of_several = any(listed(sibling) for sibling in context.options.siblings)
+    meant = Severity.INFO if says_self and is_one_of_several else Severity.WARNING
     for group in _blocks(context) if not context.options.is_run_by_name else ():
         beaten = [] if _self_is_first(context, group) else list(_beaten(context, group))
         if beaten:
@@ -53,7 +58,7 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
                 context.options.primary.key([group, *beaten[0]]),
                 f"{context.options.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
                 f"move the values to the default of {group}, and `- _self_` to the top of the list",
-                severity=None if group in (SETS, ENVIRONMENTS) else Severity.WARNING,
+                severity=None if group in (SETS, ENVIRONMENTS) else meant,
                 spoils=[phases.values_of(group)],
             )
 
@@ -63,26 +68,14 @@ def _beaten(context: ExperimentContext, group: str) -> Iterator[Steps]:
     options = context.options.by_group.get(group, {})
     root = schema(context, group)
     default = dict(leaves(OmegaConf.to_container(root))) if root is not None else {}
-    given = [_given(context, option, default) for option in options.values()]
+    found = [given(context, option, default) for option in options.values()]
     if root is not None and context.options.groups[group] not in options:
-        given.append(default)
+        found.append(default)
     for steps, value in leaves(_block(context, group)):
         refers = isinstance(value, str) and "${" in value and group not in (SETS, ENVIRONMENTS)
-        chosen = (one[steps] for one in given if steps in one)
+        chosen = (one[steps] for one in found if steps in one)
         if not refers and len({repr(value) for value in chosen if value is not None}) > 1:
             yield steps
-
-
-def _given(context: ExperimentContext, option: Option, default: dict[Steps, Any]) -> dict[Steps, Any]:
-    """What an option and those that it inherits from set."""
-    options = context.options.by_group[option.group]
-    found: dict[Steps, Any] = {}
-    for name in reversed(entries.lineage(options, option.name)):
-        if name in options:
-            found |= dict(leaves(values(options[name].document)))
-        elif context.schema.registration(option.group, name):
-            found |= default
-    return found
 
 
 def _block(context: ExperimentContext, group: str) -> dict[str, Any]:
@@ -173,7 +166,7 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
 @rule(
     "ES142",
     "self-not-listed",
-    Severity.WARNING,
+    Severity.INFO,
     "config.yaml has values, but its defaults list has no `_self_`",
     phase=Phase.VALUES,
     of=Of.OPTION,
@@ -185,7 +178,7 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
 def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     """Without `_self_` the primary config is merged last, so that its values beat the groups; Hydra 1.3 warns each run.
 
-    Where only `hydra:` settings stand in the file it makes no difference to the values (info).
+    It is a warning where an option has another value for a key of the file, which choosing it does not bring.
     """
     found = entries.of_primary(context)
     if not found or any(entry.is_self for entry in found) or not any(entries.chooses(entry) for entry in found):
@@ -206,13 +199,29 @@ def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
         dash = text[start : node.start_mark.index]
         if dash.strip() == "-":
             edits = (Edit(start, start, f"{dash}_self_{entries.newline(text)}"),)
+    said, lost = "the defaults list has no _self_, so that the values of this file are merged last", _lost(context)
+    if lost is not None:
+        said += f": {nodes.join(lost[1])} stays what it is here, whatever {lost[0].config_path} says"
     yield self_not_listed.finding(
         context.options.primary.key(["defaults"]),
-        "the defaults list has no _self_, so that the values of this file are merged last",
+        said,
         "add `- _self_` before the groups",
         edits=edits,
-        severity=None if keys != ["hydra"] else Severity.INFO,
+        severity=Severity.WARNING if lost is not None else None,
     )
+
+
+def _lost(context: ExperimentContext) -> tuple[Option, Steps] | None:
+    """An option with another value for a key that config.yaml has, too, and the key."""
+    own = dict(leaves(values(context.options.primary)))
+    for placed in context.options.choices:
+        for option in context.options.by_group[placed.group].values():
+            place = option.package(placed.package)
+            for steps, value in leaves(values(option.document)):
+                key = (*place, *steps)
+                if key in own and own[key] != value:
+                    return option, key
+    return None
 
 
 @rule(
@@ -236,7 +245,9 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     stored = [r for r in context.schema.registrations if r.group is None and r.config_class]
     top = {field.name for r in stored if r.config_class for field in r.config_class.fields}
     keys = [
-        key for key in entries.own_keys(context.options.primary) if key not in ("hydra", *context.options.groups, *top)
+        key
+        for key in entries.own_keys(context.options.primary)
+        if key not in ("hydra", *context.options.groups, *top, *OF_INSTANTIATE)
     ]
     if not keys or not context.experiment.has_config:
         return

@@ -11,9 +11,11 @@ from experiment_setup import nodes
 from experiment_setup.facts import targets
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
+from experiment_setup.facts.written import given
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.nodes import TRUTHS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
 
@@ -107,27 +109,55 @@ def arguments_of_another_target(context: ExperimentContext) -> Iterator[Finding]
     says so; of a library's classes, which are not read, it is for information.
     """
     for option in (*context.options.all(), *context.options.added):
-        if "_target_" not in option.document.text_or_empty:
+        if "_target_" in option.document.text_or_empty:
+            package = option.package((option.group,))
+            before, after = _inherited(context, option), context.compositions.of_option(option).container
+            yield from _left_over(context, option.document, package, before, after)
+    primary = context.options.primary
+    if "_target_" in primary.text_or_empty:
+        yield from _left_over(context, primary, (), _chosen(context), context.compositions.at().container)
+
+
+def _left_over(
+    context: ExperimentContext, document: Document, package: tuple[str, ...], before: Any, after: Any
+) -> Iterator[Finding]:
+    """Of each `_target_` of a file that is merged at `package`: what of `before` is left beside it `after` that."""
+    for steps, own in _targets(document.data if document.error is None else None, ()):
+        old, new = nodes.within(before, (*package, *steps)), nodes.within(after, (*package, *steps))
+        if not (isinstance(old, dict) and isinstance(new, dict)) or old.get("_target_") in (None, own["_target_"]):
             continue
-        package = option.package((option.group,))
-        before, after = _inherited(context, option), context.compositions.of_option(option).container
-        for steps, own in _targets(option.document.data if option.document.error is None else None, ()):
-            old, new = nodes.within(before, (*package, *steps)), nodes.within(after, (*package, *steps))
-            if not (isinstance(old, dict) and isinstance(new, dict)) or old.get("_target_") in (None, own["_target_"]):
-                continue
-            left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
-            code, target = context.schema.code, own["_target_"]
-            taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
-            wrong = [key for key in left if taken is not None and key not in taken]
-            if wrong if taken is not None else left:
-                named = ", ".join(wrong or left)
-                yield arguments_of_another_target.finding(
-                    option.document.value([*steps, "_target_"]),
-                    f"{named} of {old['_target_']} {'stays' if len(wrong or left) == 1 else 'stay'}"
-                    + (f", and {target} does not take {'it' if len(wrong) == 1 else 'them'}" if wrong else ""),
-                    "choose the whole block as an option of a group, or inherit none that has these arguments",
-                    severity=None if wrong else Severity.INFO,
-                )
+        if new.get("_target_") != own["_target_"]:
+            continue  # what is merged later has the last word
+        left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
+        code, target = context.schema.code, own["_target_"]
+        taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
+        wrong = [key for key in left if taken is not None and key not in taken]
+        if wrong if taken is not None else left:
+            named = ", ".join(wrong or left)
+            yield arguments_of_another_target.finding(
+                document.value([*steps, "_target_"]),
+                f"{named} of {old['_target_']} {'stays' if len(wrong or left) == 1 else 'stay'}"
+                + (f", and {target} does not take {'it' if len(wrong) == 1 else 'them'}" if wrong else ""),
+                "choose the whole block as an option of a group, or inherit none that has these arguments",
+                severity=None if wrong else Severity.INFO,
+            )
+
+
+def _chosen(context: ExperimentContext) -> dict[str, Any]:
+    """What the files of the options that config.yaml names set, each in its place."""
+    found: dict[str, Any] = {}
+    for placed in context.options.choices:
+        option = context.options.by_group[placed.group].get((placed.option or "").removesuffix(".yaml"))
+        if option is None:
+            continue
+        for steps, value in given(context, option, {}).items():
+            *above, key = (*option.package(placed.package), *map(str, steps))
+            part = found
+            for step in above:
+                inner = part.get(step)
+                part[step] = part = inner if isinstance(inner, dict) else {}
+            part[key] = value
+    return found
 
 
 def _inherited(context: ExperimentContext, option: Option) -> dict[str, Any]:
