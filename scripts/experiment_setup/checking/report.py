@@ -71,12 +71,20 @@ def _counted(project: Project, findings: Iterable[Finding], style: Style, of_a_r
         *before, first = found[:of_a_rule]
         others = found[of_a_rule:]
         yield from (headline(project, finding, style) for finding in before)
-        places = list(dict.fromkeys(_place(project, other, style) for other in others))
+        places = list(dict.fromkeys(_named(project, first, other, style) for other in others))
         named = ", ".join(places[:_PLACES]) + (", …" if len(places) > _PLACES else "")
         yield headline(project, first, style) + (f", and {len(others)} more like it: {named}" if others else "")
     if by_rule:
         yield f"  {style.paint('help', '36;1')}: --verbose lists every finding of style in full"
         yield ""
+
+
+def _named(project: Project, first: Finding, other: Finding, style: Style) -> str:
+    """Where another finding of the rule is, behind the one word that differs from the first's, such as the field."""
+    place = _place(project, other, style)
+    pairs = list(zip(first.message.split(), other.message.split(), strict=False))
+    differing = [new.rstrip(",:") for old, new in pairs if old != new]
+    return f"{visible.words(differing[0])} ({place})" if len(differing) == 1 else place
 
 
 def _block(project: Project, finding: Finding, lines: dict[Path, list[str]], style: Style) -> Iterator[str]:

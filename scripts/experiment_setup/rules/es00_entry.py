@@ -93,7 +93,11 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
 def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults."""
     unknown: set[str] = set()
+    said: set[tuple[str, Location]] = set()
     for problem in context.schema.problems:
+        if (problem.code, problem.location) in said:
+            continue  # in a module that goes by two names
+        said.add((problem.code, problem.location))
         if problem.message.startswith("NameError"):  # one import is missing, however often the name is used
             if problem.message in unknown:
                 continue
