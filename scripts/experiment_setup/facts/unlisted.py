@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _NAMED = compiled(
     r"[\"']?[ \t]*(?P<chosen>:.*)?$",
     re.MULTILINE,
 )
+_PLAIN_NAME = compiled(r"[\w.\-/]+")
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,9 @@ class Unlisted:
 def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path], Document]) -> list[Unlisted]:
     """The groups below the config folder that are not `listed`, and the options in folders of those that are.
 
-    A group that any file of the config folder names in a defaults list is not among them: its options are meant for
-    that place. In a folder that holds code as well, a folder counts where a file in it is written for Hydra.
+    A group that any file of the config folder names in a defaults list is not added: its options are meant for that
+    place, and those that no list chooses there are composed nowhere. In a folder that holds code as well, a folder
+    counts where a file in it is written for Hydra.
     """
     folders = {name: files for name, files in _folders(experiment, listed, read) if files}
     if not folders:
@@ -64,12 +66,33 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
         }
         for name, files in folders.items()
     }
-    return [
+    added = [
         part
         for name, files in found.items()
         if files and (made := _unlisted(name, files, listed, read))
         for part in _by_folder(experiment.config_dir, made, read, named.within)
     ]
+    return added + list(_never_chosen(experiment.config_dir, folders.values(), named, read))
+
+
+def _never_chosen(
+    root: Path, folders: Iterable[Mapping[str, Path]], named: _Named, read: Callable[[Path], Document]
+) -> Iterator[Unlisted]:
+    """The options of groups that some lists choose from, as far as none of those chooses them."""
+    groups: dict[str, dict[str, Path]] = {}
+    for path in (path for files in folders for path in files.values()):
+        group = _group(root, path)
+        if named.group(group) and not named.open(group):
+            groups.setdefault(group, {})[path.stem] = path
+    for group, options in groups.items():
+        bases = {name for path in options.values() for name in read(path).parents}
+        left = {
+            name: path
+            for name, path in options.items()
+            if path not in {*named.files, *named.chosen} and name not in bases
+        }
+        if left:
+            yield Unlisted(group, left, writes_the_config=False)
 
 
 def _by_folder(
@@ -175,6 +198,8 @@ class _Named:
     groups: frozenset[str]
     files: frozenset[Path]  # these are composed with those that name them
     within: frozenset[str]  # folders from which they choose as from the group above: `optimizer: adam/small`
+    chosen: frozenset[Path]  # the files of the options that they choose
+    opened: frozenset[str]  # groups all of which are composed with a primary config, or that choose more than a name
 
     @classmethod
     def by(cls, root: Path, read: Callable[[Path], Document]) -> _Named:
@@ -182,21 +207,37 @@ class _Named:
         groups: set[str] = set()
         files: set[Path] = set()
         within: set[str] = set()
+        chosen: set[Path] = set()
+        opened: set[str] = set()
         for path in _yaml_files(root, 0):
             text = read(path).text_or_empty
             for entry in _NAMED.finditer(text) if "defaults" in text else ():
                 if entry["chosen"] is not None:
-                    folder = entry["chosen"].strip(": \t\"'").rpartition("/")[0]
+                    option = entry["chosen"].partition("#")[0].strip(": \t\"'")
+                    folder = option.rpartition("/")[0]
+                    chosen.update(
+                        base / entry["path"] / f"{option.removesuffix('.yaml')}.yaml" for base in (root, path.parent)
+                    )
+                    if path.parent == root or not _PLAIN_NAME.fullmatch(option):
+                        opened.add(entry["path"])
                     within.update((f"{entry['path']}/{folder}",) if folder else ())
                     groups.update(() if entry["override"] else (entry["path"],))
                 else:
                     files.update(base / f"{entry['path']}.yaml" for base in (root, path.parent))
-        return cls(frozenset(groups), frozenset(files), frozenset(within))
+        return cls(frozenset(groups), frozenset(files), frozenset(within), frozenset(chosen), frozenset(opened))
 
     def group(self, path: str) -> bool:
         """Whether a list chooses for the group, by its whole path or from within a folder of it."""
-        steps = path.split("/")
-        return any("/".join(steps[start:]) in self.groups for start in range(len(steps)))
+        return any(part in self.groups for part in _ends(path))
+
+    def open(self, path: str) -> bool:
+        """Whether a list may choose any option of the group."""
+        return any(part in self.opened for part in _ends(path))
+
+
+def _ends(path: str) -> Iterator[str]:
+    steps = path.split("/")
+    return ("/".join(steps[start:]) for start in range(len(steps)))
 
 
 def _entries(folder: Path) -> list[Path]:
