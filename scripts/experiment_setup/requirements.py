@@ -65,7 +65,7 @@ _NAME = compiled(r"[A-Za-z0-9][A-Za-z0-9._-]*(?=\s*(?:$|[\[<>=!~;@,# ]))")
 
 # Where projects say what they need, in the words of pip, Poetry, setuptools and conda.
 _DECLARING = (
-    *("pyproject.toml", "poetry.lock", "setup.py", "setup.cfg", "requirements*/*.txt", "*requirements*.txt"),
+    *("pyproject.toml", "poetry.lock", "setup.py", "setup.cfg", "requirement*/*.txt", "*requirement*.txt"),
     *("*env*.yml", "*env*.yaml", "conda*.yml", "conda*.yaml"),
 )
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup import naming, nodes
 from experiment_setup.composing.composed import Composition
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.settings import moves_into_run_dir
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -130,7 +131,7 @@ def code_sets(context: ExperimentContext, key: str) -> bool:
 def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
     """The folders that the experiment's fields name, in any of its options, and to which the code adds nothing."""
     folders = list(all_folders(context))
-    if not folders or says_any(context.code.acting, {**_OWN_FOLDER, **EACH_RUN_APART}):
+    if not folders or moves_into_run_dir(context) or says_any(context.code.acting, {**_OWN_FOLDER, **EACH_RUN_APART}):
         return []
     own = [context.experiment.folder]
     by, name = context.relative(context.experiment.folder), context.experiment.name

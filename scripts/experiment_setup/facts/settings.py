@@ -10,12 +10,14 @@ from typing import Any
 
 import yaml
 
+from experiment_setup import installed
 from experiment_setup.composing.refusals import NotTheFields
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit
 from experiment_setup.light import compiled
 from experiment_setup.location import Location
+from experiment_setup.schema import UNSET
 
 
 def hydra_block(context: ExperimentContext) -> dict[str, Any]:
@@ -83,6 +85,19 @@ def rewrite(context: ExperimentContext, path: Sequence[str], text: str) -> tuple
 def is_here(value: Any) -> bool:
     """Whether a folder is the working directory itself."""
     return isinstance(value, str) and value != "" and os.path.normpath(value) == "."
+
+
+def moves_into_run_dir(context: ExperimentContext) -> bool:
+    """Whether Hydra starts main() in run.dir, so that relative folders are each run's own.
+
+    It did so up to 1.1, and does where `version_base` is "1.1" or (before Hydra 1.4) left out.
+    """
+    chdir = setting(context, "job", "chdir")
+    if chdir in (UNGIVEN, None):
+        main = context.schema.main
+        base = main.version_base if main is not None else None
+        chdir = base == "1.1" or (base is UNSET and not installed.hydra_since_1_4())
+    return chdir is True and not is_here(setting(context, "run", "dir"))
 
 
 def is_refused(context: ExperimentContext) -> bool:

@@ -8,6 +8,7 @@ import yaml
 
 from experiment_setup import files
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import HERE, Entry
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -39,9 +40,15 @@ def schema_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
     Hydra says nothing: the fields that the file does not set are gone, keys with typos are accepted, and types are
     not checked. The same goes for an empty file, one with only comments, `defaults: []`, and a list at the top. It is
     a warning where the file repeats every field, so that only the checks are lost. Where config.yaml lists the whole
-    schema first (`- config_schema`), the dataclass is there anyway and nothing is reported.
+    schema first (`- config_schema`), the dataclass is there anyway and nothing is reported; nor where another entry
+    point of the folder stores a dataclass of the file's own name.
     """
-    lost = [option for option in context.options.all() if entries.fields_lost(context, option) is not None]
+    lost = [
+        option
+        for option in context.options.all()
+        if entries.fields_lost(context, option) is not None
+        and not any(other.registration(option.group, option.name) for other in context.code.other_schemas)
+    ]
     if not lost:
         return
     paths = {option.config_path for option in lost}
@@ -335,6 +342,7 @@ def _at_package(option: Option, entry: Entry) -> Location:
 )
 def lands_elsewhere(context: ExperimentContext) -> Iterator[Finding]:
     """Packages are relative to the file that names them, so that `default@exp` and `/exp/default` become `exp.exp`.
+    (In a file that is written from the root, under `# @package _global_`, they are at `exp`, and right.)
 
     Only `default` and `default@_here_` (and `/exp/default@_here_`) merge the parent into the file's own place. The form
     `group: option` looks for the group below exp/, and `/exp: default` again lands in `exp.exp`.
@@ -359,8 +367,11 @@ def lands_elsewhere(context: ExperimentContext) -> Iterator[Finding]:
 
 def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str | None:
     group = option.group
+    at_the_root = headers.is_from_the_root(option.document)
     if entry.group is not None:
         if entry.group.lstrip("/") != group or "override" in entry.keywords or entry.option is None:
+            return None
+        if entry.group.startswith("/") and at_the_root and entry.package != HERE:
             return None
         if entry.group.startswith("/"):
             return f"lands in {group}.{group}, not {group}" if entry.package != HERE else "includes itself without end"
@@ -377,7 +388,7 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
     if entry.package and " " in entry.package:
         return None  # two entries on one
     absolute = entry.option.startswith("/")
-    if absolute and not entry.option.startswith(f"/{group}/"):
+    if at_the_root or (absolute and not entry.option.startswith(f"/{group}/")):
         return None
     if entry.package == group or (absolute and entry.package is None):
         return f"lands in {group}.{group}, not {group}"

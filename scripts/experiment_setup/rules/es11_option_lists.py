@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -18,7 +18,7 @@ from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.project import ENVIRONMENTS
+from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import Files, rule
@@ -53,26 +53,37 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
     """Where exp/base.yaml takes the place of a dataclass, a set that does not begin with `base@_here_` lacks every key
     that it does not give itself: `exp=002` takes the place of `exp: base`.
 
-    Reported where config.yaml chooses the base and other files inherit from it; an error for a file without any key.
+    Reported where config.yaml chooses the base and as many other files as not inherit from it alone; an error for a
+    file without any key (which is only said of parameter sets and environments: `none.yaml` may mean nothing at all).
     A file with a key that none of them has, or with another `_target_`, is an alternative to the base.
     """
     for group, base in context.options.groups.items():
         options = context.options.by_group.get(group, {})
         if base not in options or context.options.config_class(group) is not None:
             continue
-        heirs = {name for name in options if base in entries.lineage(options, name)[1:]}
+        heirs = {name for name in options if _starts_from(options, name, base)}
         family = {key for name in (base, *heirs) for key in _keys_of(context, options[name])}
         whole = _keys_of(context, options[base])
-        for name, option in options.items() if heirs else ():
+        rest = [name for name in options if name != base and name not in heirs]
+        for name in rest if len(heirs) >= len(rest) else ():
+            option = options[name]
             own = _keys_of(context, option)
             lost = [key for key in whole if key not in own]
-            if name == base or name in heirs or entries.parents(option) or option.document.header or not lost:
+            if entries.parents(option) or option.document.header or not lost:
+                continue
+            if group not in (SETS, ENVIRONMENTS) and not entries.own_keys(option.document):
                 continue
             if not set(own) <= family or _says_another_kind(context, options[base], option):
                 continue  # an alternative to the base
             if context.compositions.of_option(option).failure is not None:
                 continue
             yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
+
+
+def _starts_from(options: Mapping[str, Option], name: str, base: str) -> bool:
+    """Whether a file inherits the base and, at each step, nothing beside: one that names several puts them together."""
+    above = entries.lineage(options, name)[1:]
+    return base in above and all(len(entries.parents(options[one])) < 2 for one in (name, *above) if one in options)
 
 
 def _says_another_kind(context: ExperimentContext, base: Option, option: Option) -> bool:

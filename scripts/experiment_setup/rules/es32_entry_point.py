@@ -313,12 +313,16 @@ def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
     hydra="accepts",
 )
 def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
-    """A call of main() gives None whatever the function returns; only Hydra's sweepers (Optuna) see the value."""
+    """A call of main() gives None whatever the function returns; only Hydra's sweepers (Optuna) see the value.
+
+    `sys.exit(main())` is what scripts end with: None is the exit code of success.
+    """
     main, source, function = context.schema.main, entry_source(context), main_function(context)
     if main is None or source is None or function is None or not _returns_value(function):
         return
     calls = [n for n in source.nodes(ast.Call) if isinstance(n.func, ast.Name) and n.func.id == main.function]
     no_use = {id(node.value) for node in source.nodes(ast.Expr)} | set(map(id, tree.walk(function) if calls else ()))
+    no_use |= {id(one) for n in source.nodes(ast.Call) if last_name(n.func) in _ENDING for one in n.args}
     for node in calls:
         if id(node) not in no_use:
             yield lost_return_value.finding(
@@ -326,6 +330,9 @@ def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
                 f"{main.function}() is None here: @hydra.main throws the returned value away",
                 "use the value inside the function, or write it to a file",
             )
+
+
+_ENDING = ("exit", "SystemExit")
 
 
 def _returns_value(function: ast.AST) -> bool:

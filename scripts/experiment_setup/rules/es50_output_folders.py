@@ -25,7 +25,7 @@ from experiment_setup.facts.output_folders import (
     resolved_in,
     says_any,
 )
-from experiment_setup.facts.settings import at, setting
+from experiment_setup.facts.settings import at, moves_into_run_dir, setting
 from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
@@ -264,7 +264,7 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     """
     default = context.compositions.some
     fields = list(output_fields(default)) if default is not None else []
-    if default is None or not fields:
+    if default is None or not fields or moves_into_run_dir(context):
         return
     if re.search(r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", context.code.acting):
         return
