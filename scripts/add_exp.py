@@ -23,6 +23,7 @@ EXAMPLES = """
   add_exp.py 001 'fold=[0,1,2]' seed=1                  a list is one value
   add_exp.py 001 epochs=10 --from 002                   on top of another parameter set
   add_exp.py 001 optimizer.lr=1e-3 --name small-lr      a nested field; words for the name
+  add_exp.py 001 model=large +trainer.clip=1            in plain YAML: an option of another group, a key that is new
   add_exp.py 001 --from-run output/001-baseline/001-seed-7     the set that gives what that run had
   add_exp.py 001 'notes="a = b, with spaces"'           a text in Hydra's quotes
 """

@@ -208,7 +208,7 @@ def test_a_nested_key_is_found_by_its_last_part(tmp_path: Path, elsewhere: Path)
         ("bs=8", "did you mean batch_size=8?"),
         ("output_dir=x", "add_env.py 001-baseline local-2 output_dir=x"),
         ("batch_size=a", "batch_size is declared as int at train.py:"),
-        ("+batch_size=8", "write batch_size=8"),
+        ("+batch_size=8", "did you mean batch_size=8?"),
         ("notes=a=b", "'notes=\"a=b\"'"),
         ("batch_size", "batch_size=VALUE"),
         ("learning_rate=interval(0,1)", "learning_rate=VALUE1,VALUE2"),

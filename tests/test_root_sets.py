@@ -19,6 +19,20 @@ if __name__ == "__main__":
     main()
 """
 LONG = "# @package _global_\ndefaults:\n  - override /model: large\n\ntrainer:\n  epochs: 100\n"
+STORES = """\
+from dataclasses import dataclass
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class Model:
+    width: int = 1
+
+
+ConfigStore.instance().store(group="model", name="small", node=Model)
+
+
+"""
 
 
 def make(tmp_path: Path, *, listed: str, sets: dict[str, str], group: str = "experiment") -> Path:
@@ -127,37 +141,101 @@ def test_a_new_experiment_takes_no_sets_along_and_starts_with_one_in_their_style
     assert hydra(made / "train.py", f"experiment={option.stem}")["model"] == {"width": 512}
 
 
-@pytest.mark.parametrize("stored", [False, True])
-def test_a_project_without_sets_is_told_how_to_begin(tmp_path: Path, elsewhere: Path, stored: bool) -> None:
-    """Plain YAML stays plain YAML; where dataclasses are stored, the sets get one."""
-    files = {
-        "conf/config.yaml": "defaults:\n  - _self_\n  - model: big\nlr: 0.1\n",
-        "conf/model/big.yaml": "width: 3\n",
-    }
-    entry = ENTRY.replace("@hydra.main", f"{STORES}@hydra.main") if stored else ENTRY
-    root = write(tmp_path / "plain", {**files, "train.py": entry})
+PLAIN = {
+    "conf/config.yaml": "defaults:\n  - _self_\n  - model: big\nlr: 0.1\n",
+    "conf/model/big.yaml": "width: 3\n",
+}
+
+
+@pytest.mark.parametrize("stores", ["", STORES])
+def test_the_first_set_of_a_project_goes_to_the_root(tmp_path: Path, elsewhere: Path, stores: str) -> None:
+    """It is what the command line would give, however the project is built; the next ones lie beside it."""
+    root = write(tmp_path / "plain", {**PLAIN, "train.py": ENTRY.replace("@hydra.main", f"{stores}@hydra.main")})
+    ran = run("add_exp.py", "lr=0.2", "model.width=4", "--root", root, cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert "chosen with +experiment=NAME" in ran.err
+    assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "model": {"width": 4}}
+    ran = run("add_exp.py", "lr=0.3", "--root", root, cwd=elsewhere)
+    assert (ran.code, ran.err.count("is new")) == (0, 0)
+    assert hydra(root / "train.py", "+experiment=002") == {"lr": 0.3, "model": {"width": 3}}
+
+
+def test_where_the_dataclass_of_sets_is_stored_its_group_is_to_be_listed(tmp_path: Path, elsewhere: Path) -> None:
+    stores = STORES.replace('group="model", name="small"', 'group="exp", name="default"')
+    root = write(tmp_path / "plain", {**PLAIN, "train.py": ENTRY.replace("@hydra.main", f"{stores}@hydra.main")})
+    before = tree(root)
     ran = run("add_exp.py", "lr=0.2", "--root", root, cwd=elsewhere)
     assert ran.code == 2
-    if stored:
-        assert "a dataclass stored with" in ran.err
+    assert "add the line `- exp: default`" in ran.err
+    assert tree(root) == before
+
+
+@pytest.mark.parametrize(
+    ("listed", "group"),
+    [
+        ("- variant: null", "variant"),
+        ("- variant: wide", "experiment"),  # a part that is always there, such as an optimizer
+        ("- variant: null\n  - _self_", "experiment"),  # nothing in it would count against config.yaml
+    ],
+)
+def test_a_group_of_another_name_is_that_of_the_sets_where_it_can_be(tmp_path, elsewhere, listed: str, group) -> None:
+    config = f"defaults:\n  - model: big\n  {listed}\nlr: 0.1\n"
+    files = {**PLAIN, "conf/config.yaml": config, "conf/variant/wide.yaml": "# @package _global_\nmodel:\n  width: 9\n"}
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    ran = run("add_exp.py", "model.width=4", "--root", root, "--json", cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    (created,) = ran.json["created"]
+    assert created["path"].startswith(f"conf/{group}/")
+    chosen = f"{'' if group == 'variant' else '+'}{group}={created['option']}"
+    assert hydra(root / "train.py", chosen) == {"lr": 0.1, "model": {"width": 4}}
+
+
+@pytest.mark.parametrize("given", ["big/long", "experiment=big/long", "long", "conf/experiment/big/long.yaml"])
+def test_a_set_in_a_folder_of_sets_is_built_on_beside_it(tmp_path: Path, elsewhere: Path, given: str) -> None:
+    project = make(tmp_path, listed="  - experiment: null\n", sets={"big/long": LONG})
+    ran = run("add_exp.py", "--root", project, "001", "model.width=9", "--from", given, "--name", "x", cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert "experiment=big/x" in ran.out
+    for chosen in ("experiment=big/x", "+experiment/big=x"):
+        composed = hydra(project / "experiments/001-x/train.py", chosen)
+        assert composed == {"trainer": {"epochs": 100, "fast": False}, "model": {"width": 9}}
+
+
+@pytest.mark.parametrize(
+    ("word", "refusal"),
+    [
+        ("+trainer.steps=9", None),
+        ("++trainer.epochs=9", None),
+        ("+trainer.epochs=9", "leave out the +|trainer.epochs=9"),
+        ("trainer.steps=9", "to add a key that nothing has so far, write +trainer.steps=9"),
+        ("steps=9", "to add a key that nothing has so far, write +steps=9"),
+        ("~trainer.epochs=9", "write trainer.epochs=null"),
+    ],
+)
+def test_a_new_key_is_asked_for_with_a_plus(tmp_path: Path, elsewhere: Path, word: str, refusal: str | None) -> None:
+    project = make(tmp_path, listed="  - experiment: null\n", sets={"base": "# @package _global_\n"})
+    ran = run("add_exp.py", "--root", project, "001", word, "--json", cwd=elsewhere)
+    if refusal:
+        assert ran.code == 2
+        assert re.search(refusal.replace("+", "[+]"), ran.err)
         return
-    [file] = re.findall(r"begin a first set by hand, (.*?), with the line", ran.err)
-    write(root, {Path(file).relative_to(root).as_posix(): "# @package _global_\nlr: 0.2\n"})
-    assert run("add_exp.py", "lr=0.3", "--root", root, cwd=elsewhere).code == 0
-    assert [hydra(root / "train.py", f"+experiment={name}")["lr"] for name in ("001", "002")] == [0.2, 0.3]
+    assert ran.code == 0, ran.err
+    entry = project / "experiments/001-x/train.py"
+    (created,) = ran.json["created"]
+    assert hydra(entry, f"experiment={created['option']}") == hydra(entry, word)
 
 
-STORES = """\
-from dataclasses import dataclass
-from hydra.core.config_store import ConfigStore
+def test_a_key_that_lies_in_several_places_is_named_in_all(tmp_path: Path, elsewhere: Path) -> None:
+    project = make(tmp_path, listed="a:\n  b:\n    epochs: 1\n", sets={})
+    ran = run("add_exp.py", "--root", project, "001", "epochs=3", cwd=elsewhere)
+    assert ran.code == 2
+    assert "did you mean one of a.b.epochs, trainer.epochs?" in ran.err
 
 
-@dataclass
-class Model:
-    width: int = 1
-
-
-ConfigStore.instance().store(group="model", name="small", node=Model)
-
-
-"""
+def test_sets_with_their_own_name_in_them_are_not_written_twice(tmp_path: Path, elsewhere: Path) -> None:
+    named = {"long": "# @package _global_\ntag: long\ntrainer:\n  epochs: 3\n"}
+    project = make(tmp_path, listed="  - experiment: null\ntag: none\n", sets=named)
+    for words, code, count in ((["trainer.epochs=3"], 0, 0), (["trainer.epochs=3.0"], 0, 1), (["tag=none"], 0, 0)):
+        ran = run("add_exp.py", "--root", project, "001", *words, "--json", cwd=elsewhere)
+        assert (ran.code, len(ran.json["created"])) == (code, count)
+    assert not any("none" in command for command in ran.json["next"])

@@ -28,13 +28,15 @@ _QUOTED = compiled(r"""(?<!\\)(["'])(?:\\.|(?!\1).)*\1""", re.DOTALL)
 class Assignment:
     """`key=value`: a dotted key, the value as Hydra reads it, how that was typed, and the word of the command line.
 
-    The word has the values of a sweep together (`lr=1e-5,3e-5`); `written` is the one of this assignment.
+    The word has the values of a sweep together (`lr=1e-5,3e-5`); `written` is the one of this assignment. `sign` is `+`
+    where the key is to be a new one, and `++` where it may be.
     """
 
     key: str
     value: Any
     written: str
     word: str
+    sign: str = ""
 
     @property
     def quoted(self) -> bool:
@@ -42,11 +44,11 @@ class Assignment:
         return self.written[:1] in ("'", '"')
 
 
-def parse(words: Iterable[str]) -> list[list[Assignment]]:
+def parse(words: Iterable[str], *, adding: bool = False) -> list[list[Assignment]]:
     """Read overrides; each word becomes the list of its values (`lr=1e-5,3e-5` has two, `fold=[0,1]` one).
 
-    Raises CommandError for what is no assignment of values (`+key`, `~key`, groups with a package, open intervals,
-    no value at all), and for what is too long or too deep to be read in a moment.
+    Raises CommandError for what is no assignment of values (`~key`, groups with a package, open intervals, no value
+    at all; `+key` unless keys can be added), and for what is too long or too deep to be read in a moment.
     """
     given = list(words)
     result: list[list[Assignment]] = []
@@ -54,7 +56,7 @@ def parse(words: Iterable[str]) -> list[list[Assignment]]:
     for position, word in enumerate(given):
         if "=" not in word:
             raise _no_assignment(given, position)
-        values = _parse_word(word)
+        values = _parse_word(word, adding)
         key = values[0].key
         if key in seen:
             together = f"{seen[key]},{word.split('=', 1)[1]}"
@@ -91,14 +93,19 @@ def _no_assignment(words: Sequence[str], position: int) -> CommandError:
     return CommandError(f"{_short(word)!r} is not key=value", f"write {_short(word.lstrip('+~'))}=VALUE", command)
 
 
-def _parse_word(word: str) -> list[Assignment]:
+def _parse_word(word: str, adding: bool) -> list[Assignment]:
     _check_size(word)
     override = _override(word)
     key = override.key_or_group
-    if override.is_delete() or override.is_add() or override.is_force_add():
-        prefix = word[: word.index(key)]
+    prefix = word[: word.index(key)]
+    if override.is_delete():
         raise CommandError(
-            f"{_short(word)!r}: {prefix} is for the command line of train.py only",
+            f"{_short(word)!r}: {prefix} is for the command line of the entry point; a file takes no key away",
+            f"where the code can do without a value, write {key}=null",
+        )
+    if prefix and not adding:
+        raise CommandError(
+            f"{_short(word)!r}: {prefix} is for the command line of the entry point only",
             f"write {_short(word[len(prefix) :])}; a new key is a new field of the dataclass in the entry point",
             command_line.corrected({word: [word[len(prefix) :]]}) if override.is_add() else None,
         )
@@ -107,8 +114,8 @@ def _parse_word(word: str) -> list[Assignment]:
             f"{_short(word)!r} chooses an option of a config group, it sets no value", "give keys of the dataclass"
         )
     if not override.is_sweep_override():
-        return [Assignment(key, override.value(), word.split("=", 1)[1].strip(), word)]
-    return _sweep(key, override, word)
+        return [Assignment(key, override.value(), word.split("=", 1)[1].strip(), word, prefix)]
+    return _sweep(key, override, word, prefix)
 
 
 def _check_size(word: str) -> None:
@@ -157,7 +164,7 @@ def _is_override(word: str) -> bool:
     return True
 
 
-def _sweep(key: str, override: Override, word: str) -> list[Assignment]:
+def _sweep(key: str, override: Override, word: str, sign: str) -> list[Assignment]:
     if override.value_type not in (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP, ValueType.RANGE_SWEEP):
         raise CommandError(
             f"{_short(word)!r} does not say which values it means",
@@ -179,7 +186,7 @@ def _sweep(key: str, override: Override, word: str) -> list[Assignment]:
     values = [Override._convert_value(element) for element in elements]
     pieces = _pieces(key, word.split("=", 1)[1], values)
     written = pieces or [_as_written(element) for element in elements]
-    return [Assignment(key, value, text, word) for value, text in zip(values, written, strict=True)]
+    return [Assignment(key, value, text, word, sign) for value, text in zip(values, written, strict=True)]
 
 
 def _short(word: str) -> str:

@@ -45,10 +45,23 @@ class EnvironmentRequest:
     dry_run: bool = False
 
 
-def writer_of_sets(experiment: Experiment, composer: Composer) -> OptionWriter | RootWriter:
-    """What adds parameter sets where those of the experiment are, in their style."""
-    group = root_option.group_of_sets(experiment, composer.groups(), SETS)
-    return OptionWriter(experiment, composer, SETS) if group is None else RootWriter(experiment, composer, group)
+def writer_of_sets(experiment: Experiment, composer: Composer, base: str | None = None) -> OptionWriter | RootWriter:
+    """What adds parameter sets where those of the experiment are, in their style; at the root where there are none.
+
+    Raises CommandError for a `base` that is none of them.
+    """
+    listed = composer.groups()
+    group = root_option.group_of_sets(experiment, listed, SETS)
+    stored = any(known.group == SETS for known in composer.schema.registrations)
+    if group is None and (
+        stored or SETS in listed or experiment.options(SETS) or not _is_readable(experiment, composer)
+    ):
+        return OptionWriter(experiment, composer, SETS)
+    return RootWriter(experiment, composer, group or root_option.FIRST, base)
+
+
+def _is_readable(experiment: Experiment, composer: Composer) -> bool:
+    return experiment.has_config and composer.document(experiment.config_file).error is None
 
 
 def add_sets(request: SetsRequest) -> Added:
@@ -66,18 +79,18 @@ def add_sets(request: SetsRequest) -> Added:
     project = Project.locate(request.root)
     experiment = project.experiment(name)
     composer = _composer(project, experiment)
-    points = overrides.points(overrides.parse(words))
-    writer = writer_of_sets(experiment, composer)
-    base = option_name(request.base, SETS) if request.base else None
+    points = overrides.points(overrides.parse(words, adding=True))
+    writer = writer_of_sets(experiment, composer, request.base)
 
     def outcome() -> Outcome:
         try:
-            found = writer.sets(points, slug=request.name, base=base)
+            if isinstance(writer, RootWriter):
+                found = writer.sets(points, slug=request.name)
+            else:
+                found = writer.sets(points, slug=request.name, base=request.base)
         except WrongKeys as wrong:
             raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
-        known = experiment.options(found.group)
-        found.base = known.get(base) if base else None
-        found.beside = _beside(known) if base is None and not found.prefix else []
+        found.beside = _beside(experiment.options(found.group)) if request.base is None and not found.prefix else []
         return found
 
     return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
@@ -101,11 +114,10 @@ def _add_from_run(request: SetsRequest, name: str | None, words: Sequence[str]) 
     project = Project.locate(request.root)
     found = from_run.Returned.read(project, name, request.run or Path())
     composer = _composer(project, found.experiment)
-    writer = writer_of_sets(found.experiment, composer)
-    base = option_name(request.base, SETS) if request.base else None
+    writer = writer_of_sets(found.experiment, composer, request.base)
 
     def outcome() -> Outcome:
-        return found.outcome(composer, writer, slug=request.name, base=base)
+        return found.outcome(composer, writer, slug=request.name, base=request.base)
 
     return _add(project, found.experiment, writer.folder, outcome, dry_run=request.dry_run)
 
@@ -168,7 +180,7 @@ def _add(
         with folder.claimed(dry_run):
             found = outcome()
             proof = _proof(project, experiment, found)
-            options = [new.option for new in found.created] or [option for option, _ in found.existing]
+            options = [new.option for new in found.created] or [option for option, _ in found.existing if option]
             if found.group == ENVIRONMENTS:
                 following = next_commands(project, experiment, [], options)
             else:
@@ -189,18 +201,18 @@ def _add(
 def _proof(project: Project, experiment: Experiment, found: Outcome) -> Proof:
     """What the options come to that are made, or were there."""
     texts = {new.path: new.text for new in found.created}
-    files_of = experiment.options(found.group)
-    known = [option for option, _ in found.existing if option in files_of]
-    texts |= {files_of[option]: files.read_text(files_of[option]) for option in known if not found.created}
-    options = [path.stem for path in texts]
+    files_of = root_option.options_of(experiment, found.group)
+    known = [option for option, _ in found.existing if option in files_of and not found.created]
+    texts |= {files_of[option]: files.read_text(files_of[option]) for option in known}
+    options = [*(new.option for new in found.created), *known]
     listed = _composer(project, experiment).groups()
     if found.group == ENVIRONMENTS:
         sets = list(experiment.options(SETS)) if SETS in listed else []
         combinations = Combinations(SETS, sets or [None], [None, *options], made=False)
     else:
         environments = experiment.options(ENVIRONMENTS) if ENVIRONMENTS in listed else ()
-        base = found.base.stem if found.base is not None else None
-        combinations = Combinations(f"{found.prefix}{found.group}", options or [None], [None, *environments], base=base)
+        key = f"{found.prefix}{found.group}"
+        combinations = Combinations(key, options or [None], [None, *environments], base=found.base)
     return last_word.of_options(project, experiment, texts, combinations)
 
 

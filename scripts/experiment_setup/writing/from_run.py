@@ -235,7 +235,7 @@ class _Search:
             settings = {key.removeprefix(f"{SETS}."): Setting(value, None) for key, value in values.items()}
             return self._writer.exactly(settings, slug=self._slug, base=self._base)
         point = [Assignment(key, value, scalar(value), f"{key}={scalar(value)}") for key, value in values.items()]
-        found = self._writer.sets([point], slug=self._slug, base=self._base) if point else Outcome("")
+        found = self._writer.sets([point], slug=self._slug) if point else Outcome("")
         if found.created:
             return found.created[0]
         if not found.existing:

@@ -69,7 +69,7 @@ class WrongKeys(CommandError):
     @property
     def new(self) -> list[str]:
         """The words that set what could be a new field."""
-        return [key.assignment.word for key in self.wrong if key.is_new]
+        return [_bare(key.assignment) for key in self.wrong if key.is_new]
 
     def can_be_mended(self, other: str) -> bool:
         """Whether each key has a better word here or in the group `other`, or could be a new field."""
@@ -138,10 +138,19 @@ class Keys:
             if nodes.child(node, part) is None:
                 if walked and not nodes.is_structured(node) and nodes.is_structured(self.config):
                     return None  # a dict[str, X] field takes any key
+                if assignment.sign and not nodes.is_structured(node):
+                    return None
                 other = None if walked else self._elsewhere(assignment)
                 return other or self._unknown(assignment, part, node, walked)
             node = nodes.child(node, part)
             walked.append(part)
+        if assignment.sign == "+":  # Hydra refuses that as well
+            return WrongKey(
+                assignment,
+                f"{key} is there already ({node_values.plain(node)!r}), and + is for a new key",
+                "leave out the +",
+                _bare(assignment),
+            )
         return None
 
     def _elsewhere(self, assignment: Assignment) -> WrongKey | None:
@@ -164,13 +173,15 @@ class Keys:
         guess = did_you_mean(part, names)
         rest = self.inner(assignment.key).removeprefix(prefix + part)
         meant = f"{prefix}{guess}{rest}" if guess else None
-        if not guess and not walked:
-            deeper = node_values.nested_key(self.config, part)
-            meant = f"{deeper}{rest}" if deeper else None
-        if nodes.is_structured(self.config):
+        deeper = [] if guess or walked else list(node_values.nested_keys(self.config, part))
+        if len(deeper) == 1:
+            meant = f"{deeper[0]}{rest}"
+        if deeper[1:]:
+            advice = f"did you mean one of {', '.join(deeper[:_MOST_NAMES])}?"
+        elif nodes.is_structured(node):
             advice = f"a new parameter is a new field of the dataclass{self._place}, with its default"
         else:
-            advice = f"a new parameter first gets its default where {self.name} has its values"
+            advice = f"to add a key that nothing has so far, write +{_bare(assignment)}"
         kind = OmegaConf.get_type(node)
         where = kind.__name__ if kind not in (dict, None) else self.name
         listed = ", ".join(prefix + name for name in names[:_MOST_NAMES])
@@ -209,6 +220,10 @@ class Keys:
             return None
         place = f"{field.location.path.name}:{field.location.line}"
         return f"{field.name} is declared as {field.annotation} at {place}"
+
+
+def _bare(assignment: Assignment) -> str:
+    return assignment.word.removeprefix(assignment.sign)
 
 
 def _value_of(assignment: Assignment) -> str:

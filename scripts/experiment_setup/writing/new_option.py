@@ -70,7 +70,7 @@ class OptionWriter:
         Raises CommandError for unknown keys, wrong types and a base that does not compose.
         """
         start = self._base(base)
-        outcome = Outcome(self._group)
+        outcome = Outcome(self._group, base=start.option if base is not None else None)
         wanted = [self._settings(start, point, outcome) for point in points]
         taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
         names = naming.Names(self.folder.names())
@@ -190,12 +190,6 @@ class OptionWriter:
                 f"add the line `- {self._group}: {_SCHEMA_OPTION}` to it, and a dataclass stored with "
                 f'cs.store(group="{self._group}", name="{_SCHEMA_OPTION}", node=…)'
             )
-            if self._group == SETS and not self._composer.schema.registrations:  # plain YAML, which stays as it is
-                first = self._experiment.config_dir / "experiment" / "001.yaml"
-                advice = (
-                    f"begin a first set by hand, {first}, with the line `# @package _global_` and the values below it; "
-                    "it is chosen with +experiment=001, and add_exp.py writes the next ones like it"
-                )
             raise CommandError(
                 f"{self._experiment.config_file} has no group {self._group!r} in its defaults list (groups: {known})",
                 advice,
@@ -225,7 +219,8 @@ class OptionWriter:
 
     def _base_option(self, given: str | None, default: str | None) -> str | None:
         if given is not None:
-            return option_file.known_option(given, [*self._experiment.options(self._group), *self._stored_options()])
+            known = [*self._experiment.options(self._group), *self._stored_options()]
+            return option_file.known_option(given, known, self._group)
         habit = self._usual_base(default)
         if habit is not None:
             return habit

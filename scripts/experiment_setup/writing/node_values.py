@@ -108,7 +108,11 @@ def holds_text(config: DictConfig, key: str) -> bool:
     return is_text_field(config, key) or (node is not None and type(nodes.value(node)) is str)
 
 
-def nested_key(config: DictConfig, name: str) -> str | None:
-    """A nested key with this name, such as `optimizer.lr` for `lr`, if there is exactly one."""
-    found = [f"{key!s}.{name}" for key, node in nodes.children(config) if nodes.child(node, name) is not None]
-    return found[0] if len(found) == 1 else None
+def nested_keys(config: DictConfig, name: str, prefix: str = "") -> Iterator[str]:
+    """The keys below the root with this name, such as `optimizer.lr` for `lr`."""
+    for key, node in nodes.children(config):
+        if nodes.is_mapping(node):
+            path = f"{prefix}{key}."
+            if nodes.child(node, name) is not None:
+                yield f"{path}{name}"
+            yield from nested_keys(node, name, path)

@@ -11,6 +11,7 @@ from experiment_setup import command_line, files, nodes
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled
 from experiment_setup.location import did_you_mean
+from experiment_setup.project import SETS, option_name
 from experiment_setup.reading import source
 from experiment_setup.writing import node_values
 from experiment_setup.writing.node_values import Setting
@@ -27,16 +28,20 @@ _ANY_ENTRY = compiled(
 )
 
 
-def known_option(given: str, known: Sequence[str]) -> str:
+def known_option(given: str, known: Sequence[str], group: str = SETS) -> str:
     """`given`, if it is one of the options that are known; CommandError with what was meant if it is not."""
+    given = option_name(given.removeprefix("+"), group)
     if given in known:
         return given
+    in_folders = [name for name in known if name.endswith(f"/{given}")]
+    if len(in_folders) == 1:
+        return in_folders[0]
     same_number = [name for name in known if given.isdecimal() and name.isdecimal() and int(name) == int(given)]
     guess = next(iter(same_number), None) or did_you_mean(given, known)
     raise CommandError(
         f"no parameter set {given!r} to start from (available: {', '.join(known) or 'none'})",
         f"did you mean {guess}?" if guess else None,
-        command_line.corrected({given: [guess], f"exp={given}": [guess]}) if guess else None,
+        command_line.corrected({given: [guess], f"{group}={given}": [guess]}) if guess else None,
     )
 
 

@@ -31,9 +31,11 @@ class Outcome:
     group: str
     prefix: str = ""  # "+" where the group is not in the defaults list, so that its options are added
     created: list[NewOption] = field(default_factory=list)
-    existing: list[tuple[str, dict[str, Setting]]] = field(default_factory=list)  # options that are this already
+    existing: list[tuple[str, dict[str, Setting]]] = field(
+        default_factory=list
+    )  # options that are this already; "": none
     at_base: dict[str, Any] = field(default_factory=dict)  # values left out since they are inherited
-    base: Path | None = None  # the set that the new ones build on, where one was asked for
+    base: str | None = None  # the set that the new ones build on, where one was asked for
     beside: list[str] = field(default_factory=list)  # the newest of the other sets, each with what it sets
     environment: str | None = None  # the one that a run had
     run_with: list[str] = field(default_factory=list)  # the words that give what a run had

@@ -7,6 +7,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import naming
 from experiment_setup.commands import Next
 from experiment_setup.light import dataclass
 from experiment_setup.project import Project
@@ -51,7 +52,8 @@ class Added:
                 for option in self.outcome.created
             ],
             "existing": [
-                {"option": option, "differences": _plain(settings)} for option, settings in self.outcome.existing
+                {"option": option or None, "differences": _plain(settings)}
+                for option, settings in self.outcome.existing
             ],
             "left_out": self.outcome.at_base,
             **self._of_a_run,
@@ -81,9 +83,8 @@ class Added:
         if len(created) > _SHOWN:
             yield f"… and {len(created) - _SHOWN} more, through {created[-1].path.name}"
         for name, settings in self.outcome.existing[:_SHOWN]:
-            yield shortened(
-                f"nothing to write: {group}={name} is this already   {option_file.summary(settings)}".rstrip()
-            )
+            what = naming.override(group, name) if name else "the config without a parameter set"
+            yield shortened(f"nothing to write: {what} is this already   {option_file.summary(settings)}".rstrip())
         for key, value in self.outcome.at_base.items():
             yield shortened(f"left out: {key}={source.scalar(value)} is what it inherits already")
         if len(created) == 1:
@@ -91,9 +92,10 @@ class Added:
             yield from map(shortened, created[0].text.rstrip().splitlines())
         base = self.outcome.base
         if base is not None and created:
-            own = ", ".join(dict.fromkeys(["name", *created[0].settings]))
+            named = ["name"] if created[0].text.find("\nname:") >= 0 else []
+            own = ", ".join(dict.fromkeys([*named, *created[0].settings]))
             yield ""
-            yield shortened(f"later edits of {self.project.relative(base)} count here too, except for {own}")
+            yield shortened(f"later edits of {group}={base} count here too, except for {own}")
         elif created and self.outcome.beside:
             yield ""
             yield shortened(

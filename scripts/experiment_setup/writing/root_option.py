@@ -7,7 +7,7 @@ it comes to is asked of Hydra twice, as a command line and as a file; only where
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +27,53 @@ from experiment_setup.writing.node_values import Setting
 from experiment_setup.writing.option_folder import NewOption, OptionFolder, Outcome
 
 HEADER = "# @package _global_"
-_USUAL = ("exp", "experiment", "experiments", "exps")  # of several groups at the root, the one with the sets
+FIRST = "experiment"  # the group of the first set, where there is none yet
+_USUAL = ("exp", "experiment", "experiments", "exps", "study", "studies", "overrides")
+_OF_OTHER_USE = frozenset("debug hparams_search hydra launcher local local_env logger machine".split())
+_DEEPEST = 3  # folders of sets in folders of sets
 
 
 def group_of_sets(experiment: Experiment, listed: Mapping[str, str | None], usual: str) -> str | None:
-    """The group whose options lie at the root of the config, or None where the sets are those of the group `usual`.
+    """The group whose options lie at the root of the config, or None where the sets are those of the group `usual`,
+    or there are none.
 
-    `listed` are the groups of the defaults list. Raises CommandError where several groups can be meant.
+    `listed` are the groups of the defaults list. A group without a usual name is meant where it is the only one, and
+    config.yaml names no option of it: one that it does name says which part is used, such as an optimizer.
     """
-    at_root = {}
+    if usual in listed and not _is_at_root(experiment, usual):
+        return None
+    named = next((name for name in _USUAL if _is_at_root(experiment, name)), None)
+    if named is not None:
+        return named
     folders = (p for p in experiment.config_dir.iterdir() if p.is_dir() and not p.name.startswith("."))
-    for path in sorted(p for p in folders if os.access(p, os.R_OK | os.X_OK)):
-        options = experiment.options(path.name)
-        headers = [Document(file).header or "" for file in options.values()]
-        count = sum(_package(header) == "_global_" for header in headers)
-        if 2 * count > len(options):
-            at_root[path.name] = count
-    if usual in at_root or usual in listed or not at_root:
-        return usual if usual in at_root else None
-    named = [name for name in _USUAL if name in at_root]
-    if named or len(at_root) == 1:
-        return (named or list(at_root))[0]
-    raise CommandError(
-        f"the files of {', '.join(at_root)} all lie at the root of the config ({HEADER}): "
-        "which of these groups holds the parameter sets is not clear",
-        f"write {next(iter(at_root))}/NAME.yaml by hand, or call the folder of the parameter sets experiment/",
-    )
+    others = {path.name for path in folders if os.access(path, os.R_OK | os.X_OK)} - _OF_OTHER_USE
+    others = {name for name in others if listed.get(name) in (None, "???")}
+    at_root = [name for name in others - _overruled(experiment) if _is_at_root(experiment, name)]
+    return at_root[0] if len(at_root) == 1 else None
+
+
+def _overruled(experiment: Experiment) -> set[str]:
+    """The groups that config.yaml lists before `_self_`, so that its own values win."""
+    defaults = _data(Document(experiment.config_file)).get("defaults") if experiment.has_config else None
+    entries = defaults if isinstance(defaults, list) else []
+    before = entries[: entries.index("_self_")] if "_self_" in entries else []
+    return {str(group) for entry in before if isinstance(entry, dict) for group in entry}
+
+
+def _is_at_root(experiment: Experiment, group: str) -> bool:
+    """Whether most options of the group lie at the root of the config."""
+    headers = [Document(path).header or "" for path in options_of(experiment, group).values()]
+    return 2 * sum(_package(header) == "_global_" for header in headers) > len(headers)
+
+
+def options_of(experiment: Experiment, group: str) -> dict[str, Path]:
+    """The options of a group by name, those in folders of it too (`image/small`)."""
+    found = dict(experiment.options(group))
+    folder = experiment.group_dir(group)
+    for depth in range(1, _DEEPEST):
+        for path in sorted(folder.glob("*/" * depth + "*.yaml")):
+            found[path.relative_to(folder).with_suffix("").as_posix()] = path
+    return found
 
 
 @dataclass(frozen=True)
@@ -65,71 +86,87 @@ class _Start:
 
 
 class RootWriter:
-    """Adds parameter sets to the group `group`, whose options lie at the root of the config."""
+    """Adds parameter sets to the group `group`, whose options lie at the root of the config.
 
-    def __init__(self, experiment: Experiment, composer: Composer, group: str) -> None:
+    Where the set `base` that they are to start from lies in a folder of the group, they go into that folder.
+    """
+
+    def __init__(self, experiment: Experiment, composer: Composer, group: str, base: str | None = None) -> None:
         self._experiment = experiment
         self._composer = composer
         self._group = group
         self._listed = composer.groups()
+        self._given = option_file.known_option(base, list(options_of(experiment, group)), group) if base else None
+        self._within = (self._given or "").rpartition("/")[0]
         self.prefix = "" if group in self._listed else "+"
-        self.folder = OptionFolder(experiment.group_dir(group), composer.root)
+        self.folder = OptionFolder(experiment.group_dir(group) / self._within, composer.root)
 
-    def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None, base: str | None) -> Outcome:
+    def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None) -> Outcome:
         """A file for each point; points that a file already has are only named. To be called while claimed.
 
         Raises CommandError for unknown keys, groups and options, wrong types, and what does not compose.
         """
-        return self._sets(points, slug, base, self._neighbours())
+        return self._sets(points, slug, self._neighbours())
 
     def first_set(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
         """The first set of a new experiment, in the style of those of the one that it was copied from."""
         if not point:
             return Outcome(self._group, self.prefix)
-        return self._sets([point], None, None, [Document(path) for path in like.values()])
+        return self._sets([point], None, [Document(path) for path in like.values()])
 
-    def _sets(
-        self,
-        points: Sequence[Sequence[Assignment]],
-        slug: str | None,
-        given: str | None,
-        like: Sequence[Document],
-    ) -> Outcome:
-        outcome = Outcome(self._group, self.prefix)
+    def _sets(self, points: Sequence[Sequence[Assignment]], slug: str | None, like: Sequence[Document]) -> Outcome:
+        outcome = Outcome(self._group, self.prefix, base=self._given)
         names = naming.Names(self.folder.names(), like=[document.path.stem for document in like])
-        known = {path.stem: _content(Document(path)) for path in self._experiment.options(self._group).values()}
-        base = self._base(given)
+        own = _keys_of_names(like)
+        known = {n: _content(Document(path), own) for n, path in options_of(self._experiment, self._group).items()}
+        base = self._base()
         for point in points:
             start, values = self._start(base, point)
             keys = Keys(start.config, "", "the config", {}, None)
             settings, at_base = keys.settings(values)
             outcome.at_base |= at_base
-            entries = [*([start.base] if start.base else []), *self._entries(start)]
+            entries = [*self._bases(start), *self._entries(start)]
             shown = {group: Setting(option, None) for group, option in start.chosen.items()} | settings
             words = option_file.words(shown) if len(points) > 1 or slug is None else ""
-            label = naming.slug("-".join(filter(None, (slug, words)))) or "baseline"
+            label = naming.slug("-".join(filter(None, (slug, words))) or next(iter(shown), "").rpartition(".")[2])
             text = self._text(entries, settings, like)
-            same = next((name for name, content in known.items() if content == _content_of(text)), None)
+            content = _content(Document(Path(), text), own)
+            same = next((name for name, other in known.items() if other == content), None)
             if same is not None or not shown:
-                outcome.existing.append((same or start.base or "none", shown))
+                outcome.existing.append((same or start.base or "", shown))
                 continue
-            option = names.take(label)
-            text = self._text(entries, self._named(option, start, settings, like), like)
-            path = self.folder.path / f"{option}.yaml"
-            self._verify(start, path, text, settings)
+            name = names.take(label)
+            option = f"{self._within}/{name}".lstrip("/")
+            named = {key: Setting(name, None) for key in own if key not in settings}
+            text = self._text(entries, {**named, **settings}, like)
+            path = self.folder.path / f"{name}.yaml"
+            self._verify(option, path, text, settings)
             outcome.created.append(NewOption(option, path, text, shown))
-            known[option] = _content_of(text)
+            known[option] = content
+        if outcome.created and not self._experiment.options(self._group) and not like:
+            outcome.notes.append(self._new_group())
         return outcome
 
-    def _neighbours(self) -> list[Document]:
-        return [Document(path) for path in reversed(self._experiment.options(self._group).values())]
+    def _new_group(self) -> str:
+        """How the sets are chosen that are the first of their group."""
+        config = self._experiment.config_file.name
+        chosen = f"chosen with {naming.override(f'{self.prefix}{self._group}', 'NAME')}"
+        if not self.prefix:
+            return f"{self._group}/ is new; its sets are {chosen}"
+        return (
+            f"{self._group}/ is new; its sets are {chosen}, and without the + once `- {self._group}: null` stands last "
+            f"in the defaults list of {config}"
+        )
 
-    def _base(self, given: str | None) -> str | None:
+    def _neighbours(self) -> list[Document]:
+        return [Document(path) for path in reversed(options_of(self._experiment, self._group).values())]
+
+    def _base(self) -> str | None:
         """The set that a new one starts from: the one given, else the one that config.yaml chooses."""
-        if given is not None:
-            return option_file.known_option(given, list(self._experiment.options(self._group)))
+        if self._given is not None:
+            return self._given
         default = self._listed.get(self._group)
-        return default if default in self._experiment.options(self._group) else None
+        return default if default in options_of(self._experiment, self._group) else None
 
     # -- options of other groups, and values ---------------------------------------------------------------------
 
@@ -178,6 +215,10 @@ class RootWriter:
             else None,
         )
 
+    def _bases(self, start: _Start) -> Iterator[str]:
+        if start.base is not None:  # from the root where a folder is in between: such a file may be chosen in two ways
+            yield f"/{self._group}/{start.base}" if "/" in start.base else option_file.entry_value(start.base)
+
     def _entries(self, start: _Start) -> Iterator[str]:
         for group, option in start.chosen.items():
             yield f"{'override ' if group in self._listed else ''}/{group}: {option_file.entry_value(option)}"
@@ -190,21 +231,10 @@ class RootWriter:
             headers[0] if headers else HEADER, entries, settings, [document.text_or_empty for document in like]
         )
 
-    def _named(
-        self, option: str, start: _Start, settings: dict[str, Setting], like: Sequence[Document]
-    ) -> dict[str, Setting]:
-        """The settings, with the option's name where every set so far has its own: under the same key."""
-        common: set[str] | None = None
-        for document in like:
-            own = {key for key, value in node_values.leaves(_content(document)[1]) if value == document.path.stem}
-            common = own if common is None else common & own
-        named = {key: Setting(option, None) for key in sorted(common or ()) if key not in settings}
-        return {**named, **settings}
-
-    def _verify(self, start: _Start, path: Path, text: str, settings: Mapping[str, Setting]) -> None:
+    def _verify(self, option: str, path: Path, text: str, settings: Mapping[str, Setting]) -> None:
         """What the file makes of the config must be what was asked for, and a config whose values can be read."""
         document = Document(path, text)
-        composed = self._composer.compose_with({path: document}, {f"{self.prefix}{self._group}": path.stem})
+        composed = self._composer.compose_with({path: document}, {f"{self.prefix}{self._group}": option})
         if composed.failure or composed.config is None:
             reason = composed.failure.refusal.words if composed.failure else ""
             raise CommandError(
@@ -226,17 +256,29 @@ def _package(header: str) -> str | None:
     return words[1] if len(words) > 1 and words[0] == "@package" else None
 
 
-def _content(document: Document) -> tuple[Any, Any]:
-    """(the defaults list, the values) of a file, to compare it with another; empty for what cannot be read."""
+def _keys_of_names(sets: Sequence[Document]) -> list[str]:
+    """The keys under which every set has its own name."""
+    common: set[str] | None = None
+    for document in sets:
+        own = {key for key, value in node_values.leaves(_data(document)) if value == document.path.stem}
+        common = own if common is None else common & own
+    return sorted(common or ())
+
+
+def _data(document: Document) -> dict[Any, Any]:
+    """What a file has; nothing for one that cannot be read."""
     try:
         data = document.data
     except (SourceError, OSError):
-        return None, {}
-    if not isinstance(data, dict):
-        return None, {}
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _content(document: Document, drop: Collection[str] = ()) -> tuple[Any, Any]:
+    """(the defaults list, the values by dotted key but for those at `drop`) of a file, to compare it with another."""
+    data = _data(document)
     values = {key: value for key, value in data.items() if key != "defaults"}
-    return node_values.tagged(data.get("defaults")), values
-
-
-def _content_of(text: str) -> tuple[Any, Any]:
-    return _content(Document(Path(), text))
+    return (
+        node_values.tagged(data.get("defaults")),
+        {key: node_values.tagged(value) for key, value in node_values.leaves(values) if key not in drop},
+    )
