@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
-from running import hydra, run, tree, write
+import fuzzing
+from experiment_setup import nodes
+from experiment_setup.comparing import scores
+from experiment_setup.comparing.comparison import Row
+from experiment_setup.comparing.conditions import conditions
+from experiment_setup.errors import CommandError
+from experiment_setup.reading import overrides
+from running import PLAIN_EXPERIMENT, hydra, run, tree, write
 
 pytestmark = pytest.mark.slow
 
@@ -115,6 +123,7 @@ WITHOUT_BOUNDS = {
     "a number that cannot be written": (f"seed: 0x{'f' * 9_000}", "digits"),
     "a number that cannot be read": (f"seed: {'9' * 9_000}", "digits"),
     "a number that is no float": (f"learning_rate: 1{'0' * 400}", "too large"),
+    "a number in base 60": (f"notes: 1{':59' * 3_000}", "digits"),
 }
 
 
@@ -137,3 +146,79 @@ def test_what_has_bounds_is_read(project: Path, experiment: Path, elsewhere: Pat
     write(experiment, {"exp/002.yaml": f'{text}name: "002 &a *a"\n'})
     ran = run("validate.py", "--root", project, cwd=elsewhere)
     assert "error" not in ran.out, ran.out
+
+
+BACKSLASH, LINE_END, WIDE = "\\", "\\n", "\u3000"
+LONG = 200_000  # characters: what takes the square of that takes minutes
+LONG_TEXTS = {
+    "wide spaces before no comment": {"exp/002.yaml": f"{_HERE}notes: a{WIDE * LONG}x\n"},
+    "line ends where a number belongs": {"exp/002.yaml": f'{_HERE}seed: "{LINE_END * (LONG // 2)}"\n'},
+    "digits where a number belongs": {"exp/002.yaml": f'{_HERE}seed: "{"1" * LONG}x"\n'},
+    "spaces where a number belongs": {"exp/002.yaml": f'{_HERE}seed: "1{" " * LONG}x"\n'},
+    "empty lines": {"config.yaml": PLAIN_EXPERIMENT["config.yaml"].partition("hydra:")[0] + "\n" * LONG},
+}
+
+
+@pytest.mark.parametrize("what", LONG_TEXTS)
+def test_a_long_text_is_read_in_a_time_that_grows_as_it_does(tmp_path: Path, what: str) -> None:
+    files = {**PLAIN_EXPERIMENT, **LONG_TEXTS[what]}
+    with fuzzing.limited():
+        fuzzing.checked(tmp_path, {name: text.encode() for name, text in files.items()})
+
+
+def test_a_key_of_brackets_is_taken_apart() -> None:
+    with fuzzing.limited():
+        assert nodes.split(f"a[0].{'[' * LONG}b") == ("a", 0, "b")
+
+
+CONDITIONS = {
+    "spaces before the value": f"seed={' ' * LONG}x",
+    "spaces around": f"{' ' * LONG}seed=1{' ' * LONG}",
+    "no sign": f"seed{' ' * LONG}x",
+    "two conditions": f"seed=1 or{' ' * LONG}x",
+    "digits": f"seed<{'9' * 5_000}",
+    "brackets": f"seed={'[' * 5_000}",
+    "no date": "seed=!!float x",
+}
+
+
+@pytest.mark.parametrize("what", CONDITIONS)
+def test_a_condition_that_nobody_would_write_is_read(what: str) -> None:
+    rows = [Row("experiments/001", {}, {"exp.seed": 1}, "001")]
+    with fuzzing.limited(), contextlib.suppress(CommandError):
+        assert [condition.holds(rows[0]) for condition in conditions([CONDITIONS[what]], rows)] in ([True], [False])
+
+
+@pytest.mark.parametrize("number", [40, 5_000])
+def test_a_text_of_backslashes_without_an_end_is_refused(number: int) -> None:
+    with fuzzing.limited(), pytest.raises(CommandError, match="is not in Hydra's grammar"):
+        overrides.parse([f'notes="{BACKSLASH * number}x'])
+
+
+def test_scores_in_many_columns_are_read(tmp_path: Path) -> None:
+    write(tmp_path, {"scores.csv": f"exp{',a' * LONG}\n001\n"})
+    with fuzzing.limited(), pytest.raises(CommandError, match="two columns 'a'"):
+        scores.read(tmp_path / "scores.csv")
+
+
+@pytest.mark.parametrize("digits", ["\u00b2", "9" * 5_000])
+def test_digits_that_are_no_number_of_anything_are_one_error(project: Path, elsewhere: Path, digits: str) -> None:
+    for words in (["show.py", digits], ["show.py", "001", "--explain", f"exp[{digits}]"]):
+        ran = run(words[0], "--root", project, *words[1:], cwd=elsewhere)
+        assert (ran.code, ran.err.count("error: ")) == (2, 1), ran.err
+    ran = run("add_exp.py", "--root", project, "001", "seed=5", "--from", digits, cwd=elsewhere)
+    assert (ran.code, ran.err.count("error: ")) == (2, 1), ran.err
+
+
+def test_settings_that_nobody_can_read_are_left_to_the_user(project: Path, elsewhere: Path) -> None:
+    write(project, {".vscode/settings.json": "[" * 100_000})
+    ran = run("export_schema.py", "--root", project, "001", cwd=elsewhere)
+    assert (ran.code, (project / ".vscode/settings.json").stat().st_size) == (0, 100_000), ran.err
+
+
+@pytest.mark.parametrize("saved", [f"learning_rate: 1{'0' * 400}", "notes: !!set {a}", "notes: !!timestamp 2024-01-01"])
+def test_what_no_config_can_have_is_none_of_a_run(project: Path, elsewhere: Path, saved: str) -> None:
+    write(project, {"output/001/config.yaml": f"exp:\n  name: x\n  {saved}\n"})
+    for words in (["show.py", "--run", "output/001"], ["add_exp.py", "001", "--from-run", "output/001"]):
+        ran = run(words[0], "--root", project, *words[1:], cwd=project)
+        assert ran.code in (0, 2), ran.err

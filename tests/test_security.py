@@ -172,6 +172,17 @@ def test_a_program_of_the_project_is_not_started(project: Path, canary: Path, el
     assert not canary.exists()
 
 
+def test_a_program_beside_the_project_in_its_checkout_is_not_started(
+    project: Path, canary: Path, elsewhere: Path
+) -> None:
+    """As in a repository of several projects, with tools of its own on PATH: a pull request changes these as well."""
+    git(project.parent, "init", "-q")
+    for name in ("git", "python", "python3", "uv"):
+        program(project.parent / "tools" / name, canary)
+    look(project, elsewhere, {"PATH": os.pathsep.join([str(project.parent / "tools"), os.environ["PATH"]])})
+    assert not canary.exists()
+
+
 def test_a_python_that_is_asked_reads_nothing_of_the_project(
     project: Path, canary: Path, trap: str, tmp_path: Path
 ) -> None:

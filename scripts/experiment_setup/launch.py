@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from experiment_setup import files, git, installed, processes, requirements
+from experiment_setup import files, installed, processes, requirements
 from experiment_setup.light import dataclass
 from experiment_setup.requirements import Declared, package_of
 
@@ -152,10 +152,7 @@ def _on_path(root: Path) -> _Python | None:
 
 def _not_found(executable: Path, modules: Sequence[str], root: Path) -> list[str]:
     """What a Python of the machine says it lacks. One that lies in the project, or its checkout, is not asked."""
-    checkout = git.Checkout.around(root)
-    program = processes.find(
-        executable.name, project=checkout.folder if checkout else root, path=str(executable.parent)
-    )
+    program = processes.find(executable.name, project=root, path=str(executable.parent))
     ask = "import importlib.util, sys; print(*[n for n in sys.argv[1:] if importlib.util.find_spec(n) is None])"
     try:
         said = processes.ask([program, "-I", "-c", ask, *modules], seconds=_SECONDS) if program is not None else None

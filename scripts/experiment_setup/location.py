@@ -29,7 +29,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     and `epoch` for `n_epochs` (all of the name but one part). Words that have parts in common are not alike for that:
     `full_experiment_name` is no `experiment`, and `train_batch_size` no `test_batch_size`.
     """
-    return _meant(word, tuple(sorted(set(known))))
+    return _meant(word, tuple(sorted(set(known)))) if len(word) <= _LONGEST else None
+
+
+_LONGEST = 200  # characters; likenesses take time that grows with the square of them
 
 
 @functools.lru_cache(maxsize=4096)  # experiments of a project ask the same

@@ -22,6 +22,7 @@ _NOT_A_STRING = compiled(
     re.IGNORECASE,
 )
 _LEADING_ZERO = compiled(r"0[\d_]+")
+_DIGITS = compiled(r"[0-9]{1,18}")  # `str.isdigit` takes more than `int` reads, such as a raised 2
 _NOT_SETS = {"base", "default"}  # what other sets start from; it says nothing about how sets are named
 
 _PLAIN_OPTION = compiled(r"[A-Za-z0-9_./+@%:\-]+(?: +[A-Za-z0-9_./+@%:\-]+)*")
@@ -49,6 +50,11 @@ def parse(name: str) -> Numbered | None:
         return None
     digits = match["digits"]
     return Numbered(match["prefix"] or "", int(digits), len(digits), match["separator"] or "", match["slug"] or "")
+
+
+def integer(digits: str) -> int | None:
+    """The number that digits write; None for other texts, and for more digits than any number here has."""
+    return int(digits) if _DIGITS.fullmatch(digits) else None
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ from omegaconf import (
     StringNode,
 )
 from omegaconf._utils import get_value_kind
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from experiment_setup import bounds as bounds  # from here on OmegaConf resolves no further than that
+from experiment_setup import naming
 from experiment_setup.light import compiled
 
 Steps = tuple["str | int", ...]  # keys and list indexes, from the top
@@ -36,13 +37,21 @@ Steps = tuple["str | int", ...]  # keys and list indexes, from the top
 # What YAML 1.1 reads as truth values, as keys as well.
 TRUTHS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 _STEP = compiled(r"\[([^\]]*)\]|([^.\[\]]+)")
+_PLAIN_STEP = compiled(r"()([^.\[\]]+)")
 _ONE_TYPE = (IntegerNode, FloatNode, BooleanNode, StringNode, BytesNode, PathNode, EnumNode)
 
 
 def split(key: str) -> Steps:
     """The steps of a dotted key, as OmegaConf's errors and `keys` write it: `exp.fold[0]` is ("exp", "fold", 0)."""
-    found = ((match[1], match[2]) for match in _STEP.finditer(key))
-    return tuple(int(inner) if inner and inner.isdigit() else inner or plain for inner, plain in found)
+    closed = key.rfind("]") + 1  # no bracket behind that has an end, which would be looked for from each of them
+    found = (match.groups() for match in (*_STEP.finditer(key, 0, closed), *_PLAIN_STEP.finditer(key, closed)))
+    return tuple(step(inner) if inner else plain or "" for inner, plain in found)
+
+
+def step(text: str) -> str | int:
+    """A step as it is written: digits are the index of a list."""
+    number = naming.integer(text)
+    return text if number is None else number
 
 
 def join(steps: Steps) -> str:
@@ -243,7 +252,10 @@ def is_well_written(text: str) -> bool:
 def put(node: Any, candidate: Any) -> Any:
     """A copy of the field with that value. Raises OmegaConf's error where the field does not take it."""
     result = copy.deepcopy(node)
-    result._set_value(candidate)
+    try:
+        result._set_value(candidate)
+    except OverflowError as error:  # a number that is no float
+        raise ValidationError(str(error)) from error
     return result
 
 

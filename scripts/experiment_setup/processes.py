@@ -43,7 +43,8 @@ def distrust(folder: Path) -> None:
 
 
 def find(name: str, *, project: Path, path: str | None = None) -> str | None:
-    """The program `name` in the folders of PATH, without those that are relative or lie in a project."""
+    """The program `name` in the folders of PATH, but those that are relative or lie in a project or its checkout."""
+    distrusted = {_checkout(known) for known in (project, *_of_projects)}
     for folder in (os.environ.get("PATH", "") if path is None else path).split(os.pathsep):
         if not Path(folder).is_absolute():
             continue
@@ -51,9 +52,14 @@ def find(name: str, *, project: Path, path: str | None = None) -> str | None:
             program = Path(folder, name + ending)
             if not program.is_file() or not os.access(program, os.X_OK):
                 continue
-            if not any(_lies_in(program, known) for known in (project, *_of_projects)):
+            if not any(_lies_in(program, known) for known in distrusted):
                 return str(program)
     return None
+
+
+def _checkout(project: Path) -> Path:
+    """The folder with the `.git` that a project lies in, else its own: what a pull request can change."""
+    return next((folder for folder in (project, *project.parents) if os.path.lexists(folder / ".git")), project)
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -198,8 +198,9 @@ class Project:
         matches = self.at_path(name)
         if not matches:
             matches = [e for e in self.experiments if name in (e.name, self.relative(e.folder))]
-        if not matches and name.isdigit():
-            matches = [e for e in self.experiments if e.number == int(name)]
+        number = naming.integer(name)
+        if not matches and number is not None:
+            matches = [e for e in self.experiments if e.number == number]
         if not matches:  # `exp005` for exp005_aug
             wanted = naming.parse(name)
             if wanted and not wanted.slug:

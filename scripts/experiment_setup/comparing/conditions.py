@@ -17,9 +17,11 @@ from experiment_setup.light import compiled, dataclass
 from experiment_setup.reading import yaml_loader
 from experiment_setup.showing import values
 
-_CONDITION = compiled(r"\s*(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=(?![<>])|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+# Each begins where no space stands before it: else each of many spaces would be tried together with all behind it.
+_CONDITION = compiled(r"(?P<key>[^\s<>=!]+)\s*(?P<sign><=|>=|==|!=|=(?![<>])|<|>)\s*(?P<value>.*)", re.DOTALL)
+_OR, _AND = (compiled(rf"(?<!\s)\s+(?:{word})\s+") for word in (r"or|\|\|?", r"and|&&?"))
 _SPELLED = {"=>": ">=", "=<": "<=", ":": "=", "is": "="}
-_MISSPELLED = compiled(r"\s*(=>|=<|:|(?<=\s)is(?=\s))\s*")
+_MISSPELLED = compiled(r"(?<!\s)\s*(=>|=<|:|(?<=\s)is(?=\s))\s*")
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -60,7 +62,7 @@ def conditions(words: Sequence[str], rows: Sequence[Row]) -> list[Condition]:
     """The conditions of `--where`. Raises CommandError for what is none, and for a key that no row has."""
     names, found = Names(rows), []
     for word in words:
-        parts = _CONDITION.fullmatch(word)
+        parts = _parsed(word)
         if parts is None or not parts["value"]:
             meant = _MISSPELLED.sub(lambda found: _SPELLED[found[1]], word, count=1)
             raise CommandError(
@@ -68,15 +70,15 @@ def conditions(words: Sequence[str], rows: Sequence[Row]) -> list[Condition]:
                 "such as 'learning_rate<1e-4'; state=stale, exp=001 and results are compared likewise",
                 command_line.corrected({word: [meant]}) if meant != word else None,
             )
-        either = re.split(r"\s+(?:or|\|\|?)\s+", word)
-        if len(either) > 1 and all(map(_CONDITION.fullmatch, either)):
+        either = _OR.split(word)
+        if len(either) > 1 and all(map(_parsed, either)):
             raise CommandError(
                 f"--where {word!r} is {len(either)} conditions of which one is to hold",
                 "all conditions are to hold; type one of them, and the other in a second command",
                 command_line.corrected({word: [either[0]]}),
             )
-        several = re.split(r"\s+(?:and|&&?)\s+", word)
-        if len(several) > 1 and all(map(_CONDITION.fullmatch, several)):
+        several = _AND.split(word)
+        if len(several) > 1 and all(map(_parsed, several)):
             more = [part for other in several[1:] for part in ("--where", other)]
             raise CommandError(
                 f"--where {word!r} is {len(several)} conditions",
@@ -85,6 +87,10 @@ def conditions(words: Sequence[str], rows: Sequence[Row]) -> list[Condition]:
             )
         found.append(Condition(names.find(parts["key"], word), parts["sign"], _read(parts["value"]), parts["value"]))
     return found
+
+
+def _parsed(word: str) -> re.Match[str] | None:
+    return _CONDITION.fullmatch(word.strip())
 
 
 def unmet(words: Sequence[str], rows: Sequence[Row]) -> str:
@@ -117,7 +123,7 @@ def ordered(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
 
 def _read(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=yaml_loader.Loader)
+        return yaml_loader.loads(text)
     except yaml.YAMLError:
         return text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def read(path: Path) -> Scores:
             f"name a column {SETS} (001), and {EXPERIMENT} (001-baseline) or {ENVIRONMENTS} where that matters; "
             f"or {_NAME}, or {_RUN} (the run's folder)",
         )
-    twice = [name for name in heads if heads.count(name) > 1]
+    twice = [name for name, count in Counter(heads).items() if count > 1]
     if twice:
         raise CommandError(f"--results {path} has two columns {twice[0]!r}", "give one of them another name")
     rows = [[cell.strip() for cell in line] for line in lines[1:]]

@@ -223,7 +223,7 @@ _KIND = compiled(r"(?P<kind>[A-Za-z]\w*): ")
 _OVERRIDING = compiled(r"(?:Error merging override|Could not override) [^\n]*\n(?:To append to your config [^\n]*\n)?")
 
 # The lines that OmegaConf adds to its words.
-_FOOTER = compiled(r"\n\s+(?:full_key: |object_type=|reference_type=)")
+_FOOTER = compiled(r"\n +(?:full_key: |object_type=|reference_type=)")
 
 
 @dataclass(frozen=True)
@@ -296,6 +296,6 @@ def _line(message: str) -> str:
 
 def _about(message: str) -> tuple[str | None, str | None]:
     """The whole key, and the class that has it or lacks it, from the lines that OmegaConf adds to its words."""
-    key = re.search(r"^\s+full_key: (.*)$", message, re.MULTILINE)
-    owner = re.search(r"^\s+(?:object|reference)_type=(.*)$", message, re.MULTILINE)
+    key = re.search(r"^ +full_key: (.*)$", message, re.MULTILINE)
+    owner = re.search(r"^ +(?:object|reference)_type=(.*)$", message, re.MULTILINE)
     return key[1].strip() if key else None, owner[1].strip() if owner else None

@@ -76,7 +76,7 @@ class EditorSchema:
         """
         try:
             return bool(_essence(json.loads(text)) == _essence(self.content))
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
 

@@ -141,7 +141,7 @@ def is_fixed(value: Any) -> bool:
 def from_elsewhere(context: ExperimentContext) -> bool:
     """Whether Hydra's settings may come from a config that the defaults list names (`- hydra: default`)."""
     return (
-        re.search(r"^\s*-\s*(?:override\s+)?/?hydra\s*:", context.options.primary.text_or_empty, re.MULTILINE)
+        re.search(r"^[ \t]*-\s*(?:override\s+)?/?hydra\s*:", context.options.primary.text_or_empty, re.MULTILINE)
         is not None
     )
 

@@ -274,7 +274,7 @@ def _is_for_a_parameter_set(context: ExperimentContext, chosen: Chosen, bad: Unu
 
 def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
     """The whole key that a value refers to: with leading dots it counts from where the value stands."""
-    dots = re.search(rf"(\.*){re.escape(refusal.key)}", bad.written)
+    dots = re.search(rf"(?<!\.)(\.*){re.escape(refusal.key)}", bad.written)
     above = nodes.split(bad.key)[: -len(dots[1])] if dots and dots[1] else ()
     return (*above, *nodes.split(refusal.key))
 

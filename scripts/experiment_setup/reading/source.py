@@ -402,7 +402,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 def _loads(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=yaml_loader.Loader)
+        return yaml_loader.loads(text)
     except yaml.YAMLError:
         return yaml.YAMLError
 

@@ -200,7 +200,7 @@ def _written_out(node: yaml.Node, known: dict[int, int | None]) -> int:
 
 # Python writes no integer of more than 4,300 digits (sys.set_int_max_str_digits), and so no config that has one.
 _DIGITS = 4_300
-_LONG_NUMBER = compiled(r"\b0[xXbBoO0-9][0-9a-fA-F_]{3500}")
+_LONG_NUMBER = compiled(r"\b0[xXbBoO0-9][0-9a-fA-F_]{3500}|(?<![0-9_:])[0-9][0-9_:]{2400}")
 
 
 def _refuse_long_numbers(root: yaml.Node) -> None:
@@ -208,6 +208,8 @@ def _refuse_long_numbers(root: yaml.Node) -> None:
     for node in _nodes(root):
         if node.tag == "tag:yaml.org,2002:int" and isinstance(node, yaml.ScalarNode):
             bits = {"x": 4, "X": 4, "b": 1, "B": 1}.get(node.value.lstrip("+-")[1:2], 3) * len(node.value)
+            if ":" in node.value:
+                bits = math.log2(60) * node.value.count(":")
             if bits > _DIGITS * math.log2(10):
                 raise TooMuch(f"a number of more than {_DIGITS:,} digits: nobody can write it", node.start_mark)
 
@@ -264,6 +266,16 @@ def construct(node: yaml.Node | None) -> Any:
     if flat is not None:
         return flat
     return Loader("").construct_document(copy.deepcopy(node) if _is_rewritten(node) else node)
+
+
+def loads(text: str) -> Any:
+    """What a text means by itself. Raises yaml.YAMLError for one that has no meaning, and for TooMuch."""
+    try:
+        return construct(parse(text))
+    except yaml.YAMLError:
+        raise
+    except Exception as error:  # anything at all where a value does not fit its tag
+        raise yaml.YAMLError(str(error)) from error
 
 
 def _is_rewritten(node: yaml.Node) -> bool:

@@ -456,7 +456,7 @@ def _refused_value(context: ExperimentContext, refused: Refused) -> Finding:
     if field is None:
         return wrong_type.finding(location, message, "write a value of the same type as the inherited one")
     root = schema(context, steps[0])
-    inner = tuple(int(step) if step.isdigit() else step for step in steps[1:])
+    inner = tuple(map(nodes.step, steps[1:]))
     better = _better(value, declared(root, inner), str(steps[0]), str(steps[-1]))
     where = f"{context.relative(field.location.path)}:{field.location.line}"
     said = f"{field.name} is declared as {field.annotation} ({where})"
@@ -532,13 +532,13 @@ def _one_value(group: str, key: str, values: Sequence[str]) -> str:
     return f"write one value{more}"
 
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 def _as_number(value: str, wanted: type, group: str, key: str) -> str | None:
     """The number that a text was meant to be, where there is only one."""
     plain = value.strip("\u3000\u00a0 “”‘’").replace("−", "-").replace("–", "-").replace("ー", "-").replace("－", "-")
-    plain = re.sub(r"[\s\u3000]+[#＃].*", "", plain)
+    plain = re.sub(r"(?<![\s\u3000])[\s\u3000]+[#＃].*", "", plain)
     power = re.fullmatch(r"(?:([\d.]+)\s*[*x×]\s*)?10\s*(?:\^|\*\*)\s*(-?\d+)", plain)
     if power:
         plain = f"{power[1] or 1}e{power[2]}"

@@ -125,7 +125,7 @@ def _odd_value(node: yaml.ScalarNode) -> _Odd | None:
     if len(value) > 1 and value[0] in "“”‘’" and value[-1] in "“”‘’":
         inner = value[1:-1]
         return _Odd(0, f"the quotes of {value} are part of the text", inner if _is_number(inner) else f'"{inner}"')
-    comment = re.search(r"[\s\u3000]+[#＃]", value)
+    comment = re.search(r"(?<![\s\u3000])[\s\u3000]+[#＃]", value)
     if comment and ("\u3000" in comment[0] or "＃" in comment[0]):
         better = f"{value[: comment.start()]}  # {value[comment.end() :].strip()}"
         return _Odd(comment.start(), "an ASCII space and # begin a comment; these are full-width", better)

@@ -386,9 +386,7 @@ def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
         unread = [(g, f) for g, f in unread if not context.code.is_read_elsewhere((g, f.name))]
     code = context.code.text
     texts = [option.document.text_or_empty for option in context.options.all()]
-    interpolated = " ".join(
-        re.findall(r"\$\{[^}]*\}", "\n".join([*texts, context.options.primary.text_or_empty, code]))
-    )
+    interpolated = " ".join(re.findall(r"\$\{[^}]*", "\n".join([*texts, context.options.primary.text_or_empty, code])))
     return [
         (group, field)
         for group, field in unread

@@ -19,6 +19,7 @@ from experiment_setup.reading import yaml_loader
 _BYTES = 32 * 2**20  # a config has kilobytes; a file of metrics may have megabytes
 _NODES = 300_000  # of YAML, each alias counted as often as it is used: a few lines can stand for billions
 _NESTED = 100  # brackets in brackets
+_NO_CONFIG = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("set", "omap", "pairs", "timestamp"))  # to OmegaConf
 _DEPTH = 8  # of folders
 _ENTRIES = 200_000  # of folders; checkpoints and samples may lie beside what is looked for
 
@@ -37,7 +38,7 @@ def yaml_of(path: Path) -> Any:
     text = _text(path)
     try:
         root = None if text is None or _is_deep(text) else yaml_loader.parse(text)
-        return yaml_loader.construct(root) if root is not None and _is_small(root) else None
+        return yaml_loader.construct(root) if root is not None and _is_usable(root) else None
     except Exception:  # PyYAML's errors, and any at all where a value does not fit its tag
         return None
 
@@ -110,12 +111,13 @@ def _is_deep(text: str) -> bool:
     return False
 
 
-def _is_small(root: yaml.Node) -> bool:
+def _is_usable(root: yaml.Node) -> bool:
+    """Whether there are not too many values, and none that no config can have."""
     count, waiting = 0, [root]
     while waiting:
         node = waiting.pop()
         count += 1
-        if count > _NODES:
+        if count > _NODES or node.tag in _NO_CONFIG:
             return False
         if isinstance(node, yaml.MappingNode):
             waiting += [part for pair in node.value for part in pair]

@@ -208,7 +208,7 @@ def _settings(path: Path, wanted: Mapping[str, Any]) -> tuple[dict[str, Any], Re
     text = files.read_text(path)
     try:
         known = json.loads(text)
-    except ValueError:  # VS Code allows comments, and a comma after the last member
+    except (ValueError, RecursionError):  # VS Code allows comments, and a comma after the last member
         return ({} if all(json.dumps(name) in text for name in wanted) else {_KEY: dict(wanted)}), None
     own = known.get(_KEY, {}) if isinstance(known, dict) else None
     if not isinstance(own, dict):

@@ -558,7 +558,7 @@ def _full_name(name: str, container: Path, *, besides: int | None = None) -> str
             command_line.corrected({name: [better]}),
         )
     siblings = [path.name for path in container.iterdir() if not path.name.startswith(".")]
-    siblings += [claim for claim in files.claimed(container) if not claim.isdigit() or int(claim) != besides]
+    siblings += [claim for claim in files.claimed(container) if besides is None or naming.integer(claim) != besides]
     numbered = naming.parse(name)
     habit = naming.habit_of(siblings)
     if numbered is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import command_line, files, nodes
+from experiment_setup import command_line, files, naming, nodes
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled
 from experiment_setup.location import did_you_mean
@@ -36,7 +36,8 @@ def known_option(given: str, known: Sequence[str], group: str = SETS) -> str:
     in_folders = [name for name in known if name.endswith(f"/{given}")]
     if len(in_folders) == 1:
         return in_folders[0]
-    same_number = [name for name in known if given.isdecimal() and name.isdecimal() and int(name) == int(given)]
+    number = naming.integer(given)
+    same_number = [name for name in known if number is not None and naming.integer(name) == number]
     guess = next(iter(same_number), None) or did_you_mean(given, known)
     raise CommandError(
         f"no parameter set {given!r} to start from (available: {', '.join(known) or 'none'})",
@@ -93,7 +94,7 @@ def with_values(document: source.Document, settings: Mapping[str, Setting], at_b
         if not document.has(steps):
             continue
         row = document.key(steps).line - 1
-        match = re.fullmatch(r"(?P<key>\s*[^:#]+:)[^#]*?(?P<comment>\s+#.*)?", lines[row])
+        match = re.fullmatch(r"(?P<key>[^:#]+:)[^#]*?(?P<comment>(?<!\s)\s+#.*)?", lines[row])
         if match is None or isinstance(document.at(steps), (dict, list)):
             raise CommandError(f"{key} is more than a line in {document.path.name}", "edit the file by hand")
         if key in rest:
