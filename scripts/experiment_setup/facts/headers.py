@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
+from experiment_setup.light import compiled
 from experiment_setup.reading.source import Document
 
 GLOBAL = "_global_"
@@ -17,6 +19,24 @@ def package(document: Document) -> str | None:
     """The package that the header names, or None without a header."""
     header = document.header if "@package" in document.text_or_empty[:512] else None
     return header.split()[-1] if header else None
+
+
+_MEANT = compiled(r"^[ \t]*#[ \t]*(?P<at>@?)[ \t]*(?P<word>[A-Za-z]+)[ \t]*:?[ \t]+(?P<package>[\w.]+)[ \t]*$", re.M)
+
+
+def overlooked(document: Document, group: str) -> re.Match[str] | None:
+    """The line that is meant as a header for another place than the group, and is none to Hydra: below other lines, or
+    misspelled (`# @pacakge _global_`); None where there is none, or a right one.
+    """
+    text = document.text_or_empty
+    if "#" not in text or package(document) is not None:
+        return None
+    for line in _MEANT.finditer(text):
+        word, place = line["word"].lower(), line["package"]
+        right, near = word == "package", entries.one_letter_away(word, "package")
+        if (right or near) and (line["at"] or place == GLOBAL) and place not in (group, "_group_"):
+            return line
+    return None
 
 
 def is_from_the_root(document: Document) -> bool:

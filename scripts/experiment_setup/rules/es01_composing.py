@@ -352,6 +352,8 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
         for match in _OF_HYDRA.finditer(document.text_or_empty):
             *above, key = match[1].split(".")
             known = [] if match[1] in _USUAL_OF_HYDRA else _fields_of_hydra(above)
+            if above == ["runtime", "choices"]:
+                known = list(context.options.groups)
             if better := _misspelled(above, key, known):
                 yield selected_key_misspelled.finding(
                     at_offset(document, match.start(1)),

@@ -186,10 +186,22 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
     In a header `_here_` and `_group_` are no keywords but names of a key (`_group_` is one as long as Hydra 1.3 behaves
     as 1.1). `_global_` is right over a file that is written from the root of the config, as those of Hydra's experiment
     pattern are; over the keys of a group it puts them beside the group. Where the other options of a group have that
-    header, a file with blocks of the same kind and without it is reported too: nothing reads what it sets.
+    header, a file with blocks of the same kind and without it is reported too: nothing reads what it sets. Hydra takes
+    a header only above everything else in the file, and passes over one that is misspelled (a warning).
     """
+    for option in (*context.options.all(), *context.options.added):
+        overlooked = headers.overlooked(option.document, option.group)
+        if overlooked is not None:
+            yield package_header.finding(
+                Location(option.path, option.document.text.count("\n", 0, overlooked.start()) + 1),
+                f"Hydra passes over `{overlooked[0].strip()}`, so that {option.config_path} lands at `{option.group}`",
+                f"write # @package {overlooked['package']} in the first line of the file",
+                severity=Severity.WARNING,
+            )
     for option in context.options.all():
         package = headers.package(option.document)
+        if headers.overlooked(option.document, option.group) is not None:
+            continue
         if package is None and _lacks_the_header(context, option):
             yield _without_header(context, option)
         if package in (None, option.group) or (package == "_group_" and _is_keyword(context)):

@@ -278,15 +278,20 @@ def _absent(context: ExperimentContext, group: str) -> bool:
     hydra="accepts",
 )
 def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
-    """`optional` turns the error for a missing option into silence, and `cfg.env` into nothing."""
+    """`optional` turns the error for a missing option into silence, and `cfg.env` into nothing.
+
+    Of further groups only a misspelled option is reported: a file that not everybody has is what the word is for.
+    """
     for entry in entries.of_primary(context):
         if "optional" not in entry.keywords or entry.group is None or entry.option in (None, "???"):
             continue
         group = entry.group.lstrip("/")
         known = entries.names(context, group)
-        if group not in (SETS, ENVIRONMENTS) or not known or entry.option in known:
+        if not known or (entry.option or "").removesuffix(".yaml") in known:
             continue
         near, absent = did_you_mean(entry.option or "", known), _absent(context, group)
+        if group not in (SETS, ENVIRONMENTS):
+            absent = False
         if not absent and not near:
             continue  # the whole schema comes first: a machine that needs no file of its own
         guess = near or known[-1]

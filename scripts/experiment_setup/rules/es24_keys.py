@@ -144,14 +144,16 @@ def _left_over(
 
 
 def _chosen(context: ExperimentContext) -> dict[str, Any]:
-    """What the files of the options that config.yaml names set, each in its place."""
+    """What the files of the options set that config.yaml names, or a config that it includes, each in its place."""
     found: dict[str, Any] = {}
-    for placed in context.options.choices:
-        option = context.options.by_group[placed.group].get((placed.option or "").removesuffix(".yaml"))
+    places = {placed.group: placed.package for placed in context.options.choices}
+    for group, chosen in context.options.groups.items():
+        option = context.options.by_group.get(group, {}).get((chosen or "").removesuffix(".yaml"))
         if option is None:
             continue
+        usual = places.get(group, tuple(group.split("/")))
         for steps, value in given(context, option, {}).items():
-            *above, key = (*option.package(placed.package), *map(str, steps))
+            *above, key = (*option.package(usual), *map(str, steps))
             part = found
             for step in above:
                 inner = part.get(step)
