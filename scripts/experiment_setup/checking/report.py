@@ -192,7 +192,8 @@ def summary(result: Result) -> Iterator[str]:
     unknown = sum(checked.unknown for checked in result.checked)
     if unknown:
         were = "was" if unknown == 1 else "were"
-        yield f"{_plural(unknown, 'combination')} {were} not composed, as only running the code tells what it stores"
+        why = "what they choose is not here, or only running the code stores it"
+        yield f"{_plural(unknown, 'combination')} {were} not composed, as {why}"
     yield from unread(result)
 
 

@@ -6,7 +6,6 @@ that the import would find: of the project, or installed. What a module register
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 
 from experiment_setup import files
-from experiment_setup.code.finder import Finder
+from experiment_setup.composing.search_path import folders_of
 from experiment_setup.project import Experiment
 
 
@@ -31,7 +30,7 @@ def looked_up(experiment: Experiment, root: Path) -> Iterator[None]:
         name = path.removeprefix("pkg://").replace("/", ".").rstrip(".")
         if name.partition(".")[0] == "hydra":
             return ImportlibResourcesConfigSource(provider, path)
-        return _Package(provider, name, next(_folders(name, experiment, root), None))
+        return _Package(provider, name, next(folders_of(name, experiment, root), None))
 
     def stored(provider: str, path: str) -> ConfigSource:
         known = path == "structured://"
@@ -68,14 +67,3 @@ class _Package(_Files):
 
     def available(self) -> bool:
         return self._folder is not None and files.is_file(self._folder / "__init__.py")
-
-
-def _folders(name: str, experiment: Experiment, root: Path) -> Iterator[Path]:
-    first, *rest = name.split(".")
-    if not all(part.isidentifier() for part in (first, *rest)):
-        return
-    found = Finder(experiment.entry, root).find(first, [rest]) if experiment.entry else None
-    for folder in (*(found.folders if found else ()), *(Path(entry, first) for entry in sys.path)):
-        package = folder.joinpath(*rest)
-        if files.is_folder(package):
-            yield package

@@ -58,6 +58,13 @@ class ChosenTwice(Refusal):
 
 
 @dataclass(frozen=True)
+class AddedTwice(Refusal):
+    """A group is given as a list to which another entry adds, so that none of its options can be chosen by hand."""
+
+    group: str
+
+
+@dataclass(frozen=True)
 class NotOverridable(Refusal):
     """A choice for a group (with its package, if it has one) that no defaults list names before."""
 
@@ -209,6 +216,7 @@ _INTERPOLATIONS = _sentences(
 _LISTS = _sentences(
     (NotFound, r"^Could not (?:find|load) '(?P<config>[^']+)'"),
     (NotChosen, r"^You must specify '(?P<group>[^']+)'"),
+    (AddedTwice, r"^(?P<group>\S+) appears more than once in the final defaults list"),
     (ChosenTwice, r"^Multiple values for (?P<group>\S+)\. "),
     (NotOverridable, r"^Could not override '(?P<group>[^']+)'\."),
     (UnresolvedOption, r"^Error resolving interpolation '(?P<written>[^']+)'"),

@@ -1,12 +1,16 @@
-"""Where relative entries of `hydra.searchpath` are looked for."""
+"""Where the entries of `hydra.searchpath` lead."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from experiment_setup import files
+from experiment_setup.code.finder import Finder
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled
+from experiment_setup.location import did_you_mean
 from experiment_setup.project import Experiment
 
 _FILE_ENTRY = compiled(r"file://([^\s\"',\]]+)")
@@ -27,3 +31,35 @@ def base(experiment: Experiment, root: Path) -> Path:
             if files.is_folder(folder / path):
                 return folder
     return root
+
+
+def folders_of(package_name: str, experiment: Experiment, root: Path) -> Iterator[Path]:
+    """The folders of a package that the experiment could import: of the project, then installed."""
+    first, *rest = package_name.split(".")
+    if not all(part.isidentifier() for part in (first, *rest)):
+        return
+    found = Finder(experiment.entry, root).find(first, [rest]) if experiment.entry else None
+    for folder in (*(found.folders if found else ()), *(Path(entry, first) for entry in sys.path)):
+        package = folder.joinpath(*rest)
+        if files.is_folder(package):
+            yield package
+
+
+def leads_elsewhere(entry: str, experiment: Experiment, root: Path) -> bool:
+    """Whether an entry names what is not here: a package of a library that is not installed, or a folder outside of the
+    project or in a part of it that has not been fetched. A misspelled one is a mistake of the project's own.
+    """
+    scheme, _, path = entry.rpartition("://")
+    if "${" in entry or scheme not in ("pkg", "file"):
+        return False
+    if scheme == "pkg":
+        name = path.replace("/", ".").strip(".")
+        top = name.partition(".")[0]
+        own = Finder(experiment.entry, root).find(top, [name.split(".")[1:]]) if experiment.entry else None
+        return top != "hydra" and own is None and next(folders_of(name, experiment, root), None) is None
+    start = base(experiment, root)
+    if files.is_folder(start / path):
+        return False
+    top = next(iter(Path(path).parts), "")
+    beside = sorted(folder.name for folder in start.iterdir() if folder.is_dir())
+    return Path(path).is_absolute() or not (did_you_mean(top, beside) or any((start / top).glob("*")))

@@ -13,6 +13,7 @@ from experiment_setup import schema, uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import last_name
+from experiment_setup.composing import search_path
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import resolvers
@@ -141,7 +142,23 @@ class Code:
             if problem.code == "unread-registration"
             or (problem.code == "not-read" and "ConfigStore" in suppression.read(problem.location.path))
         ]
-        return problems or self._stored_by_a_library
+        return problems or self._stored_by_a_library or self._not_here
+
+    @cached_property
+    def _not_here(self) -> list[Problem]:
+        """The entry of `hydra.searchpath` that leads to what is not here, where a config is lacking."""
+        primary = self.options.primary
+        hydra = primary.data.get("hydra") if primary.error is None and isinstance(primary.data, dict) else None
+        named = hydra.get("searchpath") if isinstance(hydra, dict) else None
+        experiment, root = self.options.experiment, self.options.project.root
+        for index, entry in enumerate(named if isinstance(named, list) else ()):
+            if isinstance(entry, str) and search_path.leads_elsewhere(entry, experiment, root):
+                message = f"what {entry} has is not known, as it is not here"
+                place = primary.value(["hydra", "searchpath", index])
+                fetch = "fetch it (git submodule update --init), or mend the path"
+                advice = fetch if entry.startswith("file://") else None
+                return [Problem("unread-registration", message, advice, place, fatal=False)]
+        return []
 
     @cached_property
     def _stored_by_a_library(self) -> list[Problem]:

@@ -389,7 +389,8 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
     hydra="accepts",
 )
 def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
-    """The code is read and not run, so what is stored behind a condition on the machine or in a `match` is unknown.
+    """The code is read and not run, so what is stored behind a condition on the machine or in a `match` is unknown. So
+    is what lies in a package of `hydra.searchpath` that is not installed, or a folder that has not been fetched.
 
     What is not found in such an experiment may be stored there, and is not reported. (An info where all is found.)
     """
@@ -403,6 +404,6 @@ def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
         yield unread_registration.finding(
             problem.location,
             problem.message,
-            "let your interpreter run the code: validate.py --python .venv/bin/python",
+            problem.help or "let your interpreter run the code: validate.py --python .venv/bin/python",
             severity=Severity.INFO if found else None,
         )
