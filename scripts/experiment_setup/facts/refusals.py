@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from experiment_setup.composing.compose import Composition, Failure
 from experiment_setup.composing.refusals import (
     WRONG,
+    AddedTwice,
     NotChosen,
     NotFound,
     NotOverridable,
@@ -75,6 +76,8 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     broken: set[tuple[str, str]] = set()
     for option, outcome in chosen_options(context):
         for failure in context.composer.failures(outcome):
+            if isinstance(failure.refusal, AddedTwice) and failure.refusal.group == option.group:
+                continue  # others add to the group: such a choice is left to the lists
             if failure not in known and not (_is_no_mistake(context, failure) or _is_of_a_sibling(context, failure)):
                 broken.add((option.group, option.name))
                 found.append(Refused(failure, outcome, _place(context, failure, option)))
