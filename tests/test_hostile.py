@@ -78,7 +78,7 @@ def test_environments_that_differ_in_case_only_are_refused(project: Path, experi
 
 @pytest.mark.skipif(os.name == "nt", reason="makes pipes")
 @pytest.mark.parametrize("name", ["config.yaml", "exp/002.yaml", "env/gpu.yaml", "helper.py"])
-@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling link"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling link", "link to itself"])
 def test_what_is_no_file_is_never_waited_for(project, experiment, elsewhere, name: str, kind: str) -> None:
     place = experiment / name
     place.unlink(missing_ok=True)
@@ -88,7 +88,7 @@ def test_what_is_no_file_is_never_waited_for(project, experiment, elsewhere, nam
     elif kind == "folder":
         place.mkdir()
     else:
-        place.symlink_to("nowhere")
+        place.symlink_to("nowhere" if kind == "dangling link" else place.name)
     commands = [
         ("add_exp.py", "001", "seed=5"),
         ("add_env.py", "001", "new", "base_model=x"),
@@ -208,6 +208,15 @@ def test_digits_that_are_no_number_of_anything_are_one_error(project: Path, else
         assert (ran.code, ran.err.count("error: ")) == (2, 1), ran.err
     ran = run("add_exp.py", "--root", project, "001", "seed=5", "--from", digits, cwd=elsewhere)
     assert (ran.code, ran.err.count("error: ")) == (2, 1), ran.err
+
+
+def test_values_that_no_file_and_no_page_can_hold_are_shown(project: Path, experiment: Path, elsewhere: Path) -> None:
+    code = (experiment / "train.py").read_text()
+    fields = f"    x: int = {'9' * 4_000}\n    y: str = '{BACKSLASH}ud800'\n"
+    write(experiment, {"train.py": code.replace("class ExpConfig:\n", f"class ExpConfig:\n{fields}", 1)})
+    for words in (["compare.py", "--all", "--format=html"], ["export_schema.py", "001"]):
+        ran = run(words[0], "--root", project, *words[1:], cwd=elsewhere)
+        assert ran.code == 0, ran.err
 
 
 def test_settings_that_nobody_can_read_are_left_to_the_user(project: Path, elsewhere: Path) -> None:

@@ -42,12 +42,15 @@ def read_bytes(path: Path) -> bytes:
         return data if len(data) <= state.st_size else data + file.read(LARGEST - len(data))
 
 
-def is_file(path: Path) -> bool:
-    """`Path.is_file` for a name that a project writes: one that no file system takes is none, and raises nothing."""
+def is_file(path: Path | os.DirEntry[str]) -> bool:
+    """`Path.is_file` for a name that a project writes: one that no file system takes is none, and raises nothing.
+
+    Nor does a link to itself, which `DirEntry.is_file` complains of.
+    """
     return _takes(path.is_file)
 
 
-def is_folder(path: Path) -> bool:
+def is_folder(path: Path | os.DirEntry[str]) -> bool:
     """`Path.is_dir`, likewise."""
     return _takes(path.is_dir)
 
@@ -55,6 +58,11 @@ def is_folder(path: Path) -> bool:
 def exists(path: Path) -> bool:
     """`Path.exists`, likewise."""
     return _takes(path.exists)
+
+
+def real(path: Path) -> Path:
+    """Where a path leads, links followed; one that leads to itself stays (`Path.resolve` may raise RuntimeError)."""
+    return Path(os.path.realpath(path))
 
 
 def is_no_part(folder: Path) -> bool:
@@ -71,7 +79,7 @@ def _takes(question: Callable[[], bool]) -> bool:
     try:
         return question()
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             return False
         raise
 

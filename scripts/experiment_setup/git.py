@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiment_setup import processes
+from experiment_setup import files, processes
 from experiment_setup.light import dataclass
 from experiment_setup.processes import Ended
 
@@ -60,13 +60,19 @@ class Checkout:
         and are none of these.
         """
         program = processes.find("git", project=self.folder)
-        if program is None:
+        if program is None or self.git_dir in _silent:
             return None
         where = (f"--git-dir={self.git_dir}", f"--work-tree={self.folder}", "--no-pager")
         try:
             return processes.ask([program, *where, *_CONFIG, *words], given=given, seconds=_SECONDS, more=_ENVIRONMENT)
+        except TimeoutError:
+            _silent.add(self.git_dir)
+            return None
         except OSError:
             return None
+
+
+_silent: set[Path] = set()  # of which git has not told within the time once: it is not asked again
 
 
 def _git_dir(path: Path) -> Path | None:
@@ -83,7 +89,7 @@ def _git_dir(path: Path) -> Path | None:
         named = re.fullmatch(r"gitdir: (.+?)\s*", path.read_text(encoding="utf-8"), re.DOTALL)
         if named is None:
             return None
-        target = (path.parent / named[1]).resolve()
+        target = files.real(path.parent / named[1])
         belongs = ".git" in target.parts or _names(target / "gitdir", path)
         return target if belongs and not target.is_relative_to(path.parent) and _is_repository(target) else None
     except (OSError, ValueError):
@@ -96,7 +102,7 @@ def _is_repository(folder: Path) -> bool:
 
 
 def _names(file: Path, path: Path) -> bool:
-    return file.is_file() and (file.parent / file.read_text(encoding="utf-8").strip()).resolve() == path.resolve()
+    return file.is_file() and files.real(file.parent / file.read_text(encoding="utf-8").strip()) == files.real(path)
 
 
 def ignored_alone(root: Path, folder: Path, paths: Sequence[Path]) -> dict[Path, str]:

@@ -69,7 +69,7 @@ class Experiment:
         folder = self.group_dir(group)
         if not files.is_folder(folder):
             return {}
-        found = [entry for entry in os.scandir(folder) if entry.name.endswith(".yaml") and entry.is_file()]
+        found = [entry for entry in os.scandir(folder) if entry.name.endswith(".yaml") and files.is_file(entry)]
         names = sorted(entry.name for entry in found if not entry.name.startswith("."))
         return {name.removesuffix(".yaml"): folder / name for name in names}
 
@@ -249,7 +249,7 @@ class Project:
             if not files.exists(path):
                 continue
             for folder in (path, *path.parents):
-                found = experiment_at(folder.resolve())
+                found = experiment_at(files.real(folder))
                 if found and found.entry is None:
                     return [e for e in self.experiments if e.config_dir == found.folder] or [found]
                 if found:
@@ -272,7 +272,9 @@ def experiment_at(folder: Path) -> Experiment | None:
 def _at(folder: Path) -> list[Experiment]:
     """Each entry point of a folder with its config, the experiment's own first; without one, the config alone."""
     try:
-        scripts = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".py") and entry.is_file())
+        scripts = sorted(
+            entry.name for entry in os.scandir(folder) if entry.name.endswith(".py") and files.is_file(entry)
+        )
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
     ranked = sorted(scripts, key=lambda name: (_ENTRY_NAMES.index(name) if name in _ENTRY_NAMES else 9, name))
@@ -389,7 +391,11 @@ def _children(folder: Path, depth: int) -> list[Path]:
         children = [
             entry
             for entry in os.scandir(folder)
-            if entry.is_dir(follow_symlinks=depth == 0 and entry.name == EXPERIMENTS)
+            if (
+                files.is_folder(entry)
+                if depth == 0 and entry.name == EXPERIMENTS
+                else entry.is_dir(follow_symlinks=False)
+            )
         ]
     except PermissionError:
         return []

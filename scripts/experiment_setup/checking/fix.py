@@ -80,16 +80,16 @@ def fix(
     touched = {finding.location.path for finding in wanted}
     if not touched:
         return Fixed()
-    shared = {path.resolve() for path in touched}
+    shared = {files.real(path) for path in touched}
     of_code = any(path.suffix == ".py" for path in touched)
     concerned: list[Experiment] = []
     copies = set(touched)
     for e in dict.fromkeys((*experiments, *project.experiments)):
-        if e not in experiments and not of_code and shared.isdisjoint(path.resolve() for path in _config_files(e)):
+        if e not in experiments and not of_code and shared.isdisjoint(files.real(path) for path in _config_files(e)):
             continue  # reading all the code of all the others would take longer than the fix
         used, beside = context_of(project, e, make_composer).files, list(_neighbours(e))
         of_its_own = [*used, *beside] if e in experiments else used
-        if not shared.isdisjoint(path.resolve() for path in of_its_own):
+        if not shared.isdisjoint(files.real(path) for path in of_its_own):
             concerned.append(e)
             copies |= {*used, *beside}
     with mirrored(project, concerned, copies) as mirror:
@@ -160,7 +160,7 @@ class _Fixer:
     def _mend(self, findings: Sequence[Finding]) -> None:
         by_path: dict[Path, list[Finding]] = {}
         for finding in findings:
-            by_path.setdefault(finding.location.path.resolve(), []).append(finding)
+            by_path.setdefault(files.real(finding.location.path), []).append(finding)
         steps = [step for step in (self._step(path, found) for path, found in by_path.items()) if step]
         if not self._carry_out(steps) and len(steps) > 1:
             for step in steps:  # one of them is to blame
@@ -203,7 +203,7 @@ class _Fixer:
 
     def _untouchable(self, original: Path, findings: Sequence[Finding]) -> str | None:
         """Why a file is none that may be changed, or None."""
-        if not original.resolve().is_relative_to(self.mirror.original.root):
+        if not files.real(original).is_relative_to(self.mirror.original.root):
             return "it is a link to a file outside of the project"
         if any(finding.rename and finding.location.path.is_symlink() for finding in findings):
             return "it is a link: rename it yourself"
@@ -253,7 +253,7 @@ class _Fixer:
         self.names[new_path] = first
 
     def _first(self, path: Path) -> Path:
-        return self.names.get(path.resolve(), path.resolve())
+        return self.names.get(files.real(path), files.real(path))
 
     def _restore(self, first: Path) -> None:
         now = next((path for path, name in self.names.items() if name == first), first)

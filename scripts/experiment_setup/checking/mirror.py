@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from experiment_setup.files import temporary_folder
+from experiment_setup.files import real, temporary_folder
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import Experiment, Project
@@ -56,13 +56,13 @@ def mirrored(project: Project, experiments: Sequence[Experiment], files: Iterabl
     with temporary_folder() as folder:
         target = folder / project.root.name
         named = {path for path in files if path.is_relative_to(project.root)}
-        copies = named | {path for path in map(Path.resolve, named) if path.is_relative_to(project.root)}
-        real = {project.root}
+        copies = named | {path for path in map(real, named) if path.is_relative_to(project.root)}
+        entered = {project.root}
         places = [e.folder for e in experiments] + [e.config_dir for e in experiments]
         for place in [*places, *(path.parent for path in copies)]:
             if place.is_dir() and place.is_relative_to(project.root):
-                real |= {parent for parent in (place, *place.parents) if parent.is_relative_to(project.root)}
-        _copy(project.root, target, real, copies, (project.root, target))
+                entered |= {parent for parent in (place, *place.parents) if parent.is_relative_to(project.root)}
+        _copy(project.root, target, entered, copies, (project.root, target))
         known = [_experiment(e, project.root, target) for e in project.experiments]
         moved = tuple(_experiment(e, project.root, target) for e in experiments)
         yield Mirror(project, Project(target, known), moved)
@@ -81,14 +81,14 @@ def _moved(path: Path, source: Path, target: Path) -> Path:
     return target / path.relative_to(source) if path.is_relative_to(source) else path
 
 
-def _copy(source: Path, target: Path, real: set[Path], copies: set[Path], roots: tuple[Path, Path]) -> None:
+def _copy(source: Path, target: Path, entered: set[Path], copies: set[Path], roots: tuple[Path, Path]) -> None:
     target.mkdir()
     for entry in os.scandir(source):
         path, place = Path(entry.path), target / entry.name
-        if path.is_symlink() and (path.resolve() in real or path.resolve() in copies):
-            place.symlink_to(_moved(path.resolve(), *roots))
-        elif path in real:
-            _copy(path, place, real, copies, roots)
+        if path.is_symlink() and (real(path) in entered or real(path) in copies):
+            place.symlink_to(_moved(real(path), *roots))
+        elif path in entered:
+            _copy(path, place, entered, copies, roots)
         elif path in copies:
             shutil.copy2(path, place)
         else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from experiment_setup import main_call, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import unlisted
+from experiment_setup.files import real
 from experiment_setup.project import Experiment, Project, entry_points
 
 
@@ -79,7 +80,7 @@ def concerned(project: Project, paths: Sequence[str]) -> list[Experiment]:
     imports. Files that were deleted count as well.
     """
     files = {Path(os.path.normpath(Path.cwd() / path)) for path in paths}
-    files = {path.parent.resolve() / path.name for path in files if path.suffix in (".py", ".yaml", ".yml")}
+    files = {real(path.parent) / path.name for path in files if path.suffix in (".py", ".yaml", ".yml")}
     found = [experiment for experiment in project.experiments if _concerns(project, experiment, files)]
     return list(_with_further(project, found))
 

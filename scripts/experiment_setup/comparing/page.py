@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from experiment_setup.comparing.comparison import MISSING, STATE, Comparison, Ro
 from experiment_setup.project import SETS
 from experiment_setup.reading.source import scalar
 
+_LARGEST = sys.float_info.max  # what is larger, JavaScript reads as infinity
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 Cell = tuple[str, "int | float | None", str]  # what is shown; the number to sort by; how it is
@@ -66,5 +67,5 @@ def _cells(comparison: Comparison, row: Row) -> Iterator[Cell]:
 def _cell(value: Any, kind: str) -> Cell:
     if value is MISSING:
         return "", None, "missing"
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST
     return visible.line(scalar(value)), value if is_number else None, kind

@@ -169,10 +169,10 @@ def _set_file(project: Project, word: str) -> tuple[Experiment, str] | None:
     if not word.endswith((".yaml", ".yml")):
         return None
     for base in (Path.cwd(), project.root):
-        path = (base / word).resolve()
+        path = files.real(base / word)
         if path.is_file():
             for experiment in project.experiments:
-                if path.parent == experiment.group_dir(SETS).resolve():
+                if path.parent == files.real(experiment.group_dir(SETS)):
                     return experiment, path.stem
     return None
 

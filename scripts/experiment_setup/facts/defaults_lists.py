@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import yaml
 from omegaconf import DictConfig
@@ -66,9 +67,15 @@ def is_alias(option: Option) -> bool:
 
 def entries(document: Document) -> list[Entry]:
     """The entries of the file's defaults list; [] where there is none that Hydra could read."""
-    found = content(document)
-    defaults = found.get("defaults") if isinstance(found, dict) else None
-    return [_entry(index, item) for index, item in enumerate(defaults)] if isinstance(defaults, list) else []
+    if document not in _entries_of:
+        found = content(document)
+        defaults = found.get("defaults") if isinstance(found, dict) else None
+        listed = enumerate(defaults) if isinstance(defaults, list) else ()
+        _entries_of[document] = [_entry(index, item) for index, item in listed]
+    return _entries_of[document]
+
+
+_entries_of: WeakKeyDictionary[Document, list[Entry]] = WeakKeyDictionary()  # each heir asks for all that it inherits
 
 
 def of_primary(context: ExperimentContext) -> list[Entry]:
@@ -285,10 +292,10 @@ def each(context: ExperimentContext) -> Iterator[tuple[Option, list[Entry]]]:
 def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
     """The fields that the composed option lacks; [] if only the types are lost; None if it has the schema."""
     found = context.options.config_class(option.group)
-    if found is None or not found.decorated or inherits_stored(context, option):
+    if found is None or not found.decorated:
         return None
     composed = context.compositions.of_option(option)
-    if composed.failure is not None or composed.config is None:
+    if composed.failure is not None or composed.config is None or inherits_stored(context, option):
         return None
     values = composed.container.get(option.group)
     fields = [field.name for field in found.fields]

@@ -20,7 +20,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import files, nodes, schema
+from experiment_setup import files, nodes, schema, visible
 from experiment_setup.composing import origins
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts.experiment import ExperimentContext
@@ -67,7 +67,7 @@ class EditorSchema:
     @property
     def text(self) -> str:
         """The file."""
-        return json.dumps({"$comment": MARK, **self.content}, indent=1, ensure_ascii=False) + "\n"
+        return visible.json_text(json.dumps({"$comment": MARK, **self.content}, indent=1, ensure_ascii=False)) + "\n"
 
     def is_current(self, text: str) -> bool:
         """Whether a schema that was written says the same of keys and values.

@@ -530,14 +530,16 @@ def _has_file_parent(options: dict[str, Option], option: Option) -> bool:
 
 def _cycle(above: dict[str, list[tuple[Entry, str]]], start: str) -> list[str] | None:
     """The circle that leads from `start` back to `start`, or None."""
-    waiting = [[start]]
-    seen: set[str] = set()
+    waiting, below = [start], dict[str, str]()
     while waiting:
-        path = waiting.pop()
-        for _, name in above.get(path[-1], ()):
+        current = waiting.pop()
+        for _, name in above.get(current, ()):
             if name == start:
-                return path
-            if name not in seen:
-                seen.add(name)
-                waiting.append([*path, name])
+                path = [current]
+                while path[-1] != start:
+                    path.append(below[path[-1]])
+                return path[::-1]
+            if name not in below:
+                below[name] = current
+                waiting.append(name)
     return None

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import bounds, schema
+from experiment_setup import bounds, files, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
@@ -102,10 +102,10 @@ def _experiment(project: Project, recorded: Recorded) -> Experiment:
 
     Where there is none, the sweep was copied here from another machine: the one at the same place in the project.
     """
-    here = [path.resolve() for path in recorded.sources]
+    here = [files.real(path) for path in recorded.sources]
     candidates = [e for e in project.experiments if e.entry is not None and e.entry.stem == recorded.job_name]
     for experiment in candidates:
-        if experiment.config_dir.resolve() in here:
+        if files.real(experiment.config_dir) in here:
             return experiment
     for experiment in candidates:
         place = Path(project.relative(experiment.config_dir)).parts

@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import files
 from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.runs import saved, wandb_log
@@ -104,7 +105,7 @@ def meant(folder: Path) -> Path | None:
 
     Others may be copies of a config, such as beside models.
     """
-    top = folder.resolve()
+    top = files.real(folder)
     found = sorted((run.choices is None, number, run.folder) for number, run in enumerate(below(top)) if run.config)
     return folder / found[0][2].relative_to(top) if found else None
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from experiment_setup import files
 from experiment_setup.composing.compose import Composer
 from experiment_setup.light import dataclass
 from experiment_setup.project import Project
@@ -87,7 +88,7 @@ def status(root: Path | None, folder: Path, *, ended: bool) -> Status:
     Raises CommandError where there is no sweep, or its experiment is gone.
     """
     project = Project.locate(root)
-    found = sweep.read(project, folder.resolve())
+    found = sweep.read(project, files.real(folder))
     for job in found.jobs:
         if ended and job.state is State.RUNNING:
             job.state = State.FAILED

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import command_line
+from experiment_setup import command_line, files
 from experiment_setup.composing.composed import Composition
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import parameter_sets
@@ -104,7 +104,7 @@ class SavedRun:
 
 def of(request: Request, folder: Path) -> SavedRun:
     """The run in `folder`. Raises CommandError where it saved no config, or its experiment cannot be told."""
-    run = runs.read(folder.resolve())
+    run = runs.read(files.real(folder))
     if run.config is None:
         first = runs.meant(folder)
         raise CommandError(

@@ -140,7 +140,7 @@ def _clear_unfinished(project: Project, settings_file: Path, schemas: Sequence[E
     """First of all: what a kill left may be completed by it, and is then no change any more."""
     options = [option.path for known in schemas for option in known.options if request.modeline]
     folders = {path.parent for path in (settings_file, *(known.path for known in schemas), *options)}
-    files.clear_unfinished([folder for folder in folders if folder.resolve().is_relative_to(project.root)])
+    files.clear_unfinished([folder for folder in folders if files.real(folder).is_relative_to(project.root)])
 
 
 def _modelines(project: Project, schemas: Sequence[EditorSchema], words: list[str]) -> dict[Path, Rewrite]:

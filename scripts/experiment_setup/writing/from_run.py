@@ -75,7 +75,7 @@ class Returned:
     @classmethod
     def read(cls, project: Project, name: str | None, folder: Path) -> Returned:
         """The run in `folder`. Raises CommandError where nothing is saved there, or its experiment cannot be told."""
-        run = runs.read(folder.resolve())
+        run = runs.read(files.real(folder))
         if run.config is None:
             first = runs.meant(folder)
             raise CommandError(

@@ -215,7 +215,7 @@ class _Making:
             container = source.folder.parent
         if not container.is_relative_to(root) or container == root.parent:
             container = root / EXPERIMENTS
-        if container.is_symlink() or not container.resolve().is_relative_to(root):
+        if container.is_symlink() or not files.real(container).is_relative_to(root):
             files.refuse_outside(container, root)
         if container.exists() and not container.is_dir():
             raise CommandError(f"{container} is a file, where a folder of experiments was expected", "move it away")
