@@ -105,7 +105,11 @@ def is_list(node: Any) -> TypeGuard[ListConfig]:
 
 def child(node: Any, step: Any) -> Any:
     """The node at a key or an index; None where there is none."""
-    if not (is_mapping(node) or is_list(node)):
+    if is_mapping(node):
+        content = node.__dict__["_content"]
+        if type(step) is str and node._metadata.key_type in (str, Any):  # no other key stands for it
+            return content.get(step)
+    elif not is_list(node):
         return None
     try:
         return node._get_node(step)
@@ -130,9 +134,9 @@ def within(values: Any, steps: Iterable[Any]) -> Any:
 def children(node: Any) -> Iterator[tuple[Any, Any]]:
     """The keys or indexes of a container that is there, each with its node."""
     if is_mapping(node):
-        yield from ((key, node._get_node(key)) for key in node)
+        yield from node.__dict__["_content"].items()
     elif is_list(node):
-        yield from ((index, node._get_node(index)) for index in range(len(node)))
+        yield from enumerate(node.__dict__["_content"])
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ import sys
 import textwrap
 import tokenize
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,18 +118,27 @@ class SourceFile:
 
     def segment(self, node: ast.AST, lines: int | None = None) -> str:
         """The source text of an expression or statement, or the first lines of it."""
-        number: int = getattr(node, "lineno", 0)
-        if not number:
+        if not getattr(node, "lineno", 0):
             return ""
-        first = self._line_of(number)
-        last = first - number + (getattr(node, "end_lineno", None) or number)
-        start = self._characters(first, getattr(node, "col_offset", 0))
+        first, start, last, end = self._span(node)
         if lines is not None and last - first > lines:
             return "\n".join([self._line(first)[start:], *self.lines[first : first + lines]])
-        end = self._characters(last, getattr(node, "end_col_offset", None) or 0)
         if first == last:
             return self._line(first)[start:end]
         return "\n".join([self._line(first)[start:], *self.lines[first : last - 1], self._line(last)[:end]])
+
+    def without(self, statements: Iterable[ast.stmt]) -> str:
+        """The text with `pass` in the place of these statements, of which none is in another."""
+        lines = list(self.lines)
+        for first, start, last, end in sorted(map(self._span, statements), reverse=True):
+            lines[first - 1 : last] = [f"{lines[first - 1][:start]}pass{lines[last - 1][end:]}"]
+        return "\n".join(lines)
+
+    def _span(self, node: Any) -> tuple[int, int, int, int]:
+        """Line and column where a statement or expression starts, and where it ends: from 1, and from 0."""
+        first = self._line_of(node.lineno)
+        last = first - node.lineno + (node.end_lineno or node.lineno)
+        return first, self._characters(first, node.col_offset), last, self._characters(last, node.end_col_offset or 0)
 
     def quote(self, node: ast.AST) -> str:
         """The source text on one line, for a message."""

@@ -53,11 +53,13 @@ class Code:
     @cached_property
     def acting(self) -> str:
         """The code without what the entry point only prints or logs."""
-        source, text = self.source, self.text
-        for node in source.nodes(ast.Expr) if source else ():
-            if source and isinstance(node.value, ast.Call) and last_name(node.value.func) in _SAYS:
-                text = text.replace(source.segment(node), "pass")
-        return text
+        source = self.source
+        if source is None:
+            return self.text
+        called = ((node, node.value) for node in source.nodes(ast.Expr))
+        said = [node for node, call in called if isinstance(call, ast.Call) and last_name(call.func) in _SAYS]
+        modules = (module for module in self.options.schema.modules if module != source.path)
+        return "\n".join([source.without(said), *map(suppression.read, modules)])
 
     @cached_property
     def reading(self) -> Reading:

@@ -95,17 +95,25 @@ class Compositions:
         return self.choosing(option.key, option.name)
 
     @cached_property
-    def _some(self) -> tuple[Path, DictConfig | None]:
-        default = self.at().config
-        if default is not None:
-            return self.options.experiment.config_file, default
-        others = ((option.path, self.of_option(option).config) for option in self.options.all())
-        return next(((path, config) for path, config in others if config is not None), (Path(), None))
+    def _some(self) -> tuple[Path, Composition, DictConfig | None]:
+        default = self.at()
+        if (config := default.config) is not None:
+            return self.options.experiment.config_file, default, config
+        for option in self.options.all():
+            outcome = self.of_option(option)
+            if (config := outcome.config) is not None:
+                return option.path, outcome, config
+        return Path(), default, None
 
     @property
     def some(self) -> DictConfig | None:
         """A config that composes: the default one, or that of the first option that does."""
-        return self._some[1]
+        return self._some[2]
+
+    @property
+    def some_values(self) -> dict[str, Any]:
+        """The same as plain dicts and lists; {} where nothing composes."""
+        return self._some[1].container
 
     @property
     def some_file(self) -> Path:

@@ -95,7 +95,7 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         if isinstance(called, ast.Attribute) and called.attr == "command":
             yield _parses(source.location(decorator), source.quote(called))
-    if not _PARSERS.search(source.text):
+    if not any(word in source.text for word in _PARSERS) and not _RUNS_AN_APP.search(source.text):
         return
     names = {call.func.id for call in source.nodes(ast.Call) if isinstance(call.func, ast.Name)}
     for statement in source.tree.body:
@@ -111,7 +111,9 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-_PARSERS = compiled(r"parse_args|Fire|typer|app\s*\.\s*run")  # in every call that takes the command line
+# In every call that takes the command line.
+_PARSERS = ("parse_args", "Fire", "typer")
+_RUNS_AN_APP = compiled(r"app\s*\.\s*run")
 
 
 def _takes_command_line(node: ast.Call, main: str, text: str) -> bool:
@@ -374,11 +376,7 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
     source = entry_source(context)
     if source is None or not re.search(r"hydra/job_logging:\s*[\"']?none\b", context.options.primary.text_or_empty):
         return
-    if (
-        "logging" not in "\n".join(source.lines)
-        or _CONFIGURES.search(context.code.text)
-        or _configures_in_time(context)
-    ):
+    if "logging" not in source.text or _CONFIGURES.search(context.code.text) or _configures_in_time(context):
         return
     loggers = {"logging"} | {
         target.id
@@ -405,7 +403,7 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
 def _configures_in_time(context: ExperimentContext) -> bool:
     """Whether logging.basicConfig is called when Hydra has set up its own logging, and beats that."""
     for module in context.code.modules:
-        if "basicConfig" not in "\n".join(module.source.lines):
+        if "basicConfig" not in module.source.text:
             continue
         early = [statement for statement in module.source.tree.body if not isinstance(statement, _FUNCTIONS)]
         before = {id(node) for statement in early for node in tree.walk(statement)}

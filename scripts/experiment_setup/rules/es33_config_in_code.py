@@ -417,10 +417,10 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
     config = context.compositions.some
     if config is None:
         return
-    text = str(config)
+    wants_any = "'???'" in str(context.compositions.some_values)
     for group in (SETS, ENVIRONMENTS):
         options = context.options.by_group[group]
-        wanting = "'???'" in text or any("???" in option.document.text_or_empty for option in options.values())
+        wanting = wants_any or any("???" in option.document.text_or_empty for option in options.values())
         inherited = {name for option in options.values() for name in option.document.parents} if wanting else set()
         for option in options.values() if wanting else ():
             for key in _missing(context, option):
@@ -435,7 +435,7 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
                     f"{key} has no value with {group}={option.name}",
                     f"{advice}; or remove the field: nothing reads it" if unread else advice,
                 )
-        if "'???'" in text and not options:
+        if wants_any and not options:
             written = {use.path for use in context.code.reading.uses if use.kind == "write"}
             for bad in unusable_values(config):
                 if bad.missing and bad.key.startswith(f"{group}.") and tuple(bad.key.split(".")) not in written:

@@ -143,7 +143,7 @@ def wandb_online(context: ExperimentContext) -> Iterator[Finding]:
     it waits 101 s (measured with wandb 0.31). None goes online too, unless the variable says otherwise.
     """
     for module in context.code.modules:
-        text = "\n".join(module.source.lines)
+        text = module.source.text
         if "online" not in text or "wandb" not in text:
             continue
         for part in _online(module):

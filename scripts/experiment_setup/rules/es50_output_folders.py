@@ -70,7 +70,7 @@ def _keeps_sets_apart(context: ExperimentContext) -> bool:
     if says_any(code, _APART):
         return True
     source = entry_source(context)
-    if source is None or code.count("exp.name") > "\n".join(source.lines).count("exp.name"):
+    if source is None or code.count("exp.name") > source.text.count("exp.name"):
         return True
     return any(
         piece.once("makes a folder of the name", piece, partial(_makes_folders, piece)) for piece in source.pieces
