@@ -52,7 +52,8 @@ def combinations(experiment: Experiment) -> Iterator[Combination]:
         group, _, package = key.partition("@")
         for choice in (group, key, f"{group}@_global_") if package else (key,):
             for name in _named(experiment, group):
-                yield Combination(((group, name),), (naming.override(choice, name),))
+                for word in dict.fromkeys((naming.override(choice, name), f"{choice}={name}")):
+                    yield Combination(((group, name),), (word,))
 
 
 def is_in(path: Path, group: str) -> bool:
