@@ -115,3 +115,16 @@ def test_without_types_a_value_is_what_hydras_command_line_makes_of_it(tmp_path:
     for by_file, by_word, value in zip(outs[0::2], outs[1::2], VALUES, strict=True):
         assert by_file == by_word, value
         assert "device:" in by_file, value
+
+
+def test_where_no_dataclass_holds_the_values_of_a_machine_a_set_is_offered(tmp_path: Path, elsewhere: Path) -> None:
+    entry = "import hydra\n@hydra.main(version_base=None, config_path='.', config_name='config')\ndef main(cfg): ...\nmain()\n"
+    root = write(tmp_path / "plain", {"train.py": entry, "config.yaml": "device: cuda\n"})
+    ran = run("add_env.py", "laptop", "device=cpu", "--root", root, cwd=elsewhere)
+    assert ran.code == 2
+    words = ran.err.partition("add_exp.py ")[2].split("\n")[0].split()
+    ran = run("add_exp.py", *words, "--json", cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    (created,) = ran.json["created"]
+    assert hydra(root / "train.py", f"+experiment={created['option']}") == {"device": "cpu"}
+    assert created["option"].endswith("laptop")

@@ -239,3 +239,38 @@ def test_sets_with_their_own_name_in_them_are_not_written_twice(tmp_path: Path, 
         ran = run("add_exp.py", "--root", project, "001", *words, "--json", cwd=elsewhere)
         assert (ran.code, len(ran.json["created"])) == (code, count)
     assert not any("none" in command for command in ran.json["next"])
+
+
+@pytest.mark.parametrize("itself", ["  - _self_\n", ""])
+def test_a_set_beside_which_config_yaml_would_be_left_out_is_refused(tmp_path, elsewhere, itself: str) -> None:
+    """Hydra reads a defaults list of nothing but overrides as an empty one, and one with a set added to it not."""
+    config = f"defaults:\n{itself}  - override hydra/job_logging: none\nlr: 0.1\nseed: 1\n"
+    root = write(tmp_path / "plain", {"conf/config.yaml": config, "train.py": ENTRY})
+    before = tree(root)
+    ran = run("add_exp.py", "lr=0.2", "--root", root, cwd=elsewhere)
+    if itself:
+        assert ran.code == 0, ran.err
+        assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "seed": 1}
+        return
+    assert ran.code == 2
+    assert "put the line `- _self_` first" in ran.err
+    assert tree(root) == before
+    write(root, {"conf/experiment/001.yaml": "# @package _global_\nlr: 0.2\n"})
+    assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2}
+
+
+def test_sets_below_the_name_of_their_group_stay_there(tmp_path: Path, elsewhere: Path) -> None:
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - experiment: plain\nseed: 1\n",
+        "conf/experiment/plain.yaml": "lr: 0.1\nsteps: 5\n",
+    }
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    ran = run("add_exp.py", "experiment.lr=0.2", "--name", "fast", "--root", root, "--json", cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    (created,) = ran.json["created"]
+    composed = hydra(root / "train.py", f"experiment={created['option']}")
+    assert composed == {"seed": 1, "experiment": {"lr": 0.2, "steps": 5}}
+    ran = run("add_exp.py", "experiment.lr=0.3", "--root", root, cwd=elsewhere)
+    assert "not on fast (" in ran.out  # and built on plain, which config.yaml chooses
+    ran = run("add_exp.py", "seed=2", "--root", root, cwd=elsewhere)
+    assert (ran.code, "seed" in ran.err) == (2, True)

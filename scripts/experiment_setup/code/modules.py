@@ -28,6 +28,8 @@ _MAX_SIZE = 2_000_000  # of all modules of an entry point, as `SourceFile.size` 
 _CHAIN = 5  # re-exports of re-exports
 _KNOWN = frozenset({"hydra", "os", "sys", "warnings"}) | standard.TRANSPARENT
 
+_BUILT = frozenset("CMakeLists.txt meson.build .c .cc .cpp .cxx .cu .f90 .pyx .rs .proto .so .pyd".split())
+
 
 @dataclass(eq=False)
 class Scope:
@@ -131,6 +133,11 @@ class Module(Known):
     def has_modules(self) -> bool:
         """Whether there is a Python file in its folders; with none but empty ones, others' code may be put there."""
         return any(file.stat().st_size for folder in self.search for file in folder.glob("*.py"))
+
+    @property
+    def is_built_from_others(self) -> bool:
+        """Whether code in another language lies in its folders, of which modules are built that no repository has."""
+        return any(path.suffix in _BUILT or path.name in _BUILT for folder in self.search for path in folder.glob("*"))
 
     def attribute(self, name: str, evaluator: Evaluator, node: ast.AST, scope: Scope) -> Any:
         """One of its names."""

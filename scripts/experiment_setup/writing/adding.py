@@ -53,10 +53,12 @@ def writer_of_sets(experiment: Experiment, composer: Composer, base: str | None 
     listed = composer.groups()
     group = root_option.group_of_sets(experiment, listed, SETS)
     stored = any(known.group == SETS for known in composer.schema.registrations)
-    if group is None and (
-        stored or SETS in listed or experiment.options(SETS) or not _is_readable(experiment, composer)
-    ):
-        return OptionWriter(experiment, composer, SETS)
+    if group is None:
+        if stored or SETS in listed or experiment.options(SETS) or not _is_readable(experiment, composer):
+            return OptionWriter(experiment, composer, SETS)
+        below = root_option.group_below_its_name(experiment, listed)
+        if below is not None:
+            return OptionWriter(experiment, composer, below)
     return RootWriter(experiment, composer, group or root_option.FIRST, base)
 
 
@@ -90,7 +92,8 @@ def add_sets(request: SetsRequest) -> Added:
                 found = writer.sets(points, slug=request.name, base=request.base)
         except WrongKeys as wrong:
             raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
-        found.beside = _beside(experiment.options(found.group)) if request.base is None and not found.prefix else []
+        others = {name: path for name, path in experiment.options(found.group).items() if name != found.inherited}
+        found.beside = _beside(others) if request.base is None and not found.prefix else []
         return found
 
     return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
@@ -153,6 +156,14 @@ def add_environment(request: EnvironmentRequest) -> Added:
                 command_line.corrected({values[0].word: [f"{key}=[{text}]"]}),
             )
     option = option_name(names[-1], ENVIRONMENTS)
+    if ENVIRONMENTS not in composer.groups() and isinstance(writer_of_sets(experiment, composer), RootWriter):
+        raise CommandError(
+            f"{project.relative(experiment.config_file)} has no group {ENVIRONMENTS!r} in its defaults list",
+            "where no dataclass holds the values of a machine, a parameter set can",
+            command_line.command(
+                "add_exp.py", [*names[:-1], *words, "--name", option, *command_line.options("--root")]
+            ),
+        )
     writer = OptionWriter(experiment, composer, ENVIRONMENTS)
 
     def outcome() -> Outcome:

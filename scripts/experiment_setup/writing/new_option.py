@@ -70,7 +70,7 @@ class OptionWriter:
         Raises CommandError for unknown keys, wrong types and a base that does not compose.
         """
         start = self._base(base)
-        outcome = Outcome(self._group, base=start.option if base is not None else None)
+        outcome = Outcome(self._group, base=start.option if base is not None else None, inherited=start.option)
         wanted = [self._settings(start, point, outcome) for point in points]
         taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
         names = naming.Names(self.folder.names())

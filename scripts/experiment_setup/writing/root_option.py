@@ -30,6 +30,7 @@ HEADER = "# @package _global_"
 FIRST = "experiment"  # the group of the first set, where there is none yet
 _USUAL = ("exp", "experiment", "experiments", "exps", "study", "studies", "overrides")
 _OF_OTHER_USE = frozenset("debug hparams_search hydra launcher local local_env logger machine".split())
+_NAMED = 5  # keys that a message names
 _DEEPEST = 3  # folders of sets in folders of sets
 
 
@@ -52,10 +53,20 @@ def group_of_sets(experiment: Experiment, listed: Mapping[str, str | None], usua
     return at_root[0] if len(at_root) == 1 else None
 
 
+def group_below_its_name(experiment: Experiment, listed: Collection[str]) -> str | None:
+    """The group of parameter sets whose values lie below the group's name, as those of `exp` do."""
+    return next((name for name in _USUAL if name in listed and experiment.options(name)), None)
+
+
+def _entries(experiment: Experiment) -> list[Any]:
+    """The defaults list of config.yaml."""
+    defaults = _data(Document(experiment.config_file)).get("defaults") if experiment.has_config else None
+    return defaults if isinstance(defaults, list) else []
+
+
 def _overruled(experiment: Experiment) -> set[str]:
     """The groups that config.yaml lists before `_self_`, so that its own values win."""
-    defaults = _data(Document(experiment.config_file)).get("defaults") if experiment.has_config else None
-    entries = defaults if isinstance(defaults, list) else []
+    entries = _entries(experiment)
     before = entries[: entries.index("_self_")] if "_self_" in entries else []
     return {str(group) for entry in before if isinstance(entry, dict) for group in entry}
 
@@ -135,12 +146,12 @@ class RootWriter:
             if same is not None or not shown:
                 outcome.existing.append((same or start.base or "", shown))
                 continue
-            name = names.take(label)
+            name = names.take(label, always=slug is not None and not own)  # else the words have no other place
             option = f"{self._within}/{name}".lstrip("/")
             named = {key: Setting(name, None) for key in own if key not in settings}
             text = self._text(entries, {**named, **settings}, like)
             path = self.folder.path / f"{name}.yaml"
-            self._verify(option, path, text, settings)
+            self._verify(option, path, text, node_values.with_settings(start.config, {**named, **settings}), settings)
             outcome.created.append(NewOption(option, path, text, shown))
             known[option] = content
         if outcome.created and not self._experiment.options(self._group) and not like:
@@ -231,7 +242,9 @@ class RootWriter:
             headers[0] if headers else HEADER, entries, settings, [document.text_or_empty for document in like]
         )
 
-    def _verify(self, option: str, path: Path, text: str, settings: Mapping[str, Setting]) -> None:
+    def _verify(
+        self, option: str, path: Path, text: str, expected: DictConfig, settings: Mapping[str, Setting]
+    ) -> None:
         """What the file makes of the config must be what was asked for, and a config whose values can be read."""
         document = Document(path, text)
         composed = self._composer.compose_with({path: document}, {f"{self.prefix}{self._group}": option})
@@ -248,6 +261,19 @@ class RootWriter:
                     f"{self._group} sets it again, so nothing was written",
                     f"put `{self._group}` last in the defaults list of {self._experiment.config_file.name}",
                 )
+        lost = [str(key) for key in expected if key not in composed.config]
+        config = self._experiment.config_file.name
+        if lost and "_self_" not in _entries(self._experiment):
+            raise CommandError(
+                f"with any set, Hydra would leave out the values of {config} itself ({', '.join(lost[:_NAMED])}): its "
+                "defaults list has neither options nor `_self_`; nothing was written",
+                f"put the line `- _self_` first into the defaults list of {config}",
+            )
+        if node_values.comparable(composed.config, drop=()) != node_values.comparable(expected, drop=()):
+            raise CommandError(
+                "a set with these values would change others as well, so nothing was written",
+                f"{self._group}/ has sets that work: write {path.name} as they are written",
+            )
         references.check(composed.config, settings, self._composer.schema)
 
 

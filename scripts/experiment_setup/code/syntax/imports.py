@@ -116,7 +116,7 @@ def _missing(evaluator: Evaluator, package: Module, part: str, name: str, node: 
     """`package.part` is no module: one of its names, or an import that fails."""
     if part in package.names and not isinstance(package.names[part], Module):
         return package.names[part]
-    if package.fallback or package.unknown_star or not package.has_modules:
+    if package.fallback or package.unknown_star or not package.has_modules or package.is_built_from_others:
         return Opaque(name)
     known = {path.stem for folder in package.search for path in folder.glob("*.py")}
     meant = did_you_mean(part, known - {"__init__"})
