@@ -10,13 +10,16 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from running import CONFIG, ROOT, SCRIPTS, Ran, git, hydra, run, start, write
+from experiment_setup import git as git_of_skill
+from experiment_setup import processes
+from experiment_setup.git import ignored
+from running import CONFIG, ROOT, SCRIPTS, Ran, git, hydra, run, start, tree, write
 
 pytestmark = pytest.mark.slow
 
@@ -103,6 +106,30 @@ def test_the_config_of_a_checkout_runs_nothing(
         canary.unlink()  # the trap is one
     look(project, elsewhere)
     assert not canary.exists()
+
+
+def test_variables_of_the_shell_are_no_settings_of_git(project: Path, canary: Path, elsewhere: Path) -> None:
+    git(project, "init", "-q")
+    git(project, "add", ".")
+    evil = program(canary.parent / "evil", canary)
+    settings = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.fsmonitor", "GIT_CONFIG_VALUE_0": str(evil)}
+    subprocess.run(["git", "status"], cwd=project, capture_output=True, env={**os.environ, **settings}, check=True)
+    assert canary.exists(), "the trap is no trap"
+    canary.unlink()
+    look(project, elsewhere, {**settings, "GIT_EXTERNAL_DIFF": str(evil), "GIT_EXEC_PATH": str(evil.parent)})
+    assert not canary.exists()
+
+
+def test_git_is_asked_no_more_where_it_does_not_answer(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(project, "init", "-q")
+    os.mkfifo(project / ".gitignore")
+    asked, ask = [], processes.ask
+    monkeypatch.setattr(processes, "ask", lambda words, **named: (asked.append(words), ask(words, **named))[1])
+    monkeypatch.setattr(git_of_skill, "_SECONDS", 0.3)
+    assert [ignored(project, [project / "x"]) for _ in range(2)] == [{}, {}]
+    assert len(asked) == 1
 
 
 def partial_clone(project: Path, canary: Path) -> None:
@@ -193,6 +220,18 @@ def test_a_python_that_is_asked_reads_nothing_of_the_project(
     path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
     assert start("add_exp.py", "001", "learning_rate=0.5", cwd=project, env={"PATH": path}).code == 0
     assert not canary.exists()
+
+
+def test_an_environment_is_looked_at_and_not_started(project: Path, canary: Path, elsewhere: Path) -> None:
+    """One that is active and lies elsewhere: it may be anybody's."""
+    environment = write(canary.parent / "environment", {"pyvenv.cfg": "home = /usr/bin\n"})
+    program(environment / "bin" / "python", canary)
+    path = os.pathsep.join([str(environment / "bin"), os.environ["PATH"]])
+    look(project, elsewhere, {"PATH": path, "VIRTUAL_ENV": str(environment)})
+    assert not canary.exists()
+    (environment / "pyvenv.cfg").unlink()  # the twin: a Python of the machine is asked
+    look(project, elsewhere, {"PATH": path})
+    assert canary.exists()
 
 
 # -- imports -----------------------------------------------------------------------------------------------------------
@@ -441,13 +480,24 @@ if True:
 """
 
 
+_WRITES = {"open", *(f"os.{name}" for name in "rename remove rmdir mkdir link symlink truncate chmod".split())}
+
+
 def seen(project: Path, watch: Path, script: str, *words: str, **env: str) -> list[tuple[str, str]]:
-    """What a command starts, writes and connects to, by Python's audit events; the hook is there before the script."""
+    """What a command starts, writes and connects to, by Python's audit events; the hook is there before the script.
+
+    Whatever it does to the files, none that is there becomes another one, and it names those that it makes.
+    """
+    before = tree(project)
     log = watch / "log"
     log.unlink(missing_ok=True)
     write(watch, {"sitecustomize.py": _HOOK.replace("{log!r}", repr(str(log)))})
     ran = start(script, "--root", project, *words, cwd=project, env={"PYTHONPATH": str(watch), **env})
     assert ran.code in (0, 1), ran
+    after = tree(project)
+    assert {name: after.get(name) for name in before} == before
+    new = [PurePosixPath(name) for name in after if name not in before]
+    assert [file for file in new if not any(str(path) in ran.out for path in (file, *file.parents[:-2]))] == []
     return [tuple(json.loads(line)) for line in log.read_text().splitlines()]
 
 
@@ -475,7 +525,10 @@ def test_what_commands_do(project: Path, experiment: Path, tmp_path: Path) -> No
         for event, subject in seen(project, watch, *words, TMPDIR=str(temporary)):
             if event == "subprocess.Popen":
                 assert Path(subject.strip("'")).name in ("git", "python", "python3")
+            elif event.startswith("shutil."):  # what it does is seen as well
+                continue
             elif not subject.isdigit() and os.devnull not in subject:  # a number: a pipe to one of these
+                assert event in _WRITES, words
                 writes.append((event, subject))
         # Without a folder it is a name in one that is open: how a whole folder is removed.
         ours = str(project), str(temporary)
