@@ -34,7 +34,7 @@ def overlooked(document: Document, group: str) -> re.Match[str] | None:
     for line in _MEANT.finditer(text):
         word, place = line["word"].lower(), line["package"]
         right, near = word == "package", entries.one_letter_away(word, "package")
-        if (right or near) and (line["at"] or place == GLOBAL) and place not in (group, "_group_"):
+        if (right or near) and (line["at"] or place == GLOBAL) and place not in (group.replace("/", "."), "_group_"):
             return line
     return None
 

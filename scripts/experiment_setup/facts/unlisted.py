@@ -62,7 +62,9 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
             option: path
             for option, path in files.items()
             if not named.group(_group(experiment.config_dir, path))
-            if path not in named.files and not _includes_a_primary(experiment.config_dir, path, read)
+            if path not in named.files
+            and path not in named.chosen
+            and not _includes_a_primary(experiment.config_dir, path, read)
         }
         for name, files in folders.items()
     }
@@ -218,7 +220,7 @@ class _Named:
                     chosen.update(
                         base / entry["path"] / f"{option.removesuffix('.yaml')}.yaml" for base in (root, path.parent)
                     )
-                    if path.parent == root or not _PLAIN_NAME.fullmatch(option):
+                    if (path.parent == root and not entry["override"]) or not _PLAIN_NAME.fullmatch(option):
                         opened.add(entry["path"])
                     within.update((f"{entry['path']}/{folder}",) if folder else ())
                     groups.update(() if entry["override"] else (entry["path"],))
