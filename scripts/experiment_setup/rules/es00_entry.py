@@ -98,7 +98,7 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
         if (problem.code, problem.location) in said:
             continue  # in a module that goes by two names
         said.add((problem.code, problem.location))
-        if problem.message.startswith("NameError"):  # one import is missing, however often the name is used
+        if problem.message.startswith(("NameError", "ModuleNotFoundError")):  # one is missing, however often it is used
             if problem.message in unknown:
                 continue
             unknown.add(problem.message)
