@@ -118,8 +118,8 @@ def test_without_types_a_value_is_what_hydras_command_line_makes_of_it(tmp_path:
 
 
 def test_where_no_dataclass_holds_the_values_of_a_machine_a_set_is_offered(tmp_path: Path, elsewhere: Path) -> None:
-    entry = "import hydra\n@hydra.main(version_base=None, config_path='.', config_name='config')\ndef main(cfg): ...\nmain()\n"
-    root = write(tmp_path / "plain", {"train.py": entry, "config.yaml": "device: cuda\n"})
+    main = "@hydra.main(version_base=None, config_path='.', config_name='config')\ndef main(cfg): ...\nmain()\n"
+    root = write(tmp_path / "plain", {"train.py": f"import hydra\n{main}", "config.yaml": "device: cuda\n"})
     ran = run("add_env.py", "laptop", "device=cpu", "--root", root, cwd=elsewhere)
     assert ran.code == 2
     words = ran.err.partition("add_exp.py ")[2].split("\n")[0].split()
