@@ -144,7 +144,19 @@ class Code:
             if problem.code == "unread-registration"
             or (problem.code == "not-read" and "ConfigStore" in suppression.read(problem.location.path))
         ]
-        return problems or self._stored_by_a_library or self._not_here
+        return problems or self._stored_by_a_library or self._not_here or self._given_to_a_library
+
+    @cached_property
+    def _given_to_a_library(self) -> list[Problem]:
+        """Where the code names folders of configs for a plugin of a library, which adds them to the search path."""
+        for path in self.options.schema.modules:
+            text = suppression.read(path)
+            found = _GIVEN_PLACE.search(text) if "://" in text else None
+            if found is not None:
+                place = Location(path, text.count("\n", 0, found.start()) + 1, found.start("name") - found.start() + 1)
+                message = f"what a library makes of {found['name']} is not known without running the code"
+                return [Problem("unread-registration", message, None, place, fatal=False)]
+        return []
 
     @cached_property
     def _not_here(self) -> list[Problem]:
@@ -187,6 +199,10 @@ class Code:
                     yield match[1], Location(path, number, 1)
 
 
+# `config_registry["ours"] = "file://…"`, as plugins of libraries for the search path are told
+_GIVEN_PLACE = compiled(
+    r"^[ \t]*(?P<name>\w*(?:registry|search_?path)\w*)\[[^\]\n]+\]\s*=\s*f?[\"'](?:file|pkg)://", re.M
+)
 # `import recipes.core.conf`: what other libraries hold for Hydra's ConfigStore
 _IMPORTED = compiled(
     r"(?:import|from)[ ]+((?!hydra\.|omegaconf\.)[\w.]*\b(?:confs?|configs?|schemas?|hydra_\w+)\b[\w.]*)"
