@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import yaml
@@ -11,7 +11,7 @@ from experiment_setup import nodes
 from experiment_setup.facts import targets
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
-from experiment_setup.facts.written import given
+from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.nodes import TRUTHS
@@ -112,16 +112,25 @@ def arguments_of_another_target(context: ExperimentContext) -> Iterator[Finding]
         if "_target_" in option.document.text_or_empty:
             package = option.package((option.group,))
             before, after = _inherited(context, option), context.compositions.of_option(option).container
-            yield from _left_over(context, option.document, package, before, after)
+            others = _from_the_root(context, option.group)
+            yield from _left_over(context, option.document, package, before, after, others)
     primary = context.options.primary
     if "_target_" in primary.text_or_empty:
         yield from _left_over(context, primary, (), _chosen(context), context.compositions.at().container)
 
 
 def _left_over(
-    context: ExperimentContext, document: Document, package: tuple[str, ...], before: Any, after: Any
+    context: ExperimentContext,
+    document: Document,
+    package: tuple[str, ...],
+    before: Any,
+    after: Any,
+    others: Collection[Steps] = (),
 ) -> Iterator[Finding]:
-    """Of each `_target_` of a file that is merged at `package`: what of `before` is left beside it `after` that."""
+    """Of each `_target_` of a file that is merged at `package`: what of `before` is left beside it `after` that.
+
+    `others`: the keys of files that are meant to change what is chosen.
+    """
     for steps, own in _targets(document.data if document.error is None else None, ()):
         old, new = nodes.within(before, (*package, *steps)), nodes.within(after, (*package, *steps))
         if not (isinstance(old, dict) and isinstance(new, dict)) or old.get("_target_") in (None, own["_target_"]):
@@ -129,6 +138,11 @@ def _left_over(
         if new.get("_target_") != own["_target_"]:
             continue  # what is merged later has the last word
         left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
+        left = [
+            key
+            for key in left
+            if not any(one[: len(package) + len(steps) + 1] == (*package, *steps, key) for one in others)
+        ]
         code, target = context.schema.code, own["_target_"]
         taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
         wrong = [key for key in left if taken is not None and key not in taken]
@@ -141,6 +155,17 @@ def _left_over(
                 "choose the whole block as an option of a group, or inherit none that has these arguments",
                 severity=None if wrong else Severity.INFO,
             )
+
+
+def _from_the_root(context: ExperimentContext, group: str) -> list[Steps]:
+    """The keys that options of other groups give which are written from the root, such as a chosen experiment: with
+    another choice such an option goes as well, which is then made together with it."""
+    found: list[Steps] = []
+    for placed in context.options.choices:
+        option = context.options.by_group[placed.group].get((placed.option or "").removesuffix(".yaml"))
+        if option is not None and placed.group != group and option.package(placed.package) == ():
+            found += given(context, option, {})
+    return found
 
 
 def _chosen(context: ExperimentContext) -> dict[str, Any]:
