@@ -210,6 +210,13 @@ def test_digits_that_are_no_number_of_anything_are_one_error(project: Path, else
     assert (ran.code, ran.err.count("error: ")) == (2, 1), ran.err
 
 
+def test_a_set_that_is_no_text_keeps_no_run_from_becoming_one(project: Path, experiment: Path) -> None:
+    write(experiment, {"exp/001.yaml": b"defaults:\n  - default@_here_\n\nnotes: \xff\n"})
+    write(project, {"output/001/config.yaml": "exp:\n  name: x\n  seed: 8\n"})
+    ran = run("add_exp.py", "001", "--from-run", "output/001", cwd=project)
+    assert (ran.code, (experiment / "exp/002.yaml").is_file()) == (0, True), ran.err
+
+
 def test_values_that_no_file_and_no_page_can_hold_are_shown(project: Path, experiment: Path, elsewhere: Path) -> None:
     code = (experiment / "train.py").read_text()
     fields = f"    x: int = {'9' * 4_000}\n    y: str = '{BACKSLASH}ud800'\n"

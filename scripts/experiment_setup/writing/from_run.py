@@ -268,7 +268,9 @@ class _Search:
         """What the sets compose to that name a variable of the environment, that of the run first."""
         paths = self._returned.experiment.options(self._writer.folder.path.name)
         known = [(option, paths[option]) for option in self._options() if option in paths]
-        named = [option for option, path in known if _OF_THE_MACHINE.search(self._composer.document(path).text)]
+        named = [
+            option for option, path in known if _OF_THE_MACHINE.search(self._composer.document(path).text_or_empty)
+        ]
         configs = ((option, self._compose({self._key: option})) for option in named)
         return {option: config for option, config in configs if config is not None}
 
