@@ -274,3 +274,17 @@ def test_sets_below_the_name_of_their_group_stay_there(tmp_path: Path, elsewhere
     assert "not on fast (" in ran.out  # and built on plain, which config.yaml chooses
     ran = run("add_exp.py", "seed=2", "--root", root, cwd=elsewhere)
     assert (ran.code, "seed" in ran.err) == (2, True)
+
+
+def test_a_choice_that_every_run_has_to_make_is_made_by_the_set(tmp_path: Path, elsewhere: Path) -> None:
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - task: ???\nlr: 0.1\n",
+        "conf/task/arm/push.yaml": "steps: 5\n",
+    }
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    ran = run("add_exp.py", "lr=0.2", "--root", root, cwd=elsewhere)
+    assert ran.code == 2
+    words = ran.err.partition("add_exp.py ")[2].split("\n")[0].split()
+    ran = run("add_exp.py", *words, cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "task": {"steps": 5}}

@@ -13,6 +13,7 @@ from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 
+_DEEPEST_OPTION = 3  # folders
 EXPERIMENTS = "experiments"  # the folder a new project gets; others are understood
 SETS = "exp"  # the config group of parameter sets
 ENVIRONMENTS = "env"  # the config group of environments
@@ -72,6 +73,15 @@ class Experiment:
         found = [entry for entry in os.scandir(folder) if entry.name.endswith(".yaml") and files.is_file(entry)]
         names = sorted(entry.name for entry in found if not entry.name.startswith("."))
         return {name.removesuffix(".yaml"): folder / name for name in names}
+
+    def options_in_folders(self, group: str) -> dict[str, Path]:
+        """Those, and those in folders of the group (`image/small`), which are chosen in the same way."""
+        found = self.options(group)
+        folder = self.group_dir(group)
+        for depth in range(1, _DEEPEST_OPTION):
+            for path in sorted(folder.glob("*/" * depth + "*.yaml")):
+                found[path.relative_to(folder).with_suffix("").as_posix()] = path
+        return found
 
 
 class Project:

@@ -18,6 +18,7 @@ from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import SETS, Experiment, Project, option_name
 
+_NAMED = 10  # options that a message lists
 _OVERRIDE = compiled(r"[~+]|[^=\s]+=")
 
 
@@ -157,8 +158,13 @@ def _advice(subject: Subject, failure: Failure) -> str | None:
     """What to type instead, where the mistake is on the command line."""
     refusal = failure.refusal
     if isinstance(refusal, NotChosen):
-        options = ", ".join(subject.options(refusal.group)) or "none"
-        return f"choose one: {refusal.group}=OPTION (available: {options})"
+        group = refusal.group.partition("@")[0]
+        known = subject.options(group) or list(subject.experiment.options_in_folders(group))
+        if not known:
+            return f"choose one: {refusal.group}=OPTION"
+        more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+        command = subject.command([*subject.words, naming.override(refusal.group, known[0])])
+        return f"choose one (available: {', '.join(known[:_NAMED])}{more}), for example: {command}"
     if isinstance(refusal, NotFound):
         group, _, name = refusal.config.rpartition("/")
         known = subject.options(group)
@@ -177,7 +183,9 @@ def _advice(subject: Subject, failure: Failure) -> str | None:
 
 
 def _replaced(words: Sequence[str], group: str, option: str) -> list[str]:
-    return [naming.override(group, option) if word.startswith(f"{group}=") else word for word in words]
+    """The words with this option of the group, which another word or the config may have chosen."""
+    chosen = [naming.override(group, option) if word.startswith(f"{group}=") else word for word in words]
+    return chosen if chosen != list(words) else [*words, naming.override(group, option)]
 
 
 def _option(text: str) -> str | None:

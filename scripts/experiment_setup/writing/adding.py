@@ -212,7 +212,7 @@ def _add(
 def _proof(project: Project, experiment: Experiment, found: Outcome) -> Proof:
     """What the options come to that are made, or were there."""
     texts = {new.path: new.text for new in found.created}
-    files_of = root_option.options_of(experiment, found.group)
+    files_of = experiment.options_in_folders(found.group)
     known = [option for option, _ in found.existing if option in files_of and not found.created]
     texts |= {files_of[option]: files.read_text(files_of[option]) for option in known}
     options = [*(new.option for new in found.created), *known]

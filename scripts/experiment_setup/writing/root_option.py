@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from experiment_setup import command_line, naming
 from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.refusals import NotChosen
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
@@ -31,7 +32,7 @@ FIRST = "experiment"  # the group of the first set, where there is none yet
 _USUAL = ("exp", "experiment", "experiments", "exps", "study", "studies", "overrides")
 _OF_OTHER_USE = frozenset("debug hparams_search hydra launcher local local_env logger machine".split())
 _NAMED = 5  # keys that a message names
-_DEEPEST = 3  # folders of sets in folders of sets
+_MOST_OPTIONS = 10  # options that a message names
 
 
 def group_of_sets(experiment: Experiment, listed: Mapping[str, str | None], usual: str) -> str | None:
@@ -73,18 +74,8 @@ def _overruled(experiment: Experiment) -> set[str]:
 
 def _is_at_root(experiment: Experiment, group: str) -> bool:
     """Whether most options of the group lie at the root of the config."""
-    headers = [Document(path).header or "" for path in options_of(experiment, group).values()]
+    headers = [Document(path).header or "" for path in experiment.options_in_folders(group).values()]
     return 2 * sum(_package(header) == "_global_" for header in headers) > len(headers)
-
-
-def options_of(experiment: Experiment, group: str) -> dict[str, Path]:
-    """The options of a group by name, those in folders of it too (`image/small`)."""
-    found = dict(experiment.options(group))
-    folder = experiment.group_dir(group)
-    for depth in range(1, _DEEPEST):
-        for path in sorted(folder.glob("*/" * depth + "*.yaml")):
-            found[path.relative_to(folder).with_suffix("").as_posix()] = path
-    return found
 
 
 @dataclass(frozen=True)
@@ -107,7 +98,9 @@ class RootWriter:
         self._composer = composer
         self._group = group
         self._listed = composer.groups()
-        self._given = option_file.known_option(base, list(options_of(experiment, group)), group) if base else None
+        self._given = (
+            option_file.known_option(base, list(experiment.options_in_folders(group)), group) if base else None
+        )
         self._within = (self._given or "").rpartition("/")[0]
         self.prefix = "" if group in self._listed else "+"
         self.folder = OptionFolder(experiment.group_dir(group) / self._within, composer.root)
@@ -129,7 +122,9 @@ class RootWriter:
         outcome = Outcome(self._group, self.prefix, base=self._given)
         names = naming.Names(self.folder.names(), like=[document.path.stem for document in like])
         own = _keys_of_names(like)
-        known = {n: _content(Document(path), own) for n, path in options_of(self._experiment, self._group).items()}
+        known = {
+            n: _content(Document(path), own) for n, path in self._experiment.options_in_folders(self._group).items()
+        }
         base = self._base()
         for point in points:
             start, values = self._start(base, point)
@@ -170,14 +165,14 @@ class RootWriter:
         )
 
     def _neighbours(self) -> list[Document]:
-        return [Document(path) for path in reversed(options_of(self._experiment, self._group).values())]
+        return [Document(path) for path in reversed(self._experiment.options_in_folders(self._group).values())]
 
     def _base(self) -> str | None:
         """The set that a new one starts from: the one given, else the one that config.yaml chooses."""
         if self._given is not None:
             return self._given
         default = self._listed.get(self._group)
-        return default if default in options_of(self._experiment, self._group) else None
+        return default if default in self._experiment.options_in_folders(self._group) else None
 
     # -- options of other groups, and values ---------------------------------------------------------------------
 
@@ -203,16 +198,29 @@ class RootWriter:
         composed = self._composer.compose(choices)
         if composed.failure or composed.config is None:
             words = " ".join(naming.override(group, option) for group, option in choices.items())
-            reason = composed.failure.refusal.words if composed.failure else ""
+            refusal = composed.failure.refusal if composed.failure else None
+            if isinstance(refusal, NotChosen):
+                raise self._choice_needed(refusal.group)
+            reason = refusal.words if refusal else ""
             raise CommandError(
                 f"{words or 'the config'} does not compose: {reason}",
                 "mend that first; validate.py says where",
             )
         return composed.config
 
+    def _choice_needed(self, group: str) -> CommandError:
+        """The error for a group of which every run has to choose an option: the set can do that."""
+        known = self._options(group.partition("@")[0])
+        named = f" (available: {', '.join(known[:_MOST_OPTIONS])}{', …' if len(known) > _MOST_OPTIONS else ''})"
+        return CommandError(
+            f"every run has to choose an option of {group}, and so has the set{named if known else ''}",
+            f"choose one: {group}=OPTION",
+            command_line.corrected({}, more=[naming.override(group, known[0])]) if known else None,
+        )
+
     def _options(self, group: str) -> list[str]:
         stored = [r.name for r in self._composer.schema.registrations if r.group == group]
-        return sorted({*self._experiment.options(group), *stored}) if "." not in group else []
+        return sorted({*self._experiment.options_in_folders(group), *stored}) if "." not in group else []
 
     def _check_option(self, assignment: Assignment, options: Sequence[str]) -> None:
         if assignment.value in options:
