@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,5 +62,7 @@ def leads_elsewhere(entry: str, experiment: Experiment, root: Path) -> bool:
     if files.is_folder(start / path):
         return False
     top = next(iter(Path(path).parts), "")
-    beside = sorted(folder.name for folder in start.iterdir() if folder.is_dir())
-    return Path(path).is_absolute() or not (did_you_mean(top, beside) or any((start / top).glob("*")))
+    with contextlib.suppress(OSError, ValueError):  # of a folder that may not be looked into, or no name of one
+        beside = sorted(folder.name for folder in start.iterdir() if folder.is_dir())
+        return Path(path).is_absolute() or not (did_you_mean(top, beside) or any((start / top).glob("*")))
+    return True

@@ -201,7 +201,7 @@ class Code:
 
 # `config_registry["ours"] = "file://…"`, as plugins of libraries for the search path are told
 _GIVEN_PLACE = compiled(
-    r"^[ \t]*(?P<name>\w*(?:registry|search_?path)\w*)\[[^\]\n]+\]\s*=\s*f?[\"'](?:file|pkg)://", re.M
+    r"^[ \t]*(?P<name>\w{0,40}(?:registry|search_?path)\w{0,40})\[[^\]\n]+\]\s*=\s*f?[\"'](?:file|pkg)://", re.M
 )
 # `import recipes.core.conf`: what other libraries hold for Hydra's ConfigStore
 _IMPORTED = compiled(

@@ -21,7 +21,7 @@ def package(document: Document) -> str | None:
     return header.split()[-1] if header else None
 
 
-_MEANT = compiled(r"^[ \t]*#[ \t]*(?P<at>@?)[ \t]*(?P<word>[A-Za-z]+)[ \t]*:?[ \t]+(?P<package>[\w.]+)[ \t]*$", re.M)
+_MEANT = compiled(r"^[ \t]*#[ \t]*(?P<at>@?)(?P<word>[A-Za-z]{6,8}):?[ \t]+(?P<package>[\w.]+)[ \t]*$", re.M)
 
 
 def overlooked(document: Document, group: str) -> re.Match[str] | None:
@@ -29,7 +29,7 @@ def overlooked(document: Document, group: str) -> re.Match[str] | None:
     misspelled (`# @pacakge _global_`); None where there is none, or a right one.
     """
     text = document.text_or_empty
-    if "#" not in text or package(document) is not None:
+    if not ("@" in text or GLOBAL in text) or package(document) is not None:
         return None
     for line in _MEANT.finditer(text):
         word, place = line["word"].lower(), line["package"]
