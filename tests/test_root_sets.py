@@ -142,7 +142,7 @@ def test_a_new_experiment_takes_no_sets_along_and_starts_with_one_in_their_style
 
 
 PLAIN = {
-    "conf/config.yaml": "defaults:\n  - _self_\n  - model: big\nlr: 0.1\n",
+    "conf/config.yaml": "defaults:\n  - model: big\nlr: 0.1\nsteps: ???\n",  # nothing is lost without `_self_`
     "conf/model/big.yaml": "width: 3\n",
 }
 
@@ -154,10 +154,10 @@ def test_the_first_set_of_a_project_goes_to_the_root(tmp_path: Path, elsewhere: 
     ran = run("add_exp.py", "lr=0.2", "model.width=4", "--root", root, cwd=elsewhere)
     assert ran.code == 0, ran.err
     assert "chosen with +experiment=NAME" in ran.err
-    assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "model": {"width": 4}}
+    assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "steps": "???", "model": {"width": 4}}
     ran = run("add_exp.py", "lr=0.3", "--root", root, cwd=elsewhere)
     assert (ran.code, ran.err.count("is new")) == (0, 0)
-    assert hydra(root / "train.py", "+experiment=002") == {"lr": 0.3, "model": {"width": 3}}
+    assert hydra(root / "train.py", "+experiment=002") == {"lr": 0.3, "steps": "???", "model": {"width": 3}}
 
 
 def test_where_the_dataclass_of_sets_is_stored_its_group_is_to_be_listed(tmp_path: Path, elsewhere: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from experiment_setup import command_line, naming
+from experiment_setup import command_line, naming, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.refusals import NotChosen
 from experiment_setup.errors import CommandError
@@ -269,7 +269,7 @@ class RootWriter:
                     f"{self._group} sets it again, so nothing was written",
                     f"put `{self._group}` last in the defaults list of {self._experiment.config_file.name}",
                 )
-        lost = [str(key) for key in expected if key not in composed.config]
+        lost = [str(key) for key, _ in nodes.children(expected) if nodes.child(composed.config, key) is None]
         config = self._experiment.config_file.name
         if lost and "_self_" not in _entries(self._experiment):
             raise CommandError(
