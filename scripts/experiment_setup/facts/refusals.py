@@ -106,8 +106,10 @@ def chosen_options(context: ExperimentContext) -> Iterator[tuple[Option, Composi
         yield option, context.compositions.of_option(option)
     for group, keys in chosen_keys(context).items():
         for option in context.options.of_group(group):
-            outcomes = [context.compositions.choosing(key, option.name) for key in keys]
-            yield option, next((outcome for outcome in outcomes if outcome.failure is None), outcomes[0])
+            outcomes = (context.compositions.choosing(key, option.name) for key in keys)  # no more than are needed
+            first = next(outcomes)
+            works = first if first.failure is None else next((one for one in outcomes if one.failure is None), first)
+            yield option, works
 
 
 def chosen_keys(context: ExperimentContext) -> dict[str, list[str]]:
