@@ -288,3 +288,14 @@ def test_a_choice_that_every_run_has_to_make_is_made_by_the_set(tmp_path: Path, 
     ran = run("add_exp.py", *words, cwd=elsewhere)
     assert ran.code == 0, ran.err
     assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "task": {"steps": 5}}
+
+
+def test_an_option_of_a_group_with_a_package_is_chosen_with_it(tmp_path: Path, elsewhere: Path) -> None:
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - task@_global_: walk\nlr: 0.1\n",
+        **{f"conf/task/{name}.yaml": f"goal: {name}\n" for name in ("walk", "run")},
+    }
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    ran = run("add_exp.py", "task=run", "lr=0.2", "--root", root, cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "goal": "run"}

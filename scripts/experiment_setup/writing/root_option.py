@@ -184,7 +184,7 @@ class RootWriter:
             options = self._options(assignment.key)
             if options and isinstance(assignment.value, str):
                 self._check_option(assignment, options)
-                chosen[assignment.key] = str(assignment.value)
+                chosen[self._packaged(assignment.key)] = str(assignment.value)
             else:
                 values.append(assignment)
         for group in [group for group, option in chosen.items() if self._listed.get(group) == option and base is None]:
@@ -192,7 +192,7 @@ class RootWriter:
         return _Start(base, chosen, self._composed(base, chosen)), values
 
     def _composed(self, base: str | None, chosen: Mapping[str, str]) -> DictConfig:
-        choices = {group if group in self._listed else f"+{group}": option for group, option in chosen.items()}
+        choices = {group if self._is_listed(group) else f"+{group}": option for group, option in chosen.items()}
         if base is not None:
             choices[f"{self.prefix}{self._group}"] = base
         composed = self._composer.compose(choices)
@@ -240,7 +240,20 @@ class RootWriter:
 
     def _entries(self, start: _Start) -> Iterator[str]:
         for group, option in start.chosen.items():
-            yield f"{'override ' if group in self._listed else ''}/{group}: {option_file.entry_value(option)}"
+            yield f"{'override ' if self._is_listed(group) else ''}/{group}: {option_file.entry_value(option)}"
+
+    def _is_listed(self, group: str) -> bool:
+        return group.partition("@")[0] in self._listed
+
+    def _packaged(self, group: str) -> str:
+        """The group with the package that config.yaml gives it, as Hydra wants it named: `task@_global_`."""
+        keys = [
+            str(key).removeprefix("/")
+            for entry in _entries(self._experiment)
+            if isinstance(entry, dict)
+            for key in entry
+        ]
+        return next((key for key in keys if key.partition("@")[0] == group), group)
 
     # -- text ----------------------------------------------------------------------------------------------------
 
