@@ -299,3 +299,11 @@ def test_an_option_of_a_group_with_a_package_is_chosen_with_it(tmp_path: Path, e
     ran = run("add_exp.py", "task=run", "lr=0.2", "--root", root, cwd=elsewhere)
     assert ran.code == 0, ran.err
     assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "goal": "run"}
+
+
+def test_where_the_config_is_no_file_it_is_said_to_be_missing(tmp_path: Path, elsewhere: Path) -> None:
+    root = write(tmp_path / "plain", {"conf/other.yaml": "lr: 0.1\n", "train.py": ENTRY})
+    ran = run("add_exp.py", "lr=0.2", "--root", root, cwd=elsewhere)
+    assert ran.code == 2
+    assert "there is no" in ran.err
+    assert "config.yaml" in ran.err

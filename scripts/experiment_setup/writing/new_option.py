@@ -185,6 +185,11 @@ class OptionWriter:
         if self._group not in groups:
             if self._experiment.has_config and (error := self._composer.document(self._experiment.config_file).error):
                 raise CommandError(str(error), "mend that first; validate.py says what is wrong with it")
+            if not self._experiment.has_config:
+                raise CommandError(
+                    f"there is no {self._experiment.config_file}, the config that {self._experiment.name} starts from",
+                    "sets are chosen in its defaults list: write that file first",
+                )
             known = ", ".join(groups) or "none"
             advice = (
                 f"add the line `- {self._group}: {_SCHEMA_OPTION}` to it, and a dataclass stored with "
