@@ -129,6 +129,14 @@ def test_experiments_made_at_once_have_numbers_of_their_own(
     assert all((shared.parent / name / "exp/001.yaml").is_file() for name in made)
 
 
+def test_what_goes_while_a_folder_is_looked_at_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, {"a/1.yaml": "", "b/2.yaml": ""})
+    found = files.below(tmp_path)
+    first = next(found)
+    shutil.rmtree(tmp_path / ("b" if first.parent.name == "a" else "a"))
+    assert [first, *found] == [first]
+
+
 def test_a_lock_that_holds_on_one_machine_alone_costs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine takes what is on its way for the litter of a dead process: it is refused as a whole."""
     target, real, seen = tmp_path / "002-next", shutil.rmtree, []

@@ -65,6 +65,12 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, without what goes while it is looked at: another command's unfinished files."""
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)
+
+
 def is_no_part(folder: Path) -> bool:
     """Whether a folder of a project is a virtual environment, or one that may not be looked into, as a container that
     runs as root leaves it: nothing in it is the project's own.

@@ -205,8 +205,8 @@ def counted(findings: Iterable[Finding]) -> str:
 
 def _unseen_files(experiment: Experiment) -> int:
     """How many files a person takes for parameter sets that Hydra does not see."""
-    files = (path for path in experiment.group_dir(SETS).rglob("*") if path.suffix.lower() in (".yaml", ".yml"))
-    return sum(path.suffix != ".yaml" and not path.name.startswith(".") for path in files)
+    found = (path for path in files.below(experiment.group_dir(SETS)) if path.suffix.lower() in (".yaml", ".yml"))
+    return sum(path.suffix != ".yaml" and not path.name.startswith(".") for path in found)
 
 
 def unread(result: Result) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import nodes
+from experiment_setup import files, nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option, listed
@@ -300,8 +300,9 @@ def _is_referred_to(context: ExperimentContext, key: str) -> bool:
     reference = re.compile(rf"\$\{{\s*(?:\.\.+\s*)?{re.escape(key)}\s*[.}}\[]")
     if reference.search(context.options.primary.text_or_empty):
         return True
-    files = (file for group in context.options.groups for file in context.experiment.group_dir(group).rglob("*.yaml"))
-    return any(reference.search(context.composer.document(file).text_or_empty) for file in files)
+    known = (file for group in context.options.groups for file in files.below(context.experiment.group_dir(group)))
+    options = (file for file in known if file.suffix == ".yaml")
+    return any(reference.search(context.composer.document(file).text_or_empty) for file in options)
 
 
 def _fields_of(context: ExperimentContext, group: str) -> list[str]:
