@@ -277,7 +277,7 @@ class Hydra:
     """What `--cfg job` prints for each; None where it fails. Asked once for the same texts of what it reads."""
 
     def __init__(self) -> None:
-        self._oracle = Oracle("memo", "once")
+        self._oracle = Oracle("once")
         self._known: dict[tuple[object, ...], str | None] = {}
         self.asked = 0
 

@@ -32,7 +32,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # pyte
 
 import exactness_findings
 import generate
-import hydra_memo
 import running
 from experiment_setup import naming, schema
 from experiment_setup.composing.compose import Composer, Composition, Failure, unusable_values
@@ -71,15 +70,10 @@ class Oracle:
 
 
 class Comparison:
-    """Experiments composed by both, and what was counted.
+    """Experiments composed by both, and what was counted."""
 
-    `memo`: for long runs, by a Hydra that keeps its own part (`hydra_memo.py`); one experiment in thirty is composed by
-    the unchanged one as well.
-    """
-
-    def __init__(self, *, memo: bool = False) -> None:
-        self.oracle = Oracle(*["memo"] * memo)
-        self.unchanged = Oracle() if memo else None
+    def __init__(self) -> None:
+        self.oracle = Oracle()
         self.counts: Counter[str] = Counter()
 
     def disagreements(self, example: Generated, folder: Path, *, bridge: bool, validate: bool) -> Iterator[str]:
@@ -104,11 +98,6 @@ class Comparison:
             asked = Composer(experiment, composer.schema, root, always_hydra=True)
             bridged = asked.compose(first.choices, first.overrides)
         theirs = self.oracle.answers()
-        if self.unchanged and self.counts["experiments"] % 30 == 0:
-            self.counts["asked of the unchanged Hydra"] += 1
-            self.unchanged.ask(experiment.entry, folder.parent, words)
-            if [answer.get("yaml") for answer in self.unchanged.answers()] != [answer.get("yaml") for answer in theirs]:
-                yield "the Hydra that keeps its own part answers otherwise than the unchanged one"
         for run, real, composition in zip(example.runs, theirs, ours, strict=True):
             self.counts["runs"] += 1
             self.counts["fails in Hydra"] += "error" in real
@@ -191,8 +180,7 @@ def listed(
 
     `thorough`: every one of them in all ways, and not only some (`Comparison.disagreements`).
     """
-    hydra_memo.install()  # for what the library asks of it
-    comparison, failed = Comparison(memo=True), 0
+    comparison, failed = Comparison(), 0
     with tempfile.TemporaryDirectory(prefix="exact ness-") as place:
         folder = Path(place) / "experiments" / "001-x"
         for number, one in enumerate(numbers):

@@ -99,12 +99,8 @@ def run_each(entry: str, runs: list[list[str]]) -> list[dict[str, str]]:
 def main() -> None:
     """Answer until the input ends.
 
-    `memo` as an argument: by a Hydra that keeps its own part (`hydra_memo.py`); `once`: see `run_each`.
+    `once` as an argument: see `run_each`.
     """
-    if "memo" in sys.argv:
-        import hydra_memo
-
-        hydra_memo.install()
     once = "once" in sys.argv
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in sys.stdin:

@@ -264,7 +264,7 @@ class Mending:
     """Fixes experiments, and says what is wrong with that."""
 
     def __init__(self) -> None:
-        self.oracle = Oracle("memo")
+        self.oracle = Oracle()
         self.counts: Counter[str] = Counter()
         self.by_rule: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import yaml
 
 from experiment_setup.composing.compose import Composer
+from experiment_setup.facts.compositions import Memo
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding
 from experiment_setup.reading.source import Document
@@ -22,7 +23,9 @@ def findings(context: ExperimentContext) -> Iterator[Finding]:
         return
     composer = Composer(context.experiment, context.schema, context.project.root)
     composer.read_as(mended)
-    again = ExperimentContext(context.project, context.experiment, context.schema, composer)
+    # As such a file makes whatever names it fail, what composes is made without it.
+    known = Memo({chosen: outcome for chosen, outcome in context.memo.known.items() if outcome.failure is None})
+    again = ExperimentContext(context.project, context.experiment, context.schema, composer, memo=known)
     for finding in judge(again, [rule for rule in ALL.values() if not rule.together]):
         # That a run fails as a whole may be the repeated key again: Hydra reads the file itself.
         if finding.location.path in mended and finding.code != "ES014":

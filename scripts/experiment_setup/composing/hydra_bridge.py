@@ -30,7 +30,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import files, nodes
-from experiment_setup.composing import environment, packages, plugins, resolving, search_path
+from experiment_setup.composing import environment, hydra_own, packages, plugins, resolving, search_path
 from experiment_setup.composing.expansion import Expansion, TooFar
 from experiment_setup.composing.refusals import Failure, reworded
 from experiment_setup.light import dataclass
@@ -82,6 +82,7 @@ class HydraSession:
         try:
             self._stack.enter_context(_working_directory(search_path.base(self._experiment, self._root)))
             self._stack.enter_context(_quiet())
+            self._stack.enter_context(hydra_own.kept())
             self._stack.enter_context(packages.looked_up(self._experiment, self._root))
             if self._prepared is None:
                 self._prepared = self._prepare()
