@@ -6,12 +6,15 @@ OmegaConf's public calls resolve interpolations and raise for `???`; what tools 
 from __future__ import annotations
 
 import copy
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeGuard
 
+import omegaconf._utils
+import omegaconf.base
 from omegaconf import (
     AnyNode,
     BooleanNode,
@@ -24,6 +27,7 @@ from omegaconf import (
     OmegaConf,
     PathNode,
     StringNode,
+    grammar_parser,
 )
 from omegaconf._utils import get_value_kind
 from omegaconf.errors import OmegaConfBaseException, ValidationError
@@ -31,6 +35,11 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 from experiment_setup import bounds as bounds  # from here on OmegaConf resolves no further than that
 from experiment_setup import naming
 from experiment_setup.light import compiled
+
+# Parsing an interpolation takes a millisecond, and hundreds of compositions have the same ones: of its tree nothing
+# is ever changed.
+_parsed = functools.lru_cache(maxsize=256)(grammar_parser.parse)
+omegaconf.base.parse = omegaconf._utils.parse = _parsed  # type: ignore[attr-defined]
 
 Steps = tuple["str | int", ...]  # keys and list indexes, from the top
 

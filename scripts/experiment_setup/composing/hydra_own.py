@@ -1,8 +1,7 @@
 """Hydra's own configs (`hydra/…`), made once and not for each composition, of which they are three quarters.
 
 What a project says is read, merged and copied by Hydra as ever. Kept are the configs of the package hydra.conf and of
-Hydra's own dataclasses by their path, the merge of those that a defaults list begins with by that list, and parse
-trees of interpolations by their text.
+Hydra's own dataclasses by their path, and the merge of those that a defaults list begins with by that list.
 """
 
 from __future__ import annotations
@@ -11,12 +10,9 @@ import copy
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
-import omegaconf._utils
-import omegaconf.base
 from hydra import version
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -24,7 +20,6 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_store import ConfigStore
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import grammar_parser
 
 from experiment_setup.latest import Latest
 
@@ -32,15 +27,12 @@ _OWN = "hydra/"
 # Pickled, as loading that is the fastest way to copy a config.
 _configs: Latest[tuple[str, Any], bytes] = Latest(64)  # by path and version_base
 _merges: Latest[tuple[Any, ...], bytes] = Latest(16)  # by version_base and list
-_parsed = lru_cache(maxsize=256)(grammar_parser.parse)
 
 
 @contextmanager
 def kept() -> Iterator[None]:
     """Let Hydra compose this way in a block."""
     changes: list[tuple[Any, str, Any]] = [
-        (omegaconf.base, "parse", _parsed),
-        (omegaconf._utils, "parse", _parsed),
         (ConfigRepository, "load_config", _loading(ConfigRepository.load_config)),
         (ConfigRepository, "__deepcopy__", _copied),
         *_merging(ConfigLoaderImpl._compose_config_from_defaults_list, ConfigLoaderImpl._load_single_config),

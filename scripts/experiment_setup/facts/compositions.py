@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from omegaconf import DictConfig
 
 from experiment_setup import nodes
 from experiment_setup.composing.compose import Composer, Composition
+from experiment_setup.composing.origins import Origin
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts.options import Option, Options
+from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
@@ -40,6 +42,8 @@ class Compositions:
     options: Options
     _composer: Composer
     memo: Memo = field(default_factory=Memo)
+    # By the choices: whoever asks for one value of a composition asks for others.
+    _origins: Latest[Any, Mapping[str, Sequence[Origin]]] = field(default_factory=partial(Latest, 4))
 
     def at(self, parameter_set: str | None = None, environment: str | None = None) -> Composition:
         """What Hydra composes for `exp=… env=…`; None leaves the group at its default."""
@@ -185,7 +189,9 @@ class Compositions:
 
         That takes a composition of its own, and so it is asked last.
         """
-        origins = self._composer.compose(self.of(choices).choices, origins=True).origins or {}
+        chosen = self.of(choices).choices
+        composed = partial(self._composer.compose, chosen, origins=True)
+        origins = self._origins.get(tuple(chosen.items()), lambda: composed().origins or {})
         return next((origin.location for origin in reversed(origins.get(key, ())) if origin.location), None)
 
     def _chosen(self, choices: Mapping[str, str | None]) -> Iterator[tuple[Option, tuple[str, ...]]]:
