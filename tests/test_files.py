@@ -192,3 +192,26 @@ def test_what_fails_while_a_temporary_folder_goes_is_said(tmp_path: Path, monkey
     with pytest.raises(FileNotFoundError, match="gone"), files.temporary_folder() as folder:  # noqa: PT012
         shutil.rmtree(folder)
         raise FileNotFoundError("gone")
+
+
+def test_folders_are_looked_into_but_for_unfinished_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linked ones too; one that goes while that is done, as another command's unfinished files do, has nothing."""
+    for name in ("b/x.yaml", "a/deep/y.yaml", "a/z.yaml", ".new-files.0123abcd.tmp/n.yaml", "elsewhere/w.yaml", "top"):
+        write(tmp_path / "exp", {name: ""})
+    (tmp_path / "exp/elsewhere").rename(tmp_path / "elsewhere")
+    (tmp_path / "exp/linked").symlink_to(tmp_path / "elsewhere")
+
+    def found(deepest: int) -> list[str]:
+        return [path.relative_to(tmp_path / "exp").as_posix() for path in files.in_folders(tmp_path / "exp", deepest)]
+
+    assert found(1) == ["a/z.yaml", "b/x.yaml", "linked/w.yaml"]
+    assert found(2) == ["a/z.yaml", "b/x.yaml", "linked/w.yaml", "a/deep/y.yaml"]
+    scandir = os.scandir
+
+    def gone(folder: Path) -> Any:
+        if str(folder).endswith("/a"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert found(2) == ["b/x.yaml", "linked/w.yaml"]

@@ -71,6 +71,31 @@ def below(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names)
 
 
+def in_folders(folder: Path, deepest: int) -> Iterator[Path]:
+    """The files in the folders of a folder, in theirs and so on, `deepest` levels down: those of each level by name.
+
+    Linked folders are followed. Passed over is what another command is at, and what goes meanwhile.
+    """
+    level = [folder]
+    for depth in range(deepest + 1):
+        below: list[Path] = []
+        for entry in (entry for place in level for entry in _entries(place)):
+            if not entry.is_dir():
+                yield from [Path(entry)] if depth else []
+            elif not is_unfinished(entry.name):
+                below.append(Path(entry))
+        level = below
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name; nothing of one that is gone by now, or may not be looked into."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
+
+
 def is_no_part(folder: Path) -> bool:
     """Whether a folder of a project is a virtual environment, or one that may not be looked into, as a container that
     runs as root leaves it: nothing in it is the project's own.

@@ -78,8 +78,8 @@ class Experiment:
         """Those, and those in folders of the group (`image/small`), which are chosen in the same way."""
         found = self.options(group)
         folder = self.group_dir(group)
-        for depth in range(1, _DEEPEST_OPTION):
-            for path in sorted(folder.glob("*/" * depth + "*.yaml")):
+        for path in files.in_folders(folder, _DEEPEST_OPTION - 1):
+            if path.suffix == ".yaml":
                 found[path.relative_to(folder).with_suffix("").as_posix()] = path
         return found
 

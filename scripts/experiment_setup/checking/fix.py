@@ -99,8 +99,10 @@ def fix(
 
 def _config_files(experiment: Experiment) -> Iterator[Path]:
     """The YAML files that may be the experiment's, behind links as well."""
-    for pattern in ("*", "*/*", "*/*/*"):  # config.yaml, exp/001.yaml, db/engine/big.yaml
-        yield from (path for path in experiment.config_dir.glob(pattern) if path.suffix in (".yaml", ".yml"))
+    folder = experiment.config_dir
+    for path in (*folder.glob("*"), *files.in_folders(folder, 2)):  # config.yaml, exp/001.yaml, db/engine/big.yaml
+        if path.suffix in (".yaml", ".yml"):
+            yield path
 
 
 def _neighbours(experiment: Experiment) -> Iterator[Path]:

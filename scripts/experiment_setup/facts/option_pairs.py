@@ -63,6 +63,4 @@ def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: Unus
 
 def _options(context: ExperimentContext, group: str) -> Iterator[str]:
     """The options of a group, those in folders below it too: such a folder is a group of its own to Hydra."""
-    yield from context.options.by_group[group]
-    folder = context.experiment.group_dir(group)
-    yield from (str(file.relative_to(folder).with_suffix("").as_posix()) for file in sorted(folder.glob("*/**/*.yaml")))
+    yield from dict.fromkeys((*context.options.by_group[group], *context.experiment.options_in_folders(group)))
