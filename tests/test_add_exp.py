@@ -125,7 +125,7 @@ def test_null_and_on_top_of_another_set(project: Path, experiment: Path, elsewhe
     assert "002@_here_" in (experiment / "exp/003.yaml").read_text()
     config = hydra(experiment / "train.py", "exp=003")["exp"]
     assert (config["notes"], config["seed"]) == (None, 7)
-    assert "exp/002.yaml count here too, except for name, notes\n" in ran.out
+    assert "exp=002 count here too, except for name, notes\n" in ran.out
     edited = (experiment / "exp/002.yaml").read_text().replace("seed: 7", "seed: 8")
     (experiment / "exp/002.yaml").write_text(edited.replace("notes: something", "notes: other"))
     config = hydra(experiment / "train.py", "exp=003")["exp"]

@@ -80,7 +80,7 @@ def in_folders(folder: Path, deepest: int) -> Iterator[Path]:
     for depth in range(deepest + 1):
         below: list[Path] = []
         for entry in (entry for place in level for entry in _entries(place)):
-            if not entry.is_dir():
+            if not is_folder(entry):
                 yield from [Path(entry)] if depth else []
             elif not is_unfinished(entry.name):
                 below.append(Path(entry))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import pickle
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -293,8 +294,8 @@ def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
 
 
 _load = OmegaConf.load
-_loaded: dict[str | bytes, DictConfig | ListConfig] = {}
-_MOST_LOADED, _LONG = 500, 4_000  # how many files, and of how many characters: nodes take a hundred times the memory
+_loaded: dict[str | bytes, bytes] = {}  # pickled, as loading that is the fastest way to copy a config
+_MOST_LOADED, _LONG = 500, 4_000  # how many files, and of how many characters: they take ten times the memory
 
 
 def _loaded_once(file: Any) -> DictConfig | ListConfig:
@@ -305,12 +306,13 @@ def _loaded_once(file: Any) -> DictConfig | ListConfig:
     text = file.read() if hasattr(file, "read") else None
     known = _loaded.get(text) if text is not None else None
     if known is not None:
-        return copy.deepcopy(known)
+        config: DictConfig | ListConfig = pickle.loads(known)
+        return config
     if text is not None:
         file.seek(0)
     made = _load(file)
     if text is not None and len(text) <= _LONG and len(_loaded) < _MOST_LOADED:
-        _loaded[text] = copy.deepcopy(made)
+        _loaded[text] = pickle.dumps(made)
     return made
 
 
