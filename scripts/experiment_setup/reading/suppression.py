@@ -60,6 +60,12 @@ class Suppression:
         place = finding.location
         return place.path == self.location.path and (self.whole_file or place.line == self.location.line)
 
+    def meaning(self, code: str) -> list[Location]:
+        """Where in the comment this code is meant: by the comment itself, or by words of it; [] if it is not."""
+        if self.bare and not self.whole_file:
+            return [self.location]
+        return [known.location for known in self.codes if known.matches(code)]
+
 
 def read(path: Path) -> str:
     """The text of a file; "" for one that is not there or not UTF-8, which has no comments to hear."""
@@ -128,6 +134,9 @@ def _python_comments(text: str) -> Iterator[tuple[int, int]]:
             yield line, column + match.start()
 
 
+Meaning = dict[tuple[Location, str], list[Location]]  # of comments, for the codes of findings: `Suppression.meaning`
+
+
 @dataclass(frozen=True)
 class Applied:
     """What is left of the findings, and the codes (or bare comments) that silenced nothing."""
@@ -141,27 +150,26 @@ def apply(findings: Sequence[Finding], suppressions: Sequence[Suppression]) -> A
     by_path: dict[Path, list[Suppression]] = {}
     for suppression in suppressions:
         by_path.setdefault(suppression.location.path, []).append(suppression)
-    used: set[tuple[Suppression, Code | None]] = set()
-    kept = [finding for finding in findings if not _silence(finding, by_path, used)]
+    meaning: Meaning = {}
+    used: set[Location] = set()
+    kept = [finding for finding in findings if not _silence(finding, by_path, meaning, used)]
     unused: list[tuple[Suppression, Code | None]] = []
     for suppression in suppressions:
         choices: Sequence[Code | None] = suppression.codes or (None,)
-        unused += [(suppression, code) for code in choices if (suppression, code) not in used]
+        unused += [(suppression, code) for code in choices if (code or suppression).location not in used]
     return Applied(kept, unused)
 
 
 def _silence(
-    finding: Finding, by_path: Mapping[Path, Sequence[Suppression]], used: set[tuple[Suppression, Code | None]]
+    finding: Finding, by_path: Mapping[Path, Sequence[Suppression]], meaning: Meaning, used: set[Location]
 ) -> bool:
     silenced = False
     for suppression in by_path.get(finding.location.path, ()):
         if not suppression.covers(finding):
             continue
-        if suppression.bare and not suppression.whole_file:
-            used.add((suppression, None))
-            silenced = True
-        for code in suppression.codes:
-            if code.matches(finding.code):
-                used.add((suppression, code))
-                silenced = True
+        key = suppression.location, finding.code
+        if key not in meaning:
+            meaning[key] = suppression.meaning(finding.code)
+        used.update(meaning[key])
+        silenced = silenced or bool(meaning[key])
     return silenced
