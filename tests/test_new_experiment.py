@@ -275,6 +275,24 @@ def test_an_end_at_any_moment_leaves_nothing_or_all(project: Path, experiment: P
     assert not list((project / "experiments").glob(".*.tmp"))
 
 
+def test_a_source_whose_sets_are_no_folder_is_refused_by_name(project: Path, experiment: Path, elsewhere: Path) -> None:
+    shutil.rmtree(experiment / "exp")
+    (experiment / "exp").symlink_to("nowhere")
+    ran = new(project, elsewhere, "next")
+    assert ran.code == 2
+    assert "experiments/001-baseline/exp is no folder" in ran.err
+    assert [path.name for path in (project / "experiments").iterdir()] == ["001-baseline"]
+
+
+def test_a_project_without_numbers_whose_config_is_missing(tmp_path: Path, elsewhere: Path) -> None:
+    entry = "import hydra\n\n\n@hydra.main(config_path='../conf', config_name='main', version_base=None)\n"
+    configs = {"conf/main_local.yaml": "defaults:\n  - exp: a\n", "conf/exp/a.yaml": "x: 1\n"}
+    root = write(tmp_path / "p", {"src/main.py": f"{entry}def main(cfg):\n    print(cfg)\n", **configs})
+    ran = new(root, elsewhere, "x")
+    assert ran.code == 2
+    assert "the project itself is the experiment" in ran.err
+
+
 @pytest.mark.slow
 def test_sets_with_a_package_of_their_own_get_another_of_their_kind(tmp_path: Path, elsewhere: Path) -> None:
     older = ROOT / "tests/evals/files/older/experiments/001-tabular"

@@ -145,7 +145,8 @@ class Project:
         numbered = [e for e in candidates if e.number is not None]
         if numbered:
             return max(numbered, key=lambda e: (e.number or 0, e.name))
-        return max(candidates, key=lambda e: (e.config_file.stat().st_mtime, e.name), default=None)
+        changed = {e: e.config_file.stat().st_mtime if e.has_config else 0.0 for e in candidates}
+        return max(candidates, key=lambda e: (changed[e], e.name), default=None)
 
     def other_entry_points(self, experiment: Experiment) -> list[Path]:
         """The other files with `@hydra.main` in the experiment's folder."""

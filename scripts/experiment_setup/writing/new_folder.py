@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import keyword
+import os
 import random
 import re
 import shutil
@@ -427,6 +428,13 @@ class _Making:
             if self.point:
                 raise self._shared_sets(origin)
             return
+        place = origin.group_dir(at_root or SETS)
+        if os.path.lexists(place) and not files.is_folder(place):
+            raise CommandError(
+                f"{place} is no folder, so {report.name} cannot have parameter sets as {origin.name} has them",
+                "put a folder in its place, or make the experiment with --template",
+                command_line.corrected({}, more=["--template"]),
+            )
         writer = RootWriter(made, composer, at_root) if at_root else OptionWriter(made, composer, SETS)
         writer.folder.path.mkdir(exist_ok=True)  # Hydra knows no group without a folder
         try:
