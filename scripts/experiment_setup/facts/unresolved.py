@@ -207,20 +207,27 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
 
 
 def _is_left_to_heirs(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
-    """Whether config.yaml chooses what the other options of a group inherit, and each of those has the key."""
+    """Whether config.yaml chooses what the other options of a group inherit, and each of those has the key.
+
+    Of a value that stands in the option itself it is enough that one of them has it, and none but for a letter: what
+    each needs of what it inherits, nobody can tell.
+    """
     if not isinstance(bad.refusal, NoSuchTarget):
         return False
-    steps = nodes.split(bad.refusal.key)
-    group = str(steps[0])
-    default, options = context.options.groups.get(group), context.options.by_group.get(group, {})
-    heirs = [name for name, option in options.items() if name != default and not only_a_base(context, option)]
-    return (
-        default in options
-        and chosen.get(group) is None
-        and bool(heirs)
-        and all(default in lineage(options, heir) for heir in heirs)
-        and all(_has(context.compositions.choosing(group, heir).container, steps) for heir in heirs)
-    )
+    group, *inner = nodes.split(bad.refusal.key)
+    default, options = context.options.groups.get(str(group)), context.options.by_group.get(str(group), {})
+    if default not in options or chosen.get(str(group)) is not None:
+        return False
+    others = [name for name, option in options.items() if name != default and not only_a_base(context, option)]
+    heirs = [name for name in others if default in lineage(options, name)]
+    values = [context.compositions.choosing(str(group), heir).container for heir in heirs]
+    having = [known for known in values if _has(known, (group, *inner))]
+    if len(having) == len(others) or not having:
+        return bool(having)
+    if len(inner) != 1 or _is_written_in_the_config(context, chosen, bad):
+        return False
+    keys = {str(key) for known in values for key in nodes.within(known, (group,)) or ()}
+    return not any(key != str(inner[0]) and one_letter_away(str(inner[0]), key) for key in keys)
 
 
 _SECRET = compiled(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
