@@ -96,9 +96,8 @@ def test_copies_with_changes(tmp_path: Path) -> None:
     assert made < 3 * len(parts)  # most of them are shared
 
 
-def test_numbers_begin_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the numbers of lines collide, no two pieces of a file have the same."""
-    monkeypatch.setattr(pieces, "_MOST_LINES", 20)
+def test_numbers_of_lines_collide(tmp_path: Path) -> None:
+    """Also where those of known pieces do, no two pieces of a file have the same."""
     for number in range(8):
         text = "".join(f"\n\ndef f{k}():\n    return {k % (number + 1)}\n" for k in range(9))
         path = tmp_path / f"{number}.py"

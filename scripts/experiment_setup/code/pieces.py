@@ -160,7 +160,6 @@ def any_within(lines: Sequence[int], node: ast.AST) -> bool:
 
 # Parsing.
 
-_MOST_LINES = 20_000  # line numbers begin again after these: the parser counts empty lines up to the first one
 _KEPT_SIZE = 400_000  # characters of all pieces that are kept; their trees take fifty times as much
 
 
@@ -170,7 +169,6 @@ class _Kept:
     def __init__(self) -> None:
         self.pieces: dict[str, Piece] = {}
         self.size = 0
-        self.next_line = 1
 
     def take(self, texts: Sequence[str]) -> list[Piece]:
         """The pieces of these texts, no two of which have a line number in common.
@@ -185,30 +183,11 @@ class _Kept:
                 taken.append(piece)
             else:
                 found[number] = None
-        new = self._parsed([text for text, piece in zip(texts, found, strict=True) if piece is None], taken)
+        new = _parsed([text for text, piece in zip(texts, found, strict=True) if piece is None], taken)
         pieces = [piece or next(new) for piece in found]
         for piece in pieces:
             self._keep(piece)
         return pieces
-
-    def _parsed(self, texts: Sequence[str], taken: Sequence[Piece]) -> Iterator[Piece]:
-        size = sum(text.count("\n") + 1 for text in texts)
-        first = self.next_line if self.next_line < _MOST_LINES else 1
-        if not _is_free(first, first + size, taken):
-            first = max(piece.last for piece in taken) + 1
-        body = ast.parse("\n" * (first - 1) + "\n".join(texts)).body if texts else []
-        waiting = iter([*body, None])
-        statement = next(waiting)
-        for text in texts:
-            piece = Piece(text, first, [])
-            while statement is not None and _first_line(statement) <= piece.last:
-                if (statement.end_lineno or 0) > piece.last:
-                    raise SyntaxError("it goes on in the next piece")
-                piece.body.append(statement)
-                statement = next(waiting)
-            first = piece.last + 1
-            yield piece
-        self.next_line = first
 
     def _keep(self, piece: Piece) -> None:
         before = self.pieces.pop(piece.text, None)
@@ -222,6 +201,33 @@ class _Kept:
 
 def _is_free(first: int, last: int, taken: Iterable[Piece]) -> bool:
     return all(last < other.first or other.last < first for other in taken)
+
+
+def _parsed(texts: Sequence[str], taken: Sequence[Piece]) -> Iterator[Piece]:
+    """The new pieces of these texts, beside those that are taken."""
+    first = _first_gap(sum(text.count("\n") + 1 for text in texts), taken)
+    body = ast.parse("\n" * (first - 1) + "\n".join(texts)).body
+    waiting = iter([*body, None])
+    statement = next(waiting)
+    for text in texts:
+        piece = Piece(text, first, [])
+        while statement is not None and _first_line(statement) <= piece.last:
+            if (statement.end_lineno or 0) > piece.last:
+                raise SyntaxError("it goes on in the next piece")
+            piece.body.append(statement)
+            statement = next(waiting)
+        first = piece.last + 1
+        yield piece
+
+
+def _first_gap(lines: int, taken: Iterable[Piece]) -> int:
+    """The lowest number from which on as many lines are free: the parser counts empty lines up to the first one."""
+    first = 1
+    for piece in sorted(taken, key=lambda piece: piece.first):
+        if first + lines <= piece.first:
+            break
+        first = piece.last + 1
+    return first
 
 
 def _first_line(statement: ast.stmt) -> int:
