@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from experiment_setup import schema, uses
+from experiment_setup import nodes, schema, uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import last_name
@@ -162,8 +162,7 @@ class Code:
     def _not_here(self) -> list[Problem]:
         """The entry of `hydra.searchpath` that leads to what is not here, where a config is lacking."""
         primary = self.options.primary
-        hydra = primary.data.get("hydra") if primary.error is None and isinstance(primary.data, dict) else None
-        named = hydra.get("searchpath") if isinstance(hydra, dict) else None
+        named = nodes.within(primary.data, ("hydra", "searchpath")) if primary.error is None else None
         experiment, root = self.options.experiment, self.options.project.root
         for index, entry in enumerate(named if isinstance(named, list) else ()):
             if isinstance(entry, str) and search_path.leads_elsewhere(entry, experiment, root):

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from omegaconf import DictConfig
 
-from experiment_setup import nodes
+from experiment_setup import files, nodes
 from experiment_setup.composing.compose import UnusableValue
 from experiment_setup.composing.refusals import NoSuchTarget
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.project import ENVIRONMENTS, SETS
+
+_DEEP = 10  # folders in folders: no options lie deeper, but a link may lead back up
 
 
 def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> str | None:
@@ -63,4 +65,7 @@ def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: Unus
 
 def _options(context: ExperimentContext, group: str) -> Iterator[str]:
     """The options of a group, those in folders below it too: such a folder is a group of its own to Hydra."""
-    yield from dict.fromkeys((*context.options.by_group[group], *context.experiment.options_in_folders(group)))
+    yield from context.options.by_group[group]
+    folder = context.experiment.group_dir(group)
+    inner = (path for path in files.in_folders(folder, _DEEP) if path.suffix == ".yaml")
+    yield from (path.relative_to(folder).with_suffix("").as_posix() for path in inner)

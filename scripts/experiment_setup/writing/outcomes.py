@@ -92,7 +92,7 @@ class Added:
             yield from map(shortened, created[0].text.rstrip().splitlines())
         base = self.outcome.base
         if base is not None and created:
-            named = ["name"] if created[0].text.find("\nname:") >= 0 else []
+            named = ["name"] if "\nname:" in created[0].text else []
             own = ", ".join(dict.fromkeys([*named, *created[0].settings]))
             yield ""
             yield shortened(f"later edits of {group}={base} count here too, except for {own}")
