@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from experiment_setup import files
+from experiment_setup import files, locks
 from experiment_setup.writing.adding import SetsRequest, add_sets
 from experiment_setup.writing.new_folder import ExperimentRequest, start
 from running import PLAIN_EXPERIMENT, tree, write
@@ -160,6 +160,66 @@ def test_a_name_that_a_dead_process_has_claimed_is_passed_over(
     (shared / "exp/.002.yaml.00000000.tmp").mkdir()
     made = add_sets(SetsRequest(["001", "seed=5"], tmp_path)).data()["created"]
     assert [Path(new["path"]).name for new in made] == ["003.yaml"]
+
+
+LOCKS = ["no hard links", "no locks"]  # with and without them
+
+
+@pytest.mark.parametrize("kind", LOCKS)
+def test_one_at_a_time_is_at_work_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Else each would do all of its work again for every name that another gets."""
+    _simulated(monkeypatch, kind)
+    at_work = tmp_path / "at work"
+
+    def work() -> None:
+        with locks.hold(tmp_path):
+            at_work.mkdir()  # fails where another is at it
+            time.sleep(0.05)
+            at_work.rmdir()
+
+    assert _together(*[work] * 6) == [0] * 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_turn_of_a_dead_process_is_taken_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _simulated(monkeypatch, "no locks")
+    monkeypatch.setattr(locks, "_PATIENCE", 0.2)
+
+    def dies() -> None:
+        with locks.hold(tmp_path):
+            os._exit(1)
+
+    def works() -> None:
+        with locks.hold(tmp_path):
+            pass
+
+    assert _together(dies) == [1]
+    [left] = tmp_path.iterdir()
+    assert files.is_unfinished(left.name)
+    assert _together(works, works, works) == [0, 0, 0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", LOCKS)
+def test_a_folder_that_a_refused_command_takes_away_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    _simulated(monkeypatch, kind)
+    folder = tmp_path / "above/experiments"
+    begun, begin = os.pipe()
+
+    def refused() -> None:
+        with locks.hold(folder):
+            os.write(begin, b".")
+            time.sleep(0.3)  # until the other waits
+
+    def works() -> None:
+        os.read(begun, 1)
+        with locks.hold(folder):
+            (folder / "001-baseline").mkdir()
+
+    assert _together(refused, works) == [0, 0]
+    assert [path.name for path in folder.iterdir()] == ["001-baseline"]
 
 
 # -- temporary folders -------------------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from types import FrameType
 
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled
+from experiment_setup.locks import claim, lock
 
 if sys.platform != "win32":
     import fcntl
 
-_CLAIM = "00000000"
 _BEFORE, _AFTER = "experiment-setup-", ".tmp"  # of the names of temporary folders; nobody's own folder is called so
 LARGEST = 4 << 20  # bytes; a hundred times a large config, and Python's YAML takes seconds for it
 _UNFINISHED = compiled(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
@@ -152,66 +152,6 @@ def refuse_outside(path: Path, root: Path) -> None:
         )
 
 
-@contextlib.contextmanager
-def lock(folder: Path) -> Iterator[bool]:
-    """Hold `folder` against other commands of this kind, so that two at once get two numbers; whether it is held.
-
-    The lock is on the folder itself (flock): it leaves no file behind and ends with the process, however that ends.
-    Where none is to be had (some network file systems, Windows) the names themselves are what is claimed.
-    """
-    if sys.platform == "win32":
-        yield False
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    held = True
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError:
-            held = False
-        yield held
-    finally:
-        with contextlib.suppress(OSError):
-            os.close(handle)
-
-
-@contextlib.contextmanager
-def claim(folder: Path, name: str) -> Iterator[None]:
-    """Claim a name in `folder` by making a hidden folder, which is atomic where locks are not to be had.
-
-    Raises FileExistsError where another has claimed it. What a kill leaves is removed by `remove_unfinished`.
-    """
-    place = folder / f".{name}.{_CLAIM}.tmp"
-    place.mkdir()
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            place.rmdir()
-
-
-def claimed(folder: Path) -> list[str]:
-    """The names in `folder` that are claimed, by others or by us."""
-    ends = f".{_CLAIM}.tmp"
-    return [path.name[1:].removesuffix(ends) for path in folder.iterdir() if path.name.endswith(ends)]
-
-
-@contextlib.contextmanager
-def folder_for_files(folder: Path) -> Iterator[None]:
-    """Make `folder` and those above it where they are missing; what nothing was put into is removed again."""
-    made: list[Path] = []
-    try:
-        for path in reversed([folder, *folder.parents]):
-            if not path.exists():
-                made.append(path)  # first: an interrupt may come between the two
-                path.mkdir(exist_ok=True)
-        yield
-    finally:
-        for path in reversed(made):
-            with contextlib.suppress(OSError):  # not empty: it is wanted
-                path.rmdir()
-
-
 def create_files(texts: Mapping[Path, str]) -> None:
     """Write every file of `texts`, all in one folder, or none: they are prepared aside and then linked into place.
 
@@ -295,17 +235,17 @@ def temporary_folder() -> Iterator[Path]:
     import tempfile
 
     _remove_left_behind(Path(tempfile.gettempdir()))
-    begun = False
-    while not begun:
-        with tempfile.TemporaryDirectory(prefix=_BEFORE, suffix=_AFTER, ignore_cleanup_errors=True) as made:
+    while True:
+        with (
+            tempfile.TemporaryDirectory(prefix=_BEFORE, suffix=_AFTER, ignore_cleanup_errors=True) as made,
+            contextlib.ExitStack() as stack,
+        ):
             try:
-                with lock(Path(made)):
-                    begun = Path(made).is_dir()  # nobody took it for left behind before it was locked
-                    if begun:
-                        yield Path(made).resolve()
-            except FileNotFoundError:
-                if begun:  # of the block's own
-                    raise
+                stack.enter_context(lock(Path(made)))
+            except FileNotFoundError:  # taken for left behind before it was locked
+                continue
+            yield Path(made).resolve()
+            return
 
 
 def _remove_left_behind(place: Path) -> None:

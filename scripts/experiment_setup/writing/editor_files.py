@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, schema
+from experiment_setup import files, locks, schema
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import editor_schema
@@ -155,7 +155,7 @@ def _modelines(project: Project, schemas: Sequence[EditorSchema], words: list[st
 
 def _write(changes: Mapping[Path, Rewrite], settings_file: Path) -> None:
     try:
-        with files.folder_for_files(settings_file.parent):
+        with locks.folder_for_files(settings_file.parent):
             files.rewrite(changes)
     except FileExistsError:
         meanwhile = "another command wrote these schemas meanwhile; nothing was written here"

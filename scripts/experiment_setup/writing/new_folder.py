@@ -6,15 +6,13 @@ import contextlib
 import errno
 import keyword
 import os
-import random
 import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from experiment_setup import command_line, files, naming, schema
+from experiment_setup import command_line, files, locks, naming, schema
 from experiment_setup.checking.mirror import mirrored
 from experiment_setup.commands import Next, next_commands
 from experiment_setup.composing.compose import Composer, Failure
@@ -169,7 +167,7 @@ class _Making:
     def _make(self, container: Path, root: Path) -> Report:
         """Make it in `container`, in the project at `root`, which is the project or its mirror."""
         for attempt in range(_TRIES):
-            with files.folder_for_files(container), files.lock(container) as held:
+            with locks.hold(container) as held:
                 if held:
                     files.remove_unfinished(container)
                 name = _full_name(self.name, container)
@@ -179,7 +177,6 @@ class _Making:
                 except FileExistsError:  # another took the name in between
                     if attempt + 1 == _TRIES:
                         raise
-                    time.sleep(random.uniform(0.01, 0.1))
         raise AssertionError("unreachable")
 
     def _make_named(self, name: str, container: Path, root: Path) -> Report:
@@ -447,7 +444,7 @@ class _Making:
 
     def _publish(self, made: Experiment, folder: OptionFolder, outcome: Outcome, report: Report) -> None:
         """Write the options of the new experiment, which is still aside."""
-        with files.folder_for_files(folder.path):
+        with locks.folder_for_files(folder.path):
             folder.publish(outcome.created, outcome.notes, dry_run=False)
         report.notes += outcome.notes
         report.files += [option.path.relative_to(made.folder).as_posix() for option in outcome.created]
@@ -531,7 +528,7 @@ def _composer(experiment: Experiment, root: Path) -> Composer:
 def _claimed(asked: str, name: str, container: Path) -> Iterator[None]:
     """Hold the number of `name`, or the name without one; FileExistsError where that is another's by then."""
     numbered = naming.parse(name)
-    with files.claim(container, f"{numbered.number:0{numbered.width}d}" if numbered else name):
+    with locks.claim(container, f"{numbered.number:0{numbered.width}d}" if numbered else name):
         if _full_name(asked, container, besides=numbered.number if numbered else None) != name:
             raise FileExistsError(errno.EEXIST, "was taken in between", name)
         yield
@@ -566,7 +563,7 @@ def _full_name(name: str, container: Path, *, besides: int | None = None) -> str
             command_line.corrected({name: [better]}),
         )
     siblings = [path.name for path in container.iterdir() if not path.name.startswith(".")]
-    siblings += [claim for claim in files.claimed(container) if besides is None or naming.integer(claim) != besides]
+    siblings += [claim for claim in locks.claimed(container) if besides is None or naming.integer(claim) != besides]
     numbered = naming.parse(name)
     habit = naming.habit_of(siblings)
     if numbered is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import command_line, files, launch, naming, schema
+from experiment_setup import command_line, files, launch, locks, naming, schema
 from experiment_setup.commands import Next
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
@@ -192,7 +192,7 @@ def missing(texts: Mapping[Path, str]) -> dict[Path, str]:
 def write(texts: Mapping[Path, str]) -> None:
     """Write what is missing of the notebook and its loader, when the experiment that they show is there."""
     home = next(iter(texts)).parent
-    with files.folder_for_files(home), files.lock(home) as held:
+    with locks.hold(home) as held:
         if held:
             files.remove_unfinished(home)  # also where nothing is left to write: that may be a killed command's work
         new = missing(texts)

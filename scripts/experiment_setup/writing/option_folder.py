@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, git
+from experiment_setup import files, git, locks
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.writing.node_values import Setting
@@ -57,7 +57,7 @@ class OptionFolder:
         Raises OSError where it cannot be listed.
         """
         try:
-            names = [path.name for path in self.path.iterdir()] + files.claimed(self.path)
+            names = [path.name for path in self.path.iterdir()] + locks.claimed(self.path)
             return [Path(name).stem for name in names if name.endswith((".yaml", ".yml"))]
         except FileNotFoundError:
             return []
@@ -74,7 +74,7 @@ class OptionFolder:
         if dry_run:
             yield
             return
-        with files.folder_for_files(self.path), files.lock(self.path) as held:
+        with locks.hold(self.path) as held:
             if held:
                 files.remove_unfinished(self.path)
             yield
