@@ -103,6 +103,12 @@ class Finder:
             self._fallbacks.insert(0, folder)
         return ".".join(parts)
 
+    def packages(self) -> list[str]:
+        """The packages of the project that can be imported by their own name, as far as they have an `__init__.py`."""
+        before, after = self._folders()
+        folders = dict.fromkeys([*before, *after, *self._fallbacks, *_installed_from(self._root)])
+        return sorted({path.parent.name for folder in folders for path in folder.glob("*/__init__.py")})
+
     @staticmethod
     def find_in(name: str, folders: Sequence[Path]) -> Found | None:
         """A submodule, by the last part of its name, in its package's folders."""

@@ -1,43 +1,221 @@
-"""What the class or function that `_target_` names takes, where the project's code tells."""
+"""What `_target_` names, where the project's code tells: whether there is such a thing, and what it takes."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
-from experiment_setup.code.modules import Module, Modules
-from experiment_setup.code.tree import FUNCTIONS, Function, last_name
+from experiment_setup.code import standard
+from experiment_setup.code.modules import Defined, Module, Modules
+from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes
+from experiment_setup.facts.defaults_lists import one_letter_away
+from experiment_setup.light import compiled, dataclass
+from experiment_setup.location import did_you_mean
 
-_CHAIN = 5  # classes that inherit their __init__
+_CHAIN = 5  # classes that inherit their __init__; modules that take everything from each other
 OF_INSTANTIATE = frozenset({"_target_", "_args_", "_partial_", "_recursive_", "_convert_"})
+# What gives a module names that its statements do not show.
+_ANY_NAME = compiled(
+    r"\bglobals\(|\bvars\(|\bsys\.modules\b|\bsetattr\(|\bexec\(|\b__getattr__\b|\b__path__\b|^\s+global\s",
+    re.MULTILINE,
+)
+
+
+_NO_BASE: tuple[list[str], ...] = ([], ["object"])
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Why a dotted name leads to nothing that can be called."""
+
+    message: str
+    meant: str | None  # the whole name as it should be, where one step of it is misspelled
+    there: Sequence[str]  # what could be named instead
+
+
+def wrong(code: Modules, target: str) -> Wrong | None:
+    """What the project's code does not have of a dotted name; None where it has all, or where that can't be said.
+
+    As hydra's `_locate` goes, each step is an attribute of what came before, or a module in it.
+    """
+    steps = target.split(".")
+    if len(steps) < 2 or not all(step.isidentifier() for step in steps):
+        return None
+    module = code.top_level(steps[0], [steps[1:]])
+    if module is None:
+        return _misspelled_package(code, steps)
+    done = 1
+    while isinstance(module, Module) and done < len(steps):
+        step, names = steps[done], _names(code, module, _CHAIN)
+        if step in module.classes and names is not None:
+            return _in_class(module.classes[step], steps, done + 1)
+        inner = code.submodule(module, step)
+        if inner is None:
+            known = None if names is None or step in names or not _is_whole(module) else names
+            return _nothing_there(code, module, steps, done, known) if known is not None else None
+        if not inner.is_read and not inner.has_modules:
+            return None
+        module, done = inner, done + 1
+    if not isinstance(module, Module) or not module.is_read:
+        return None
+    inside = [*module.classes, *module.functions]
+    last = did_you_mean(steps[-1].replace("_", ""), inside) or (inside[0] if len(inside) == 1 else None)
+    return Wrong(f"{target} is a module, which cannot be called", f"{target}.{last}" if last else None, inside)
+
+
+def _misspelled_package(code: Modules, steps: Sequence[str]) -> Wrong | None:
+    """A package that is not the project's, where one that is differs by a letter and has all the rest."""
+    if steps[0] in standard.STANDARD_LIBRARY:
+        return None
+    meant = _a_letter_away(steps[0], code.finder.packages())
+    whole = ".".join([meant, *steps[1:]]) if meant else ""
+    if not meant or _defined(code, whole) is None:
+        return None
+    return Wrong(f"there is no package {steps[0]}", whole, [meant])
+
+
+def _in_class(node: ast.ClassDef, steps: Sequence[str], done: int) -> Wrong | None:
+    """The step after a class: one of its methods, or the end."""
+    if done >= len(steps) or node.decorator_list or node.keywords or [last_name(b) for b in node.bases] not in _NO_BASE:
+        return None
+    names = assigned_names(node.body)
+    if steps[done] in names or hasattr(object, steps[done]):
+        return None
+    meant = did_you_mean(steps[done], names)
+    whole = ".".join([*steps[:done], meant, *steps[done + 1 :]]) if meant else None
+    return Wrong(f"{'.'.join(steps[:done])} has no {steps[done]}", whole, sorted(names))
+
+
+def _nothing_there(
+    code: Modules, module: Module, steps: Sequence[str], done: int, names: Iterable[str]
+) -> Wrong | None:
+    modules = [path.stem for folder in module.search for path in folder.glob("*.py")]
+    modules += [path.parent.name for folder in module.search for path in folder.glob("*/__init__.py")]
+    there = sorted(name for name in {*names, *modules} if not name.startswith("_"))
+    meant = _a_letter_away(steps[done], there)
+    whole = ".".join([*steps[:done], meant, *steps[done + 1 :]]) if meant else None
+    if whole is not None and wrong(code, whole) is not None:
+        whole = None
+    if whole is None and done == 1 and (module.fallback or not module.is_read):
+        return None  # a library may have the name of the folder
+    made = [*module.classes, *module.functions]
+    return Wrong(
+        f"{'.'.join(steps[:done])} has no {steps[done]}", whole, made if made and done == len(steps) - 1 else there
+    )
+
+
+def _a_letter_away(step: str, there: Sequence[str]) -> str | None:
+    """The name that is spelled the same but for a letter, or for capitals and underscores."""
+    folded = step.replace("_", "").lower()
+    same = (name for name in there if name.replace("_", "").lower() == folded)
+    return next(same, None) or next((name for name in there if one_letter_away(step, name)), None)
+
+
+def _is_whole(module: Module) -> bool:
+    """Whether all that a module or a folder of modules has is here: none is built from code in another language."""
+    if not module.search:
+        return True
+    return (module.is_read or module.has_modules) and not module.is_built_from_others
+
+
+def _names(code: Modules, module: Module, depth: int) -> frozenset[str] | None:
+    """The names that a module's statements bind; None where it may have others."""
+    if not module.is_read:
+        return None if module.error is not None else frozenset()
+    if depth == 0 or _ANY_NAME.search(module.source.text):
+        return None
+    found = assigned_names(module.source.tree.body)
+    for star in module.stars:
+        try:
+            inside = code.find(code.absolute(module, star.module, star.level))
+        except ImportError:
+            return None
+        names = _names(code, inside, depth - 1) if inside is not None else None
+        if names is None:
+            return None
+        found |= names
+    return frozenset(found)
 
 
 def parameters(code: Modules, target: str) -> frozenset[str] | None:
     """The arguments that a dotted name takes by keyword; None where that is not known, or it takes any."""
+    found = _defined(code, target)
+    if found is not None and isinstance(found.node, FUNCTIONS):
+        return None if found.node.decorator_list else _of_function(found.node, bound=False)
+    if found is not None:
+        return _of_class(code, found, _CHAIN)
+    owner = _defined(code, target.rpartition(".")[0])  # `Net.from_file`
+    method = _own_method(owner.node, target.rpartition(".")[2]) if owner is not None else None
+    kind = [last_name(decorator) for decorator in method.decorator_list] if method is not None else None
+    if method is None or kind not in (["classmethod"], ["staticmethod"]):
+        return None
+    return _of_function(method, bound=kind == ["classmethod"])
+
+
+def _defined(code: Modules, target: str) -> Defined | None:
+    """The function or class that a dotted name means, if nothing else takes its name."""
     module_name, _, name = target.rpartition(".")
     module = code.find(module_name, [name]) if module_name else None
     found = code.defined(module, ast.Name(name)) if module is not None and module.is_read else None
     if found is None:
         return None
-    if isinstance(found.node, FUNCTIONS):
-        return None if found.node.decorator_list else _of_function(found.node, bound=False)
-    return _of_class(code, found.module, found.node, _CHAIN)
+    written = (node.id for node in own_nodes(found.module.source.tree.body) if _is_written(node))
+    return None if found.node.name in written else found
 
 
-def _of_class(code: Modules, module: Module, node: ast.ClassDef, depth: int) -> frozenset[str] | None:
-    if depth == 0 or node.decorator_list or node.keywords:
-        return None  # a decorator such as @dataclass makes an __init__ of its own
-    methods = {inner.name: inner for inner in node.body if isinstance(inner, FUNCTIONS)}
-    if "__new__" in methods:
+def _is_written(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+
+
+def _of_class(code: Modules, found: Defined, depth: int) -> frozenset[str] | None:
+    node = found.node
+    if depth == 0 or not isinstance(node, ast.ClassDef) or node.keywords or _own_method(node, "__new__"):
         return None
-    if "__init__" in methods:
-        own = methods["__init__"]
+    own = _own_method(node, "__init__")
+    if _is_dataclass(node) and own is None:
+        return _of_dataclass(code, found, depth)
+    if node.decorator_list and not _is_dataclass(node):
+        return None
+    if own is not None:
         return None if own.decorator_list else _of_function(own, bound=True)
-    if [last_name(base) for base in node.bases] in ([], ["object"]):
+    if [last_name(base) for base in node.bases] in _NO_BASE:
         return frozenset()
-    above = code.defined(module, node.bases[0])
-    if above is None or not isinstance(above.node, ast.ClassDef):
-        return None
-    return _of_class(code, above.module, above.node, depth - 1)
+    above = code.defined(found.module, node.bases[0])
+    return _of_class(code, above, depth - 1) if above is not None else None
+
+
+def _is_dataclass(node: ast.ClassDef) -> bool:
+    """Whether `@dataclass` alone decorates a class, which makes its `__init__`."""
+    names = [last_name(decorator) for decorator in node.decorator_list]
+    options = [keyword.arg for call in node.decorator_list if isinstance(call, ast.Call) for keyword in call.keywords]
+    return names == ["dataclass"] and "init" not in options
+
+
+def _of_dataclass(code: Modules, found: Defined, depth: int) -> frozenset[str] | None:
+    """The fields of a dataclass and of those that it inherits from."""
+    assert isinstance(found.node, ast.ClassDef)
+    names: set[str] = set()
+    for base in found.node.bases if [last_name(base) for base in found.node.bases] not in _NO_BASE else ():
+        above = code.defined(found.module, base)
+        inherited = _of_class(code, above, depth - 1) if above is not None else None
+        if inherited is None:
+            return None
+        names |= inherited
+    fields = [part for part in found.node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
+    for field in fields:
+        name = field.target.id if isinstance(field.target, ast.Name) else ""
+        is_field = "ClassVar" not in ast.unparse(field.annotation)
+        call = field.value if isinstance(field.value, ast.Call) else None
+        is_given = all(keyword.arg != "init" for keyword in call.keywords) if call is not None else True
+        (names.add if is_field and is_given else names.discard)(name)
+    return frozenset(names)
+
+
+def _own_method(node: ast.AST, name: str) -> Function | None:
+    methods = [part for part in node.body if isinstance(part, FUNCTIONS)] if isinstance(node, ast.ClassDef) else []
+    return next((method for method in reversed(methods) if method.name == name), None)
 
 
 def _of_function(node: Function, *, bound: bool) -> frozenset[str] | None:

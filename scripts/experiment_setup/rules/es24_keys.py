@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import itertools
+import re
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import yaml
 
 from experiment_setup import nodes
 from experiment_setup.facts import targets
-from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Edit, Finding, Severity
-from experiment_setup.location import Location
+from experiment_setup.light import dataclass
+from experiment_setup.location import Location, did_you_mean
 from experiment_setup.nodes import TRUTHS
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
+from experiment_setup.uses.records import ELEMENT
 
 _COSTS = [("    notes: str", "    costs: dict = field(default_factory=dict)\n    notes: str")]
 _SET = "defaults:\n  - default@_here_\n\ncosts:\n"
@@ -108,15 +112,42 @@ def arguments_of_another_target(context: ExperimentContext) -> Iterator[Finding]
     `instantiate` then ends in a TypeError where the new one does not take them. A warning where the code of the project
     says so; of a library's classes, which are not read, it is for information.
     """
+    for left in _left(context):
+        named = ", ".join(left.keys)
+        yield arguments_of_another_target.finding(
+            left.place,
+            f"{named} of {left.old} {'stays' if len(left.keys) == 1 else 'stay'}"
+            + (f", and {left.new} does not take {'it' if len(left.keys) == 1 else 'them'}" if left.is_wrong else ""),
+            "choose the whole block as an option of a group, or inherit none that has these arguments",
+            severity=None if left.is_wrong else Severity.INFO,
+        )
+
+
+@dataclass(frozen=True)
+class _Left:
+    """Arguments of an `old` target beside the `new` one of a block of the config, which replaces it at `place`."""
+
+    place: Location
+    block: tuple[str, ...]
+    old: Any
+    new: Any
+    keys: Sequence[str]
+    is_wrong: bool  # whether the new one does not take them
+
+
+@once
+def _left(context: ExperimentContext) -> list[_Left]:
+    found: list[_Left] = []
     for option in (*context.options.all(), *context.options.added):
         if "_target_" in option.document.text_or_empty:
             package = option.package((option.group,))
             before, after = _inherited(context, option), context.compositions.of_option(option).container
             others = _from_the_root(context, option.group)
-            yield from _left_over(context, option.document, package, before, after, others)
+            found += _left_over(context, option.document, package, before, after, others)
     primary = context.options.primary
     if "_target_" in primary.text_or_empty:
-        yield from _left_over(context, primary, (), _chosen(context), context.compositions.at().container)
+        found += _left_over(context, primary, (), _chosen(context), context.compositions.at().container)
+    return found
 
 
 def _left_over(
@@ -126,7 +157,7 @@ def _left_over(
     before: Any,
     after: Any,
     others: Collection[Steps] = (),
-) -> Iterator[Finding]:
+) -> Iterator[_Left]:
     """Of each `_target_` of a file that is merged at `package`: what of `before` is left beside it `after` that.
 
     `others`: the keys of files that are meant to change what is chosen.
@@ -147,23 +178,17 @@ def _left_over(
         taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
         wrong = [key for key in left if taken is not None and key not in taken]
         if wrong if taken is not None else left:
-            named = ", ".join(wrong or left)
-            yield arguments_of_another_target.finding(
-                document.value([*steps, "_target_"]),
-                f"{named} of {old['_target_']} {'stays' if len(wrong or left) == 1 else 'stay'}"
-                + (f", and {target} does not take {'it' if len(wrong) == 1 else 'them'}" if wrong else ""),
-                "choose the whole block as an option of a group, or inherit none that has these arguments",
-                severity=None if wrong else Severity.INFO,
-            )
+            place = document.value([*steps, "_target_"])
+            yield _Left(place, (*package, *steps), old["_target_"], target, wrong or left, bool(wrong))
 
 
-def _from_the_root(context: ExperimentContext, group: str) -> list[Steps]:
+def _from_the_root(context: ExperimentContext, *groups: str) -> list[Steps]:
     """The keys that options of other groups give which are written from the root, such as a chosen experiment: with
     another choice such an option goes as well, which is then made together with it."""
     found: list[Steps] = []
     for placed in context.options.choices:
         option = context.options.by_group[placed.group].get((placed.option or "").removesuffix(".yaml"))
-        if option is not None and placed.group != group and option.package(placed.package) == ():
+        if option is not None and placed.group not in groups and option.package(placed.package) == ():
             found += given(context, option, {})
     return found
 
@@ -195,8 +220,190 @@ def _inherited(context: ExperimentContext, option: Option) -> dict[str, Any]:
 
 def _targets(value: Any, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[Any, Any]]]:
     """The mappings with `_target_`, each with its path."""
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _targets(inner, (*steps, str(index)))
     if isinstance(value, dict):
         if "_target_" in value:
             yield steps, value
         for key, inner in value.items():
             yield from _targets(inner, (*steps, str(key)))
+
+
+_NET = """
+class Net:
+    def __init__(self, width: int = 1) -> None: ...
+"""
+_NET_OF_A_SET = "defaults:\n  - default@_here_\n\nnet:"
+_MADE = [
+    ("    notes: str", '    net: dict = field(default_factory=lambda: {"_target_": "nets.Net"})\n    notes: str'),
+    ("{cfg.exp.name}", "{cfg.exp.name} {cfg.exp.net}"),
+]
+
+
+@rule(
+    "ES242",
+    "target-not-found",
+    Severity.ERROR,
+    "`_target_` names what the project's code does not have",
+    phase=Phase.VALUES,
+    bad={"nets.py": _NET, "train.py": _MADE, "exp/001.yaml": f"{_NET_OF_A_SET}\n  _target_: nets.Nett\n"},
+    good={"nets.py": _NET, "train.py": _MADE, "exp/001.yaml": f"{_NET_OF_A_SET}\n  _target_: nets.Net\n"},
+    hydra="accepts",
+)
+def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
+    """`instantiate` imports what `_target_` names when it comes to it, and fails there: maybe after an hour of loading.
+
+    Only names that begin with a module of the project are looked at, and only where all of it can be seen: nothing is
+    said of a module with `__getattr__` or `from library import *`, or of a folder that is built from other code. It is
+    a warning where only options name it that config.yaml does not choose, unless a letter makes the difference.
+    """
+    code = context.schema.code
+    if code is None:
+        return
+    others = [other.code for other in context.code.other_schemas if other.code is not None]
+    known: dict[str, targets.Wrong | None] = {}
+    places: dict[str, dict[Location, targets.Wrong]] = {}
+    chosen: set[str] = set()
+    for block in _blocks(context):
+        if block.named not in known:
+            found = targets.wrong(code, block.named)
+            known[block.named] = None if any(targets.wrong(other, block.named) is None for other in others) else found
+        if (wrong := known[block.named]) is not None:
+            places.setdefault(wrong.message, {}).setdefault(block.place(context, block.key), wrong)
+            chosen.update([] if block.choice else [wrong.message])
+    for message, found_at in places.items():
+        (place, wrong), more = next(iter(found_at.items())), len(found_at) - 1
+        again = f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
+        yield target_not_found.finding(
+            place,
+            f"{message}{f' (did you mean {wrong.meant}?)' if wrong.meant else ''}{again}",
+            f"write {wrong.meant}" if wrong.meant else _other_than(wrong.there),
+            severity=None if wrong.meant or message in chosen else Severity.WARNING,
+        )
+
+
+def _other_than(there: Sequence[str]) -> str:
+    few = ", ".join(there[:5]) + (", …" if len(there) > 5 else "")
+    return f"name one that is there: {few}" if there else "name a function or class that is there"
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A part of the config that says what is to be made of it, where a `choice` first gives it like this."""
+
+    choice: dict[str, str]
+    steps: tuple[str, ...]
+    target: str
+    key: str  # of the name that is imported: `_target_`, or `path` for Hydra's `get_class`
+    named: str
+    arguments: tuple[str, ...]
+    document: Document | None  # that it was read in, as what it belongs to does not compose
+
+    def place(self, context: ExperimentContext, key: str) -> Location:
+        """Where one of its keys is written."""
+        if self.document is not None:
+            return self.document.value([*self.steps, key])
+        return context.compositions.written_with(nodes.join((*self.steps, key)), self.choice)
+
+
+@once
+def _blocks(context: ExperimentContext) -> list[_Block]:
+    """What config.yaml chooses, and then each option beside that, has of such blocks; the same is looked at once."""
+    texts = (document.text_or_empty for document in context.options.documents())
+    if not any("_target_" in text for text in itertools.chain(texts, [context.code.text])):
+        return []
+    found: dict[Any, _Block] = {}
+    options = [({option.key: option.name}, option.document) for option in _options(context)]
+    for choice, document in [({}, context.options.primary), *options]:
+        composed = context.compositions.of(choice)
+        read = document if composed.config is None else None
+        values = composed.container if read is None else (document.data if document.error is None else None)
+        for block in _read(values, (), choice, read):
+            found.setdefault((block.steps, block.named, block.arguments), block)
+    primary = context.options.primary
+    if primary.error is None and isinstance(primary.data, dict):
+        settings = _read(primary.data.get("hydra"), ("hydra",), {}, primary)
+        found.update({block: block for block in settings})
+    return list(found.values())
+
+
+def _options(context: ExperimentContext) -> Iterator[Option]:
+    yield from context.options.all()
+    yield from context.options.added
+
+
+def _read(values: Any, steps: tuple[str, ...], choice: dict[str, str], document: Document | None) -> Iterator[_Block]:
+    for inner, block in _targets(values, steps):
+        target = block["_target_"]
+        key = "path" if target in _GETS_PATH else "_target_"
+        named = block.get(key)
+        if isinstance(target, str) and isinstance(named, str):
+            yield _Block(choice, inner, target, key, named, tuple(map(str, block)), document)
+
+
+_GETS_PATH = {f"hydra.utils.get_{kind}" for kind in ("class", "method", "static_method", "object")}
+
+
+@rule(
+    "ES243",
+    "unknown-argument",
+    Severity.WARNING,
+    "an argument that the class or function of `_target_` does not take",
+    phase=Phase.VALUES,
+    bad={"nets.py": _NET, "train.py": _MADE, "exp/001.yaml": f"{_NET_OF_A_SET}\n  widht: 2\n"},
+    good={"nets.py": _NET, "train.py": _MADE, "exp/001.yaml": f"{_NET_OF_A_SET}\n  width: 2\n"},
+    hydra="accepts",
+)
+def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
+    """`instantiate` gives all keys beside `_target_` as arguments, and ends in a TypeError for one that is not taken.
+
+    Only code of the project is looked at whose arguments can be seen: no `**kwargs`, no decorator but `@dataclass`, no
+    `__init__` that a library brings. Nothing is said of a key that the code reads or takes out itself.
+    """
+    code = context.schema.code
+    if code is None:
+        return
+    others = {((*left.block, key), left.new) for left in _left(context) for key in left.keys}
+    known: dict[str, frozenset[str] | None] = {}
+    places: dict[tuple[str, str], dict[Location, None]] = {}
+    for block in _blocks(context):
+        target = block.target
+        if target not in known:
+            known[target] = targets.parameters(code, target)
+        taken = known[target]
+        if taken is None:
+            continue
+        if taken.isdisjoint(block.arguments) and len(block.arguments) > 2:
+            continue  # all other keys are for others: it is made from more than this block
+        tuned = _from_the_root(context, *block.choice) if block.choice else []
+        for key in block.arguments:
+            path = (*block.steps, key)
+            if key in taken | targets.OF_INSTANTIATE or (path, target) in others:
+                continue
+            if path not in tuned and not _is_used(context, block.steps, key):
+                places.setdefault((target, key), {}).setdefault(block.place(context, key))
+    for (target, key), found_at in places.items():
+        taken, place, more = known[target] or frozenset(), next(iter(found_at)), len(found_at) - 1
+        meant = did_you_mean(key, taken)
+        again = f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
+        yield unknown_argument.finding(
+            place,
+            f"{target} takes no {key}{f' (did you mean {meant}?)' if meant else ''}{again}",
+            f"write {meant}" if meant else _arguments(taken),
+        )
+
+
+def _arguments(taken: Collection[str]) -> str:
+    return f"it takes {', '.join(sorted(taken))}" if taken else "it takes no arguments: remove the key"
+
+
+def _is_used(context: ExperimentContext, block: Sequence[str], key: str) -> bool:
+    """Whether the code reads the key itself, or the name of the class, so that `instantiate` may not be given it."""
+    reading = context.code.reading
+    path = tuple(ELEMENT if step.isdigit() else step for step in block)
+    own = {(*path, key), (*path, "_target_")}
+    if any(use.path in own for use in reading.uses) or any(path[: len(part)] == part for part in reading.changed):
+        return True
+    named = re.compile(rf"[\"']{re.escape(key)}[\"']")  # such as `block.pop("key")`
+    return any(named.search(text) for text in context.code.in_reach)
