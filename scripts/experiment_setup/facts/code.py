@@ -12,7 +12,7 @@ from pathlib import Path
 from experiment_setup import nodes, schema, uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
-from experiment_setup.code.tree import last_name
+from experiment_setup.code.tree import Function, last_name, parameters
 from experiment_setup.composing import search_path
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.refusals import NotFound
@@ -23,7 +23,7 @@ from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.reading import suppression
 from experiment_setup.schema import ConfigClass, Problem, Schema
-from experiment_setup.uses.records import ConfigPath, Reading
+from experiment_setup.uses.records import ELEMENT, ConfigPath, Part, Reading
 
 _SAYS = frozenset("print pprint debug info warning error exception critical log".split())
 
@@ -74,7 +74,22 @@ class Code:
                 continue
             classes[found.location.path, found.name] = path
             waiting += [(self.options.schema.classes.get(f.annotation), (*path, f.name)) for f in found.fields]
-        return uses.read(self.options.schema, classes)
+        return uses.read(self.options.schema, classes, self._given_to_resolvers())
+
+    def _given_to_resolvers(self) -> Iterator[tuple[Module, Function, dict[str, Part]]]:
+        """The functions of the resolvers that values of the config name, with what they are given of the config."""
+        found = resolvers.given_the_config(self.options.schema)
+        taking = {name: (module, function) for name, module, function in found}
+        config = self._composer.compose().config if taking else None
+        for key, node in nodes.leaves(config) if config is not None else ():
+            value = nodes.value(node)
+            for name in resolvers.USED.findall(value) if isinstance(value, str) and "${" in value else ():
+                if name in taking:
+                    around = tuple(ELEMENT if isinstance(s, int) else s for s in nodes.split(key)[:-1])
+                    parts = dict(zip(resolvers.GIVEN_CONFIG, (Part(()), Part(around)), strict=True))
+                    module, function = taking[name]
+                    own = {parameter.arg for parameter in parameters(function)}
+                    yield module, function, {given: part for given, part in parts.items() if given in own}
 
     @cached_property
     def modules(self) -> Sequence[Module]:

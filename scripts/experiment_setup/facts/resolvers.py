@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from experiment_setup.code.modules import Module, Modules
-from experiment_setup.code.tree import FUNCTIONS, dotted, last_name, own_nodes, walk
+from experiment_setup.code.tree import FUNCTIONS, Function, dotted, last_name, own_nodes, walk
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.schema import Schema
 
@@ -80,6 +81,36 @@ def _end_of_the_run(module: Module, main: str) -> float:
     calls = (node for node in own_nodes(module.source.tree.body) if isinstance(node, ast.Call))
     lines = (module.source.location(call).line for call in calls if main and dotted(call.func) == main)
     return max(lines, default=math.inf)
+
+
+GIVEN_CONFIG = ("_root_", "_parent_")  # the keyword parameters that OmegaConf gives the config to
+
+
+def given_the_config(schema: Schema) -> Iterator[tuple[str, Module, Function]]:
+    """The resolvers that take the config itself, or the part around the value, each with its function."""
+    for module in list(schema.code) if schema.code is not None else ():
+        if not any(name in module.source.text for name in GIVEN_CONFIG):
+            continue
+        for call, _ in _registrations(module):
+            name, function = name_of(call), _function_of(call)
+            if isinstance(function, ast.Lambda):
+                made = partial(_as_function, function)
+                yield name or "", module, module.source.piece(function).once("as function", function, made)
+            elif function is not None and schema.code is not None:
+                defined = schema.code.defined(module, function)
+                if defined is not None and isinstance(defined.node, FUNCTIONS):
+                    yield name or "", defined.module, defined.node
+
+
+def _function_of(call: ast.Call) -> ast.expr | None:
+    given = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "resolver")]
+    return given[0] if given else None
+
+
+def _as_function(node: ast.Lambda) -> Function:
+    returned = ast.copy_location(ast.Return(node.body), node.body)
+    made = ast.FunctionDef("<lambda>", node.args, [returned], [], None, None)
+    return ast.copy_location(made, node)
 
 
 def reached_from(schema: Schema) -> Iterator[Module]:

@@ -110,7 +110,14 @@ def _a_letter_away(step: str, there: Sequence[str]) -> str | None:
     """The name that is spelled the same but for a letter, or for capitals and underscores."""
     folded = step.replace("_", "").lower()
     same = (name for name in there if name.replace("_", "").lower() == folded)
-    return next(same, None) or next((name for name in there if one_letter_away(step, name)), None)
+    return next(same, None) or next((name for name in there if _is_alike(step, name)), None)
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """Whether a letter makes the difference; `module_ae` and `module_vq` are others, as short words are."""
+    left, right = one.split("_"), other.split("_")
+    pairs = zip(left, right, strict=True) if len(left) == len(right) else [(one, other)]
+    return all(a == b or one_letter_away(a, b) for a, b in pairs)
 
 
 def _is_whole(module: Module) -> bool:

@@ -339,7 +339,8 @@ def _read(values: Any, steps: tuple[str, ...], choice: dict[str, str], document:
         key = "path" if target in _GETS_PATH else "_target_"
         named = block.get(key)
         if isinstance(target, str) and isinstance(named, str):
-            yield _Block(choice, inner, target, key, named, tuple(map(str, block)), document)
+            own = (str(argument) for argument in block if inner or argument not in ("defaults", "hydra"))
+            yield _Block(choice, inner, target, key, named, tuple(own), document)
 
 
 _GETS_PATH = {f"hydra.utils.get_{kind}" for kind in ("class", "method", "static_method", "object")}

@@ -192,7 +192,7 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
         owner = classes.get(".".join(path[:-1]))
         if len(path) == 1 and whole is not None and whole.field(path[0]):
             continue  # said where the class is not stored
-        if len(path) == 1 and whole is None and not _home(context, path[0]):
+        if len(path) == 1 and whole is None and not (_home(context, path[0]) or _is_misspelled(found)):
             continue  # without a schema of the whole, `+key=value` on the command line is a way to give it
         if owner is not None and any(field.name == path[-1] for field in owner.unannotated):
             continue  # said where the field is
@@ -261,12 +261,12 @@ def _advice(context: ExperimentContext, found: _Unknown) -> str:
 def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
     """`cfg.exp.get("lr", 0.1)` and `getattr(cfg.exp, "lr", 0.1)` are 0.1 whatever the files say.
 
-    Only groups with a dataclass are looked at: elsewhere a key that is missing is how an option is left out.
+    Without a dataclass only what is a letter from a key that there is: else, a key that is missing is how an option is
+    left out.
     """
     for found in _unknown(context, default=True):
-        if len(found.path) > 1 and context.options.config_class(found.path[0]) is None:
-            continue
-        if len(found.path) == 1 and root_class(context) is None and not _is_misspelled(found):
+        group = context.options.config_class(found.path[0]) if len(found.path) > 1 else root_class(context)
+        if group is None and not _is_misspelled(found):
             continue  # `+key=value` on the command line is a way to give it
         yield unknown_key_with_default.finding(
             found.places[0],

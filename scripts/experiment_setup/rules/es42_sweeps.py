@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from omegaconf import DictConfig, ListConfig
 
 from experiment_setup import installed, nodes
-from experiment_setup.code.modules import Defined, Modules
-from experiment_setup.code.tree import Function, last_name, own_nodes
+from experiment_setup.facts import results
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import at, is_fixed, is_here, setting
@@ -23,7 +21,6 @@ from experiment_setup.rules.es32_entry_point import entry_source, main_function,
 from experiment_setup.rules.es33_config_in_code import exists_somewhere, missing_step
 from experiment_setup.rules.example import RUN
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import Schema
 
 
 @rule(
@@ -279,8 +276,6 @@ _SEARCHES = compiled(
     r"[\"']?(optuna|ax|nevergrad)(?:\b|_sweeper\b)",
     re.MULTILINE,
 )
-_DEPTH = 5  # functions that return each other's results
-_KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".split())
 
 
 @rule(
@@ -296,51 +291,54 @@ _KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".sp
 def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
     """Optuna, Ax and Nevergrad choose the next values by what main() returned for the last ones.
 
-    Without a number each job trains to its end and then counts as failed, and so does the sweep. Nothing is said where
-    a decorator of the project's own may return something.
+    Without a number each job trains to its end and then counts as failed, and so does the sweep; so it is with Optuna
+    where `direction` lists another number of directions than main() returns values. Nothing is said where a decorator
+    of the project's own may return something.
     """
     source, main = entry_source(context), main_function(context)
-    if source is None or main is None or _may_return_a_number(context.schema, main):
+    if source is None or main is None:
         return
-    for document in context.options.documents():
+    returns_none = not results.may_be_a_number(context.schema, main)
+    counts = set() if returns_none else results.counts(main, context.compositions.some)
+    for document in context.options.documents() if returns_none or counts else ():
         found = _SEARCHES.search(document.text_or_empty)
-        if found is not None and not _is_for_another_entry_point(context, document):
-            yield search_without_result.finding(
-                source.name_location(main),
-                f"{main.name}() returns no number, and the sweeper {found[1]} in {context.relative(document.path)} "
-                "needs one from each job: the sweep fails when all are done",
-                "return the score that the sweep is to improve, as a float",
-            )
-            return
+        if found is None or _is_for_another_entry_point(context, document):
+            continue
+        sweeper = f"the sweeper {found[1]} in {context.relative(document.path)}"
+        directions = _directions(context, document) if found[1] == "optuna" else None
+        if returns_none:
+            said = f"{main.name}() returns no number, and {sweeper} needs one from each job", _RETURN_ONE
+        elif directions is not None and directions not in counts:
+            wanted = "one number" if directions == 1 else f"{directions} numbers, one for each direction,"
+            several = directions == 1
+            advice = _RETURN_ONE if several else f"return {directions} scores: return a, b"
+            said = f"{main.name}() returns {_in_words(counts)}, and {sweeper} needs {wanted} from each job", advice
+        else:
+            continue
+        message, advice = said
+        yield search_without_result.finding(
+            source.name_location(main), f"{message}: the sweep fails when all are done", advice
+        )
+        return
 
 
-def _may_return_a_number(schema: Schema, main: Function) -> bool:
-    module = schema.code.known.get("__main__") if schema.code is not None else None
-    return schema.code is None or module is None or _may_give(schema.code, Defined(module, main), _DEPTH)
+_RETURN_ONE = "return the score that the sweep is to improve, as a float"
 
 
-def _may_give(code: Modules, function: Defined, depth: int) -> bool:
-    """Whether a function may return a number, itself or by another one of the project that it returns the result of."""
-    node = function.node
-    if depth == 0 or isinstance(node, ast.ClassDef):
-        return True
-    if any(last_name(decorator) not in _KEEPS_THE_RESULT for decorator in node.decorator_list):
-        return True
-    for returned in own_nodes(node.body):
-        value = returned.value if isinstance(returned, ast.Return) else None
-        called = code.defined(function.module, value.func) if isinstance(value, ast.Call) else None
-        if called is not None:
-            if _may_give(code, called, depth - 1):
-                return True
-        elif value is not None and not _is_no_number(value):
-            return True
-    return False
+def _in_words(counts: Collection[int]) -> str:
+    return " or ".join(
+        "several" if n == results.SEVERAL else "one number" if n == 1 else f"{n} values" for n in sorted(counts)
+    )
 
 
-def _is_no_number(value: ast.expr) -> bool:
-    if isinstance(value, ast.Constant):
-        return value.value is None or isinstance(value.value, str)
-    return isinstance(value, (ast.Dict, ast.DictComp, ast.Set, ast.SetComp, ast.JoinedStr))
+def _directions(context: ExperimentContext, document: Document) -> int | None:
+    """How many values Optuna improves at once, by what the file that chooses it says, or config.yaml."""
+    for read in (document, context.options.primary):
+        settings = read.data.get("hydra") if read.error is None and isinstance(read.data, dict) else None
+        given = nodes.within(settings, ("sweeper", "direction"))
+        if given is not None:
+            return len(given) if isinstance(given, list) else 1 if "${" not in str(given) else None
+    return 1
 
 
 def _is_for_another_entry_point(context: ExperimentContext, document: Document) -> bool:
@@ -348,7 +346,7 @@ def _is_for_another_entry_point(context: ExperimentContext, document: Document) 
     if document is context.options.primary:
         return False
     mains = ((other, main_of(other, other.tree)) for other in context.code.other_schemas)
-    return any(main is not None and _may_return_a_number(other, main) for other, main in mains)
+    return any(main is not None and results.may_be_a_number(other, main) for other, main in mains)
 
 
 def _stored(context: ExperimentContext, group: str) -> list[str]:

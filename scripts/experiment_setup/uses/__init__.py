@@ -7,18 +7,27 @@ the config goes beyond that (a container, a library), it is lost and that is rec
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from experiment_setup.code.modules import Module
+from experiment_setup.code.tree import Function
 from experiment_setup.schema import Schema
 from experiment_setup.uses import expressions, parts, statements  # noqa: F401  (each registers what it reads)
-from experiment_setup.uses.records import Reading
+from experiment_setup.uses.records import Part, Reading
 from experiment_setup.uses.walk import ConfigClasses, Walk
 
 __all__ = ["ConfigClasses", "read"]
 
 
-def read(schema: Schema, classes: ConfigClasses) -> Reading:
-    """Follow the config through the entry point of `schema` and the project's modules that it imports."""
+def read(
+    schema: Schema, classes: ConfigClasses, resolvers: Iterable[tuple[Module, Function, Mapping[str, Part]]] = ()
+) -> Reading:
+    """Follow the config through the entry point of `schema` and the project's modules that it imports.
+
+    `resolvers`: the functions of those that are given parts of the config when a value is read, by parameter.
+    """
     if schema.main is None or schema.code is None:
         return Reading()
     walk = Walk(schema.code, classes)
-    walk.from_main(schema.main.function)
+    walk.from_main(schema.main.function, resolvers)
     return walk.reading

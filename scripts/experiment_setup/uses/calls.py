@@ -48,8 +48,8 @@ def read_call(follower: Follower, node: ast.Call, frame: Frame, shown: bool) -> 
         follower.expression(node.func, frame)
     for given in (*node.args, *(keyword.value for keyword in node.keywords)):
         part = follower.part(given, frame)
-        if part is not None and part.form in ("dict", "shallow") and not shows:
-            follower.note("changed", part.path)  # whoever gets a plain dict may add to it
+        if part is not None and part.form in ("dict", "shallow") and not (shows or followed):
+            follower.note("changed", part.path)  # who gets a plain dict may add to it
         follower.expression(given, frame, shows or (followed and part is not None))
 
 

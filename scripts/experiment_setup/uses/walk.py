@@ -73,8 +73,8 @@ class Walk:
         self._steps = 0
         self._parameters: dict[ast.AST, dict[str, Part]] = {}
 
-    def from_main(self, name: str) -> None:
-        """Read the main function and all that it comes to, then what annotations say takes the config."""
+    def from_main(self, name: str, resolvers: Iterable[tuple[Module, Function, Mapping[str, Part]]]) -> None:
+        """Read the main function and all that it comes to, the resolvers, and what annotations say takes the config."""
         module = self._modules.known["__main__"]
         main = module.functions.get(name)
         if main is None or not main.args.args:
@@ -85,6 +85,8 @@ class Walk:
             if whole is not None:
                 self._config_classes.setdefault(whole.key, ())
         self._function(Defined(module, main), {main.args.args[0].arg: Part(())})
+        for home, function, given in resolvers:
+            self._function(Defined(home, function), given)
         self._from_annotations()
         self.reading.modules = list(self._modules)
         self.reading.open = any(_opens(known.source.text) for known in self.reading.modules)
