@@ -208,6 +208,10 @@ def test_a_nested_key_is_found_by_its_last_part(tmp_path: Path, elsewhere: Path)
         ("bs=8", "did you mean batch_size=8?"),
         ("output_dir=x", "add_env.py 001-baseline local-2 output_dir=x"),
         ("batch_size=a", "batch_size is declared as int at train.py:"),
+        ("batch_size=[8,16]", "001 batch_size=8 seed=1"),
+        ("batch_size=null", "001 batch_size=16 seed=1"),
+        ("fold=3", "001 'fold=[3]' seed=1"),
+        ("fold=[a]", "001 'fold=[0]' seed=1"),
         ("+batch_size=8", "did you mean batch_size=8?"),
         ("notes=a=b", "'notes=\"a=b\"'"),
         ("batch_size", "batch_size=VALUE"),
@@ -216,7 +220,7 @@ def test_a_nested_key_is_found_by_its_last_part(tmp_path: Path, elsewhere: Path)
 )
 def test_mistakes_are_refused_with_what_to_type(project: Path, elsewhere: Path, word: str, expected: str) -> None:
     before = tree(project)
-    ran = add(project, elsewhere, "001", word, *([] if "=" in word else ["seed=1"]))
+    ran = add(project, elsewhere, "001", word, "seed=1")
     assert ran.code == 2
     assert expected in ran.err
     assert ran.out == ""

@@ -56,7 +56,8 @@ def twin_sets(context: ExperimentContext) -> Iterator[Finding]:
             continue  # exp/base.yaml, and the set that runs it as it is
         if first.name == naming.copied(option.name):
             continue  # twin-file
-        what = "compose to the same config" if labels == first_labels else "differ by their name only"
+        other = [key for key in _LABELS if labels[key] != first_labels[key]]
+        what = f"differ by their {' and '.join(other)} only" if other else "compose to the same config"
         yield twin_sets.finding(
             Location(option.path),
             f"exp={option.name} and exp={first.name} {what}",

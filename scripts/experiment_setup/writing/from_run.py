@@ -19,7 +19,7 @@ from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.project import ENVIRONMENTS, Experiment, Project
 from experiment_setup.reading.overrides import Assignment
 from experiment_setup.reading.source import Document, scalar
 from experiment_setup.runs import run as runs
@@ -89,10 +89,10 @@ class Returned:
         self, composer: Composer, writer: OptionWriter | RootWriter, *, slug: str | None, base: str | None
     ) -> Outcome:
         """The set that is there, else a new one. To be called while the folder of the sets is claimed."""
-        if SETS not in self.config and isinstance(writer, OptionWriter):
+        if isinstance(writer, OptionWriter) and writer.group not in self.config:
             found = ", ".join(map(str, self.config)) or "nothing"
             raise CommandError(
-                f"{self.run.config_file} has no values below {SETS!r}; it has: {found}",
+                f"{self.run.config_file} has no values below {writer.group!r}; it has: {found}",
                 "name the folder of a run of this experiment",
             )
         return _Search(self, composer, writer, slug, base).outcome()
@@ -122,7 +122,7 @@ class _Search:
     def outcome(self) -> Outcome:
         """The set that is there already, else the new one; with what neither can give."""
         prefix = self._writer.prefix if isinstance(self._writer, RootWriter) else ""
-        result = Outcome(self._writer.folder.path.name, prefix, environment=self._environment)
+        result = Outcome(self._group, prefix, environment=self._environment)
         new, left = self._new()
         own = {one.key for one in left}
         for option in self._options():
@@ -160,12 +160,17 @@ class _Search:
     @property
     def _key(self) -> str:
         """What chooses a set on the command line."""
-        return f"{self._writer.prefix if isinstance(self._writer, RootWriter) else ''}{self._writer.folder.path.name}"
+        return f"{self._writer.prefix if isinstance(self._writer, RootWriter) else ''}{self._group}"
+
+    @property
+    def _group(self) -> str:
+        """The group of the sets."""
+        return self._writer.group
 
     def _chosen_options(self) -> dict[str, str | None]:
         """The options of the groups besides sets and environments, as in the run, where they are still there."""
         groups = self._composer.groups()
-        own = {SETS, ENVIRONMENTS, self._writer.folder.path.name}
+        own = {ENVIRONMENTS, self._group}
         chosen = {g: option for g, option in (self._run.choices or {}).items() if g in groups and g not in own}
         return {g: option for g, option in chosen.items() if option in self._known(g)}
 
@@ -192,7 +197,7 @@ class _Search:
 
     def _options(self) -> list[str]:
         """The sets that are there, that of the run first."""
-        known = list(self._returned.experiment.options(self._writer.folder.path.name))
+        known = list(self._returned.experiment.options(self._group))
         default = [self._writer.base_option(None) or ""] if isinstance(self._writer, OptionWriter) else []
         first = [self._chosen] if self._chosen in known else []
         return [option for option in dict.fromkeys([*first, *known, *default]) if option]
@@ -216,7 +221,7 @@ class _Search:
     def _new(self) -> tuple[NewOption, list[Difference]]:
         """The new set, and what it cannot give."""
         base = self._writer.base_option(self._base) if isinstance(self._writer, OptionWriter) else None
-        start = self._compose({SETS: base} if isinstance(self._writer, OptionWriter) else {})
+        start = self._compose({self._group: base} if isinstance(self._writer, OptionWriter) else {})
         if start is None:
             raise CommandError("the experiment does not compose", "mend that first; validate.py says where")
         values = dict(self._wanted(start, interpolated=False))
@@ -232,7 +237,7 @@ class _Search:
 
     def _write(self, values: Mapping[str, Any]) -> NewOption:
         if isinstance(self._writer, OptionWriter):
-            settings = {key.removeprefix(f"{SETS}."): Setting(value, None) for key, value in values.items()}
+            settings = {key.removeprefix(f"{self._group}."): Setting(value, None) for key, value in values.items()}
             return self._writer.exactly(settings, slug=self._slug, base=self._base)
         point = [Assignment(key, value, scalar(value), f"{key}={scalar(value)}") for key, value in values.items()]
         found = self._writer.sets([point], slug=self._slug) if point else Outcome("")
@@ -247,7 +252,7 @@ class _Search:
         """The values of the run that a set must say on top of `config`, as its fields type them; by dotted key."""
         for one in self._differences(config, interpolated=interpolated):
             top = nodes.top(one.key)
-            if one.written is not _ABSENT and top != ENVIRONMENTS and (top == SETS or self._is_at_root):
+            if one.written is not _ABSENT and top != ENVIRONMENTS and (top == self._group or self._is_at_root):
                 yield one.key, self._reference(one.key, one.ran) or one.written
 
     def _reference(self, key: str, ran: Any) -> str | None:
@@ -266,7 +271,7 @@ class _Search:
     @cached_property
     def _of_the_machine(self) -> dict[str, DictConfig]:
         """What the sets compose to that name a variable of the environment, that of the run first."""
-        paths = self._returned.experiment.options(self._writer.folder.path.name)
+        paths = self._returned.experiment.options(self._group)
         known = [(option, paths[option]) for option in self._options() if option in paths]
         named = [
             option for option, path in known if _OF_THE_MACHINE.search(self._composer.document(path).text_or_empty)
@@ -364,7 +369,7 @@ class _Search:
             return one
         if top == ENVIRONMENTS:
             return replace(one, reason=f"no environment gives it; the nearest has {_shown(one.now)}")
-        if top != SETS and isinstance(self._writer, OptionWriter):
+        if top != self._group and isinstance(self._writer, OptionWriter):
             return replace(one, reason=f"a set has no say in {top!r}, which has {_shown(one.now)} now")
         config = self._returned.experiment.config_file.name
         return replace(one, reason=f"what {config} lists after the set makes it {_shown(one.now)}")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import command_line, nodes
+from experiment_setup import command_line, naming, nodes
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
+from experiment_setup.reading import overrides
 from experiment_setup.reading.overrides import Assignment
+from experiment_setup.reading.source import scalar
 from experiment_setup.schema import ConfigClass
 from experiment_setup.writing import node_values
 from experiment_setup.writing.node_values import Setting
 
+_REFUSALS = (OmegaConfBaseException, ValueError, TypeError, AssertionError)
 _MOST_NAMES = 20  # keys that a message lists
 
 
@@ -206,13 +210,49 @@ class Keys:
         value: Any = assignment.value
         if node_values.is_text_field(self.config, key) and value is not None and not isinstance(value, str):
             value = assignment.written
-        config = OmegaConf.create({"config": self.config})["config"]
         try:
-            node_values.put(config, key, value)
-        except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
+            return self._put(key, value)
+        except _REFUSALS as error:
             reason = str(error).splitlines()[0] if str(error) else repr(error)
-            raise CommandError(f"{assignment.key}={assignment.written}: {reason}", self._expected(key)) from None
+            said = f"{assignment.key}={assignment.written}: " + reason.replace("field 'config.", "field '")
+            taken = next((text for text in self._instead(key, assignment) if self._takes(key, text)), None)
+            if taken is None:
+                raise CommandError(said, self._expected(key)) from None
+            word = f"{assignment.word.partition('=')[0]}={taken}"
+            advice = "; ".join(filter(None, (self._expected(key), f"a value that it takes: {word}")))
+            raise CommandError(said, advice, command_line.corrected({assignment.word: [word]})) from None
+
+    def _put(self, key: str, value: Any) -> Any:
+        """The value as the field's type makes it. Raises OmegaConf's errors."""
+        config = OmegaConf.create({"config": self.config})["config"]
+        node_values.put(config, key, value)
         return node_values.plain(nodes.at(config, nodes.split(key)))
+
+    def _takes(self, key: str, text: str) -> bool:
+        try:
+            self._put(key, overrides.parse([f"key={text}"])[0][0].value)
+        except (*_REFUSALS, CommandError):
+            return False
+        return True
+
+    def _instead(self, key: str, assignment: Assignment) -> Iterator[str]:
+        """What could be meant instead of a value that a field refuses: a list of it or its first one, or what the field
+        has now; then an example of its type."""
+        value: Any = assignment.value
+        node = nodes.at(self.config, nodes.split(key))
+        if isinstance(value, list) and value:
+            yield _written(value[0])
+        elif value is not None and not isinstance(value, dict):
+            yield f"[{assignment.written}]"
+        now = node_values.plain(node)
+        if nodes.is_there(node) and isinstance(now, (bool, int, float, str)):
+            yield _written(now)
+        elif isinstance(now, list) and not any(isinstance(item, (dict, list)) for item in now):
+            yield f"[{','.join(map(_written, now))}]"
+        kind = nodes.declared(node)
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            yield from kind.__members__
+        yield from ("1", "0.1", "true", "text", "[]", "{}")
 
     def _expected(self, key: str) -> str | None:
         field = self.declared.field(nodes.top(key)) if self.declared else None
@@ -220,6 +260,10 @@ class Keys:
             return None
         place = f"{field.location.path.name}:{field.location.line}"
         return f"{field.name} is declared as {field.annotation} at {place}"
+
+
+def _written(value: Any) -> str:
+    return naming.override("", value).removeprefix("=") if isinstance(value, str) else scalar(value)
 
 
 def _bare(assignment: Assignment) -> str:

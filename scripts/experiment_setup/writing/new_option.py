@@ -52,7 +52,7 @@ class OptionWriter:
     def __init__(self, experiment: Experiment, composer: Composer, group: str) -> None:
         self._experiment = experiment
         self._composer = composer
-        self._group = group
+        self.group = group
         self.folder = OptionFolder(experiment.group_dir(group), composer.root)
 
     def groups(self) -> dict[str, str | None]:
@@ -62,7 +62,7 @@ class OptionWriter:
     def holds_values(self) -> bool:
         """Whether the config has anything below the group; it has not where every option has another package."""
         config = self._composer.compose().config
-        return config is None or self._group in config
+        return config is None or self.group in config
 
     def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None, base: str | None) -> Outcome:
         """A numbered file for each point; points that a file already has are only named. To be called while claimed.
@@ -70,7 +70,7 @@ class OptionWriter:
         Raises CommandError for unknown keys, wrong types and a base that does not compose.
         """
         start = self._base(base)
-        outcome = Outcome(self._group, base=start.option if base is not None else None, inherited=start.option)
+        outcome = Outcome(self.group, base=start.option if base is not None else None, inherited=start.option)
         wanted = [self._settings(start, point, outcome) for point in points]
         taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
         names = naming.Names(self.folder.names())
@@ -123,7 +123,7 @@ class OptionWriter:
         `like` are the sets of the experiment that it was copied from: their habits are followed.
         """
         start = self._base(None)
-        outcome = Outcome(self._group)
+        outcome = Outcome(self.group)
         settings = self._settings(start, point, outcome)
         names = naming.Names(self.folder.names(), like=like)
         if names.are_words and not settings:
@@ -139,9 +139,9 @@ class OptionWriter:
         """
         self._check_name(option)
         start = self._base(None)
-        outcome = Outcome(self._group)
+        outcome = Outcome(self.group)
         settings = self._settings(start, assignments, outcome)
-        if option in self._experiment.options(self._group):
+        if option in self._experiment.options(self.group):
             values = self._existing_values(only=option).get(option)
             if values == node_values.comparable(node_values.with_settings(start.config, settings)):
                 outcome.existing.append((option, settings))
@@ -166,15 +166,15 @@ class OptionWriter:
 
         Raises CommandError for unknown keys, wrong types, and where the values would not come out of it.
         """
-        path = self._experiment.options(self._group)[option]
-        settings = self._settings(self._base(None), assignments, Outcome(self._group))
+        path = self._experiment.options(self.group)[option]
+        settings = self._settings(self._base(None), assignments, Outcome(self.group))
         given = {assignment.key for assignment in assignments}
-        values = {key.removeprefix(f"{self._group}.") for key in given}
+        values = {key.removeprefix(f"{self.group}.") for key in given}
         document = source.Document(path)
         text = option_file.with_values(document, settings, {key for key in values if key not in settings})
-        composed = self._composer.compose_with({path: source.Document(path, text)}, {self._group: option}).config
+        composed = self._composer.compose_with({path: source.Document(path, text)}, {self.group: option}).config
         for key, setting in settings.items():
-            if composed is None or not node_values.has_value(composed, f"{self._group}.{key}", setting.value):
+            if composed is None or not node_values.has_value(composed, f"{self.group}.{key}", setting.value):
                 raise CommandError(f"{key} could not be set in {path.name}", "edit the file when it is made")
         path.write_bytes(text.encode("utf-8"))
 
@@ -182,7 +182,7 @@ class OptionWriter:
 
     def _base(self, given: str | None) -> _Base:
         groups = self._composer.groups()
-        if self._group not in groups:
+        if self.group not in groups:
             if self._experiment.has_config and (error := self._composer.document(self._experiment.config_file).error):
                 raise CommandError(str(error), "mend that first; validate.py says what is wrong with it")
             if not self._experiment.has_config:
@@ -192,40 +192,40 @@ class OptionWriter:
                 )
             known = ", ".join(groups) or "none"
             advice = (
-                f"add the line `- {self._group}: {_SCHEMA_OPTION}` to it, and a dataclass stored with "
-                f'cs.store(group="{self._group}", name="{_SCHEMA_OPTION}", node=…)'
+                f"add the line `- {self.group}: {_SCHEMA_OPTION}` to it, and a dataclass stored with "
+                f'cs.store(group="{self.group}", name="{_SCHEMA_OPTION}", node=…)'
             )
             raise CommandError(
-                f"{self._experiment.config_file} has no group {self._group!r} in its defaults list (groups: {known})",
+                f"{self._experiment.config_file} has no group {self.group!r} in its defaults list (groups: {known})",
                 advice,
             )
-        option = self._base_option(given, groups[self._group])
-        composed = self._composer.compose({self._group: option} if option else {})
+        option = self._base_option(given, groups[self.group])
+        composed = self._composer.compose({self.group: option} if option else {})
         if composed.failure:
-            what = f"{self._group}={option}" if option else "the experiment"
+            what = f"{self.group}={option}" if option else "the experiment"
             raise CommandError(
                 f"{what} does not compose: {composed.failure.refusal.words}", "mend that first; validate.py says where"
             )
         assert composed.config is not None
-        if self._group not in composed.config:
+        if self.group not in composed.config:
             raise CommandError(
-                f"no value lies below {self._group!r}: the files of {self._group}/ put theirs elsewhere (# @package …)",
-                f"write {self._group}/NAME.yaml by hand, as its neighbours are written; references/migration.md leads "
+                f"no value lies below {self.group!r}: the files of {self.group}/ put theirs elsewhere (# @package …)",
+                f"write {self.group}/NAME.yaml by hand, as its neighbours are written; references/migration.md leads "
                 "to a layout in which keys and types are checked",
             )
-        config = nodes.child(composed.config, self._group)
+        config = nodes.child(composed.config, self.group)
         if not nodes.is_mapping(config):
             config = OmegaConf.create({})
-        others = {str(key): node for key, node in nodes.children(composed.config) if key != self._group}
-        registration = self._composer.schema.registration(self._group, _SCHEMA_OPTION)
+        others = {str(key): node for key, node in nodes.children(composed.config) if key != self.group}
+        registration = self._composer.schema.registration(self.group, _SCHEMA_OPTION)
         declared = registration.config_class if registration else None
-        keys = Keys(config, self._group, f"{self._group}={option}", others, declared)
+        keys = Keys(config, self.group, f"{self.group}={option}", others, declared)
         return _Base(option, bool(option) and self._inherits(str(option)), composed.config, keys)
 
     def _base_option(self, given: str | None, default: str | None) -> str | None:
         if given is not None:
-            known = [*self._experiment.options(self._group), *self._stored_options()]
-            return option_file.known_option(given, known, self._group)
+            known = [*self._experiment.options(self.group), *self._stored_options()]
+            return option_file.known_option(given, known, self.group)
         habit = self._usual_base(default)
         if habit is not None:
             return habit
@@ -235,9 +235,9 @@ class OptionWriter:
 
     def _usual_base(self, default: str | None) -> str | None:
         """The option that the files of this group start from, as most of them say; `base` in older projects."""
-        known = {*self._experiment.options(self._group), *self._stored_options()}
+        known = {*self._experiment.options(self.group), *self._stored_options()}
         parent_of = {
-            option: option_file.first_parent(path) for option, path in self._experiment.options(self._group).items()
+            option: option_file.first_parent(path) for option, path in self._experiment.options(self.group).items()
         }
         # `base` itself starts from the dataclass; what counts is where the sets start that nothing starts from.
         starts = {*parent_of.values()} if _SCHEMA_OPTION in self._stored_options() else {*parent_of.values(), default}
@@ -246,11 +246,11 @@ class OptionWriter:
         return max(dict.fromkeys(parents), key=parents.count) if parents else None
 
     def _stored_options(self) -> list[str]:
-        return [r.name for r in self._composer.schema.registrations if r.group == self._group]
+        return [r.name for r in self._composer.schema.registrations if r.group == self.group]
 
     def _inherits(self, option: str) -> bool:
         """Whether a new file must name `option` in a defaults list (not where the primary config brings the schema)."""
-        return option in self._stored_options() or option in self._experiment.options(self._group)
+        return option in self._stored_options() or option in self._experiment.options(self.group)
 
     def _settings(self, base: _Base, point: Sequence[Assignment], outcome: Outcome) -> dict[str, Setting]:
         """{dotted key: (value, how it was typed)} for what differs from the base; the rest goes into the outcome."""
@@ -264,8 +264,8 @@ class OptionWriter:
         whole = copy.deepcopy(base.whole)
         OmegaConf.set_readonly(whole, False)
         OmegaConf.set_struct(whole, False)
-        whole[self._group] = node_values.with_settings(base.config, settings)
-        references.check(whole, {f"{self._group}.{key}": s for key, s in settings.items()}, self._composer.schema)
+        whole[self.group] = node_values.with_settings(base.config, settings)
+        references.check(whole, {f"{self.group}.{key}": s for key, s in settings.items()}, self._composer.schema)
 
     # -- names and text ------------------------------------------------------------------------------------------
 
@@ -279,7 +279,7 @@ class OptionWriter:
             )
         if not naming.is_string_on_the_command_line(option):
             raise CommandError(
-                f"Hydra reads {self._group}={option} as a value, not as a name",
+                f"Hydra reads {self.group}={option} as a value, not as a name",
                 f"put a word into it: {option}-local",
                 command_line.corrected({option: [f"{option}-local"]}),
             )
@@ -291,16 +291,16 @@ class OptionWriter:
             )
 
     def _name_of(self, option: str | None) -> Any:
-        config = self._composer.compose({self._group: option} if option else {}).config
-        return OmegaConf.select(config, f"{self._group}.name") if config is not None else None
+        config = self._composer.compose({self.group: option} if option else {}).config
+        return OmegaConf.select(config, f"{self.group}.name") if config is not None else None
 
     def _existing_values(self, only: str | None = None) -> dict[str, Any]:
         """The composed values of the options that are there and compose, without their names."""
         result = {}
-        for option in [only] if only else self._experiment.options(self._group):
-            config = self._composer.compose({self._group: option}).config
-            if config is not None and self._group in config:
-                result[option] = node_values.comparable(nodes.child(config, self._group))
+        for option in [only] if only else self._experiment.options(self.group):
+            config = self._composer.compose({self.group: option}).config
+            if config is not None and self.group in config:
+                result[option] = node_values.comparable(nodes.child(config, self.group))
         return result
 
     def _new(
@@ -313,7 +313,7 @@ class OptionWriter:
     ) -> NewOption:
         paths = list(neighbours.values()) if neighbours else self._sets()
         written = dict(settings)
-        if self._group == SETS and "name" not in written and self._names_its_sets(base, paths):
+        if self.group == SETS and "name" not in written and self._names_its_sets(base, paths):
             written = {"name": Setting(self._name(option, label), None), **written}
         text = option_file.render(base.entry, written, reversed(paths))
         path = self.folder.path / f"{option}.yaml"
@@ -321,7 +321,7 @@ class OptionWriter:
         return NewOption(option, path, text, dict(settings))
 
     def _sets(self) -> list[Path]:
-        return list(self._experiment.options(self._group).values())
+        return list(self._experiment.options(self.group).values())
 
     @staticmethod
     def _names_its_sets(base: _Base, sets: Sequence[Path]) -> bool:

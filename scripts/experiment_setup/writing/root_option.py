@@ -96,7 +96,7 @@ class RootWriter:
     def __init__(self, experiment: Experiment, composer: Composer, group: str, base: str | None = None) -> None:
         self._experiment = experiment
         self._composer = composer
-        self._group = group
+        self.group = group
         self._listed = composer.groups()
         self._given = (
             option_file.known_option(base, list(experiment.options_in_folders(group)), group) if base else None
@@ -115,15 +115,15 @@ class RootWriter:
     def first_set(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
         """The first set of a new experiment, in the style of those of the one that it was copied from."""
         if not point:
-            return Outcome(self._group, self.prefix)
+            return Outcome(self.group, self.prefix)
         return self._sets([point], None, [Document(path) for path in like.values()])
 
     def _sets(self, points: Sequence[Sequence[Assignment]], slug: str | None, like: Sequence[Document]) -> Outcome:
-        outcome = Outcome(self._group, self.prefix, base=self._given)
+        outcome = Outcome(self.group, self.prefix, base=self._given)
         names = naming.Names(self.folder.names(), like=[document.path.stem for document in like])
         own = _keys_of_names(like)
         known = {
-            n: _content(Document(path), own) for n, path in self._experiment.options_in_folders(self._group).items()
+            n: _content(Document(path), own) for n, path in self._experiment.options_in_folders(self.group).items()
         }
         base = self._base()
         for point in points:
@@ -149,30 +149,30 @@ class RootWriter:
             self._verify(option, path, text, node_values.with_settings(start.config, {**named, **settings}), settings)
             outcome.created.append(NewOption(option, path, text, shown))
             known[option] = content
-        if outcome.created and not self._experiment.options(self._group) and not like:
+        if outcome.created and not self._experiment.options(self.group) and not like:
             outcome.notes.append(self._new_group())
         return outcome
 
     def _new_group(self) -> str:
         """How the sets are chosen that are the first of their group."""
         config = self._experiment.config_file.name
-        chosen = f"chosen with {naming.override(f'{self.prefix}{self._group}', 'NAME')}"
+        chosen = f"chosen with {naming.override(f'{self.prefix}{self.group}', 'NAME')}"
         if not self.prefix:
-            return f"{self._group}/ is new; its sets are {chosen}"
+            return f"{self.group}/ is new; its sets are {chosen}"
         return (
-            f"{self._group}/ is new; its sets are {chosen}, and without the + once `- {self._group}: null` stands last "
+            f"{self.group}/ is new; its sets are {chosen}, and without the + once `- {self.group}: null` stands last "
             f"in the defaults list of {config}"
         )
 
     def _neighbours(self) -> list[Document]:
-        return [Document(path) for path in reversed(self._experiment.options_in_folders(self._group).values())]
+        return [Document(path) for path in reversed(self._experiment.options_in_folders(self.group).values())]
 
     def _base(self) -> str | None:
         """The set that a new one starts from: the one given, else the one that config.yaml chooses."""
         if self._given is not None:
             return self._given
-        default = self._listed.get(self._group)
-        return default if default in self._experiment.options_in_folders(self._group) else None
+        default = self._listed.get(self.group)
+        return default if default in self._experiment.options_in_folders(self.group) else None
 
     # -- options of other groups, and values ---------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class RootWriter:
     def _composed(self, base: str | None, chosen: Mapping[str, str]) -> DictConfig:
         choices = {group if self._is_listed(group) else f"+{group}": option for group, option in chosen.items()}
         if base is not None:
-            choices[f"{self.prefix}{self._group}"] = base
+            choices[f"{self.prefix}{self.group}"] = base
         composed = self._composer.compose(choices)
         if composed.failure or composed.config is None:
             words = " ".join(naming.override(group, option) for group, option in choices.items())
@@ -236,7 +236,7 @@ class RootWriter:
 
     def _bases(self, start: _Start) -> Iterator[str]:
         if start.base is not None:  # from the root where a folder is in between: such a file may be chosen in two ways
-            yield f"/{self._group}/{start.base}" if "/" in start.base else option_file.entry_value(start.base)
+            yield f"/{self.group}/{start.base}" if "/" in start.base else option_file.entry_value(start.base)
 
     def _entries(self, start: _Start) -> Iterator[str]:
         for group, option in start.chosen.items():
@@ -268,19 +268,19 @@ class RootWriter:
     ) -> None:
         """What the file makes of the config must be what was asked for, and a config whose values can be read."""
         document = Document(path, text)
-        composed = self._composer.compose_with({path: document}, {f"{self.prefix}{self._group}": option})
+        composed = self._composer.compose_with({path: document}, {f"{self.prefix}{self.group}": option})
         if composed.failure or composed.config is None:
             reason = composed.failure.refusal.words if composed.failure else ""
             raise CommandError(
                 f"a set with these values would not compose, so nothing was written: {reason}",
-                f"{self._group}/ has sets that do: write {path.name} as they are written",
+                f"{self.group}/ has sets that do: write {path.name} as they are written",
             )
         for key, setting in settings.items():
             if not node_values.has_value(composed.config, key, setting.value):
                 raise CommandError(
                     f"{key} would keep its value: what {self._experiment.config_file.name} lists after "
-                    f"{self._group} sets it again, so nothing was written",
-                    f"put `{self._group}` last in the defaults list of {self._experiment.config_file.name}",
+                    f"{self.group} sets it again, so nothing was written",
+                    f"put `{self.group}` last in the defaults list of {self._experiment.config_file.name}",
                 )
         lost = [str(key) for key, _ in nodes.children(expected) if nodes.child(composed.config, key) is None]
         config = self._experiment.config_file.name
@@ -293,7 +293,7 @@ class RootWriter:
         if node_values.comparable(composed.config, drop=()) != node_values.comparable(expected, drop=()):
             raise CommandError(
                 "a set with these values would change others as well, so nothing was written",
-                f"{self._group}/ has sets that work: write {path.name} as they are written",
+                f"{self.group}/ has sets that work: write {path.name} as they are written",
             )
         references.check(composed.config, settings, self._composer.schema)
 
