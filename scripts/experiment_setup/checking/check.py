@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import field, replace
 from pathlib import Path
 
-from experiment_setup import schema
+from experiment_setup import files, schema
 from experiment_setup.checking import second_look, workers
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.parts import let_go_of_nodes
@@ -21,6 +21,7 @@ from experiment_setup.facts.refusals import chosen_options
 from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled, dataclass
+from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading import suppression
 from experiment_setup.reading.suppression import Suppression
@@ -127,18 +128,16 @@ def check(
     result = Result()
     comments: dict[Path, list[Suppression]] = {}
     folders: list[WrittenFolder] = []
-    sound: set[Path] = set()
+    outcomes: list[_Outcome] = []
     for outcome in workers.results(experiments, one):
         if isinstance(outcome, Defect):
             result.defects.append(outcome)
             continue
-        result.findings += outcome.findings
+        outcomes.append(outcome)
         result.checked.append(outcome.checked)
         comments |= outcome.comments
         folders += outcome.folders
-        sound |= outcome.sound
-    # An option that fails beside one primary config may be meant for another one of the folder.
-    result.findings = [f for f in result.findings if f.code not in _REFUSED or f.location.path not in sound]
+    result.findings = list(_not_meant_for_others(outcomes))
     findings = _unique([*result.findings, *_of_all(Together(folders=folders))])
     applied = suppression.apply(findings, [comment for known in comments.values() for comment in known])
     own = [folder for one in experiments for folder in (one.folder, one.config_dir)]
@@ -169,6 +168,7 @@ class _Outcome:
     checked: Checked
     findings: list[Finding]
     sound: frozenset[Path]  # options of further groups that compose, where other primary configs choose them too
+    added: frozenset[Path]  # options that no defaults list of the primary config comes to
     comments: dict[Path, list[Suppression]]
     folders: list[WrittenFolder]
 
@@ -197,7 +197,8 @@ def _check_one(
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
     sound = frozenset(_sound(context)) if shares else frozenset()
-    return _Outcome(Checked.of(context), _unique(findings), sound, comments, written_folders(context))
+    added = frozenset(path for option in context.options.added for path in _with_bases(context, option.path))
+    return _Outcome(Checked.of(context), _unique(findings), sound, added, comments, written_folders(context))
 
 
 # Versions of Hydra, in what a project asks for, that compose otherwise: up to 1.0.
@@ -227,7 +228,41 @@ def _sound(context: ExperimentContext) -> Iterator[Path]:
     """The options of further groups that compose; others of the experiments may choose from the same config folder."""
     for option, outcome in chosen_options(context):
         if option.group not in (SETS, ENVIRONMENTS) and outcome.config is not None:
-            yield option.path
+            yield from _with_bases(context, option.path)
+
+
+def _with_bases(context: ExperimentContext, path: Path) -> Iterator[Path]:
+    """The file of an option, and those beside it that it inherits from."""
+    waiting, seen = [path], set[Path]()
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            yield file
+            beside = (file.parent / f"{name}.yaml" for name in context.composer.document(file).parents)
+            waiting += filter(files.is_file, beside)
+
+
+def _not_meant_for_others(outcomes: Sequence[_Outcome]) -> Iterator[Finding]:
+    """What was found, but for options that are at fault beside one primary config and meant for another of the folder.
+
+    Of one that is only added (`+evaluation=small`) nothing tells which that is: whatever is found with it is found
+    with each of those that it composes with.
+    """
+    sound: dict[Path, list[set[tuple[str, Location]]]] = {}
+    for outcome in outcomes:
+        found = {(finding.code, finding.location) for finding in outcome.findings}
+        for path in outcome.sound:
+            sound.setdefault(path, []).append(found)
+    for outcome in outcomes:
+        for finding in outcome.findings:
+            elsewhere = sound.get(finding.location.path, [])
+            if elsewhere and finding.code in _REFUSED:
+                continue
+            if finding.location.path not in outcome.added or all(
+                (finding.code, finding.location) in found for found in elsewhere
+            ):
+                yield finding
 
 
 def _of_all(checked: Together) -> Iterator[Finding]:

@@ -27,7 +27,8 @@ from experiment_setup.rules.phases import Phase
 _LIST = "defaults:\n  - default@_here_\n\n"
 
 
-_UNEXPANDED = compiled(r"~\w*/|(?:^|.*[/=:])\$[A-Z_][A-Z0-9_]*|.*\$\(\w")
+# Not in a line that a shell is to run, such as `export CACHE=$TMP/cache` in what a launcher does first.
+_UNEXPANDED = compiled(r"~\w*/|(?:^|\S*[/=:])\$[A-Z_][A-Z0-9_]*|\S*\$\(\w")
 
 
 @rule(
