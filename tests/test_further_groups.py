@@ -243,3 +243,21 @@ def test_the_projects_python_says_whether_the_plugin_is_there(tmp_path: Path) ->
     assert "hydra/launcher/our_cluster" in run_entry(entry).err
     found = check(tmp_path, "--python", sys.executable)
     assert {f["code"] for f in found if f["severity"] != "info"} == {"ES014"}
+
+
+def test_a_link_into_a_submodule_is_said_once(tmp_path: Path) -> None:
+    files = {
+        "train.py": "import hydra\n\n\n@hydra.main(version_base=None, config_path='conf', config_name='config')\n"
+        "def main(cfg):\n    print(cfg.steps)\n\n\nif __name__ == '__main__':\n    main()\n",
+        "conf/config.yaml": "defaults:\n  - trainer\n  - _self_\n\nsteps: 1\n",
+        "conf/small.yaml": "defaults:\n  - config\n  - _self_\n\nsteps: 2\n",
+        "conf/large.yaml": "defaults:\n  - config\n  - _self_\n\nsteps: 3\n",
+    }
+    write(tmp_path, files)
+    (tmp_path / "conf" / "trainer.yaml").symlink_to("../other/trainer.yaml")
+    found = run("validate.py", "--json", cwd=tmp_path).json["findings"]
+    said = [(one["path"], one["line"], one["message"]) for one in found if one["severity"] == "error"]
+    message = "trainer.yaml is a link to ../other/trainer.yaml, which is not there"
+    assert said == [("conf/config.yaml", 2, message)]
+    write(tmp_path, {"other/trainer.yaml": "lr: 1\n"})
+    assert run("validate.py", cwd=tmp_path).code == 0

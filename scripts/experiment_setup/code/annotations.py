@@ -33,7 +33,9 @@ def field_type(evaluator: Evaluator, field: FieldSource, scope: Scope, info: Cla
     late = scope.module.future_annotations
     try:
         return _hint_of(evaluator, field, _late_scope(scope) if late else scope, late)
-    except UndefinedInText:
+    except (UndefinedInText, PyError) as error:
+        if isinstance(error, PyError) and not late:
+            raise
         evaluator.pending.append((info, field))
         return Any
 

@@ -239,9 +239,11 @@ def _is_class_variable(field: FieldSource) -> bool:
 
 
 def _dataclass(evaluator: Evaluator, call: Call) -> Any:
+    if unknown_in(call.kwargs.values()) is not None:
+        return evaluator.opaque(call.node, call.scope)
     if call.args and isinstance(call.args[0], type):
-        return _make_dataclass(evaluator, call.args[0], {}, call)
-    if (call.args and call.args[0] is not None) or unknown_in(call.kwargs.values()) is not None:
+        return _make_dataclass(evaluator, call.args[0], call.kwargs, call)
+    if call.args and call.args[0] is not None:
         return evaluator.opaque(call.node, call.scope)
     return Special("dataclass", lambda _evaluator, inner: _decorate(evaluator, inner, call))
 

@@ -37,7 +37,7 @@ class Finder:
         above = (folder for folder in entry.parents if folder.is_relative_to(root))
         inside = [folder for folder in above if any(files.is_file(folder / name) for name in _SETUPS)]
         self._fallbacks = [part for folder in (*inside, root) for part in (folder, folder / "src")]
-        self._in_a_package = (entry.parent / "__init__.py").is_file()
+        self._in_a_package = (entry.parent / "__init__.py").is_file() or _names_its_folder(entry)
         self._root = root
         given = os.environ.get("PYTHONPATH", "")
         self._names: dict[Path, frozenset[str] | None] = {}  # in folders that were searched; None: it does not tell
@@ -143,6 +143,16 @@ class Finder:
                 bases = [path] if path.is_absolute() else [self._entry.parent / path, self._root / path]
                 current.extend(bases)
         return before, after
+
+
+def _names_its_folder(entry: Path) -> bool:
+    """Whether a script imports from the folder it lies in by the folder's name: it is started from above, by `-m`."""
+    name = entry.parent.name
+    if not name.isidentifier() or (entry.parent / name).is_dir() or (entry.parent / f"{name}.py").is_file():
+        return False
+    with contextlib.suppress(OSError):
+        return bool(re.search(rf"^(?:from|import)\s+{name}\b", files.read_loosely(entry), re.MULTILINE))
+    return False
 
 
 @functools.lru_cache

@@ -96,7 +96,9 @@ def _changes(evaluator: Evaluator, call: Call) -> None:
         evaluator.may_change(value, f"{last_name(call.node)}()")
 
 
-CHANGE_ARGUMENTS.update(dict.fromkeys(("shuffle", "heapify", "heappush", "heappop", "insort", "setattr"), _changes))
+CHANGE_ARGUMENTS.update(
+    dict.fromkeys(("shuffle", "heapify", "heappush", "heappop", "insort", "setattr", "exec"), _changes)
+)
 SPECIALS: dict[tuple[str, str], Any] = {
     **environment.SPECIALS,
     **classes.SPECIALS,

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from experiment_setup import nodes
 from experiment_setup.composing.compose import Composer, Composition
 from experiment_setup.composing.origins import Origin
-from experiment_setup.composing.refusals import NotFound
+from experiment_setup.composing.refusals import NotChosen, NotFound
 from experiment_setup.facts.options import Option, Options
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
@@ -21,6 +21,7 @@ from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 
+MOST_TRIED = 5  # options of a group, and of its folders, for some that compose together
 MOST_OF_HYDRA = 300  # choices of an experiment that the real Hydra composes, at a tenth of a second to a second each
 
 
@@ -32,6 +33,7 @@ class Memo:
     # The options that a group would follow other choices to and that do not exist, each with such a choice.
     derived_missing: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     left_out: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # choices beyond MOST_OF_HYDRA
+    required: dict[str, str] | None = None  # see Compositions.required
     asked_hydra: int = 0
 
 
@@ -60,12 +62,7 @@ class Compositions:
     def _composition(self, chosen: dict[str, str]) -> Composition:
         """With choices, a group that must be chosen for every run (`- env: ???`) gets its first option."""
         if chosen:
-            first = {
-                placed.key: next(iter(self.options.by_group[placed.group]), None)
-                for placed in self.options.choices
-                if placed.option == "???" and placed.key not in chosen
-            }
-            chosen = {**{key: option for key, option in first.items() if option is not None}, **chosen}
+            chosen = {**{key: option for key, option in self.required.items() if key not in chosen}, **chosen}
         key = tuple(sorted(chosen.items()))
         known = self.memo.known
         if key not in known:
@@ -75,6 +72,40 @@ class Compositions:
             known[key] = self._with_a_choice_of_its_own(chosen, self._composer.compose(chosen))
             self.memo.asked_hydra += known[key].asked_hydra
         return known[key]
+
+    @property
+    def required(self) -> dict[str, str]:
+        """An option for each group that every run must choose (`- env: ???`): first ones that compose together."""
+        if self.memo.required is None:
+            self.memo.required = self._required()
+        return self.memo.required
+
+    def _required(self) -> dict[str, str]:
+        named = {placed.key: placed.group for placed in self.options.choices if placed.option == "???"}
+        candidates = {key: self._candidates(group) for key, group in named.items()}
+        chosen = {key: names[0] for key, names in candidates.items() if names}
+        failure = self._composer.compose(dict(chosen)).failure if chosen else None
+        for key, names in candidates.items():
+            for name in names[1:]:
+                if failure is None or isinstance(failure.refusal, NotChosen):
+                    return chosen
+                other = {**chosen, key: name}
+                then = self._composer.compose(dict(other)).failure
+                if then is None or then.refusal != failure.refusal:
+                    chosen, failure = other, then
+        return chosen
+
+    def _candidates(self, group: str) -> list[str]:
+        """Some options of a group; those that lie in folders of it come last."""
+        own = list(self.options.by_group[group])
+        inside = [name for name in self.options.experiment.options_in_folders(group) if name not in own]
+        inside.sort(key=lambda name: not name.endswith("default"))
+        return [*own[:MOST_TRIED], *inside[:MOST_TRIED]]
+
+    @property
+    def base(self) -> Composition:
+        """What is composed with no choices but those that every run has to make."""
+        return self._composition(dict(self.required))
 
     def _with_a_choice_of_its_own(self, chosen: dict[str, str], outcome: Composition) -> Composition:
         """What is composed where an option that follows another choice (`- train: ${task}PPO`) is given by hand.

@@ -11,7 +11,7 @@ import yaml
 from omegaconf import DictConfig
 
 from experiment_setup import nodes
-from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit
 from experiment_setup.light import compiled, dataclass
@@ -149,7 +149,28 @@ def only_a_base(context: ExperimentContext, option: Option) -> bool:
         return False
     if option.group in (SETS, ENVIRONMENTS) and not option.name.startswith("_"):
         return False
-    return any(option.name in lineage(options, heir)[1:] for heir in options if heir != option.name)
+    if any(option.name in lineage(options, heir)[1:] for heir in options if heir != option.name):
+        return True
+    return option.name in inherited_in_folders(context, option.group)
+
+
+def inherited_in_folders(context: ExperimentContext, group: str) -> frozenset[str]:
+    """The options that those in folders of a group inherit from, as `sim/reach` does from `sim`."""
+    known = _inherited_in_folders(context)
+    if group not in known:
+        known[group] = frozenset(_parents_in_folders(context, group))
+    return known[group]
+
+
+@once
+def _inherited_in_folders(_: ExperimentContext) -> dict[str, frozenset[str]]:
+    return {}
+
+
+def _parents_in_folders(context: ExperimentContext, group: str) -> Iterator[str]:
+    for name, path in context.experiment.options_in_folders(group).items():
+        if "/" in name:
+            yield from context.composer.document(path).parents
 
 
 def names(context: ExperimentContext, group: str) -> list[str]:
@@ -297,6 +318,9 @@ def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
     composed = context.compositions.of_option(option)
     if composed.failure is not None or composed.config is None or inherits_stored(context, option):
         return None
+    target, own = getattr(found.cls, "_target_", None), content(option.document)
+    if isinstance(target, str) and isinstance(own, dict) and own.get("_target_", target) != target:
+        return None  # it is built of another class, whose arguments are its own
     values = composed.container.get(option.group)
     fields = [field.name for field in found.fields]
     if not isinstance(values, dict):
@@ -321,8 +345,9 @@ def is_typed(config: DictConfig | None, group: str) -> bool:
 
 
 def breaks(context: ExperimentContext, option: Option) -> bool:
-    """Whether the option fails to compose, or composes without the fields of its dataclass."""
-    return context.compositions.of_option(option).failure is not None or bool(fields_lost(context, option))
+    """Whether the option fails to compose, as the config without it does not, or lacks the fields of its dataclass."""
+    failure = context.compositions.of_option(option).failure
+    return (failure is not None and failure != context.compositions.base.failure) or bool(fields_lost(context, option))
 
 
 def becomes(meant: Any, composed: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -340,9 +365,13 @@ def _as_yaml(value: Any) -> str:
 
 def changed(context: ExperimentContext, option: Option, key: str) -> bool:
     """Whether the composed value of a key is another than the file's."""
-    own = content(option.document)
-    composed = context.compositions.of_option(option).container.get(option.group)
+    own, composed = content(option.document), composed_at(context, option)
     return isinstance(own, dict) and isinstance(composed, dict) and differs(own[key], composed.get(key))
+
+
+def composed_at(context: ExperimentContext, option: Option) -> Any:
+    """What stands in the composed config where the option's content goes; None where it does not compose."""
+    return nodes.within(context.compositions.of_option(option).container, option.package((option.group,)))
 
 
 def differs(mine: Any, composed: Any) -> bool:

@@ -113,6 +113,10 @@ class Options:
         """Whether another primary config of the folder lists a group, and this one does not."""
         return group not in self.groups and any(group in listed(sibling) for sibling in self.siblings)
 
+    def is_chosen_by_options(self, group: str) -> bool:
+        """Whether options choose from a group (`/env: base` in exp/walk.yaml), and the primary config does not."""
+        return group not in self.groups and unlisted.is_chosen(self.experiment, group, self._composer.document)
+
     @property
     def is_run_by_name(self) -> bool:
         """Whether the primary config is another than main() names, so that `-cn NAME` chooses it as a whole."""
@@ -139,7 +143,8 @@ class Options:
     @cached_property
     def by_group(self) -> dict[str, dict[str, Option]]:
         """Every file of every group folder, by group and name."""
-        found = {*self.groups, *(group for group in (SETS, ENVIRONMENTS) if not self.is_of_a_sibling(group))}
+        usual = (group for group in (SETS, ENVIRONMENTS) if not self.is_of_a_sibling(group))
+        found = {*self.groups, *(group for group in usual if not self.is_chosen_by_options(group))}
         added = {known.group for known in self.unlisted if known.key != known.group}
         return {
             group: {

@@ -73,6 +73,11 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     always = [failure for failure in context.composer.failures(default) if not _is_no_mistake(context, failure)]
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
     known = set(always)
+    if context.compositions.required and not always:  # what fails whatever else is chosen is said once
+        base = context.compositions.base
+        wrong = [failure for failure in context.composer.failures(base) if not _is_no_mistake(context, failure)]
+        found += [Refused(failure, base, _place(context, failure, None)) for failure in wrong]
+        known.update(wrong)
     broken: set[tuple[str, str]] = set()
     for option, outcome in chosen_options(context):
         for failure in context.composer.failures(outcome):
@@ -128,6 +133,8 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True
     if isinstance(failure.refusal, NotFound) and context.code.stores_in_a_function(failure.refusal.config):
         return True
+    if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:
+        return True  # the option was not meant to be chosen by hand, and which one is, the user knows
     return isinstance(failure.refusal, NotChosen)
 
 
@@ -150,6 +157,11 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
     group, document = documents.get(failure.config or "", (None, None))
     if document is None and failure.config == context.experiment.config_name:
         group, document = "", context.options.primary
+    if document is None and isinstance(failure.refusal, NotFound):
+        for included in context.options.included:
+            for entry in entries.entries(included):
+                if entry.is_plain and (entry.option or "").removesuffix(".yaml") == failure.refusal.config:
+                    return included.value(["defaults", entry.index])
     if document is not None and failure.key:
         path = failure.named_steps
         if group and path and path[0] == group:

@@ -77,6 +77,13 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
     return added + list(_never_chosen(experiment.config_dir, folders.values(), named, read))
 
 
+def is_chosen(experiment: Experiment, group: str, read: Callable[[Path], Document]) -> bool:
+    """Whether a defaults list of a file in a folder of the config folder chooses from the group."""
+    inside = (path for folder in _groups(experiment.config_dir) for path in _yaml_files(folder, 1))
+    entry = re.compile(rf"^[ \t]*-[ \t]*[\"']?/{re.escape(group)}(?:@[\w.]+)?[ \t]*[\"']?[ \t]*:", re.MULTILINE)
+    return any(entry.search(text) for path in inside if "defaults" in (text := read(path).text_or_empty))
+
+
 def _never_chosen(
     root: Path, folders: Iterable[Mapping[str, Path]], named: _Named, read: Callable[[Path], Document]
 ) -> Iterator[Unlisted]:

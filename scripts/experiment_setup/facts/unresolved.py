@@ -127,13 +127,18 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
 def _what_tells_what_to_set(context: ExperimentContext) -> list[str]:
     root = context.project.root
     told = [root / ".env"] if "dotenv" in context.code.text and (root / ".env").is_file() else []
-    told += [path for found in _TELLS_WHAT_TO_SET for path in islice(sorted(root.glob(found)), _MOST_READ)]
+    entry = context.experiment.entry
+    between = [folder for folder in entry.parents if folder != root and folder.is_relative_to(root)] if entry else []
+    asked = [(root, found) for found in _TELLS_WHAT_TO_SET]
+    asked += [(folder, found) for folder in between for found in _GUIDES]
+    told += [path for folder, found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ)]
     return list(map(files.read_loosely, told))
 
 
+_GUIDES = ("*.md", "*.rst", "*.sh")  # in a folder of a project with several
 _TELLS_WHAT_TO_SET = (
-    *("*.md", "*.rst", "docs/**/*.md", "docs/**/*.rst"),
-    *("*.sh", "scripts/**/*.sh", ".env.example", "Dockerfile"),
+    *(*_GUIDES, "docs/**/*.md", "docs/**/*.rst"),
+    *("scripts/**/*.sh", ".env.example", "Dockerfile"),
 )
 
 
@@ -251,10 +256,12 @@ def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad:
     group = bad.refusal.key.partition(".")[0] if isinstance(bad.refusal, NoSuchTarget) else None
     if isinstance(bad.refusal, NoSuchTarget) and group not in outcome.container:
         word = re.compile(rf"(?<![\w]){re.escape(str(nodes.split(bad.refusal.key)[-1]))}\s*:")
-        added = (known for known in context.options.unlisted if known.key.startswith("+"))
+        added = [known for known in context.options.unlisted if known.key.startswith("+")]
         for known in added:
             if known.group.partition("/")[0] == group and _any_says(context, known.options.values(), word):
                 return True
+        if added and group is not None and group not in context.options.groups:  # those that added options choose
+            return _any_says(context, context.experiment.options_in_folders(group).values(), word)
     return (
         group is not None
         and outcome.choices.get(group) is None

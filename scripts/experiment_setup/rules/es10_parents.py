@@ -182,11 +182,8 @@ def self_before_parent(context: ExperimentContext) -> Iterator[Finding]:
             key for key in entries.own_keys(option.document) if key in given and entries.changed(context, option, key)
         ]
         if beaten:
-            own, composed = (
-                entries.content(option.document),
-                context.compositions.of_option(option).container[option.group],
-            )
-            lost = entries.becomes({key: own[key] for key in beaten}, composed)
+            own = entries.content(option.document)
+            lost = entries.becomes({key: own[key] for key in beaten}, entries.composed_at(context, option))
             yield self_before_parent.finding(
                 entries.place(option, at),
                 f"{', '.join(after)} overwrites what {option.config_path} sets: {', '.join(lost)}",
@@ -371,7 +368,7 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
     if entry.group is not None:
         if entry.group.lstrip("/") != group or "override" in entry.keywords or entry.option is None:
             return None
-        if entry.group.startswith("/") and at_the_root and entry.package != HERE:
+        if entry.group.startswith("/") and at_the_root:
             return None
         if entry.group.startswith("/"):
             return f"lands in {group}.{group}, not {group}" if entry.package != HERE else "includes itself without end"
@@ -388,6 +385,8 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
     if entry.package and " " in entry.package:
         return None  # two entries on one
     absolute = entry.option.startswith("/")
+    if entry.package is None and _says_its_place(context, option, entry.option):
+        return None
     if at_the_root or (absolute and not entry.option.startswith(f"/{group}/")):
         return None
     if entry.package == group or (absolute and entry.package is None):
@@ -398,6 +397,14 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         return None  # another part of the config put into a key of this one, which is what packages are for
     place = "at the root of the config" if entry.package == "_global_" else f"in {group}.{entry.package}"
     return f"lands {place}, not {group}"
+
+
+def _says_its_place(context: ExperimentContext, option: Option, named: str) -> bool:
+    """Whether the file that an entry names has a header of its own: `# @package task` counts from the root."""
+    folder = context.experiment.config_dir if named.startswith("/") else context.experiment.group_dir(option.group)
+    path = folder / f"{named.strip('/').removesuffix('.yaml')}.yaml"
+    header = context.composer.document(path).header if files.is_file(path) else None
+    return header is not None and not header.endswith("_group_")
 
 
 @rule(

@@ -489,7 +489,8 @@ def _named_from_the_root(entry: Entry) -> str | None:
 
 def _of_another_group(context: ExperimentContext, option: Option, entry: Entry, group: str) -> Iterator[Finding]:
     if "override" in entry.keywords:
-        broken, lands = context.compositions.of_option(option).failure is not None, False
+        failure = context.compositions.of_option(option).failure
+        broken, lands = failure is not None and failure != context.compositions.base.failure, False
     else:
         own = context.experiment.group_dir(option.group) / group
         if group == option.group or files.is_folder(own):

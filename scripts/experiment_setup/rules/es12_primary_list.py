@@ -321,10 +321,15 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
         return
     missing = failure.refusal.config
+    for included in context.options.included:
+        for entry in entries.entries(included):
+            if entry.is_plain and (entry.option or "").removesuffix(".yaml") == missing:
+                yield _plain_not_found(context, entry, included)
+                return
     for entry in entries.of_primary(context):
         key = next(iter(entry.value)) if isinstance(entry.value, dict) and len(entry.value) == 1 else None
         if entry.is_plain and entry.option == missing:
-            yield _plain_not_found(context, entry)
+            yield _plain_not_found(context, entry, context.options.primary)
             return
         group = (entry.group or "").lstrip("/")
         if key is None or "override" in entry.keywords or f"{group}/{entry.option}" != missing:
@@ -347,19 +352,27 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
         return
 
 
-def _plain_not_found(context: ExperimentContext, entry: Entry) -> Finding:
+def _plain_not_found(context: ExperimentContext, entry: Entry, document: Document) -> Finding:
     words = entry.option or ""
+    file = context.experiment.config_dir / f"{words.removesuffix('.yaml')}.yaml"
+    if file.is_symlink():
+        submodules = (context.project.root / ".gitmodules").is_file()
+        return choice_not_found.finding(
+            document.value(["defaults", entry.index]),
+            f"{file.name} is a link to {file.readlink()}, which is not there",
+            "type: git submodule update --init" if submodules else "make the link anew, or copy the file",
+        )
     group, colon, option = words.partition(":")
-    node = entries.item_node(context.options.primary, entry.index)
+    node = entries.item_node(document, entry.index)
     stored = [r.name for r in context.schema.registrations if r.group is None]
     guess = entries.SELF if entries.is_like_self(entry) else did_you_mean(words, stored)
     fixed = f"{group}: {option}" if colon and group and option else guess if guess == entries.SELF else ""
     help_ = f"write - {guess}" if guess else f'store it: cs.store(name="{words}", node=Config)'
     return choice_not_found.finding(
-        context.options.primary.value(["defaults", entry.index]),
+        document.value(["defaults", entry.index]),
         f"there is no config {words!r}: no file, and no cs.store(name={words!r})",
         f"a space belongs after the colon: - {fixed}" if colon and fixed else help_,
-        edits=entries.replace(context.options.primary, node, fixed) if fixed and node is not None else (),
+        edits=entries.replace(document, node, fixed) if fixed and node is not None else (),
     )
 
 

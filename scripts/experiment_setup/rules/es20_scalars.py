@@ -144,6 +144,9 @@ _HASH = compiled(r"\S[ \t]+#[A-Za-z0-9_]+[ \t]*\r?$", re.MULTILINE)
 _REMARKS = ("TODO", "FIXME", "XXX", "HACK", "NOTE", "BUG")
 
 
+_NUMBER_OR_COLOUR = compiled(r"\d+\w?|[0-9A-Fa-f]{6}")
+
+
 @rule(
     "ES203",
     "hash-cuts-value",
@@ -157,8 +160,8 @@ _REMARKS = ("TODO", "FIXME", "XXX", "HACK", "NOTE", "BUG")
 def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
     """`name: try #1` is the name "try". Reported where one word follows the # without a space, after an unquoted text.
 
-    Comments have a space after the #. Where no dataclass says that the value is a text, a word of letters is taken for
-    a remark.
+    Comments have a space after the #, or several before it. Where no dataclass says that the value is a text, only a
+    number or a colour is taken for a part of it (`try #1`, `red #ff0000`).
     """
     for option in context.options.all():
         text = option.document.text_or_empty
@@ -169,8 +172,8 @@ def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
             field = kind(declared(root, path))
             if not _is_plain(node) or not node.tag.endswith(":str") or field not in (str, None):
                 continue
-            rest = re.match(r"[ \t]+#([A-Za-z0-9_]+)[ \t]*(?=\r?\n|\r?$)", text[node.end_mark.index :])
-            if rest and rest[1] not in _REMARKS and (field is str or not rest[1].isalpha()):
+            rest = re.match(r" #([A-Za-z0-9_]+)[ \t]*(?=\r?\n|\r?$)", text[node.end_mark.index :])
+            if rest and rest[1] not in _REMARKS and (field is str or _NUMBER_OR_COLOUR.fullmatch(rest[1])):
                 whole = f"{node.value}{text[node.end_mark.index : node.end_mark.index + rest.end()].rstrip()}"
                 yield hash_cuts_value.finding(
                     at_offset(option.document, node.end_mark.index + rest.start(1) - 1),
@@ -313,6 +316,13 @@ def _example(value: list[Any]) -> str:
 _HUGE = compiled(r"\de\+?\d{3}")
 
 
+def _written_as_inf(document: Document, path: Sequence[Any]) -> bool:
+    """Whether a number is infinite because `.inf` stands there, and not because it is too large."""
+    place = document.value(path)
+    line = document.text_or_empty.splitlines()[place.line - 1]
+    return "inf" in line[place.column - 1 :].lower()
+
+
 @rule(
     "ES209",
     "not-a-finite-number",
@@ -324,7 +334,10 @@ _HUGE = compiled(r"\de\+?\d{3}")
     hydra="accepts",
 )
 def not_a_finite_number(context: ExperimentContext) -> Iterator[Finding]:
-    """A parameter that is nan makes every loss nan; `nan` and `inf` are also what typing errors and 1e400 become."""
+    """A parameter that is nan makes every loss nan; `nan` and `inf` are also what typing errors and 1e400 become.
+
+    Whoever writes `.inf` where no dataclass says otherwise means it: all that there are.
+    """
     for option in context.options.all():
         text = option.document.text_or_empty.lower()
         if "nan" not in text and "inf" not in text and not _HUGE.search(text):
@@ -334,7 +347,8 @@ def not_a_finite_number(context: ExperimentContext) -> Iterator[Finding]:
             word = isinstance(value, str) and value.lower().lstrip("+-.") in ("nan", "inf", "infinity")
             number = isinstance(value, float) and not math.isfinite(value)
             wanted = kind(declared(root, path)) if number or word else None
-            if (number and wanted is not str) or (word and wanted is float):
+            meant = wanted is None and number and math.isinf(value) and _written_as_inf(option.document, path)
+            if ((number and wanted is not str) or (word and wanted is float)) and not meant:
                 yield not_a_finite_number.finding(
                     option.document.value(path), f"{dotted(path)} is {value}", "write a finite number"
                 )

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from experiment_setup import files, installed, naming
+from experiment_setup import files, installed, naming, nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -54,7 +54,8 @@ def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
             continue  # the dataclass refuses it
         named = [name for _, name in entries.parents(option)]
         if len(named) == 1:
-            yield from _near_misses(option, own, _composed_parent(context, option.group, named[0]), (), root)
+            above = _composed_parent(context, option.group, named[0], option.package((option.group,)))
+            yield from _near_misses(option, own, above, (), root)
 
 
 def _near_misses(
@@ -119,11 +120,13 @@ def value_is_inherited(context: ExperimentContext) -> Iterator[Finding]:
                 )
 
 
-def _composed_parent(context: ExperimentContext, group: str, name: str) -> dict[Any, Any] | None:
-    """The composed values of `group/name`."""
+def _composed_parent(
+    context: ExperimentContext, group: str, name: str, place: tuple[str, ...] | None = None
+) -> dict[Any, Any] | None:
+    """The composed values of `group/name`, or what is then at another place of the config."""
     default = name == context.options.groups.get(group)
     outcome = context.compositions.at() if default else context.compositions.choosing(group, name)
-    found = outcome.container.get(group)
+    found = nodes.within(outcome.container, (group,) if place is None else place)
     return found if isinstance(found, dict) else None
 
 
@@ -173,12 +176,17 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
         if option.document.header is not None:
             continue
         found = context.options.config_class(option.group)
+        dotted_keys = [key for key in own if "." in key]
         for key, value in own.items():
+            if key in dotted_keys[1:]:
+                continue  # said of the first one
             said = _misplaced(context, option, key, value, typed=found is not None)
             if key == option.group and found is None and _is_a_part(context, option):
                 continue
             if said and not (found and found.field(key)):
                 message, help_ = said
+                if len(dotted_keys) > 1 and key == dotted_keys[0]:
+                    message += f" (and so {'is' if len(dotted_keys) == 2 else 'are'} {len(dotted_keys) - 1} more)"
                 yield misplaced_block.finding(
                     option.document.key([key]),
                     message,

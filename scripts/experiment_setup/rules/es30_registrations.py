@@ -204,12 +204,20 @@ def _own(context: ExperimentContext) -> Iterator[Registration]:
     run="",
 )
 def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
-    """Of two `store` calls with the same group and name the last one wins, without a word."""
+    """Of two `store` calls with the same group and name the last one wins, without a word.
+
+    A script that imports another one, and stores its own config under the name of that one's, means to replace it.
+    """
     seen: dict[tuple[str | None, str], Registration] = {}
+    scripts = {one.entry for one in context.project.with_further}
     for registration in context.schema.registrations:
         key = (registration.group or None, registration.name)
         first = seen.setdefault(key, registration)
         if first is registration or _container(context, first) == _container(context, registration):
+            continue
+        own = registration.location.path == context.experiment.entry
+        if own and first.location.path in scripts - {context.experiment.entry}:
+            seen[key] = registration
             continue
         where = f"{context.relative(first.location.path)}:{first.location.line}"
         yield doubled_registration.finding(

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -15,9 +16,10 @@ from experiment_setup.code.tree import Function, last_name
 from experiment_setup.code.values import find_method, is_dataclass_type
 from experiment_setup.composing.compose import unusable_values
 from experiment_setup.facts import resolvers
-from experiment_setup.facts.defaults_lists import one_letter_away
+from experiment_setup.facts.defaults_lists import inherited_in_folders, one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
+from experiment_setup.facts.unlisted import Unlisted
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean
@@ -72,10 +74,24 @@ def _may_have(context: ExperimentContext, stored: Registration, path: ConfigPath
         return False
 
 
+def _gives(context: ExperimentContext, added: Unlisted, path: ConfigPath) -> bool:
+    """Whether an option of a group that is only added to a run (`+model=small`) has a key, in its place or written
+    from the root.
+    """
+    place = tuple(added.group.split("/"))
+    documents = (context.composer.document(file) for file in islice(added.options.values(), _MOST_READ))
+    return any(one.has(path) or (path[: len(place)] == place and one.has(path[len(place) :])) for one in documents)
+
+
+_MOST_READ = 100  # options of a group that are looked at for a key: where so many lack it, it is not there
+
+
 def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     """Whether another option or primary config, or code that was not followed, may add the last step of `path`."""
     group, step = path[0], path[-1]
     if any(sibling.has(path) for sibling in context.options.siblings):
+        return True
+    if any(_gives(context, known, path) for known in context.options.unlisted if known.key.startswith("+")):
         return True
     word = re.compile(rf"(?<![\w]){re.escape(step)}(?![\w])")
     texts = [o.document.text_or_empty for options in context.options.by_group.values() for o in options.values()]
@@ -422,6 +438,7 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
         options = context.options.by_group[group]
         wanting = wants_any or any("???" in option.document.text_or_empty for option in options.values())
         inherited = {name for option in options.values() for name in option.document.parents} if wanting else set()
+        inherited |= inherited_in_folders(context, group) if wanting else set()
         for option in options.values() if wanting else ():
             for key in _missing(context, option):
                 if option.name in inherited and _is_left_open(option, nodes.names(key)[1:]):

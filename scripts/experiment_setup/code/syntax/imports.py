@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from experiment_setup import files
 from experiment_setup.code.evaluator import STATEMENTS, Evaluator
 from experiment_setup.code.modules import KnownModule, Module, Scope
 from experiment_setup.code.values import Opaque, PyError, unknown_in
+from experiment_setup.light import compiled
 from experiment_setup.location import did_you_mean
 
 
@@ -54,7 +57,15 @@ def _absolute(evaluator: Evaluator, node: ast.ImportFrom, scope: Scope) -> str:
 
 
 def _most_dots(scope: Scope) -> int:
-    return max(node.level for node in scope.module.source.nodes(ast.ImportFrom))
+    """How far the script, and the modules beside it, go up in their imports."""
+    source = scope.module.source
+    beside = (files.read_loosely(path) for path in sorted(source.path.parent.glob("*.py"))[:_MOST_READ])
+    dots = [len(found[1]) for text in beside for found in _RELATIVE.finditer(text)]
+    return max([*dots, *(node.level for node in source.nodes(ast.ImportFrom))])
+
+
+_RELATIVE = compiled(r"^from[ \t]+(\.+)", re.MULTILINE)
+_MOST_READ = 50
 
 
 def _module(evaluator: Evaluator, name: str, node: ast.AST, scope: Scope, wanted: Sequence[str] = ()) -> Any:
