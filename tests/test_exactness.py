@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
+import generate_lists
 import running
-from exactness import Comparison
+from exactness import Comparison, seeds
 from generate import Generated, Run, experiments
 
 EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "80"))
@@ -57,6 +58,11 @@ def _nested(key: str) -> dict[str, list[tuple[str, str]]]:
         f"{group}/big.yaml": [("", _HERE)],
     }  # fmt: skip
 
+
+_ENTRY = {
+    "train.py": "import hydra\n\n\n@hydra.main(version_base=None, config_path='.', config_name='config')\n"
+    "def main(cfg):\n    pass\n\n\nif __name__ == '__main__':\n    main()\n"
+}
 
 # Where the two differed once, and what random experiments seldom hit: replacements in the plain experiment's files.
 KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
@@ -169,3 +175,40 @@ def test_the_library_composes_what_hydra_composes(comparison: Comparison, place:
     folder = place / "experiments" / "001-x"
     found = list(comparison.disagreements(example, folder, bridge=number % 4 == 0, validate=number % 8 == 0))
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("first", "count"), [(SEED, EXAMPLES // 4), pytest.param(SEED + 1, EXAMPLES, marks=pytest.mark.slow)]
+)
+def test_defaults_lists_of_all_kinds_come_to_what_hydra_makes_of_them(place: Path, first: int, count: int) -> None:
+    """Most of them without asking Hydra: what it composes, it is hardly ever asked for."""
+    comparison = Comparison()
+    for number, one in enumerate(seeds(first, count)):
+        example, folder = generate_lists.generate(one), place / f"{first}" / str(number) / "001-x"
+        found = list(comparison.disagreements(example, folder, bridge=number % 8 == 0, validate=False))
+        assert not found, "\n".join((f"seed {one}: {example!r}", *found))
+    counts = comparison.counts
+    composed = counts["runs"] - counts["fails in Hydra"]
+    assert composed > count
+    assert counts["answered without hydra"] > composed * 0.9
+
+
+_TWICE = {
+    "config.yaml": "defaults:\n  - part/base@_global_\n  - _self_\n  - part: base\n\nmodel:\n  lr: 2\n",
+    "part/base.yaml": "model:\n  depth: 1\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "asks"),
+    [(_TWICE, True), (_TWICE | {"config.yaml": _TWICE["config.yaml"].replace("@_global_", "@other")}, False)],
+    ids=["at the root", "elsewhere"],
+)
+def test_nodes_that_hydra_moves_to_the_root(
+    comparison: Comparison, tmp_path: Path, files: dict[str, str], asks: bool
+) -> None:
+    """What is merged at the root and once more takes along what it was given there: Hydra alone can tell."""
+    example = Generated({path: text.encode() for path, text in (files | _ENTRY).items()}, (Run(),))
+    before = comparison.counts["answered without hydra"]
+    assert not list(comparison.disagreements(example, tmp_path / "experiments" / "001-x", bridge=True, validate=False))
+    assert (comparison.counts["answered without hydra"] == before) == asks

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))  # pyte
 
 import exactness_findings
 import generate
+import generate_lists
 import running
 from experiment_setup import naming, schema
 from experiment_setup.composing.compose import Composer, Composition, Failure, unusable_values
@@ -174,9 +175,13 @@ def seeds(first: int, count: int) -> Iterator[int]:
 
 
 def listed(
-    numbers: Iterable[int], *, stop_after: int | None = None, thorough: bool = False
+    numbers: Iterable[int],
+    *,
+    stop_after: int | None = None,
+    thorough: bool = False,
+    make: Callable[[int], Generated] = generate.generate,
 ) -> tuple[Counter[str], int]:
-    """Compare the experiments of these seeds, print every disagreement, and return what was counted.
+    """Compare the experiments that `make` makes of these seeds, print every disagreement, and return what was counted.
 
     `thorough`: every one of them in all ways, and not only some (`Comparison.disagreements`).
     """
@@ -186,14 +191,14 @@ def listed(
         for number, one in enumerate(numbers):
             shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(Path(place) / "src", ignore_errors=True)
-            example = generate.generate(one)
+            example = make(one)
             try:
                 found = list(
                     comparison.disagreements(
                         example,
                         folder,
                         bridge=thorough or number % 8 == 0,
-                        validate=thorough or number % 5 == 0,
+                        validate=(thorough or number % 5 == 0) and make is generate.generate,
                     )
                 )
             except Exception as error:  # the library must never raise for what is in the files
@@ -218,12 +223,16 @@ def main() -> int:
     parser.add_argument(
         "--thorough", action="store_true", help="validate every experiment, as --only does, and not every fifth"
     )
+    parser.add_argument("--lists", action="store_true", help="configs of all that defaults lists can say")
     parser.add_argument("--stop-after", type=int, metavar="N", help="disagreements")
     arguments = parser.parse_args()
     wanted = arguments.only or seeds(arguments.seed, arguments.examples)
     started = time.monotonic()
     counts, failed = listed(
-        wanted, stop_after=arguments.stop_after, thorough=arguments.thorough or bool(arguments.only)
+        wanted,
+        stop_after=arguments.stop_after,
+        thorough=arguments.thorough or bool(arguments.only),
+        make=generate_lists.generate if arguments.lists else generate.generate,
     )
     versions = {name: metadata.version(name) for name in ("hydra-core", "omegaconf")}
     print(

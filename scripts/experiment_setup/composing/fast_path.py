@@ -1,13 +1,12 @@
-"""Hydra's composition without Hydra, for the defaults lists of this layout.
+"""Hydra's composition without Hydra.
 
-There it is a short row of OmegaConf merges (`hydra/_internal/config_loader_impl.py:
-_compose_config_from_defaults_list`), one for each layer: a stored dataclass, config.yaml's own content, an option's own
-content. `FastPath` does those merges and nothing else: for every input it gives what Hydra gives, or declines.
+`defaults` tells which configs are merged, and where; the merges are OmegaConf's (`layers`), or of plain dicts where
+that comes to the same (`plain`). For every input this gives what Hydra gives, or declines. What is meant for Hydra
+itself, below `hydra`, it has to have seen once.
 """
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import field
@@ -15,55 +14,35 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import files, installed, nodes
-from experiment_setup.composing import search_path
+from experiment_setup.composing import defaults, plain, search_path
 from experiment_setup.composing.changes import Change
 from experiment_setup.composing.composed import Composition
-from experiment_setup.composing.expansion import TooFar
+from experiment_setup.composing.defaults import Choosing, Config, Entry, Listed
 from experiment_setup.composing.interpolation import UnusableValue
 from experiment_setup.composing.layers import Declined, Layer, MergeError, crossed, merge
 from experiment_setup.composing.origins import Source, Trace
-from experiment_setup.composing.overlay import shallow
-from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, plain_part
+from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, PlainPart, plain_part
 from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import UNSET, Schema
 
-_MOST_LAYERS = 200  # of one option, its parents among them; Hydra ends in a RecursionError at some three hundred
-_DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
 _KEPT = 64  # merged configs that are kept, each some twenty kilobytes
 
 # By the texts of the files that they are made of, which stand for all that comes of them.
-_plain_parts: Latest[tuple[str, tuple[str, ...]], Part | None] = Latest(256)
+_plain_parts: Latest[tuple[str, tuple[str, ...]], PlainPart | None] = Latest(256)
 
-
-@dataclass
-class _Plan:
-    """The defaults list of the primary config, as far as the fast path covers it."""
-
-    before: list[Layer] = field(default_factory=list)  # merged before the groups
-    groups: dict[str, str | None] = field(default_factory=dict)
-    after: list[Layer] = field(default_factory=list)  # merged after them (`_self_` last or absent)
-    plain_hydra_settings: bool = True
-
-
-_GROUP = compiled(r"(?!hydra$)[A-Za-z_][\w\-]*")
-# Those in folders too (`exp: sub/001`): Hydra looks for their parents in the group, and puts them where it is.
-_OPTION = compiled(r"(?:\w[\w\-]*/)*[\w.\-]+(?<!\.yaml)(?<!\.yml)", re.ASCII)
-_PARENT = compiled(r"(?P<option>(?!_self_)[A-Za-z0-9_.\-]+?)(?:@_here_)?")
-_CONFIG = compiled(r"(?!_self_$)[A-Za-z_][\w\-]*")
-_HYDRA_OVERRIDE = compiled(r"override hydra/[\w/]+")
 # Hydra's own config is there while Hydra merges, and not here: `${hydra.run}`, or a key that is itself computed.
 _READS_HYDRA = compiled(r"\$\{[^}:]*\$\{|\$\{[^}]*hydra(?!:)")
 
-# Overrides that every Hydra has and that touch nothing but logging (hydra/conf/hydra/{job,hydra}_logging).
-_PLAIN_HYDRA_OVERRIDES = {
-    "override hydra/job_logging": {"none", "disabled", "default", "stdout"},
-    "override hydra/hydra_logging": {"none", "disabled", "default"},
+# Choices that every Hydra has and that touch nothing but logging (hydra/conf/hydra/{job,hydra}_logging).
+_PLAIN_CHOICES_OF_HYDRA = {
+    "hydra/job_logging": {"none", "disabled", "default", "stdout"},
+    "hydra/hydra_logging": {"none", "disabled", "default"},
 }
 # Settings below `hydra:` whose type is known here; anything else is shown to Hydra once (hydra/conf/__init__.py).
 _PLAIN_HYDRA_SETTINGS: dict[str, tuple[type, ...]] = {
@@ -74,6 +53,30 @@ _PLAIN_HYDRA_SETTINGS: dict[str, tuple[type, ...]] = {
     "sweep.dir": (str,),
     "sweep.subdir": (str,),
 }
+# What Hydra reads while it composes; `hydra.job` too, but for the name and the variables that a job is given.
+_READ_BY_HYDRA = frozenset({"overrides", "runtime", "searchpath", "aliases", "mode"})
+
+
+@dataclass(frozen=True, eq=False)
+class _Read(Config):
+    """A config with what it says."""
+
+    source: Source = field(default_factory=lambda: Source(""))
+    stored: DictConfig | None = None
+    data: dict[Any, Any] = field(default_factory=dict)
+    text: str | None = None  # where the content is plain
+    reads_hydra: bool = False
+    has_inner_lists: bool = False  # a key `defaults` below the root
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """What a config says in its package: of the experiment, and of Hydra itself."""
+
+    layer: Layer | None
+    hydra: dict[Any, Any] | None = None
+    mark: str = ""  # all of `hydra`
+    reads_hydra: bool = False
 
 
 class FastPath:
@@ -83,13 +86,17 @@ class FastPath:
         self._experiment = experiment
         self._schema = schema
         self._root = root
-        self._options: dict[tuple[str, str], tuple[Layer, ...] | Declined | TooFar] = {}
-        self._light: dict[tuple[str, tuple[Layer, ...]], Part | None] = {}
+        self._configs: dict[str, _Read | Declined | None] = {}
+        self._known: defaults.Known = {}
+        self._pieces: dict[tuple[Config, str], _Piece] = {}
+        self._light: dict[tuple[str, tuple[Layer, ...], tuple[Layer, ...]], Part | None] = {}
         self._heavy: Latest[tuple[str, tuple[Layer, ...]], MergedPart | None] = Latest(_KEPT)
+        self._bases: Latest[tuple[Layer, ...], MergedPart | PlainPart | None] = Latest(_KEPT)
         self._merged: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
         self._outcomes: dict[tuple[Any, ...], UnusableValue | None] = {}
         self._in_parts = in_parts  # else everything is merged
-        self._hydra_checked = False
+        self._fine: set[tuple[Any, ...]] = set()  # what Hydra takes for its own settings
+        self._unseen: tuple[Any, ...] | None = None  # such settings of the last composition, declined for them
         self.documents: MutableMapping[Path, Document] = {}  # files that have been read already
 
     def with_documents(self, documents: Mapping[Path, Document]) -> FastPath:
@@ -97,41 +104,35 @@ class FastPath:
         # Everything is merged: elsewhere, a text stands for what comes of it.
         result = FastPath(self._experiment, self._schema, self._root, in_parts=False)
         result.documents = ChainMap({}, dict(documents), self.documents)
-        if self._experiment.config_file not in documents:
-            result.__dict__["_plan"] = self._plan
-            result._hydra_checked = self._hydra_checked
+        result._configs = {
+            path: config
+            for path, config in self._configs.items()
+            if isinstance(config, _Read) and config.source.file not in documents
+        }
+        result._fine = self._fine
         return result
 
     def hydra_settings_are_fine(self) -> None:
-        """The real Hydra has composed this primary config: its hydra settings need no further check.
-
-        They do not depend on the options chosen, since the fast path declines every option that could touch them.
-        """
-        self._hydra_checked = True
+        """The real Hydra has composed what was declined for its settings: these need no further check."""
+        if self._unseen is not None:
+            self._fine.add(self._unseen)
 
     def compose(
         self, choices: dict[str, str | None], changes: Sequence[Change] = (), trace: Trace | None = None
     ) -> Composition:
         """The composition, or Declined. For `changes` and for a `trace`, everything is merged."""
-        plan = self._plan
-        if isinstance(plan, Declined):
-            raise plan
-        if not plan.plain_hydra_settings and not self._hydra_checked:
-            raise Declined("hydra settings that Hydra has not seen yet")
-        if not choices.keys() <= plan.groups.keys():
-            raise Declined("a group that is not in the defaults list")
-        chosen = ((group, choices.get(group, default)) for group, default in plan.groups.items())
-        options = {group: self._option(group, option) for group, option in chosen if option is not None}
-        layers = (*plan.before, *(layer for option in options.values() for layer in option), *plan.after)
-        if changes or trace is not None:
-            return self._changed(choices, layers, changes, trace)
+        self._unseen = None
+        pieces = self._chosen(choices)
+        layers = tuple(piece.layer for piece in pieces if piece.layer is not None)
         try:
-            if self._in_parts and not plan.after and self._base is not None:
-                parts = {group: self._part(group, option) for group, option in options.items()}
-                known = {group: part for group, part in parts.items() if part is not None}
-                if len(known) == len(parts):
-                    return PartsComposition(choices, self._base, known, self._outcomes)
-            return Composition(choices, self._merged.get(layers, lambda: merge(layers)))
+            if changes or trace is not None:
+                self._reads_nothing_of_hydra(pieces)
+                return self._changed(choices, layers, changes, trace)
+            if not all(layer.text is not None for layer in layers):
+                self._reads_nothing_of_hydra(pieces)
+            if self._in_parts and (composed := self._put_together(choices, layers)) is not None:
+                return composed
+            return Composition(choices, self._merged.get(layers, lambda: self._all(layers, pieces)))
         except MergeError as error:
             return Composition(choices, None, error.failure)
 
@@ -145,52 +146,87 @@ class FastPath:
         for change in changes:
             if self._group_exists(change.key) or change.steps[0] == "hydra":
                 raise Declined("an override that is not of a value of the experiment")
-        try:
-            config = merge(layers, trace)
-        except MergeError as error:
-            return Composition(choices, None, error.failure)
+        config = merge(layers, trace)
         for change in changes:
             change.apply(config, trace)
         return Composition(choices, config, origins=trace.origins(config) if trace is not None else None)
 
-    @cached_property
-    def _base(self) -> MergedPart | None:
-        """What is merged before the groups; None where only merging everything tells."""
-        plan = self._plan
-        assert isinstance(plan, _Plan)
-        try:
-            return None if crossed(plan.before) else MergedPart("", merge(plan.before))
-        except (MergeError, Declined):
-            return None
+    def _all(self, layers: Sequence[Layer], pieces: Sequence[_Piece]) -> DictConfig:
+        """All layers merged. Raises MergeError or Declined."""
+        if all(layer.text is not None for layer in layers):
+            found = plain_part("", [layer.nested for layer in layers])
+            if found is not None:
+                config = nodes.created(found.container)
+                OmegaConf.set_struct(config, True)
+                return config
+            self._reads_nothing_of_hydra(pieces)
+        return merge(layers)
 
-    def _part(self, group: str, layers: tuple[Layer, ...]) -> Part | None:
+    # -- the parts of a config ---------------------------------------------------------------------------------------
+
+    def _put_together(self, choices: dict[str, str | None], layers: tuple[Layer, ...]) -> Composition | None:
+        """The config from what each of its keys is made of; None where only merging everything tells."""
+        rest: list[Layer] = []
+        slices: dict[str, list[Layer]] = {}
+        order: dict[Any, None] = {}
+        for layer in layers:
+            if layer.rest is not None:
+                if layer.stored is not None and slices:
+                    return None  # a type for what is there already
+                rest.append(layer.rest)
+            order.update(dict.fromkeys(layer.keys if not layer.package else layer.slices))
+            for key, part in layer.slices.items():
+                slices.setdefault(key, []).append(part)
+        if any(not slices.keys().isdisjoint(layer.data or ()) for layer in rest):
+            return None  # a mapping here and a value there
+        try:
+            base = self._base(tuple(rest))
+            if base is None:
+                return None
+            parts = {key: self._part(key, tuple(rest), base, tuple(layers)) for key, layers in slices.items()}
+        except MergeError:  # which is not the first that Hydra meets, maybe
+            return None
+        known = {key: part for key, part in parts.items() if part is not None}
+        if len(known) < len(parts):
+            return None
+        return PartsComposition(choices, base, known, self._outcomes, tuple(order))
+
+    def _base(self, rest: tuple[Layer, ...]) -> MergedPart | PlainPart | None:
+        """What stands at the root beside the parts, and their types; None where only merging everything tells."""
+
+        def made() -> MergedPart | PlainPart | None:
+            if (found := _shared("", rest)) is not None:
+                return found
+            try:
+                return None if crossed(rest) else MergedPart("", merge(rest))
+            except (MergeError, Declined):
+                return None
+
+        return self._bases.get(rest, made)
+
+    def _part(
+        self, group: str, rest: tuple[Layer, ...], base: MergedPart | PlainPart, layers: tuple[Layer, ...]
+    ) -> Part | None:
         """What the layers of a group make of it; None where only merging everything tells.
 
         Raises MergeError or Declined.
         """
-        key = (group, layers)
+        key = (group, rest, layers)
         if key not in self._light:
-            self._light[key] = self._plain_part(group, layers) or self._laid_part(group, layers)
-        return self._light[key] or self._merged_part(group, layers)
+            is_free = isinstance(base, PlainPart) or nodes.leaves_free(base.merged, group)
+            part: Part | None = _shared(group, layers) if is_free else None
+            self._light[key] = part or self._laid_part(group, rest, layers)
+        return self._light[key] or self._merged_part(group, rest, layers)
 
-    def _plain_part(self, group: str, layers: tuple[Layer, ...]) -> Part | None:
-        """The part, if files without types alone have a say in it: many experiments may have such a part in common."""
-        texts = tuple(layer.text for layer in layers if layer.text is not None)
-        if self._base is None or len(texts) < len(layers) or not nodes.leaves_free(self._base.merged, group):
-            return None
-        return _plain_parts.get((group, texts), lambda: plain_part(group, [layer.data or {} for layer in layers]))
-
-    def _laid_part(self, group: str, layers: tuple[Layer, ...]) -> Part | None:
+    def _laid_part(self, group: str, rest: tuple[Layer, ...], layers: tuple[Layer, ...]) -> Part | None:
         """The part, if the last layer is plain values for fields that the others have."""
         own = layers[-1].data
-        below = self._merged_part(group, layers[:-1]) if own is not None else None
+        below = self._merged_part(group, rest, layers[:-1]) if own is not None else None
         values = below.fields.take(own) if below is not None and own is not None else None
         return LaidPart(below, values) if below is not None and values is not None else None
 
-    def _merged_part(self, group: str, layers: tuple[Layer, ...]) -> MergedPart | None:
-        plan = self._plan
-        assert isinstance(plan, _Plan)
-        below = (*plan.before, *layers)
+    def _merged_part(self, group: str, rest: tuple[Layer, ...], layers: tuple[Layer, ...]) -> MergedPart | None:
+        below = (*rest, *layers)
 
         def merged() -> MergedPart | None:
             node = None if crossed(below) else nodes.child(merge(below), group)
@@ -198,117 +234,83 @@ class FastPath:
 
         return self._heavy.get((group, below), merged)
 
-    # -- the primary config ------------------------------------------------------------------------------------------
+    # -- what is merged ----------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _plan(self) -> _Plan | Declined:
-        try:
-            return self._read_primary()
-        except Declined as declined:
-            return declined
-        except SourceError as error:
-            return Declined(str(error))
-
-    @cached_property
-    def _primary(self) -> DictConfig:
-        file = self._experiment.config_file
-        document = self.documents.setdefault(file, Document(file))
-        config = document.config
-        if document.header is not None:
-            raise Declined("a package header")
-        if not nodes.is_mapping(config):
-            raise Declined("no mapping")
-        return config
-
-    def _read_primary(self) -> _Plan:
-        main = self._schema.main
+    def _chosen(self, choices: Mapping[str, str | None]) -> list[_Piece]:
+        """What the configs say that Hydra would merge, in its order. Raises Declined or TooFar."""
+        main, name = self._schema.main, self._experiment.config_name
         if main is not None and not _is_supported(main.version_base):
             raise Declined("version_base")
-        if self._experiment.entry is None or self._schema.registration(None, self._experiment.config_name):
-            raise Declined("no entry point, or a schema with the name of the primary config")
-        if not self._experiment.has_config:
-            raise Declined("no primary config")
-        config = shallow(self._primary, None)
-        defaults, hydra = nodes.take(config, "defaults"), nodes.take(config, "hydra")
-        if not isinstance(defaults, ListConfig):
-            raise Declined("no defaults list")
-        if any(nodes.at(config, (key, "defaults")) is not None for key in config):
-            raise Declined("a block with a key called defaults")  # Hydra takes it away where it has merged files
-        plan = _Plan(plain_hydra_settings=self._hydra_settings_are_plain(hydra))
-        own = self._layer("", Source(self._experiment.config_name, self._experiment.config_file), config)
-        seen_self = seen_override = False
-        seen: set[str] = set()
-        for item in nodes.items(defaults):
-            if item == "_self_":
-                if seen_self or seen_override:
-                    raise Declined("_self_ twice or after an override")
-                seen_self = True
-                self._add(plan, own)
-            elif isinstance(item, str):
-                if not _CONFIG.fullmatch(item) or seen_override or item in seen:
-                    raise Declined(f"entry {item!r}")
-                seen.add(item)
-                self._add(plan, self._root_config(item))
+        if self._experiment.entry is None or not name:
+            raise Declined("no entry point")
+        overrides: dict[str, str] = {}
+        added: list[Entry] = []
+        for key, option in choices.items():
+            if option is None:
+                continue
+            group, _, package = key.removeprefix("+").partition("@")
+            if not defaults.OPTION.fullmatch(option) or option == "_self_" or not self._group_exists(group):
+                raise Declined(f"choice {key!r}")
+            if key.startswith("+"):
+                added.append(Entry(group, True, option, package if "@" in key else None))
             else:
-                seen_override |= self._add_group(plan, item, seen_override)
-        if not seen_self:
-            self._add(plan, own, at_end=True)
-        return plan
+                overrides[key] = option
+        if added and "/" in name:
+            raise Declined("an option added to a config in a folder")
+        choosing = Choosing(self._find, self._known)
+        listed = choosing.listed(name, overrides, added)
+        configs = [one.config for one in listed if isinstance(one.config, _Read)]
+        if any(one.stored is not None for one in configs) and any(one.has_inner_lists for one in configs):
+            raise Declined("a block with a key called defaults")  # which Hydra takes away beside a dataclass
+        if _reuses_nodes(listed):
+            raise Declined("a config at the root, and once more")
+        pieces = [self._piece(one, is_primary=one.config.path == name) for one in listed]
+        self._is_fine_for_hydra(pieces, choosing.of_hydra)
+        return pieces
+
+    def _piece(self, listed: Listed, *, is_primary: bool) -> _Piece:
+        key = (listed.config, listed.package)
+        if key not in self._pieces:
+            assert isinstance(listed.config, _Read)
+            self._pieces[key] = _piece(listed.config, listed.package, is_primary=is_primary)
+        return self._pieces[key]
+
+    def _is_fine_for_hydra(self, pieces: Sequence[_Piece], choices: Mapping[str, Any]) -> None:
+        """Nothing if Hydra takes what is meant for itself, else Declined."""
+        settings = tuple(piece.mark for piece in pieces if piece.hydra)
+        mark = (settings, tuple(sorted(choices.items(), key=str)))
+        if mark in self._fine or (not settings and not choices):
+            return
+        try:
+            content = plain.merged(piece.hydra for piece in pieces if piece.hydra)
+        except plain.NotPlain:
+            raise Declined("settings of Hydra that are interpolations") from None
+        is_plain = all(option in _PLAIN_CHOICES_OF_HYDRA.get(group, ()) for group, option in choices.items())
+        if not (is_plain and _are_plain_settings(content)):
+            self._unseen = mark
+            raise Declined("hydra settings that Hydra has not seen yet")
+        self._fine.add(mark)
 
     @staticmethod
-    def _add(plan: _Plan, layer: Layer, at_end: bool = False) -> None:
-        if not layer.content and not nodes.is_structured(layer.content):
-            return
-        if plan.groups or at_end:
-            plan.after.append(layer)
-        elif plan.after:
-            raise Declined("content between the groups")
-        else:
-            plan.before.append(layer)
+    def _reads_nothing_of_hydra(pieces: Sequence[_Piece]) -> None:
+        if any(piece.reads_hydra for piece in pieces):
+            raise Declined("reads hydra's own config")
 
-    def _add_group(self, plan: _Plan, item: Any, seen_override: bool) -> bool:
-        """Add a `group: option` entry; True if it is an override of hydra's own groups."""
-        if not isinstance(item, DictConfig) or len(item) != 1:
-            raise Declined("entry that is no group")
-        key = next(iter(item.keys()))
-        option = nodes.value(nodes.child(item, key))
-        if isinstance(key, str) and _HYDRA_OVERRIDE.fullmatch(key):
-            plan.plain_hydra_settings &= option in _PLAIN_HYDRA_OVERRIDES.get(key, ())
-            return True
-        if seen_override or not isinstance(key, str) or not _GROUP.fullmatch(key) or key in plan.groups:
-            raise Declined(f"group entry {key!r}")
-        if plan.after:
-            raise Declined("content between the groups")
-        if option not in (None, "???") and not (isinstance(option, str) and _OPTION.fullmatch(option)):
-            raise Declined(f"option {option!r}")
-        if not self._group_exists(key):
-            raise Declined(f"no group {key!r}")
-        plan.groups[key] = option
-        return False
-
-    def _hydra_settings_are_plain(self, hydra: Any) -> bool:
-        if hydra is None:
-            return True
-        if not nodes.is_mapping(hydra):
-            raise Declined("hydra settings that are no mapping")
-        for key, node in nodes.leaves(hydra):
-            if nodes.split(key)[0] == "searchpath":
-                continue
-            allowed = _PLAIN_HYDRA_SETTINGS.get(key)
-            if allowed is None or not isinstance(nodes.value(node), allowed):
-                return False
-        return True
+    # -- the configs -------------------------------------------------------------------------------------------------
 
     @cached_property
     def _folders(self) -> tuple[Path, ...]:
         """Where Hydra looks for configs, in its order: the config folder, then `hydra.searchpath`."""
-        searchpath = OmegaConf.select(self._primary, "hydra.searchpath")
+        file = self._experiment.config_file
+        content = self.documents.setdefault(file, Document(file)).data if files.exists(file) else None
+        hydra = content.get("hydra") if isinstance(content, dict) else None
+        searchpath = hydra.get("searchpath") if isinstance(hydra, dict) else None
         if searchpath is None:
             return (self._experiment.config_dir,)
-        if not isinstance(searchpath, ListConfig):
+        if not isinstance(searchpath, list):
             raise Declined("hydra.searchpath")
         folders = [self._experiment.config_dir]
-        for entry in nodes.items(searchpath):
+        for entry in searchpath:
             scheme, separator, path = str(entry).rpartition("://")
             if not isinstance(entry, str) or (separator and scheme != "file") or "${" in path:
                 raise Declined("hydra.searchpath")
@@ -316,95 +318,149 @@ class FastPath:
         return tuple(folders)
 
     def _group_exists(self, group: str) -> bool:
-        stored = any(r.group is not None and r.group.split("/")[0] == group for r in self._schema.registrations)
+        stored = any(f"{known.group or ''}/".startswith(f"{group}/") for known in self._schema.registrations)
         return stored or any(files.is_folder(folder / group) for folder in self._folders)
 
-    def _root_config(self, name: str) -> Layer:
-        if any(files.exists(folder / f"{name}.yaml") for folder in self._folders):
-            raise Declined("a file in the primary defaults list")
-        layer = self._stored(None, name)
-        if "hydra" in layer.content.keys():  # noqa: SIM118 (a missing one is not `in` it)
-            raise Declined("a stored config that touches hydra's own")
-        if nodes.is_frozen(layer.content):
-            raise Declined("a frozen root, which refuses hydra's settings too")
-        return layer
+    def _find(self, path: str) -> _Read | None:
+        """The config at a path such as `exp/001`; None for no config. Raises Declined."""
+        if path not in self._configs:
+            try:
+                self._configs[path] = self._read(path)
+            except Declined as declined:
+                self._configs[path] = declined
+            except SourceError as error:
+                self._configs[path] = Declined(str(error))
+        found = self._configs[path]
+        if isinstance(found, Declined):
+            raise found.with_traceback(None)
+        return found
 
-    def _stored(self, group: str | None, name: str) -> Layer:
-        registration = self._schema.registration(group, name)
-        if registration is None or registration.package is not None:
-            raise Declined(f"nothing stored as {group}/{name}, or with a package")
+    def _read(self, path: str) -> _Read | None:
+        name = path.removesuffix(".yaml")
+        file = next(filter(files.exists, (folder / f"{name}.yaml" for folder in self._folders)), None)
+        group, _, option = name.rpartition("/")
+        stored = self._schema.registration(group, option)
+        if file is None:
+            return self._stored(path, stored) if stored is not None else None
+        if stored is not None:
+            raise Declined("a file with the name of a stored config")  # 1.3 merges both, 1.4 takes the file
+        document = self.documents.get(file) or Document(file)
+        if document.error is not None:
+            raise document.error
+        content = {} if document.data is None else document.data
+        if not isinstance(content, dict):
+            raise Declined("no mapping")
+        data = {key: value for key, value in content.items() if key != "defaults"}
+        return _Read(
+            path,
+            defaults.header_package(document.header_lines),
+            defaults.entries(content["defaults"]) if "defaults" in content else (),
+            Source(name, file),
+            data=data,
+            text=document.text if document.is_plain else None,
+            reads_hydra="${" in document.text and _READS_HYDRA.search(document.text) is not None,
+            has_inner_lists=document.text.count("defaults") > ("defaults" in content) and _has_inner_lists(data),
+        )
+
+    def _stored(self, path: str, registration: Any) -> _Read:
         try:
             content = self._schema.structured(registration)
         except Exception as error:
             raise Declined(f"cannot be stored: {error!r}") from error
         if not nodes.is_mapping(content) or "defaults" in content:
             raise Declined("no mapping, or a stored config with a defaults list")
-        source = Source(f"{group}/{name}" if group else name, registration=registration)
-        return self._layer(group or "", source, content)
+        if nodes.is_frozen(content) and "/" not in path:
+            raise Declined("a frozen root, which refuses hydra's settings too")
+        written = [str(nodes.value(node)) for _, node in nodes.leaves(content) if nodes.is_interpolation(node)]
+        return _Read(
+            path,
+            defaults.header_package([f"@package {registration.package}"] if registration.package is not None else []),
+            (),
+            Source(path, registration=registration),
+            stored=content,
+            reads_hydra=any(map(_READS_HYDRA.search, written)),
+        )
 
-    @staticmethod
-    def _layer(package: str, source: Source, content: DictConfig) -> Layer:
-        written = [node for _, node in nodes.leaves(content) if nodes.is_interpolation(node)]
-        if any(_READS_HYDRA.search(str(nodes.value(node))) for node in written):
-            raise Declined("reads hydra's own config")
-        return Layer(package, source, content, reads_others=not all(map(nodes.has_one_type, written)))
 
-    # -- the options -------------------------------------------------------------------------------------------------
+def _shared(group: str, layers: Sequence[Layer]) -> PlainPart | None:
+    """The part, if files without types alone have a say in it: many experiments may have such a part in common."""
+    texts = tuple(layer.text for layer in layers if layer.text is not None)
+    if len(texts) < len(layers):
+        return None
+    return _plain_parts.get((group, texts), lambda: plain_part(group, [layer.data or {} for layer in layers]))
 
-    def _option(self, group: str, name: str, depth: int = 0) -> tuple[Layer, ...]:
-        """The layers of `group=name`: its parents first, unless `_self_` says otherwise."""
-        key = (group, name)
-        known = self._options.get(key)
-        if known is None:
-            # Seen while it is being read, the entry means that the option includes itself.
-            self._options[key] = Declined(f"{group}/{name} includes itself")
-            if depth > _DEEPEST:
-                raise Declined("a long line of parents")
-            try:
-                known = tuple(self._read_option(group, name, depth))
-                if len(known) > _MOST_LAYERS:
-                    raise TooFar(
-                        f"{group}/{name} comes to more than {_MOST_LAYERS} files, each of which takes in another"
-                    )
-            except (Declined, TooFar) as refused:
-                known = refused
-            except SourceError as error:
-                known = Declined(str(error))
-            self._options[key] = known
-        if isinstance(known, (Declined, TooFar)):
-            raise known
-        return known
 
-    def _read_option(self, group: str, name: str, depth: int) -> Iterator[Layer]:
-        if not _OPTION.fullmatch(name):
-            raise Declined(f"option {name!r}")
-        paths = (folder / group / f"{name}.yaml" for folder in self._folders)
-        file = next(filter(files.exists, paths), None)
-        if file is None:
-            yield self._stored(group, name)
-            return
-        if self._schema.registration(group, name):
-            raise Declined("a file with the name of a stored config")  # 1.3 merges both, 1.4 takes the file
-        document = self.documents.get(file) or Document(file)
-        content = _content(document)
-        defaults = content.data.pop("defaults", [])
-        if not isinstance(defaults, list):
-            raise Declined("defaults that are no list")
-        source = Source(f"{group}/{name}", file)
-        text = document.text if document.is_plain else None
-        own = Layer(group, source, None, content.data, text, interpolated=content.interpolated)
-        seen_self = False
-        for item in defaults:
-            if item == "_self_" and not seen_self:
-                seen_self = True
-                yield own
-                continue
-            parent = _PARENT.fullmatch(item) if isinstance(item, str) else None
-            if parent is None:
-                raise Declined(f"entry {item!r}")
-            yield from self._option(group, parent["option"], depth + 1)
-        if not seen_self:
-            yield own
+def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
+    if package.partition(".")[0] == "hydra":
+        if config.stored is not None:
+            raise Declined("a stored config for hydra")
+        hydra: Any = config.data
+        for step in reversed(package.split(".")[1:]):
+            hydra = {step: hydra}
+        return _Piece(None, *_of_hydra(hydra, is_primary))
+    if config.stored is not None:
+        if not package and "hydra" in config.stored.keys():  # noqa: SIM118 (a missing one is not `in` it)
+            raise Declined("a stored config that touches hydra's own")
+        typed = [node for _, node in nodes.leaves(config.stored) if nodes.is_interpolation(node)]
+        reads_others = not all(map(nodes.has_one_type, typed))
+        layer = Layer(package, config.source, config.stored, reads_others=reads_others)
+        return _Piece(layer, reads_hydra=config.reads_hydra)
+    data, own, mark = config.data, None, ""
+    if not package and "hydra" in data:
+        own, mark = _of_hydra(data["hydra"], is_primary)
+        data = {key: value for key, value in data.items() if key != "hydra"}
+    of_data = Layer(package, config.source, data=data, text=config.text) if data or package else None
+    return _Piece(of_data, own, mark, config.reads_hydra)
+
+
+def _of_hydra(content: Any, is_primary: bool) -> tuple[dict[Any, Any], str]:
+    """What is meant for Hydra itself, and all of it as text. Raises Declined where it plays a part in composing."""
+    if not isinstance(content, dict):
+        raise Declined("hydra settings that are no mapping")
+    if "aliases" in content or ("searchpath" in content and not is_primary):
+        raise Declined("hydra.aliases or hydra.searchpath")
+    job = content.get("job")
+    if isinstance(job, dict):
+        job = {key: value for key, value in job.items() if key not in ("name", "env_set")}
+    if "${" in repr([job, *(value for key, value in content.items() if key in _READ_BY_HYDRA)]):
+        raise Declined("hydra settings that are interpolations")
+    return content, repr(content)
+
+
+def _reuses_nodes(listed: Sequence[Listed]) -> bool:
+    """Whether Hydra merges a config at the root, by moving its nodes there, and the same one once more: with the nodes
+    come the values that they have been given meanwhile. Elsewhere it merges copies.
+    """
+    at_root: set[Config] = set()
+    for one in listed:
+        if one.config in at_root:
+            return True
+        if not one.package:
+            at_root.add(one.config)
+    return False
+
+
+def _has_inner_lists(value: Any) -> bool:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any((isinstance(inner, dict) and "defaults" in inner) or _has_inner_lists(inner) for inner in below)
+
+
+def _are_plain_settings(content: Mapping[Any, Any]) -> bool:
+    for steps, value in _leaves(content):
+        if steps[0] == "searchpath":
+            continue
+        allowed = _PLAIN_HYDRA_SETTINGS.get(".".join(map(str, steps)))
+        if allowed is None or not isinstance(value, allowed):
+            return False
+    return True
+
+
+def _leaves(content: Mapping[Any, Any], steps: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*steps, key))
+        else:
+            yield (*steps, key), value
 
 
 def _is_supported(version_base: Any) -> bool:
@@ -415,29 +471,3 @@ def _is_supported(version_base: Any) -> bool:
     if version_base in (None, UNSET, "1.3"):
         return True
     return version_base in ("1.1", "1.2") and not installed.hydra_since_1_4()
-
-
-@dataclass(frozen=True)
-class _Content:
-    data: dict[Any, Any]
-    interpolated: frozenset[Any]
-
-
-def _content(document: Document) -> _Content:
-    """A file's content, or Declined for anything but a plain mapping without a package header."""
-    if document.error is not None:
-        raise document.error
-    data = {} if document.data is None else document.data
-    if document.header is not None or not isinstance(data, dict):
-        raise Declined("a package header, or no mapping")
-    if "${" not in document.text:
-        return _Content(dict(data), frozenset())
-    if _READS_HYDRA.search(document.text):
-        raise Declined("reads hydra's own config")
-    return _Content(dict(data), frozenset(key for key, value in data.items() if _interpolates(value)))
-
-
-def _interpolates(value: Any) -> bool:
-    if isinstance(value, (dict, list)):
-        return any(map(_interpolates, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and "${" in value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -27,9 +28,8 @@ class Layer:
     source: Source
     stored: DictConfig | None = None  # shared: to be copied
     data: dict[Any, Any] | None = None  # what an option's file says, without its defaults list
-    text: str | None = None  # of that file, where it has plain values alone: equal texts are equal layers
+    text: str | None = None  # of that file, where it has plain values alone: equal texts are equal layers of a package
     reads_others: bool = False  # an interpolation in `stored` may stand for a part of the config while that is merged
-    interpolated: frozenset[Any] = frozenset()  # the keys of `data` with an interpolation in their values
     embedded: bool = False  # whether `stored` begins at the root already
 
     @property
@@ -37,14 +37,50 @@ class Layer:
         """What it sets, or may only declare."""
         return self.data or () if self.stored is None else self.stored.__dict__["_content"]
 
-    @property
-    def content(self) -> DictConfig:
-        """The content as a config."""
-        return self.stored if self.stored is not None else _created(self.data or {}, self)
+    @cached_property
+    def interpolated(self) -> frozenset[Any]:
+        """The keys of `data` with an interpolation in their values."""
+        return frozenset(key for key, value in (self.data or {}).items() if _interpolates(value))
+
+    @cached_property
+    def nested(self) -> dict[Any, Any]:
+        """Its `data` from the root."""
+        result = self.data or {}
+        for step in reversed(self.package.split(".") if self.package else ()):
+            result = {step: result}
+        return result
+
+    @cached_property
+    def slices(self) -> dict[str, Layer]:
+        """What it says of each key at the root that it merges a mapping into."""
+        if self.stored is not None:
+            return {self.package.partition(".")[0]: self} if self.package else {}
+        if self.package and "." not in self.package:
+            return {self.package: self}
+        text = None if self.text is None else f"{self.package}: {self.text}"
+        return {
+            key: Layer(key, self.source, data=value, text=text)
+            for key, value in self.nested.items()
+            if type(value) is dict and type(key) is str
+        }
+
+    @cached_property
+    def rest(self) -> Layer | None:
+        """What is left of a layer at the root, None for nothing."""
+        if self.package or self.stored is not None:
+            return None if self.package else self
+        left = {key: value for key, value in (self.data or {}).items() if key not in self.slices}
+        return Layer("", self.source, data=left, text=self.text) if left else None
 
 
-def _created(values: dict[Any, Any], layer: Layer) -> DictConfig:
-    return nodes.created(values) if layer.text is not None else OmegaConf.create(values)
+def _interpolates(value: Any) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(map(_interpolates, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and "${" in value
+
+
+def _created(layer: Layer) -> DictConfig:
+    return nodes.created(layer.nested) if layer.text is not None else OmegaConf.create(layer.nested)
 
 
 class MergeError(Exception):
@@ -62,12 +98,13 @@ def merge(layers: Sequence[Layer], trace: Trace | None = None) -> DictConfig:
     """
     config: DictConfig = OmegaConf.create()
     for layer in layers:
-        if layer.package and not layer.embedded:
-            content = _created({layer.package: layer.data or {}} if layer.stored is None else {}, layer)
-            if layer.stored is not None:
-                OmegaConf.update(content, layer.package, layer.stored, merge=False)
+        if layer.stored is None:
+            content = _created(layer)
+        elif layer.package and not layer.embedded:
+            content = OmegaConf.create()
+            OmegaConf.update(content, layer.package, layer.stored, merge=False)
         else:
-            content = copy.deepcopy(layer.content)
+            content = copy.deepcopy(layer.stored)
         written = copy.deepcopy(content) if trace is not None else None  # merging moves nodes out of the content
         try:
             with flag_override(config, "no_deepcopy_set_nodes", True):  # as Hydra does: nodes are moved
@@ -87,7 +124,8 @@ def crossed(layers: Sequence[Layer]) -> bool:
     """Whether a merge may meet an interpolation, and so needs what this stands for: some part of the whole config."""
     waiting: dict[str, set[Any]] = {}
     for layer in layers:
-        if layer.reads_others or not waiting.get(layer.package, set()).isdisjoint(layer.keys):
+        package, *below = layer.package.split(".")
+        if layer.reads_others or not waiting.get(package, set()).isdisjoint(below[:1] or layer.keys):
             return True
-        waiting.setdefault(layer.package, set()).update(layer.interpolated)
+        waiting.setdefault(package, set()).update(layer.interpolated)
     return False

@@ -43,7 +43,7 @@ class Part(Protocol):
     def open(self) -> Sequence[Open]:
         """Its values that are interpolations or `???`."""
 
-    def node(self, parent: DictConfig) -> DictConfig:
+    def node(self, parent: DictConfig | None) -> DictConfig:
         """The group as nodes, most of which it shares with others."""
 
     def takes_any_scalar(self, path: Steps) -> bool:
@@ -111,7 +111,7 @@ class LaidPart:
         left = [known for known in self._below.open if known.path[1] not in self._values]
         return [*left, *_open(self._values, self._below.group)]
 
-    def node(self, parent: DictConfig) -> DictConfig:
+    def node(self, parent: DictConfig | None) -> DictConfig:
         """The group as nodes."""
         return self._below.fields.node_with(self._values, parent)
 
@@ -121,14 +121,14 @@ class LaidPart:
 
 
 class PlainPart:
-    """Values without types; nodes are made for whoever asks for them."""
+    """Values without types, at `group` or ("") at the root; nodes are made for whoever asks for them."""
 
     def __init__(self, group: str, values: dict[str, Any]) -> None:
         self.group = group
         self.container = values
         self.open = _open(values, group)
 
-    def node(self, parent: DictConfig) -> DictConfig:
+    def node(self, parent: DictConfig | None) -> DictConfig:
         """The group as nodes."""
         node: DictConfig = shallow(_nodes(self), parent)
         return node
@@ -147,7 +147,8 @@ def plain_part(group: str, contents: Iterable[dict[str, Any]]) -> PlainPart | No
 
 
 def _open(values: dict[str, Any], group: str) -> list[Open]:
-    return [Open(path, written, nodes.join(path)) for path, written in nodes.open_values(values, (group,))]
+    steps = (group,) if group else ()
+    return [Open(path, written, nodes.join(path)) for path, written in nodes.open_values(values, steps)]
 
 
 _MOST_NODES = 32  # parts with nodes, which take twenty times the memory of their values
@@ -156,7 +157,7 @@ _elements: nodes.Elements = {}  # of lists that they have in common: sets that i
 
 
 def _nodes(part: PlainPart) -> DictConfig:
-    known = _nodes_of.pop(part, None) or nodes.created(part.container, part.group, _elements)
+    known = _nodes_of.pop(part, None) or nodes.created(part.container, part.group or None, _elements)
     _nodes_of[part] = known
     if len(_nodes_of) > _MOST_NODES:
         del _nodes_of[next(iter(_nodes_of))]
@@ -180,12 +181,14 @@ class PartsComposition(Composition):
     def __init__(
         self,
         choices: dict[str, str | None],
-        base: MergedPart,
+        base: MergedPart | PlainPart,
         parts: Mapping[str, Part],
         outcomes: dict[tuple[Any, ...], UnusableValue | None],
+        order: Sequence[Any],
     ) -> None:
         super().__init__(choices, None)
-        self._base = base  # what is merged before the groups
+        self._base = base  # what stands at the root beside the parts
+        self._order = order  # of the keys
         self.parts = parts
         self._outcomes = outcomes  # of interpolations, by all that they depend on
 
@@ -193,15 +196,19 @@ class PartsComposition(Composition):
     def config(self) -> DictConfig:
         """The config: all but its root and its interpolations it shares with others."""
         root = self._base.node(None)
-        for group, part in self.parts.items():
-            root.__dict__["_content"][group] = part.node(root)
+        OmegaConf.set_struct(root, True)
+        content = {**root.__dict__["_content"], **{group: part.node(root) for group, part in self.parts.items()}}
+        root.__dict__["_content"] = self._ordered(content)
         with_own_nodes(root, [known.path for known in self._open() if known.written != "???"])
         return root
 
     @property
     def container(self) -> dict[str, Any]:
         """The config as plain dicts and lists, interpolations as they are written. To be left as it is."""
-        return {**self._base.container, **{group: part.container for group, part in self.parts.items()}}
+        return self._ordered({**self._base.container, **{group: part.container for group, part in self.parts.items()}})
+
+    def _ordered(self, content: dict[Any, Any]) -> dict[Any, Any]:
+        return {key: content[key] for key in self._order}
 
     def unusable_values(self, custom_resolvers: frozenset[str] = frozenset()) -> Iterator[UnusableValue]:
         """The values that fail when train.py reads them.
@@ -232,7 +239,7 @@ class PartsComposition(Composition):
 
     def _is_closed(self, target: Steps) -> bool:
         """Whether plain values stand at `target`, and none that is an interpolation or `???`."""
-        part = self.parts.get(str(target[0]))
+        part: Part = self.parts.get(str(target[0]), self._base)
         return isinstance(part, PlainPart) and all(known.path[: len(target)] != target for known in part.open)
 
     def _open(self) -> Iterator[Open]:

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +99,16 @@ class Document:
         return [entry.split("@")[0].strip().removesuffix(".yaml") for entry in entries if entry != "_self_"]
 
     @cached_property
-    def header(self) -> str | None:
-        """The line of a `# @package …` header, as ConfigSource._get_header_dict finds it, or None."""
+    def header_lines(self) -> list[str]:
+        """The lines `# @package …`, as ConfigSource._get_header_dict finds them."""
         # A text stream, as Hydra opens it, turns CRLF into LF.
-        for line in self.text_or_empty[:_HEADER_CHARACTERS].splitlines():
-            if line.strip() and _HEADER.match(line):
-                return line.strip()
-            if line.strip():
-                break
-        return None
+        lines = (line.strip() for line in self.text_or_empty[:_HEADER_CHARACTERS].splitlines())
+        return list(takewhile(_HEADER.match, filter(None, lines)))
+
+    @property
+    def header(self) -> str | None:
+        """The first line of a `# @package …` header, or None."""
+        return next(iter(self.header_lines), None)
 
     @property
     def config(self) -> DictConfig | ListConfig:

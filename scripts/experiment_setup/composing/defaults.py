@@ -1,0 +1,369 @@
+"""Defaults lists worked out as Hydra does (hydra/_internal/defaults_list.py), without Hydra.
+
+They say which configs are merged, in which order and into which packages. What Hydra refuses, and what is rarely
+written, is Declined: it has the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from experiment_setup import installed
+from experiment_setup.composing.expansion import TooFar
+from experiment_setup.composing.layers import Declined
+from experiment_setup.light import compiled, dataclass
+
+_MOST_LISTED = 200  # configs that one comes to, its parents among them; Hydra ends in a RecursionError at some 300
+_MOST_VISITED = 1_000  # configs that a composition asks for; a large one asks for some two hundred
+_DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
+
+GLOBAL = "_global_"
+_HYDRA = "hydra/"
+# Names of files that Hydra takes as they are. In folders too (`exp: sub/001`), where their package is the group's.
+OPTION = compiled(r"(?:\w[\w\-]*/)*[\w.\-]+(?<!\.yml)")
+_PATH = compiled(r"/?(?:[\w.\-]+/)*[\w.\-]+(?<!\.yml)")
+_PACKAGE = compiled(r"(?:_global_(?:\.|$))?(?:[A-Za-z_][\w\-]*(?:\.[A-Za-z_][\w\-]*)*)?")
+_OLD_WORDS = compiled(r"_(?:group|name)_")  # of packages, which not every release takes for the same
+_FOLLOWING = compiled(r"\$\{\s*([A-Za-z_]\w*)\s*\}")
+
+
+class Entry(NamedTuple):
+    """One entry of a defaults list."""
+
+    path: str  # of a group, or of a config, as it is written
+    is_group: bool = False
+    option: str | tuple[str, ...] | None = None  # of the group
+    package: str | None = None
+    optional: bool = False
+    override: bool = False
+
+
+SELF = Entry("_self_")
+
+
+@dataclass(frozen=True, eq=False)
+class Config:
+    """What an entry may name: a file, or what is stored."""
+
+    path: str  # such as `exp/001`
+    package: str | None  # of its header
+    entries: tuple[Entry, ...]  # with `_self_` where Hydra adds it; () without a list
+
+
+class Listed(NamedTuple):
+    """One config of the final list, and where it is merged; "" is the root."""
+
+    config: Config
+    package: str
+    key: str | None = None  # of the group that it is the option of, if that has no list of its own
+
+
+def entries(written: Any) -> tuple[Entry, ...]:
+    """The entries of a list as it is in a file, with `_self_` where Hydra adds it. Raises Declined."""
+    if not isinstance(written, list):
+        raise Declined("defaults that are no list")
+    found = tuple(map(_entry, written))
+    if found.count(SELF) > 1:
+        raise Declined("_self_ twice")
+    after = iter(found)
+    if any(entry.override for entry in after) and any(not entry.override and entry is not SELF for entry in after):
+        raise Declined("an override before other entries")
+    if SELF not in found and any(not entry.override for entry in found):
+        return (*found, SELF)
+    return found
+
+
+def _entry(written: Any) -> Entry:
+    if isinstance(written, str):
+        path, _, package = written.partition("@")
+        if path == SELF.path and not package:
+            return SELF
+        return Entry(_checked(path), package=_package(package) if "@" in written else None)
+    if not isinstance(written, dict) or len(written) != 1:
+        raise Declined("an entry that is neither a config nor one group")
+    ((key, option),) = written.items()
+    if not isinstance(key, str):
+        raise Declined(f"group {key!r}")
+    *words, last = key.split(" ")
+    if not set(words) <= {"override", "optional"} or len(words) > 1:
+        raise Declined(f"group entry {key!r}")
+    group, _, package = last.partition("@")
+    entry = Entry(_checked(group), True, _option(option), _package(package) if "@" in last else None)
+    entry = entry._replace(override="override" in words, optional="optional" in words)
+    if not isinstance(entry.option, str) or "${" in entry.option or not installed.hydra_since_1_4():
+        return entry
+    folder, slash, name = entry.option.rpartition("/")  # there `exp: sub/001` stands for `exp/sub: 001`
+    return entry._replace(path=f"{entry.path}{slash}{folder}", option=name)
+
+
+def _option(written: Any) -> str | tuple[str, ...] | None:
+    if written is None or written == "???":
+        return written  # type: ignore[no-any-return]
+    if isinstance(written, list) and all(isinstance(name, str) and OPTION.fullmatch(name) for name in written):
+        return tuple(written)
+    if isinstance(written, str) and OPTION.fullmatch(_FOLLOWING.sub("x", written)) and written != SELF.path:
+        return written
+    raise Declined(f"option {written!r}")
+
+
+def _checked(path: str) -> str:
+    if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(path.split("/")) or path.endswith("_self_"):
+        raise Declined(f"entry {path!r}")
+    return path
+
+
+def _package(written: str) -> str:
+    if written == "_here_":
+        return ""
+    if not _PACKAGE.fullmatch(written) or _OLD_WORDS.search(written):
+        raise Declined(f"package {written!r}")
+    return written
+
+
+def header_package(lines: Iterable[str]) -> str | None:
+    """The package of the lines `# @KEY VALUE` at the head of a file, as an absolute one. Raises Declined."""
+    found = None
+    for line in lines:
+        words = [word for word in line.strip().lstrip("#").strip().split(" ") if word]
+        if len(words) != 2:
+            raise Declined("a header that Hydra refuses")
+        if words[0] == "@package":
+            found = words[1]
+    if found is None:
+        return None
+    _package(found)
+    return found if found == GLOBAL or found.startswith(f"{GLOBAL}.") else f"{GLOBAL}.{found}"
+
+
+class _Place(NamedTuple):
+    """An entry in the list of some config."""
+
+    entry: Entry
+    option: str | tuple[str, ...] | None = None
+    base: str = ""  # the group of the config that has the list
+    outer: str = ""  # the package of that
+    depth: int = 0
+    follows: bool = False  # whether an option on the way there follows from others, as in `${model}_small`
+    overridable: frozenset[str] | None = None  # what may be overridden where that is so; None for all
+
+    def inside(self, entry: Entry, package: str) -> _Place:
+        """An entry in the list of the config that stands here, which is merged into `package`."""
+        return _Place(entry, entry.option, self.group, package, self.depth + 1, self.follows, self.overridable)
+
+    @property
+    def _relative(self) -> str:
+        path = self.entry.path.removeprefix("/")
+        return path if self.entry.is_group else path.rpartition("/")[0]
+
+    @property
+    def group(self) -> str:
+        if not self.base or self.entry.path.startswith("/"):
+            return self._relative
+        return f"{self.base}/{self._relative}" if self._relative else self.base
+
+    @property
+    def name(self) -> str | None:
+        return self.entry.path.rpartition("/")[2] if not self.entry.is_group else self.option  # type: ignore[return-value]
+
+    @property
+    def path(self) -> str:
+        return f"{self.group}/{self.name}" if self.group else f"{self.name}"
+
+    def package(self, header: str | None = None) -> str:
+        own = self.entry.package if self.entry.package is not None else header
+        if own is None:
+            own = self._relative.replace("/", ".")
+        whole = f"{self.outer}.{own}" if self.outer and own else self.outer or own
+        _, is_absolute, inner = whole.rpartition(GLOBAL)
+        return inner[1:] if is_absolute else whole
+
+    @property
+    def key(self) -> str:
+        """What an override calls it."""
+        package = self.package()
+        return self.group if package == self.group.replace("/", ".") else f"{self.group}@{package or GLOBAL}"
+
+
+Known = dict[tuple[str, str, str], "list[Listed] | TooFar | None"]
+
+
+class Choosing:
+    """The final list for one choice of options.
+
+    `find` gives the config at a path, or None. `known` is kept from one choice to the next: what comes of configs that
+    name no group.
+    """
+
+    def __init__(self, find: Callable[[str], Config | None], known: Known) -> None:
+        self._find = find
+        self._fixed = known
+        self._since_1_4 = installed.hydra_since_1_4()
+        self._overrides: dict[str, str | tuple[str, ...] | None] = {}
+        self._used: set[str] = set()
+        self._chosen: dict[str, str | tuple[str, ...] | None] = {}
+        self._visited = 0
+
+    def listed(self, primary: str, choices: Mapping[str, str], added: Sequence[Entry] = ()) -> list[Listed]:
+        """The configs to be merged, in their order, without those of Hydra itself.
+
+        `choices` are as on the command line (`group=option`), and so is `added` (`+group=option`). Raises Declined or
+        TooFar.
+        """
+        self._overrides.update(choices)
+        items = self._followed(self._visit(_Place(Entry(primary)), tuple(added)))
+        if not all(key in self._used or (key.startswith(_HYDRA) and "@" not in key) for key in self._overrides):
+            raise Declined("an override of what is in no list")
+        keys = [item.key for item in items if item.key is not None]
+        if len(set(keys)) < len(keys):
+            raise Declined("a group twice")
+        return items
+
+    @property
+    def of_hydra(self) -> dict[str, str | tuple[str, ...] | None]:
+        """What is chosen of Hydra's own groups."""
+        return {key: option for key, option in self._overrides.items() if key.startswith(_HYDRA)}
+
+    def _visit(self, place: _Place, added: tuple[Entry, ...] = ()) -> list[Listed | _Place]:
+        """What a place comes to; itself a place stands for an option that follows from others."""
+        self._visited += 1
+        if self._visited > _MOST_VISITED:
+            raise TooFar(f"its defaults lists, and those of what they name, come to more than {_MOST_VISITED:,} files")
+        if place.depth > _DEEPEST:
+            raise Declined("a long line of parents")
+        if place.entry.is_group:
+            self._choose(place)
+        config = self._config(place) if place.name is not None else None
+        if config is None:
+            return []
+        package = place.package(config.package)
+        found: Sequence[Listed | _Place] | None = None
+        if config.entries and not added:
+            found = self._without_groups(config, place, package)
+        if found is None and (config.entries or added):
+            found = self._list(config, place, package, added)
+        if found:
+            return list(found)
+        return [Listed(config, package, place.key if place.entry.is_group else None)]
+
+    def _list(self, config: Config, place: _Place, package: str, added: tuple[Entry, ...]) -> list[Listed | _Place]:
+        """What the entries of a config come to. Hydra goes through them from the last to the first."""
+        inner = [place.inside(entry, package) for entry in (*(config.entries or (SELF,)), *added)]
+        overrides = [one for one in inner if one.entry.override]
+        if overrides and place.follows:
+            raise Declined("an override below an option that follows from others")
+        if not self._since_1_4:
+            self._override(overrides)
+        parts = [self._of(one, config) for one in reversed(inner)]
+        if not self._since_1_4:
+            parts = [
+                self._visit(self._resolved(part[0])) if part and isinstance(part[0], _Place) else part for part in parts
+            ]
+        return [item for part in reversed(parts) for item in part]
+
+    def _of(self, place: _Place, config: Config) -> list[Listed | _Place]:
+        """What an entry of a config comes to."""
+        entry, option = place.entry, place.option
+        if entry is SELF:
+            return [Listed(config, place.outer)]
+        if entry.override:
+            if self._since_1_4:  # there only what stands before an override is overridden
+                self._override([place])
+            return []
+        if entry.is_group:
+            key = place.key
+            if key in self._overrides and (place.overridable is None or key in place.overridable):
+                option = self._overrides[key]
+                self._used.add(key)
+        if isinstance(option, tuple):
+            several = [entry._replace(path=f"{entry.path}/{name}", is_group=False, option=None) for name in option]
+            parts = [self._visit(place._replace(entry=one, option=None)) for one in reversed(several)]
+            return [item for part in reversed(parts) for item in part]
+        place = place._replace(option=option)
+        if option is None or "${" not in option:
+            return self._visit(place)
+        if self._since_1_4 and place.overridable is None:
+            place = place._replace(overridable=frozenset(self._overrides))
+        return [place]
+
+    def _followed(self, items: list[Listed | _Place]) -> list[Listed]:
+        """The list with what follows from other options in it; since 1.4, that is looked at last of all."""
+        while (index := next((i for i, item in enumerate(items) if self._is_known(item)), None)) is not None:
+            place = items[index]
+            assert isinstance(place, _Place)
+            items = [*items[:index], *self._visit(self._resolved(place)), *items[index + 1 :]]
+        found = [item for item in items if isinstance(item, Listed)]
+        if len(found) < len(items):
+            raise Declined("an option that follows from what is not chosen")
+        return found
+
+    def _is_known(self, item: Listed | _Place) -> bool:
+        """Whether it is a place whose option follows from what is chosen by now."""
+        words = _FOLLOWING.findall(str(item.option)) if isinstance(item, _Place) else []
+        return bool(words) and all(isinstance(self._chosen.get(word), str) for word in words)
+
+    def _resolved(self, place: _Place) -> _Place:
+        """The place with its option. Raises Declined where that follows from what is not chosen yet."""
+        if not self._is_known(place):
+            raise Declined("an option that follows from what is not chosen")
+        option = _FOLLOWING.sub(lambda match: str(self._chosen[match[1]]), str(place.option))
+        if not OPTION.fullmatch(option) or ("/" in option and self._since_1_4):
+            raise Declined(f"option {option!r}")
+        return place._replace(option=option, follows=True)
+
+    def _without_groups(self, config: Config, place: _Place, package: str) -> list[Listed] | None:
+        """What a config comes to whatever else is chosen; None if it has a say in that itself. Raises TooFar."""
+        key = (config.path, place.group, package)
+        if key not in self._fixed:
+            self._fixed[key] = None  # seen while it is looked for, the entry means that the config includes itself
+            try:
+                self._fixed[key] = self._parents(config, place, package)
+            except TooFar as error:
+                self._fixed[key] = error
+        found = self._fixed[key]
+        if isinstance(found, TooFar):
+            raise found
+        return found
+
+    def _parents(self, config: Config, place: _Place, package: str) -> list[Listed] | None:
+        if any(entry.is_group for entry in config.entries):
+            return None
+        if place.depth > _DEEPEST:
+            raise Declined("a long line of parents")
+        result: list[Listed] = []
+        for entry in config.entries:
+            if entry is SELF:
+                result.append(Listed(config, package))
+                continue
+            below = place.inside(entry, package)
+            parent = self._config(below)
+            if parent is None:
+                return None
+            own = below.package(parent.package)
+            found = self._without_groups(parent, below, own) if parent.entries else [Listed(parent, own)]
+            if found is None:
+                return None
+            result += found
+            if len(result) > _MOST_LISTED:
+                raise TooFar(f"{config.path} comes to more than {_MOST_LISTED} files, each of which takes in another")
+        return result
+
+    def _config(self, place: _Place) -> Config | None:
+        """The config at a place; None where there need not be one. Raises Declined for a missing one."""
+        if place.name is None or place.name.endswith("???"):
+            raise Declined("an option that has to be chosen")
+        if place.group.startswith(_HYDRA):
+            raise Declined("an option of Hydra's own")
+        config = self._find(place.path)
+        if config is None and not place.entry.optional:
+            raise Declined(f"no config {place.path!r}")
+        return config
+
+    def _override(self, places: Iterable[_Place]) -> None:
+        for place in places:
+            self._overrides.setdefault(place.key, place.option)
+
+    def _choose(self, place: _Place) -> None:
+        key = place.key
+        if self._chosen.setdefault(key, place.option) != place.option:
+            raise Declined(f"two options of {key!r}")
