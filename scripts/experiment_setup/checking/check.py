@@ -280,7 +280,8 @@ def context_of(
     return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root))
 
 
-_BY_NAME = compiled(r"-cn [^ :]+ ?")  # what differs where several primary configs show one fault
+# What differs where several primary configs, or several choices, show one fault.
+_BY_NAME = compiled(r"^Hydra fails [^:]*: (?:In '?[\w/.\-]+'?: )?|-cn [^ :]+ ?")
 
 
 def _unique(findings: Iterable[Finding]) -> list[Finding]:

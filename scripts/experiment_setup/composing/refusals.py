@@ -223,7 +223,7 @@ _LISTS = _sentences(
     (NotOverridable, r"^Invalid Defaults List override '(?P<group>\S+): "),
     (UnknownKeyword, r"^In .*: Unsupported keyword '(?P<keyword>[^']+)' in defaults list"),
 )
-_IN = compiled(r"In '(?P<config>[^']+)': ")
+_IN = compiled(r"In '?(?P<config>(?<=')[^']+|[\w./\-]+)'?: ")
 _MERGING = compiled(r"(?P<kind>\w+) raised while composing config:\n")
 _WITH_SCHEMA = compiled(r"Error merging '(?P<config>[^']+)' with schema\n")
 _KIND = compiled(r"(?P<kind>[A-Za-z]\w*): ")

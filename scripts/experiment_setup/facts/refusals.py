@@ -154,7 +154,7 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
         return file.value(failure.steps) if isinstance(failure.refusal, WrongValue) else file.key(failure.steps)
     options = (option for known in context.options.by_group.values() for option in known.values())
     documents = {o.config_path: (o.group, o.document) for o in (*options, *context.options.added)}
-    group, document = documents.get(failure.config or "", (None, None))
+    group, document = documents.get((failure.config or "").removesuffix(".yaml"), (None, None))
     if document is None and failure.config == context.experiment.config_name:
         group, document = "", context.options.primary
     if document is None and isinstance(failure.refusal, NotFound):

@@ -161,8 +161,14 @@ def _folders(
             or folder.name in ROOT_SETS
             or any(f"{name}/".startswith(f"{folder.name}/") for name in listed)
         )
+        if with_code and _is_package(folder) and not any(path.parent == folder for path in files):
+            continue  # configs of other entry points may lie in it
         if is_group or any(_MEANT_FOR_HYDRA.search(read(path).text_or_empty) for path in files):
             yield folder.name, {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file()
 
 
 def _groups(root: Path) -> Iterator[Path]:
@@ -236,8 +242,12 @@ class _Named:
         return cls(frozenset(groups), frozenset(files), frozenset(within), frozenset(chosen), frozenset(opened))
 
     def group(self, path: str) -> bool:
-        """Whether a list chooses for the group, by its whole path or from within a folder of it."""
-        return any(part in self.groups for part in _ends(path))
+        """Whether a list chooses for the group or for one that it lies in, by its whole path or from within a folder
+        of it: `- regularizers: all` in exp/ is about what lies in exp/regularizers/.
+        """
+        steps = path.split("/")
+        above = ["/".join(steps[:count]) for count in range(2, len(steps))]
+        return any(part in self.groups for one in (path, *above) for part in _ends(one))
 
     def open(self, path: str) -> bool:
         """Whether a list may choose any option of the group."""

@@ -297,6 +297,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     if re.fullmatch(r"[A-Z_][A-Z0-9_]*", target):
         return f"write ${{oc.env:{target}}} for the environment variable"
     known = [f"{group}.{key}" for group in context.options.groups for key in _fields(context, group, [])]
+    known = [key for key in known if key != bad.key]  # not the value itself
     if target in known and named:
         group, _, key = target.partition(".")
         return f"what is chosen for {group} has no {key}: give it one"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import yaml
 
 from experiment_setup import files
+from experiment_setup.composing.refusals import AddedTwice, NotFound, NotOverridable
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import HERE, Entry
@@ -393,10 +394,19 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         return f"lands in {group}.{group}, not {group}"
     if entry.package in (None, HERE, "_group_", "") or entries.is_like_here(entry.package or ""):
         return None
-    if entries.parents(option) or not entries.breaks(context, option):
+    if entries.parents(option) or not _is_refused(context, option):
         return None  # another part of the config put into a key of this one, which is what packages are for
     place = "at the root of the config" if entry.package == "_global_" else f"in {group}.{entry.package}"
     return f"lands {place}, not {group}"
+
+
+def _is_refused(context: ExperimentContext, option: Option) -> bool:
+    """Whether a key or a value of the option is refused, as they are where a part lands in the wrong place, or the
+    fields of its dataclass are lost.
+    """
+    failure = context.compositions.of_option(option).failure
+    refusal = failure.refusal if failure is not None else None
+    return entries.breaks(context, option) and not isinstance(refusal, (NotFound, NotOverridable, AddedTwice))
 
 
 def _says_its_place(context: ExperimentContext, option: Option, named: str) -> bool:

@@ -147,6 +147,13 @@ def config_value_unused(context: ExperimentContext) -> Iterator[Finding]:
         )
 
 
+def _sets(context: ExperimentContext, group: str, name: str, key: str) -> bool:
+    """Whether an option, or one that it inherits from, says a key of its group."""
+    options = context.options.by_group[group]
+    above = (options[one] for one in entries.lineage(options, name) if one in options)
+    return any(one.document.has((group, key) if one.package((group,)) == () else (key,)) for one in above)
+
+
 def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding]:
     """Values for a group without a dataclass that every option of it sets again."""
     composed = [
@@ -154,6 +161,8 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
         for name in context.options.by_group.get(group, {})
     ]
     for key, value in _block(context, group).items():
+        if not all(_sets(context, group, name, key) for name in context.options.by_group.get(group, {})):
+            continue  # another group has the last word
         if composed and all(isinstance(one, dict) and entries.differs(value, one.get(key)) for one in composed):
             default = f"{group}/{context.options.groups[group]}"
             yield config_value_unused.finding(
