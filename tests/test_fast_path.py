@@ -59,6 +59,44 @@ def test_plain_values_are_not_merged_one_by_one(experiment: Path, text: str) -> 
     assert {type(part) for part in composed.parts.values()} == {LaidPart}
 
 
+def _in_a_line(count: int, step: int) -> dict[str, str]:
+    """Sets that inherit one another: each the one before it by number, or the one after it."""
+    parents = {number: number + step for number in range(1, count + 1)}
+    return {
+        f"exp/x{number:02}.yaml": f"defaults:\n  - {f'x{parent:02}' if 1 <= parent <= count else 'default'}@_here_\n\n"
+        f"{'seed' if number % 2 else 'batch_size'}: {number}\n"
+        for number, parent in parents.items()
+    }
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_sets_that_inherit_one_another_cost_the_same_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Not as many merges as they have parents."""
+    merges, real = [], DictConfig.merge_with
+
+    def merge_with(config: DictConfig, *others: object) -> None:
+        merges.append(1)
+        real(config, *others)
+
+    monkeypatch.setattr(DictConfig, "merge_with", merge_with)
+    counts = []
+    for number in (40, 80):
+        folder = running.write(tmp_path / f"{number}", {**running.PLAIN_EXPERIMENT, **_in_a_line(number, step)})
+        found = experiment_at(folder)
+        assert found is not None
+        assert found.entry is not None
+        composer = Composer(found, schema.read(found.entry, folder), folder)
+        merges.clear()
+        composed = {name: composer.compose({"exp": name}) for name in sorted(found.options("exp"))}
+        counts.append(len(merges))
+        assert {name for name, one in composed.items() if one.asked_hydra} == set()
+        for name in ("x01", "x37"):
+            assert composed[name].container == running.hydra(found.entry, f"exp={name}")
+    assert counts[1] < 3 * counts[0]
+
+
 @pytest.mark.slow
 def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
     """Of random experiments: the same config, the same values once resolved, and the same unusable ones."""

@@ -108,6 +108,9 @@ def test_very_long_values_are_shortened(project: Path, experiment: Path) -> None
     for options in FORMATS[:4]:
         assert "x" * 2_100 not in run("validate.py", *options, cwd=project).out
     assert "x" * 2_100 not in run("add_exp.py", "001", f"seed={'x' * 50_000}", cwd=project).err
+    ran = run("add_exp.py", "001", f"fold={list(range(150))}", cwd=project)
+    assert ("  - 99\n  - … and 50 more\n" in ran.out, "  - 100\n" in ran.out) == (True, False)
+    assert "149" in (experiment / "exp/002.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("options", [["--format", "json"], ["--format=json"], ["--json"], ["--format", "sarif"]])

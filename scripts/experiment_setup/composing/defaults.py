@@ -17,6 +17,7 @@ from experiment_setup.light import compiled, dataclass
 _MOST_LISTED = 200  # configs that one comes to, its parents among them; Hydra ends in a RecursionError at some 300
 _MOST_VISITED = 1_000  # configs that a composition asks for; a large one asks for some two hundred
 _DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
+_LONGEST_LINE = 300  # of parents, where they alone tell: that takes two frames each
 
 GLOBAL = "_global_"
 _HYDRA = "hydra/"
@@ -320,6 +321,9 @@ class Choosing:
                 self._fixed[key] = self._parents(config, place, package)
             except TooFar as error:
                 self._fixed[key] = error
+            except Declined:  # from here, and not from a parent farther down the line
+                del self._fixed[key]
+                raise
         found = self._fixed[key]
         if isinstance(found, TooFar):
             raise found
@@ -328,7 +332,7 @@ class Choosing:
     def _parents(self, config: Config, place: _Place, package: str) -> list[Listed] | None:
         if any(entry.is_group for entry in config.entries):
             return None
-        if place.depth > _DEEPEST:
+        if place.depth > _LONGEST_LINE:
             raise Declined("a long line of parents")
         result: list[Listed] = []
         for entry in config.entries:

@@ -32,6 +32,7 @@ from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import UNSET, Schema
 
 _KEPT = 64  # merged configs that are kept, each some twenty kilobytes
+_STRIDE = 8  # layers after which what they come to is kept, for others that begin with the same
 
 # By the texts of the files that they are made of, which stand for all that comes of them.
 _plain_parts: Latest[tuple[str, tuple[str, ...]], PlainPart | None] = Latest(256)
@@ -93,16 +94,19 @@ class FastPath:
         self._heavy: Latest[tuple[str, tuple[Layer, ...]], MergedPart | None] = Latest(_KEPT)
         self._bases: Latest[tuple[Layer, ...], MergedPart | PlainPart | None] = Latest(_KEPT)
         self._merged: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
+        self._begun: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
         self._outcomes: dict[tuple[Any, ...], UnusableValue | None] = {}
         self._in_parts = in_parts  # else everything is merged
         self._fine: set[tuple[Any, ...]] = set()  # what Hydra takes for its own settings
         self._unseen: tuple[Any, ...] | None = None  # such settings of the last composition, declined for them
         self.documents: MutableMapping[Path, Document] = {}  # files that have been read already
+        self._given: Mapping[Path, Document] = {}  # contents in place of what the files have, or of files to be made
 
     def with_documents(self, documents: Mapping[Path, Document]) -> FastPath:
         """The same experiment with other contents of some files, for one composition."""
         # Everything is merged: elsewhere, a text stands for what comes of it.
         result = FastPath(self._experiment, self._schema, self._root, in_parts=False)
+        result._given = documents
         result.documents = ChainMap({}, dict(documents), self.documents)
         result._configs = {
             path: config
@@ -160,7 +164,14 @@ class FastPath:
                 OmegaConf.set_struct(config, True)
                 return config
             self._reads_nothing_of_hydra(pieces)
-        return merge(layers)
+        return self._merge(tuple(layers))
+
+    def _merge(self, layers: tuple[Layer, ...]) -> DictConfig:
+        """The config of the layers; of a long line only what others do not begin with as well."""
+        cut = max(len(layers) - 1, 0) // _STRIDE * _STRIDE
+        if not cut:
+            return merge(layers)
+        return merge(layers[cut:], begun=self._begun.get(layers[:cut], lambda: self._merge(layers[:cut])))
 
     # -- the parts of a config ---------------------------------------------------------------------------------------
 
@@ -229,7 +240,7 @@ class FastPath:
         below = (*rest, *layers)
 
         def merged() -> MergedPart | None:
-            node = None if crossed(below) else nodes.child(merge(below), group)
+            node = None if crossed(below) else nodes.child(self._merge(below), group)
             return MergedPart(group, node) if nodes.is_mapping(node) else None
 
         return self._heavy.get((group, below), merged)
@@ -337,7 +348,8 @@ class FastPath:
 
     def _read(self, path: str) -> _Read | None:
         name = path.removesuffix(".yaml")
-        file = next(filter(files.exists, (folder / f"{name}.yaml" for folder in self._folders)), None)
+        paths = (folder / f"{name}.yaml" for folder in self._folders)
+        file = next((path for path in paths if path in self._given or files.exists(path)), None)
         group, _, option = name.rpartition("/")
         stored = self._schema.registration(group, option)
         if file is None:

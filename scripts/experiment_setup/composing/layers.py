@@ -91,12 +91,13 @@ class MergeError(Exception):
         self.failure = failure
 
 
-def merge(layers: Sequence[Layer], trace: Trace | None = None) -> DictConfig:
+def merge(layers: Sequence[Layer], trace: Trace | None = None, begun: DictConfig | None = None) -> DictConfig:
     """The config of the layers, as `_compose_config_from_defaults_list` makes it; `trace` is told of each.
 
-    Raises MergeError or Declined.
+    `begun` is what the layers before them came to. Raises MergeError or Declined.
     """
-    config: DictConfig = OmegaConf.create()
+    config: DictConfig = OmegaConf.create() if begun is None else copy.deepcopy(begun)
+    OmegaConf.set_struct(config, None)
     for layer in layers:
         if layer.stored is None:
             content = _created(layer)

@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import files, nodes
 from experiment_setup.errors import CommandError
+from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
@@ -347,19 +348,14 @@ def scalar(value: Any, written: str | None = None) -> str:
     if type(value) not in _SCALARS and not (type(value) is list and all(type(item) in _SCALARS for item in value)):
         return _scalar(value, written)
     key = type(value), repr(value), written  # 1 is not True, and 0.0 not -0.0
-    if key not in _scalars:
-        if len(_scalars) >= _MOST_SCALARS:
-            _scalars.clear()
-        text = _scalar(value, written)
-        if len(text) > _LONG_SCALAR:
-            return text
-        _scalars[key] = text
-    return _scalars[key]
+    known = _scalars if len(key[1]) < _LONG_SCALAR else _long_scalars
+    return known.get(key, lambda: _scalar(value, written))
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_MOST_SCALARS, _LONG_SCALAR = 1_000, 20_000  # how many, and of how many characters
-_scalars: dict[tuple[type, str, str | None], str] = {}
+_LONG_SCALAR = 20_000  # characters
+_scalars: Latest[tuple[type, str, str | None], str] = Latest(1_000)
+_long_scalars: Latest[tuple[type, str, str | None], str] = Latest(8)  # a megabyte takes YAML seconds
 
 
 def _scalar(value: Any, written: str | None) -> str:

@@ -116,6 +116,7 @@ class _Search:
         self._slug = slug
         self._base = base
         self._ran = returned.config
+        self._known_types: dict[tuple[Any, ...], tuple[Any, str | None]] = {}  # by field, and value of the run
         self._others = self._chosen_options()
         self._environment = self._chosen_environment()
 
@@ -292,26 +293,25 @@ class _Search:
         for group, value in self._ran.items():
             if str(group) == "hydra":
                 continue
-            for steps, ran, node in _pairs((str(group),), value, nodes.child(config, group), config):
+            for steps, ran, node, owner in _pairs((str(group),), value, nodes.child(config, group)):
                 raw = nodes.value(node) if node is not None and nodes.is_interpolation(node) else None
                 if interpolated is not None and self._run.resolved and interpolated != (raw is not None):
                     continue
-                one = self._difference(config, steps, ran, node, raw)
+                one = self._difference(config, steps, ran, node, owner, raw)
                 if one is not None:
                     found.append(one)
         return found
 
-    def _difference(self, config: DictConfig, steps: Steps, ran: Any, node: Any, raw: Any) -> Difference | None:
+    def _difference(
+        self, config: DictConfig, steps: Steps, ran: Any, node: Any, owner: type | None, raw: Any
+    ) -> Difference | None:
         key = nodes.join(steps)
         if ran is _ABSENT:
             now = _plain(node)
-            known = nodes.is_structured(nodes.at(config, steps[:-1]))
-            why = "a field that is new since the run" if known else "a file takes no key out of a mapping"
+            why = "a field that is new since the run" if owner else "a file takes no key out of a mapping"
             return Difference(key, ran, now, why)
         if node is None:
-            parent = nodes.at(config, steps[:-1])
-            if nodes.is_structured(parent) or len(steps) == 1:
-                owner = OmegaConf.get_type(parent) if len(steps) > 1 else None
+            if owner or len(steps) == 1:
                 where = f"{owner.__name__} has" if owner else "the config has"
                 return Difference(key, ran, _ABSENT, f"{where} no such field any more")
             return Difference(key, ran, _ABSENT, "", nodes.data(ran))
@@ -320,7 +320,7 @@ class _Search:
         now = _plain(node)
         if self._same(ran, now):
             return None
-        typed, refusal = _typed(node, ran)
+        typed, refusal = self._typed(node, ran)
         if refusal is not None:
             return Difference(key, ran, now, refusal)
         if self._same(ran, typed):
@@ -348,8 +348,17 @@ class _Search:
             return Difference(key, ran, raw, f"{raw}: only a run knows what it gives")
         if f"{ENVIRONMENTS}." in texts and not key.startswith(f"{ENVIRONMENTS}."):
             return Difference(key, ran, now, f"{raw} follows the environment")
-        typed, refusal = _typed(node, ran)
+        typed, refusal = self._typed(node, ran)
         return Difference(key, ran, now, refusal or "", _ABSENT if refusal else typed)
+
+    def _typed(self, node: Any, ran: Any) -> tuple[Any, str | None]:
+        """The value as the field makes it, or why it does not take it."""
+        if isinstance(node, DictConfig):  # what it holds has a say
+            return _typed(node, ran)
+        field = type(node), nodes.declared(node), nodes.is_optional(node), id(ran)
+        if field not in self._known_types:
+            self._known_types[field] = _typed(node, ran)
+        return self._known_types[field]
 
     def _same(self, ran: Any, now: Any) -> bool:
         """Whether they are the same value; JSON has no infinity, and some write 1.0 as 1 in it."""
@@ -396,20 +405,25 @@ def _word(key: str, value: Any) -> str:
     return naming.override(key, value) if isinstance(value, str) else f"{key}={scalar(value)}"
 
 
-def _pairs(steps: Steps, ran: Any, node: Any, config: DictConfig) -> Iterator[tuple[Steps, Any, Any]]:
-    """The values of a run, each with its node in a config; _ABSENT and None for what the other one does not have."""
+def _pairs(
+    steps: Steps, ran: Any, node: Any, owner: type | None = None
+) -> Iterator[tuple[Steps, Any, Any, type | None]]:
+    """The values of a run, each with its node in a config and the dataclass that it would be a field of.
+
+    _ABSENT and None stand for what the other one does not have.
+    """
     if isinstance(ran, Mapping) and nodes.is_mapping(node):
+        owner = OmegaConf.get_type(node) if nodes.is_structured(node) else None
         names = {str(nodes.data(key)): child for key, child in nodes.children(node)}
         for name, value in ran.items():
-            yield from _pairs((*steps, str(nodes.data(name))), value, names.pop(str(nodes.data(name)), None), config)
+            yield from _pairs((*steps, str(nodes.data(name))), value, names.pop(str(nodes.data(name)), None), owner)
         for name, child in names.items():
-            yield (*steps, name), _ABSENT, child
+            yield (*steps, name), _ABSENT, child, owner
     else:
-        yield steps, ran, node
+        yield steps, ran, node, owner
 
 
 def _typed(node: Any, ran: Any) -> tuple[Any, str | None]:
-    """The value as the field makes it, or why it does not take it."""
     try:
         if isinstance(ran, Mapping) and isinstance(node, DictConfig):
             whole = OmegaConf.create({"value": copy.deepcopy(node)})

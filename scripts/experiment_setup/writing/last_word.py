@@ -36,6 +36,7 @@ _SHOWN = 20  # combinations whose differences are listed for people
 _KEPT = 200  # combinations whose configs are kept; all are composed
 _NAMED = 5  # findings that were there before, and those of style of one rule
 _LONGEST = 2_000  # characters of a line that is shown
+_ITEMS = 100  # of a list in a config, each of which is a line
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,11 @@ class Proof:
         for words, config in self.configs.items():
             if words not in self.nearest:
                 yield f"# the config{f' of {words}' if words else ''}"
-                lines = OmegaConf.to_yaml(OmegaConf.create(config)).rstrip().splitlines() if config else []
+                lines = (
+                    OmegaConf.to_yaml(OmegaConf.create(_with_short_lists(config))).rstrip().splitlines()
+                    if config
+                    else []
+                )
                 yield from map(shortened, lines)
                 if self.replaced and words == next(iter(self.configs)):
                     known = ", ".join(f"{key}: {values.shortened(value)}" for key, value in self.replaced.items())
@@ -154,6 +159,16 @@ class Proof:
 def shortened(line: str) -> str:
     """A line as it is shown: what is very long is in the file."""
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"
+
+
+def _with_short_lists(value: Any) -> Any:
+    """Plain values as they are shown: what is very long is in the file."""
+    if isinstance(value, dict):
+        return {key: _with_short_lists(item) for key, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    more = len(value) - _ITEMS
+    return [*map(_with_short_lists, value[:_ITEMS]), *([f"… and {more:,} more"] if more > 0 else [])]
 
 
 @dataclass(frozen=True)
