@@ -81,7 +81,11 @@ class Compositions:
         return self.memo.required
 
     def _required(self) -> dict[str, str]:
-        named = {placed.key: placed.group for placed in self.options.choices if placed.option == "???"}
+        named = {
+            placed.key: placed.group
+            for placed in self.options.choices
+            if placed.option in ("???", f"${{{placed.key}}}")  # `- data: ${data}` asks for a choice as well
+        }
         candidates = {key: self._candidates(group) for key, group in named.items()}
         chosen = {key: names[0] for key, names in candidates.items() if names}
         failure = self._composer.compose(dict(chosen)).failure if chosen else None

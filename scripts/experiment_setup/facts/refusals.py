@@ -135,6 +135,8 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True
     if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:
         return True  # the option was not meant to be chosen by hand, and which one is, the user knows
+    if isinstance(failure.refusal, UnresolvedOption):
+        return failure.refusal.written.strip("${} ") in context.compositions.required
     return isinstance(failure.refusal, NotChosen)
 
 

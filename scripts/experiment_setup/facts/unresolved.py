@@ -20,6 +20,7 @@ from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.requirements import Declared
 
 _TOO_LONG = 3  # values that refer to too much, each of which takes long: then the rest is not looked at
 
@@ -95,6 +96,7 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
         or _is_asked_by_this_config_alone(context, chosen, bad)
         or _is_written_by_the_code(context, bad)
         or _is_set_by_the_project(context, bad)
+        or _is_known_there(context, bad)
         or _is_for_another_entry_point(context, chosen, bad)
         or _is_for_those_who_choose(bad, chosen)
     )
@@ -120,11 +122,21 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     ):
         return True
     is_set = re.compile(rf"^[ \t>$]*(?:export\s+|ENV\s+)?{name}\s*=", re.MULTILINE)
-    return any(map(is_set.search, _what_tells_what_to_set(context)))
+    return any(map(is_set.search, guides(context)))
+
+
+_WITH_ENV = compiled(r"={1,2}\s*[\"']?1\.1(?![0-9])|~=\s*1\.1\.|~\s*1\.1(?![0-9])|<=\s*1\.1(?![0-9])|<\s*1\.2(?![0-9])")
+
+
+def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether it is `${env:…}`, which the OmegaConf of Hydra 1.1 still resolves, and the project asks for that one."""
+    known = isinstance(bad.refusal, UnknownResolver) and bad.refusal.name == "env"
+    return known and Declared(context.project.root).is_bound_to("hydra", _WITH_ENV, context.experiment.folder)
 
 
 @once
-def _what_tells_what_to_set(context: ExperimentContext) -> list[str]:
+def guides(context: ExperimentContext) -> list[str]:
+    """The texts that tell people what to set and what to type: README files, shell scripts, an example of .env."""
     root = context.project.root
     told = [root / ".env"] if "dotenv" in context.code.text and (root / ".env").is_file() else []
     entry = context.experiment.entry

@@ -17,6 +17,7 @@ from experiment_setup.composing.refusals import (
     MappingForList,
     NoSuchTarget,
     NotAList,
+    NotFound,
     NotOverridable,
     NotTheFields,
     NullRefused,
@@ -115,10 +116,30 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
             file = context.experiment.config_file.name
             return f"add `- {group}: default` to the defaults list of {file} (not +{group}=…)"
+        own = (failure.config or "").rpartition("/")[0]
+        if own in context.options.groups and group in context.options.groups:
+            file = context.experiment.config_file.name
+            return f"an option chooses again what stands above it: in {file}, put `- {own}: …` below `- {group}: …`"
+    if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config)):
+        return advice
     if isinstance(failure.refusal, UnsetVariable):  # a warning, as it may be set where the experiment runs
         return _SET_IT
     entry = context.relative(context.experiment.entry) if context.experiment.entry else "train.py"
     return " ".join(filter(None, (f"all of Hydra's words: python {entry} --cfg job", _run(context, refused))))
+
+
+def _instead(context: ExperimentContext, missing: str) -> str | None:
+    """What to write for an option that does not exist; None where its group has no files."""
+    group, _, name = missing.removesuffix(".yaml").rpartition("/")
+    known = list(context.experiment.options_in_folders(group)) if group else []
+    guess = did_you_mean(name, known)
+    if guess:
+        return f"write {guess} instead of {name}, or add {group}/{name}.yaml"
+    more = ", …" if len(known) > _MOST_NAMED else ""
+    return f"add {group}/{name}.yaml, or choose one of {', '.join(known[:_MOST_NAMED])}{more}" if known else None
+
+
+_MOST_NAMED = 8
 
 
 @rule(

@@ -20,6 +20,7 @@ from experiment_setup.facts.defaults_lists import inherited_in_folders, one_lett
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.unlisted import Unlisted
+from experiment_setup.facts.unresolved import guides
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean
@@ -91,6 +92,9 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     group, step = path[0], path[-1]
     if any(sibling.has(path) for sibling in context.options.siblings):
         return True
+    added = re.compile(rf"(?<![\w+])\+{{1,2}}{re.escape('.'.join(path))}\s*=")
+    if any(map(added.search, guides(context))):
+        return True  # `+eval.results=…` in a script or in a README
     if any(_gives(context, known, path) for known in context.options.unlisted if known.key.startswith("+")):
         return True
     word = re.compile(rf"(?<![\w]){re.escape(step)}(?![\w])")
