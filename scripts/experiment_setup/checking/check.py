@@ -15,6 +15,7 @@ from experiment_setup.composing.parts import let_go_of_nodes
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.facts.compositions import Memo
+from experiment_setup.facts.defaults_lists import sample_of
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.refusals import chosen_options
@@ -68,7 +69,7 @@ class Checked:
             if not placed.is_typed
         }
         beyond = len(context.memo.left_out)
-        unknown = composed if _rests_on_unread_code(context) else 0
+        unknown = composed if _rests_on_unread_code(context) or _waits_for_a_file(context) else 0
         counts = (listed + further, environments, composed - unknown)
         return cls(context.experiment, *counts, left_out, beyond, unread, unknown, untyped)
 
@@ -77,6 +78,13 @@ def _rests_on_unread_code(context: ExperimentContext) -> bool:
     """Whether nothing composes without what only running the code stores in the ConfigStore."""
     failure = context.compositions.at().failure if context.code.unread_registrations else None
     return failure is not None and isinstance(failure.refusal, (NotFound, NotOverridable))
+
+
+def _waits_for_a_file(context: ExperimentContext) -> bool:
+    """Whether nothing composes before a file is made of its sample."""
+    failure = context.compositions.at().failure
+    refusal = failure.refusal if failure is not None else None
+    return isinstance(refusal, NotFound) and sample_of(context, refusal.config) is not None
 
 
 @dataclass

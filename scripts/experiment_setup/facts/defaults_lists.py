@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import yaml
 from omegaconf import DictConfig
 
-from experiment_setup import nodes
+from experiment_setup import files, nodes
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit
@@ -152,6 +153,16 @@ def only_a_base(context: ExperimentContext, option: Option) -> bool:
     if any(option.name in lineage(options, heir)[1:] for heir in options if heir != option.name):
         return True
     return option.name in inherited_in_folders(context, option.group)
+
+
+def sample_of(context: ExperimentContext, missing: str) -> Path | None:
+    """A file such as `local.yaml.sample` or `local.example.yaml` beside a config that does not exist."""
+    path = context.experiment.config_dir / missing.removesuffix(".yaml")
+    beside = sorted(path.parent.iterdir()) if files.is_folder(path.parent) else []
+    return next((one for one in beside if one.name.startswith(f"{path.name}.") and _SAMPLE.search(one.name)), None)
+
+
+_SAMPLE = compiled(r"\.(?:sample|example|template|dist)\b")
 
 
 def inherited_in_folders(context: ExperimentContext, group: str) -> frozenset[str]:

@@ -335,6 +335,15 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
         if key is None or "override" in entry.keywords or f"{group}/{entry.option}" != missing:
             continue
         known = entries.names(context, group)
+        sample = entries.sample_of(context, missing)
+        if sample is not None:
+            yield choice_not_found.finding(
+                context.options.primary.value(["defaults", entry.index, key]),
+                f"there is no {missing}.yaml here, which everybody makes of {sample.name}",
+                f"copy {context.relative(sample)} to {missing.rpartition('/')[2]}.yaml, and write your values into it",
+                severity=Severity.WARNING,
+            )
+            return
         guess = did_you_mean(entry.option or "", known)
         there = (
             f"available: {', '.join(known)}" if known else f"there is no folder {group}/ and nothing is stored for it"

@@ -392,6 +392,7 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
     Severity.WARNING,
     "only running the code tells what it stores in the ConfigStore",
     phase=Phase.STORED,
+    habit=True,
     bad={"train.py": [(_STORE_EXP, f'import socket\nif socket.gethostname() != "none":\n    {_STORE_EXP}')]},
     good={},
     hydra="accepts",
