@@ -72,6 +72,13 @@ class NotOverridable(Refusal):
 
 
 @dataclass(frozen=True)
+class OverrideTooEarly(Refusal):
+    """An override stands before an entry that chooses for `group`, and says no `override` itself."""
+
+    group: str
+
+
+@dataclass(frozen=True)
 class UnknownKeyword(Refusal):
     """A word before a group that is neither `override` nor `optional`; Hydra 1.3 passes it over."""
 
@@ -221,6 +228,7 @@ _LISTS = _sentences(
     (NotOverridable, r"^Could not override '(?P<group>[^']+)'\."),
     (UnresolvedOption, r"^Error resolving interpolation '(?P<written>[^']+)'"),
     (NotOverridable, r"^Invalid Defaults List override '(?P<group>\S+): "),
+    (OverrideTooEarly, r"^(?:In [^:]*: )?Override '[^']*' is defined before '(?P<group>[^':]+): "),
     (UnknownKeyword, r"^In .*: Unsupported keyword '(?P<keyword>[^']+)' in defaults list"),
 )
 _IN = compiled(r"In '?(?P<config>(?<=')[^']+|[\w./\-]+)'?: ")

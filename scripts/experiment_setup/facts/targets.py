@@ -55,8 +55,6 @@ def wrong(code: Modules, target: str) -> Wrong | None:
         if inner is None:
             known = None if names is None or step in names or not _is_whole(module) else names
             return _nothing_there(code, module, steps, done, known) if known is not None else None
-        if not inner.is_read and not inner.has_modules:
-            return None
         module, done = inner, done + 1
     if not isinstance(module, Module) or not module.is_read:
         return None

@@ -71,7 +71,7 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
     added = [
         part
         for name, files in found.items()
-        if files and (made := _unlisted(name, files, listed, read))
+        for made in _unlisted(experiment.config_dir, name, files, listed, read, named.within)
         for part in _by_folder(experiment.config_dir, made, read, named.within)
     ]
     return added + list(_never_chosen(experiment.config_dir, folders.values(), named, read))
@@ -193,17 +193,28 @@ def _group(root: Path, path: Path) -> str:
 
 
 def _unlisted(
-    name: str, files: dict[str, Path], listed: Collection[str], read: Callable[[Path], Document]
-) -> Unlisted | None:
+    root: Path,
+    name: str,
+    files: dict[str, Path],
+    listed: Collection[str],
+    read: Callable[[Path], Document],
+    within: Collection[str],
+) -> Iterator[Unlisted]:
     if name in listed:
-        return Unlisted(name, files, writes_the_config=name in {*ROOT_SETS, SETS, ENVIRONMENTS} and len(files) <= _MOST)
+        # Beside `optimizer: adam/small` stands what `optimizer=adam/large` chooses.
+        beside = {option: path for option, path in files.items() if _group(root, path) in within}
+        deeper = {option: path for option, path in files.items() if option not in beside}
+        for found, is_chosen in ((beside, True), (deeper, name in {*ROOT_SETS, SETS, ENVIRONMENTS})):
+            if found:
+                yield Unlisted(name, found, writes_the_config=is_chosen and len(found) <= _MOST)
+        return
     texts = [read(path) for path in files.values()]
     from_the_root = any(text.header or _FROM_THE_ROOT.search(text.text_or_empty) for text in texts)
-    if name in (SETS, ENVIRONMENTS) and not from_the_root:
-        return None  # they belong into the primary defaults list
+    if not files or (name in (SETS, ENVIRONMENTS) and not from_the_root):
+        return  # they belong into the primary defaults list
     if any(text.header is None and _OWN_SETTINGS.search(text.text_or_empty) for text in texts):
-        return None  # a config folder of its own, with a primary config in it
-    return Unlisted(f"+{name}", files, writes_the_config=from_the_root and len(files) <= _MOST)
+        return  # a config folder of its own, with a primary config in it
+    yield Unlisted(f"+{name}", files, writes_the_config=from_the_root and len(files) <= _MOST)
 
 
 @dataclass(frozen=True)

@@ -344,7 +344,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
                 severity=Severity.WARNING,
             )
             return
-        guess = did_you_mean(entry.option or "", known)
+        guess = did_you_mean((entry.option or "").removesuffix(".yaml"), known)
         there = (
             f"available: {', '.join(known)}" if known else f"there is no folder {group}/ and nothing is stored for it"
         )

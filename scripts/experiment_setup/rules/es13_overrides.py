@@ -6,13 +6,21 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
-from experiment_setup.composing.refusals import ChosenTwice, NotOverridable, UnknownKeyword
+from experiment_setup.composing.refusals import (
+    AddedTwice,
+    ChosenTwice,
+    NotOverridable,
+    OverrideTooEarly,
+    UnknownKeyword,
+)
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.facts.options import Option
+from experiment_setup.findings import Edit, Finding, Severity, edited
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
 
@@ -124,10 +132,15 @@ def _left_out_in_options(context: ExperimentContext) -> Iterator[Finding]:
         for entry in entries.entries(option.document) if failure is not None else ():
             overrides = "override" in entry.keywords
             group = (entry.group or "").lstrip("/")
-            if failure is None or not isinstance(entry.value, dict) or group not in context.options.groups:
+            if failure is None or not isinstance(entry.value, dict):
                 continue
             refused = failure.refusal
-            twice = isinstance(refused, ChosenTwice) and not overrides and refused.group.partition("@")[0] == group
+            may_be_left_out = isinstance(refused, (AddedTwice, OverrideTooEarly)) and not overrides
+            if group not in context.options.groups and not may_be_left_out:
+                continue
+            twice = may_be_left_out or (
+                isinstance(refused, ChosenTwice) and not overrides and refused.group.partition("@")[0] == group
+            )
             beside = f"{option.group}/{group}"
             relative = isinstance(refused, NotOverridable) and overrides and refused.group.partition("@")[0] == beside
             if not (twice or relative):
@@ -136,12 +149,23 @@ def _left_out_in_options(context: ExperimentContext) -> Iterator[Finding]:
             key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
             package = f"@{entry.package}" if entry.package else ""
             written = f"override /{group}{package}"
+            edits = entries.replace(option.document, key, written) if key is not None and key.style is None else ()
+            if may_be_left_out and not _composes(context, option, edits):
+                continue
             yield override_left_out.finding(
                 entries.place(option, entry),
-                f"{context.experiment.config_file.name} has chosen {group} already"
+                f"{context.experiment.config_file.name if group in context.options.groups else 'Hydra'} has chosen "
+                f"{group} already"
                 if twice
                 else f"without a slash {group} is looked for below {option.group}/",
                 f"write - {written}: {entry.option}",
-                edits=entries.replace(option.document, key, written) if key is not None and key.style is None else (),
+                edits=edits,
                 safe=False,
             )
+
+
+def _composes(context: ExperimentContext, option: Option, edits: Sequence[Edit]) -> bool:
+    """Whether the option composes when its file is edited so."""
+    text = edited(option.document.text, edits)
+    choices = dict(context.compositions.of_option(option).choices)
+    return context.composer.compose_with({option.path: Document(option.path, text)}, choices).failure is None

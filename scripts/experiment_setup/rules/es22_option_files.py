@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,37 @@ def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
         if len(named) == 1:
             above = _composed_parent(context, option.group, named[0], option.package((option.group,)))
             yield from _near_misses(option, own, above, (), root)
+    for option in {option.path: option for option in (*context.options.root_sets, *context.options.added)}.values():
+        if option.document.error is not None:
+            continue
+        if option.package((option.group,)) == () and len(entries.parents(option)) != 1:
+            own, composed = values(option.document), context.compositions.of_option(option).container
+            yield from _near_misses_at_root(context, option, own, composed, ())
+
+
+def _near_misses_at_root(
+    context: ExperimentContext, option: Option, own: dict[Any, Any], composed: Any, path: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Keys of a set that is written from the root which stand beside one of another file, and that nothing else has."""
+    for key, value in ((str(key), value) for key, value in own.items()):
+        inside = composed.get(key) if isinstance(composed, dict) else None
+        if isinstance(value, dict) and isinstance(inside, dict):
+            yield from _near_misses_at_root(context, option, value, inside, (*path, key))
+        known = [str(name) for name in composed] if isinstance(composed, dict) and not key.isdigit() else []
+        guess = next((name for name in known if name not in own and entries.one_letter_away(key, name)), None)
+        if guess is not None and not _is_mentioned(context, option, key):
+            yield near_miss_key.finding(
+                option.document.key((*path, key)),
+                f"{dotted((*path, key))} is a new key beside {guess!r}, which keeps its value",
+                f"write {guess}: (or ignore this, if both are meant)",
+            )
+
+
+def _is_mentioned(context: ExperimentContext, option: Option, key: str) -> bool:
+    """Whether another file or the code has the word."""
+    word = re.compile(rf"\b{re.escape(key)}\b")
+    texts = (document.text_or_empty for document in context.options.documents() if document.path != option.path)
+    return any(word.search(text) for text in itertools.chain(texts, context.code.in_reach))
 
 
 def _near_misses(

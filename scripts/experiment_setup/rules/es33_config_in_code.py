@@ -148,7 +148,7 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
             steps[use.path] = missing_step(config, use.path)
         step = steps[use.path]
         location = use.location(step) if step is not None else None
-        if step is None or location is None or allowed.has(use, use.path[: step + 1]):
+        if step is None or location is None or allowed.has(config, use, use.path[: step + 1]):
             continue
         found.setdefault(use.path[: step + 1], []).append(use)
         places.setdefault(use.path[: step + 1], set()).add(location)
@@ -161,6 +161,11 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
             yield _Unknown(path, ordered, [str(key) for key in known], all(use.assumed for use in uses))
 
 
+def _is_swapped(one: str, other: str) -> bool:
+    """Whether two letters are swapped, which makes another word of none: `layer` and `layers` may both be meant."""
+    return len(one) == len(other) > 4 and sorted(one) == sorted(other) and one_letter_away(one, other)
+
+
 class _Allowed:
     """What the code shows that it knows of, or makes itself."""
 
@@ -171,12 +176,14 @@ class _Allowed:
         self.written = {use.path for use in writes if reading.open or use.form != "config"}
         self._defaulted = {use.path for use in reading.uses if use.kind == "default"}
 
-    def has(self, use: Use, path: ConfigPath) -> bool:
+    def has(self, config: DictConfig, use: Use, path: ConfigPath) -> bool:
         """Whether the code may use a key at `path` that the config does not have."""
         reading = self._reading
         if use.conditional and self._context.options.config_class(path[0]) is None and len(path) > 1:
             # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
-            return True
+            beside = nodes.at(config, path[:-1]) if ELEMENT not in path else None
+            if not nodes.is_mapping(beside) or not any(_is_swapped(path[-1], str(key)) for key in beside):
+                return True
         if use.conditional and use.kind != "default" and path in self._defaulted:
             return True  # `if cfg.exp.get("lr"): cfg.exp.lr`
         if path[:-1] in reading.changed:

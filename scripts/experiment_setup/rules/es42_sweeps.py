@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
 from experiment_setup import installed, nodes
 from experiment_setup.facts import results
+from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import at, is_fixed, is_here, setting
@@ -156,31 +158,49 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
     sweep before its first job. A resolver has to be there by then: what main() registers comes too late.
     """
     for path in _FOLDERS:
-        value = setting(context, *path)
-        for used in USED.finditer(value) if isinstance(value, str) else ():
-            said = _too_early(path) if used[1] == "hydra" else _resolver(context, used[1])
-            if said is not None:
-                place = _inside(context, context.options.primary.value(["hydra", *path]), value, used.start(1))
-                yield unknown_value_in_folder.finding(place, *said)
-        for found in _INTERPOLATION.finditer(value) if isinstance(value, str) else ():
-            place = context.options.primary.value(["hydra", *path])
-            wrong = _unknown_part(context, found[1])
-            if wrong is not None:
-                name, known = wrong
-                guess = did_you_mean(name, known)
-                is_null = found[1].startswith("hydra:")
-                yield unknown_value_in_folder.finding(
-                    _inside(context, place, value, found.start(1) + found[1].rfind(name)),
-                    f"{found[0]} does not exist"
-                    + (", and Hydra writes None for it" if is_null else "")
-                    + (f" (did you mean {guess!r}?)" if guess else ""),
-                    f"write {found[0].replace(name, guess)}" if guess else f"available: {', '.join(known)}",
-                    severity=Severity.WARNING if is_null else None,
-                )
-            elif found[1].replace(":", ".") == ".".join(("hydra", *path)) and not (
-                ":" in found[1] and _too_early(path)
-            ):
-                yield unknown_value_in_folder.finding(place, f"{found[0]} refers to itself", "write the folder out")
+        yield from _unknown_in_folder(context, context.options.primary, path, setting(context, *path))
+    for option in (*context.options.all(), *context.options.added):
+        if option.document.error is not None:
+            continue
+        if option.document.header is not None and option.package((option.group,)) == ():
+            settings = option.document.data.get("hydra") if isinstance(option.document.data, dict) else None
+            for path in _FOLDERS:
+                value, composed = nodes.within(settings, path), context.compositions.of_option(option).config
+                yield from _unknown_in_folder(context, option.document, path, value, composed)
+
+
+def _unknown_in_folder(
+    context: ExperimentContext,
+    document: Document,
+    path: tuple[str, str],
+    value: Any,
+    composed: DictConfig | None = None,
+) -> Iterator[Finding]:
+    """`composed`: what an option comes to whose file this is; another choice may bring what is missing there, so that
+    only a misspelled name counts."""
+    if not isinstance(value, str):
+        return
+    place = document.value(["hydra", *path])
+    for used in USED.finditer(value):
+        said = _too_early(path) if used[1] == "hydra" else _resolver(context, used[1])
+        if said is not None:
+            yield unknown_value_in_folder.finding(_inside(document, place, value, used.start(1)), *said)
+    for found in _INTERPOLATION.finditer(value):
+        wrong = _unknown_part(context, found[1], composed)
+        if wrong is not None:
+            name, known = wrong
+            guess = did_you_mean(name, known)
+            is_null = found[1].startswith("hydra:")
+            yield unknown_value_in_folder.finding(
+                _inside(document, place, value, found.start(1) + found[1].rfind(name)),
+                f"{found[0]} does not exist"
+                + (", and Hydra writes None for it" if is_null else "")
+                + (f" (did you mean {guess!r}?)" if guess else ""),
+                f"write {found[0].replace(name, guess)}" if guess else f"available: {', '.join(known)}",
+                severity=Severity.WARNING if is_null else None,
+            )
+        elif found[1].replace(":", ".") == ".".join(("hydra", *path)) and not (":" in found[1] and _too_early(path)):
+            yield unknown_value_in_folder.finding(place, f"{found[0]} refers to itself", "write the folder out")
 
 
 def _too_early(path: tuple[str, str]) -> tuple[str, str] | None:
@@ -205,15 +225,17 @@ def _resolver(context: ExperimentContext, name: str) -> tuple[str, str] | None:
     return said, f"write {guess}" if guess else "register it at the top level of the entry point's file"
 
 
-def _inside(context: ExperimentContext, place: Location, value: str, index: int) -> Location:
+def _inside(document: Document, place: Location, value: str, index: int) -> Location:
     """The place of a character of a value that stands on one line; the value's own where it is written otherwise."""
-    lines = context.options.primary.text_or_empty.split("\n")
+    lines = document.text_or_empty.split("\n")
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     start = line.find(value, place.column - 1)
     return place if start < 0 else Location(place.path, place.line, start + index + 1)
 
 
-def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[str]] | None:
+def _unknown_part(
+    context: ExperimentContext, written: str, composed: DictConfig | None = None
+) -> tuple[str, list[str]] | None:
     """(the step that does not exist, what there is instead) of an interpolation; None where all is well, or unknown."""
     own = re.fullmatch(r"hydra[:.](job|runtime)\.(\w+)(?:\.([\w@/]+))?", written)
     if own:
@@ -226,14 +248,19 @@ def _unknown_part(context: ExperimentContext, written: str) -> tuple[str, list[s
             if chosen and chosen.split("/")[0] not in (*context.options.groups, "hydra")
             else None
         )
-    config = context.compositions.some
+    config = composed if composed is not None else context.compositions.some
     if ":" in written or written.startswith(("hydra.", ".")) or config is None:
         return None
     steps = nodes.names(written)
     missing = missing_step(config, steps)
-    if missing is None or exists_somewhere(context, steps[: missing + 1]):
+    if missing is None:
         return None
-    return steps[missing], [str(key) for key in nodes.at(config, steps[:missing])]
+    there = [str(key) for key in nodes.at(config, steps[:missing])]
+    if composed is not None:
+        may_be_there = not any(one_letter_away(steps[missing], key) for key in there)
+    else:
+        may_be_there = exists_somewhere(context, steps[: missing + 1])
+    return None if may_be_there else (steps[missing], there)
 
 
 @rule(
@@ -261,7 +288,9 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
                 known = [*context.options.by_group.get(key, {}), *_stored(context, key)]
                 for name in (part.strip() for part in value.split(",")):
                     if name and name not in known:
-                        place = _inside(context, at(context, "sweeper", "params", key), value, value.find(name))
+                        place = _inside(
+                            context.options.primary, at(context, "sweeper", "params", key), value, value.find(name)
+                        )
                         yield _nothing(place, f"{key}={name}", name, known)
         elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", key) and not key.startswith("hydra."):
             wrong = _unknown_part(context, key)
