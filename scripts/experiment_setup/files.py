@@ -65,6 +65,11 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def checkouts(path: Path) -> Iterator[Path]:
+    """The folders around a path with a `.git`, the innermost first; whether git takes that for one is its question."""
+    return (folder for folder in (path, *path.parents) if os.path.lexists(folder / ".git"))
+
+
 def below(folder: Path) -> Iterator[Path]:
     """Every file below a folder, without what goes while it is looked at: another command's unfinished files."""
     for place, _, names in os.walk(folder):

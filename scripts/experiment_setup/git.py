@@ -41,8 +41,7 @@ class Checkout:
     @classmethod
     def around(cls, path: Path) -> Checkout | None:
         """The innermost checkout that `path` lies in, as git would find it from there."""
-        path = path.resolve()
-        for folder in (path, *path.parents):
+        for folder in files.checkouts(path.resolve()):
             git_dir = _git_dir(folder / ".git")
             if git_dir is not None:
                 return cls(folder, git_dir)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
+from experiment_setup import files
 from experiment_setup.light import dataclass
 
 MOST = 128 << 20  # bytes that a program may say; what a commit holds can come to any number of them
@@ -59,7 +60,7 @@ def find(name: str, *, project: Path, path: str | None = None) -> str | None:
 
 def _checkout(project: Path) -> Path:
     """The folder with the `.git` that a project lies in, else its own: what a pull request can change."""
-    return next((folder for folder in (project, *project.parents) if os.path.lexists(folder / ".git")), project)
+    return next(files.checkouts(project), project)
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -287,8 +287,7 @@ def finding_data(project: Project, finding: Finding) -> dict[str, Any]:
 
 def checkout(project: Project) -> Path:
     """The folder that a code host counts paths from: the git checkout around the project, else the project."""
-    around = (folder for folder in (project.root, *project.root.parents) if (folder / ".git").exists())
-    return next(around, project.root)
+    return next(files.checkouts(project.root), project.root)
 
 
 def github(project: Project, result: Result) -> Iterator[str]:

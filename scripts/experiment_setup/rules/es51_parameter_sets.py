@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from experiment_setup import git, naming
+from experiment_setup import files, git, naming
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -207,7 +207,7 @@ def ignored_by_git(context: ExperimentContext) -> Iterator[Finding]:
     and on the next machine the environment does not exist. A project that is ignored as a whole is meant to be.
     """
     folder = context.experiment.folder
-    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+    if next(files.checkouts(folder), None) is None:
         return
     groups = {option.path: option.group for option in context.options.all()}
     found = git.ignored_alone(context.project.root, folder, [*groups, context.experiment.config_file])

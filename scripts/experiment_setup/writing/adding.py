@@ -55,10 +55,10 @@ def writer_of_sets(experiment: Experiment, composer: Composer, base: str | None 
     stored = any(known.group == SETS for known in composer.schema.registrations)
     if group is None:
         if stored or SETS in listed or experiment.options(SETS) or not _is_readable(experiment, composer):
-            return OptionWriter(experiment, composer, SETS)
+            return OptionWriter(experiment, composer, SETS, base)
         below = root_option.group_below_its_name(experiment, listed)
         if below is not None:
-            return OptionWriter(experiment, composer, below)
+            return OptionWriter(experiment, composer, below, base)
     return RootWriter(experiment, composer, group or root_option.FIRST, base)
 
 
@@ -86,10 +86,7 @@ def add_sets(request: SetsRequest) -> Added:
 
     def outcome() -> Outcome:
         try:
-            if isinstance(writer, RootWriter):
-                found = writer.sets(points, slug=request.name)
-            else:
-                found = writer.sets(points, slug=request.name, base=request.base)
+            found = writer.sets(points, slug=request.name)
         except WrongKeys as wrong:
             raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
         others = {name: path for name, path in experiment.options(found.group).items() if name != found.inherited}

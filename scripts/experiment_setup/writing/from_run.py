@@ -239,7 +239,7 @@ class _Search:
     def _write(self, values: Mapping[str, Any]) -> NewOption:
         if isinstance(self._writer, OptionWriter):
             settings = {key.removeprefix(f"{self._group}."): Setting(value, None) for key, value in values.items()}
-            return self._writer.exactly(settings, slug=self._slug, base=self._base)
+            return self._writer.exactly(settings, slug=self._slug)
         point = [Assignment(key, value, scalar(value), f"{key}={scalar(value)}") for key, value in values.items()]
         found = self._writer.sets([point], slug=self._slug) if point else Outcome("")
         if found.created:

@@ -47,12 +47,15 @@ class _Base:
 
 
 class OptionWriter:
-    """Adds options to one group of one experiment, whose values lie below the group's name."""
+    """Adds options to one group of one experiment, whose values lie below the group's name; on top of the option
+    `base`, if one is given.
+    """
 
-    def __init__(self, experiment: Experiment, composer: Composer, group: str) -> None:
+    def __init__(self, experiment: Experiment, composer: Composer, group: str, base: str | None = None) -> None:
         self._experiment = experiment
         self._composer = composer
         self.group = group
+        self._given = base
         self.folder = OptionFolder(experiment.group_dir(group), composer.root)
 
     def groups(self) -> dict[str, str | None]:
@@ -64,13 +67,14 @@ class OptionWriter:
         config = self._composer.compose().config
         return config is None or self.group in config
 
-    def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None, base: str | None) -> Outcome:
+    def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None) -> Outcome:
         """A numbered file for each point; points that a file already has are only named. To be called while claimed.
 
         Raises CommandError for unknown keys, wrong types and a base that does not compose.
         """
-        start = self._base(base)
-        outcome = Outcome(self.group, base=start.option if base is not None else None, inherited=start.option)
+        start = self._base(self._given)
+        base = start.option if self._given is not None else None
+        outcome = Outcome(self.group, base=base, inherited=start.option)
         wanted = [self._settings(start, point, outcome) for point in points]
         taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
         names = naming.Names(self.folder.names())
@@ -91,13 +95,13 @@ class OptionWriter:
             taken[option] = values
         return outcome
 
-    def exactly(self, settings: Mapping[str, Setting], *, slug: str | None, base: str | None) -> NewOption:
+    def exactly(self, settings: Mapping[str, Setting], *, slug: str | None) -> NewOption:
         """The next file, with these values on top of the base, `name` among them unless `slug` is given.
 
         What it composes to is for the caller to look at. To be called while claimed. Raises CommandError for a base
         that does not compose.
         """
-        start = self._base(base)
+        start = self._base(self._given)
         names = naming.Names(self.folder.names())
         label = naming.slug(slug or option_file.words({k: s for k, s in settings.items() if k != "name"}))
         option = names.take(label or "run", always=slug is not None)
