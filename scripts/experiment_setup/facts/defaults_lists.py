@@ -156,13 +156,11 @@ def only_a_base(context: ExperimentContext, option: Option) -> bool:
 
 
 def sample_of(context: ExperimentContext, missing: str) -> Path | None:
-    """A file such as `local.yaml.sample` or `local.example.yaml` beside a config that does not exist."""
+    """A file such as `local.yaml.sample` or `local_example.yaml` beside a config that does not exist."""
     path = context.experiment.config_dir / missing.removesuffix(".yaml")
     beside = sorted(path.parent.iterdir()) if files.is_folder(path.parent) else []
-    return next((one for one in beside if one.name.startswith(f"{path.name}.") and _SAMPLE.search(one.name)), None)
-
-
-_SAMPLE = compiled(r"\.(?:sample|example|template|dist)\b")
+    sample = re.compile(rf"{re.escape(path.name)}(?:\.yaml)?[._\-](?:sample|example|template|dist)\b")
+    return next((one for one in beside if sample.match(one.name)), None)
 
 
 def inherited_in_folders(context: ExperimentContext, group: str) -> frozenset[str]:
