@@ -35,6 +35,7 @@ from experiment_setup.code.values import (
     Stop,
     class_info,
     class_infos,
+    empty_function,
     is_instance_of_user_class,
     real,
     reason_of,
@@ -82,7 +83,7 @@ def define_class(evaluator: Evaluator, node: ast.ClassDef, decorators: Sequence[
     evaluator.budget.spend(_COST + _FIELD_COST * fields)
 
     def fill(names: dict[str, Any]) -> None:
-        _Body(evaluator, info, scope, names, decorated, is_enum).read()
+        _Body(evaluator, info, scope, names, decorated, is_enum, bases).read()
 
     try:
         cls = types.new_class(node.name, tuple(bases), keywords, fill)
@@ -129,6 +130,7 @@ class _Body:
         names: dict[str, Any],
         decorated: bool,
         is_enum: bool,
+        bases: Sequence[Any],
     ) -> None:
         prefix = f"{scope.qualname}{info.name}"
         self._evaluator = evaluator
@@ -136,6 +138,7 @@ class _Body:
         self._names = names
         self._decorated = decorated
         self._is_enum = is_enum
+        self._bases = bases
         self._annotations: dict[str, Any] = {}
         self._scope = Scope("class", names, scope.module, scope.function_parent, qualname=f"{prefix}.")
         names.update({"__module__": scope.module.name, "__qualname__": prefix, INFO: info})
@@ -203,6 +206,8 @@ class _Body:
                 del self._names[name]
             if name in _RUN_ON_CREATION:
                 self._names[name] = creator(self._evaluator, function)
+            elif any(name in getattr(base, "__abstractmethods__", ()) for base in self._bases):
+                self._names[name] = empty_function(name)
             elif name == "__hash__":
                 self._names[name] = object.__hash__
 

@@ -12,6 +12,7 @@ from experiment_setup.composing.refusals import (
     NotFound,
     NotOverridable,
     UnknownKey,
+    UnknownResolver,
     UnresolvedOption,
     WrongValue,
 )
@@ -133,6 +134,8 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True
     if isinstance(failure.refusal, NotFound) and context.code.stores_in_a_function(failure.refusal.config):
         return True
+    if isinstance(failure.refusal, UnknownResolver) and failure.refusal.name in context.code.resolvers:
+        return True  # the code registers it, where the folder of a run is named with it
     if isinstance(failure.refusal, NotFound) and entries.sample_of(context, failure.refusal.config) is not None:
         return True  # everybody makes it
     if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:

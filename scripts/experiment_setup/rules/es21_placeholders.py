@@ -37,6 +37,7 @@ _UNEXPANDED = compiled(r"~\w*/|(?:^|\S*[/=:])\$[A-Z_][A-Z0-9_]*|\S*\$\(\w")
     Severity.WARNING,
     "`~` and `$NAME` are not expanded",
     phase=Phase.VALUES,
+    habit=True,
     bad={"env/local.yaml": f"{_LIST}output_dir: ~/data\n"},
     good={"env/local.yaml": f"{_LIST}output_dir: ${{oc.env:HOME}}/data\n"},
     hydra="accepts",
