@@ -65,6 +65,14 @@ def test_random_edits_change_what_hydra_says(tmp_path: Path) -> None:
     assert sum(counts) > 30
 
 
+def test_a_module_that_is_built_was_built_then_too(made: Path, project: Path) -> None:
+    write(made, {"native/__init__.py": "", "native/slow.py": "fast = 1\n", "native/CMakeLists.txt": "\n"})
+    edit(made / "train.py", "import hydra\n", "import hydra\nfrom native.built import fast\n")
+    commit(project)
+    edit(made / "exp/001.yaml", "1e-5", "2e-5")
+    assert [one["mended"] for one in since(project)["changed"]] == [None] * 4
+
+
 def test_each_change_with_its_cause(made: Path, project: Path, elsewhere: Path) -> None:
     edit(made / "train.py", "epochs: int = 3", "epochs: int = 5")
     edit(made / "exp/002.yaml", "batch_size: 64", "# more\nbatch_size: 128")

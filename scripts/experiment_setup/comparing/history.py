@@ -15,8 +15,11 @@ from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import Project
 
-# What composing looks at: code and configs, and texts that say how the code is started (code/finder.py).
-_READ = compiled(r".*\.(?:py|ya?ml|sh|md|toml)|(?:.*/)?(?i:makefile|justfile)", re.DOTALL)
+# What composing looks at: code and configs, texts that say how the code is started (code/finder.py), and those by which
+# a folder is known that modules are built in (code/modules.py).
+_READ = compiled(
+    r".*\.(?:py|ya?ml|sh|md|toml)|(?:.*/)?(?:(?i:makefile|justfile)|CMakeLists\.txt|meson\.build)", re.DOTALL
+)
 _NUMBER = compiled(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _MOST_FILES, _MOST_BYTES = 100_000, 64 << 20  # five times as much as the largest project that was measured
 _LONGEST_NAME = 255  # bytes; no usual file system has longer ones
