@@ -78,7 +78,8 @@ class _World:
         draw, head = self.draw, []
         is_set = group.startswith("experiment")
         if rarely(draw, 1.5 if is_set else 6):
-            head = [f"# @package {'_global_' if is_set or rarely(draw, 2) else draw.choice(_PACKAGES[2:6])}"]
+            place = "_global_" if is_set or rarely(draw, 2) else draw.choice(_PACKAGES[2:6])
+            head = [f"# @package {'_group_' if rarely(draw, 6) else place}"]
         lines = self.defaults(group, name) if rarely(draw, 2) else []
         return "\n".join([*head, *lines, *_body(draw)]) + "\n"
 
@@ -94,7 +95,8 @@ class _World:
         if rarely(draw, 6) and self.listed:
             entries.append(self.override(""))
         if rarely(draw, 6):
-            entries.append("- override hydra/job_logging: none")
+            word = "" if rarely(draw, 4) else "override "  # which a version_base of 1.1 does without
+            entries.append(f"- {word}hydra/job_logging: none")
         settings = "run: {dir: out} ¦ job: {chdir: false} ¦ sweep: {dir: x} ¦ verbose: true ¦ job: {name: '${seed}'}"
         hydra = ["hydra:", f"  {pick(draw, settings)}"] if rarely(draw, 5) else []
         lines = ["defaults:", *(f"  {entry}" for entry in entries)] if entries else []
@@ -181,7 +183,7 @@ def _stored(draw: Draw, groups: Sequence[str]) -> list[str]:
 
 
 def _entry_point(draw: Draw, stored: Sequence[str]) -> str:
-    base = pick(draw, "None ¦ None ¦ '1.3' ¦ '1.2' ¦ '1.1'")
+    base = pick(draw, "version_base=None, ¦ version_base='1.3', ¦ version_base='1.2', ¦ version_base='1.1', ¦ ∅")
     return "\n".join(
         [
             "from dataclasses import dataclass, field",
@@ -192,7 +194,7 @@ def _entry_point(draw: Draw, stored: Sequence[str]) -> str:
             _STORED if stored else "",
             *stored,
             "",
-            f"@hydra.main(version_base={base}, config_path='.', config_name='config')",
+            f"@hydra.main({base} config_path='.', config_name='config')",
             "def main(cfg):",
             "    pass",
             "",

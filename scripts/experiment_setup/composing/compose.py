@@ -169,9 +169,11 @@ class Composer:
             with self._session as session:
                 config = session.compose([*chosen, *overrides], documents or {}, resolved=resolved)
         except HydraFailed as error:
+            if not documents:
+                self._fast.answered(error.failure)
             return Composition(choices, None, error.failure, asked_hydra=True)
         if not documents:
-            self._fast.hydra_settings_are_fine()
+            self._fast.answered(None)
         variables = session.variables if resolved is not None else {}
         return Composition(choices, config, asked_hydra=True, variables=variables)
 

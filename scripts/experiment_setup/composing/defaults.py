@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from experiment_setup import installed
 from experiment_setup.composing.expansion import TooFar
 from experiment_setup.composing.layers import Declined
+from experiment_setup.composing.refusals import Failure, NotFound
 from experiment_setup.light import compiled, dataclass
 
 _MOST_LISTED = 200  # configs that one comes to, its parents among them; Hydra ends in a RecursionError at some 300
@@ -26,7 +27,20 @@ OPTION = compiled(r"(?:\w[\w\-]*/)*[\w.\-]+(?<!\.yml)")
 _PATH = compiled(r"/?(?:[\w.\-]+/)*[\w.\-]+(?<!\.yml)")
 _PACKAGE = compiled(r"(?:_global_(?:\.|$))?(?:[A-Za-z_][\w\-]*(?:\.[A-Za-z_][\w\-]*)*)?")
 _OLD_WORDS = compiled(r"_(?:group|name)_")  # of packages, which not every release takes for the same
-_FOLLOWING = compiled(r"\$\{\s*([A-Za-z_]\w*)\s*\}")
+_FOLLOWING = compiled(r"\$\{\s*([A-Za-z_]\w*(?:/\w+)*)\s*\}")
+
+
+class NotThere(Declined):
+    """No config `path`, which the list of the config `within` names. Hydra's words are the same each time."""
+
+    def __init__(self, within: str, path: str, is_group: bool) -> None:
+        super().__init__(f"no config {path!r}")
+        self.key = (within, path, is_group)
+        self._path = path
+
+    def is_why(self, failure: Failure) -> bool:
+        """Whether Hydra fails for this."""
+        return isinstance(failure.refusal, NotFound) and failure.refusal.config == self._path
 
 
 class Entry(NamedTuple):
@@ -60,19 +74,25 @@ class Listed(NamedTuple):
     key: str | None = None  # of the group that it is the option of, if that has no list of its own
 
 
-def entries(written: Any) -> tuple[Entry, ...]:
-    """The entries of a list as it is in a file, with `_self_` where Hydra adds it. Raises Declined."""
+def entries(written: Any, *, as_1_1: bool = False) -> tuple[Entry, ...]:
+    """The entries of a list as it is in a file, with `_self_` where Hydra adds it. Raises Declined.
+
+    `as_1_1`: for a version_base of 1.1, where a group of Hydra's own may be overridden without the word.
+    """
     if not isinstance(written, list):
         raise Declined("defaults that are no list")
     found = tuple(map(_entry, written))
     if found.count(SELF) > 1:
         raise Declined("_self_ twice")
-    after = iter(found)
-    if any(entry.override for entry in after) and any(not entry.override and entry is not SELF for entry in after):
+    of_hydra = [as_1_1 and entry.is_group and entry.path.startswith(_HYDRA) for entry in found]
+    others = iter([entry for entry, is_own in zip(found, of_hydra, strict=True) if not is_own or entry.override])
+    if any(entry.override for entry in others) and any(not entry.override and entry is not SELF for entry in others):
         raise Declined("an override before other entries")
     if SELF not in found and any(not entry.override for entry in found):
-        return (*found, SELF)
-    return found
+        found, of_hydra = (*found, SELF), [*of_hydra, False]
+    return tuple(
+        entry._replace(override=True) if is_own else entry for entry, is_own in zip(found, of_hydra, strict=True)
+    )
 
 
 def _entry(written: Any) -> Entry:
@@ -122,8 +142,11 @@ def _package(written: str) -> str:
     return written
 
 
-def header_package(lines: Iterable[str]) -> str | None:
-    """The package of the lines `# @KEY VALUE` at the head of a file, as an absolute one. Raises Declined."""
+def header_package(lines: Iterable[str], *, as_1_1: bool = False) -> str | None:
+    """The package of the lines `# @KEY VALUE` at the head of a file, as an absolute one. Raises Declined.
+
+    `as_1_1`: for a version_base of 1.1, where `_group_` is what holds without a header.
+    """
     found = None
     for line in lines:
         words = [word for word in line.strip().lstrip("#").strip().split(" ") if word]
@@ -131,7 +154,7 @@ def header_package(lines: Iterable[str]) -> str | None:
             raise Declined("a header that Hydra refuses")
         if words[0] == "@package":
             found = words[1]
-    if found is None:
+    if found is None or (as_1_1 and found == "_group_"):
         return None
     _package(found)
     return found if found == GLOBAL or found.startswith(f"{GLOBAL}.") else f"{GLOBAL}.{found}"
@@ -144,13 +167,16 @@ class _Place(NamedTuple):
     option: str | tuple[str, ...] | None = None
     base: str = ""  # the group of the config that has the list
     outer: str = ""  # the package of that
+    within: str = ""  # that config
     depth: int = 0
     follows: bool = False  # whether an option on the way there follows from others, as in `${model}_small`
     overridable: frozenset[str] | None = None  # what may be overridden where that is so; None for all
 
     def inside(self, entry: Entry, package: str) -> _Place:
         """An entry in the list of the config that stands here, which is merged into `package`."""
-        return _Place(entry, entry.option, self.group, package, self.depth + 1, self.follows, self.overridable)
+        return _Place(
+            entry, entry.option, self.group, package, self.path, self.depth + 1, self.follows, self.overridable
+        )
 
     @property
     def _relative(self) -> str:
@@ -340,7 +366,10 @@ class Choosing:
                 result.append(Listed(config, package))
                 continue
             below = place.inside(entry, package)
-            parent = self._config(below)
+            try:
+                parent = self._config(below)
+            except NotThere:  # of several that are missing, Hydra names the last one
+                parent = None
             if parent is None:
                 return None
             own = below.package(parent.package)
@@ -360,7 +389,7 @@ class Choosing:
             raise Declined("an option of Hydra's own")
         config = self._find(place.path)
         if config is None and not place.entry.optional:
-            raise Declined(f"no config {place.path!r}")
+            raise NotThere(place.within, place.path, place.entry.is_group)
         return config
 
     def _override(self, places: Iterable[_Place]) -> None:

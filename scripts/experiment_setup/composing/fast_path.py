@@ -11,6 +11,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from experiment_setup.composing.interpolation import UnusableValue
 from experiment_setup.composing.layers import Declined, Layer, MergeError, crossed, merge
 from experiment_setup.composing.origins import Source, Trace
 from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, PlainPart, plain_part
+from experiment_setup.composing.refusals import Failure
 from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import Experiment
@@ -80,6 +82,19 @@ class _Piece:
     reads_hydra: bool = False
 
 
+class _Unseen(Declined):
+    """Settings of Hydra's own that it has not seen yet; `is_all`: nothing else can be refused."""
+
+    def __init__(self, key: tuple[Any, ...], is_all: bool = True) -> None:
+        super().__init__("hydra settings that Hydra has not seen yet")
+        self.key = key
+        self._is_all = is_all
+
+    def is_why(self, _failure: Failure) -> bool:
+        """Whether Hydra fails for this."""
+        return self._is_all
+
+
 class FastPath:
     """The merges that Hydra would do for one experiment."""
 
@@ -93,12 +108,14 @@ class FastPath:
         self._light: dict[tuple[str, tuple[Layer, ...], tuple[Layer, ...]], Part | None] = {}
         self._heavy: Latest[tuple[str, tuple[Layer, ...]], MergedPart | None] = Latest(_KEPT)
         self._bases: Latest[tuple[Layer, ...], MergedPart | PlainPart | None] = Latest(_KEPT)
+        self._told: Latest[tuple[str, tuple[Layer, ...]], PlainPart | None] = Latest(_KEPT)
         self._merged: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
         self._begun: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
         self._outcomes: dict[tuple[Any, ...], UnusableValue | None] = {}
         self._in_parts = in_parts  # else everything is merged
         self._fine: set[tuple[Any, ...]] = set()  # what Hydra takes for its own settings
-        self._unseen: tuple[Any, ...] | None = None  # such settings of the last composition, declined for them
+        self._refused: dict[tuple[Any, ...], Failure] = {}  # what Hydra says of what it does not take
+        self._declined: _Unseen | defaults.NotThere | None = None  # where Hydra's answer will serve for others as well
         self.documents: MutableMapping[Path, Document] = {}  # files that have been read already
         self._given: Mapping[Path, Document] = {}  # contents in place of what the files have, or of files to be made
 
@@ -116,17 +133,30 @@ class FastPath:
         result._fine = self._fine
         return result
 
-    def hydra_settings_are_fine(self) -> None:
-        """The real Hydra has composed what was declined for its settings: these need no further check."""
-        if self._unseen is not None:
-            self._fine.add(self._unseen)
+    def answered(self, failure: Failure | None) -> None:
+        """The real Hydra has composed what was declined last, or has said why not: this is kept for what is alike.
+
+        Settings of Hydra's own that it takes need no further check, and what is not there is not there.
+        """
+        declined = self._declined
+        if failure is None:
+            if isinstance(declined, _Unseen):
+                self._fine.add(declined.key)
+        elif declined is not None and declined.is_why(failure):
+            self._refused[declined.key] = failure
 
     def compose(
         self, choices: dict[str, str | None], changes: Sequence[Change] = (), trace: Trace | None = None
     ) -> Composition:
         """The composition, or Declined. For `changes` and for a `trace`, everything is merged."""
-        self._unseen = None
-        pieces = self._chosen(choices)
+        self._declined = None
+        try:
+            pieces = self._chosen(choices)
+        except (_Unseen, defaults.NotThere) as declined:
+            if declined.key in self._refused:
+                return Composition(choices, None, self._refused[declined.key])
+            self._declined = declined
+            raise
         layers = tuple(piece.layer for piece in pieces if piece.layer is not None)
         try:
             if changes or trace is not None:
@@ -158,7 +188,8 @@ class FastPath:
     def _all(self, layers: Sequence[Layer], pieces: Sequence[_Piece]) -> DictConfig:
         """All layers merged. Raises MergeError or Declined."""
         if all(layer.text is not None for layer in layers):
-            found = plain_part("", [layer.nested for layer in layers])
+            contents = [layer.nested for layer in layers]
+            found = plain_part("", contents, contents)
             if found is not None:
                 config = nodes.created(found.container)
                 OmegaConf.set_struct(config, True)
@@ -198,9 +229,24 @@ class FastPath:
         except MergeError:  # which is not the first that Hydra meets, maybe
             return None
         known = {key: part for key, part in parts.items() if part is not None}
+        if len(known) < len(parts) and isinstance(base, PlainPart):
+            whole = [layer.nested for layer in layers]
+            parts |= {
+                key: self._told_by_others(key, tuple(slices[key]), layers, whole) for key in parts.keys() - known.keys()
+            }
+            known = {key: part for key, part in parts.items() if part is not None}
         if len(known) < len(parts):
             return None
         return PartsComposition(choices, base, known, self._outcomes, tuple(order))
+
+    def _told_by_others(
+        self, group: str, slices: tuple[Layer, ...], layers: tuple[Layer, ...], whole: Sequence[dict[Any, Any]]
+    ) -> PlainPart | None:
+        """The part, if all layers have values alone where interpolations in it lead."""
+        if any(layer.text is None for layer in layers):
+            return None
+        contents = [layer.data or {} for layer in slices]
+        return self._told.get((group, layers), lambda: plain_part(group, contents, whole))
 
     def _base(self, rest: tuple[Layer, ...]) -> MergedPart | PlainPart | None:
         """What stands at the root beside the parts, and their types; None where only merging everything tells."""
@@ -292,14 +338,19 @@ class FastPath:
         mark = (settings, tuple(sorted(choices.items(), key=str)))
         if mark in self._fine or (not settings and not choices):
             return
+        if mark in self._refused:
+            raise _Unseen(mark)
+        contents = [piece.hydra for piece in pieces if piece.hydra]
         try:
-            content = plain.merged(piece.hydra for piece in pieces if piece.hydra)
+            plain.merged(map(_without_texts, contents))
         except plain.NotPlain:
             raise Declined("settings of Hydra that are interpolations") from None
         is_plain = all(option in _PLAIN_CHOICES_OF_HYDRA.get(group, ()) for group, option in choices.items())
-        if not (is_plain and _are_plain_settings(content)):
-            self._unseen = mark
-            raise Declined("hydra settings that Hydra has not seen yet")
+        if not (is_plain and all(map(_are_plain_settings, contents))):
+            layers = [piece.layer for piece in pieces if piece.layer is not None]
+            nested = [layer.nested for layer in layers if layer.text is not None]
+            is_all = len(nested) == len(layers) and plain_part("", nested, nested) is not None
+            raise _Unseen(mark, is_all=is_all)
         self._fine.add(mark)
 
     @staticmethod
@@ -322,11 +373,23 @@ class FastPath:
             raise Declined("hydra.searchpath")
         folders = [self._experiment.config_dir]
         for entry in searchpath:
-            scheme, separator, path = str(entry).rpartition("://")
-            if not isinstance(entry, str) or (separator and scheme != "file") or "${" in path:
+            scheme, _, path = str(entry).rpartition("://")
+            name = path.replace("/", ".").rstrip(".")
+            if not isinstance(entry, str) or "${" in path or scheme not in ("", "file", "pkg"):
                 raise Declined("hydra.searchpath")
-            folders.append(search_path.base(self._experiment, self._root) / path)
+            if scheme != "pkg":
+                folders.append(search_path.base(self._experiment, self._root) / path)
+            elif name.partition(".")[0] == "hydra":
+                raise Declined("a search path into Hydra")
+            else:
+                folders += islice(search_path.folders_of(name, self._experiment, self._root), 1)
         return tuple(folders)
+
+    @cached_property
+    def _as_1_1(self) -> bool:
+        """Whether Hydra keeps to the ways of 1.1, as it does where main names no version_base (hydra/version.py)."""
+        main = self._schema.main
+        return not installed.hydra_since_1_4() and (main is None or main.version_base in (UNSET, "1.1"))
 
     def _group_exists(self, group: str) -> bool:
         stored = any(f"{known.group or ''}/".startswith(f"{group}/") for known in self._schema.registrations)
@@ -365,8 +428,8 @@ class FastPath:
         data = {key: value for key, value in content.items() if key != "defaults"}
         return _Read(
             path,
-            defaults.header_package(document.header_lines),
-            defaults.entries(content["defaults"]) if "defaults" in content else (),
+            defaults.header_package(document.header_lines, as_1_1=self._as_1_1),
+            defaults.entries(content["defaults"], as_1_1=self._as_1_1) if "defaults" in content else (),
             Source(name, file),
             data=data,
             text=document.text if document.is_plain else None,
@@ -409,7 +472,7 @@ def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
         hydra: Any = config.data
         for step in reversed(package.split(".")[1:]):
             hydra = {step: hydra}
-        return _Piece(None, *_of_hydra(hydra, is_primary))
+        return _Piece(None, *_of_hydra(hydra, config, is_primary))
     if config.stored is not None:
         if not package and "hydra" in config.stored.keys():  # noqa: SIM118 (a missing one is not `in` it)
             raise Declined("a stored config that touches hydra's own")
@@ -419,14 +482,17 @@ def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
         return _Piece(layer, reads_hydra=config.reads_hydra)
     data, own, mark = config.data, None, ""
     if not package and "hydra" in data:
-        own, mark = _of_hydra(data["hydra"], is_primary)
+        own, mark = _of_hydra(data["hydra"], config, is_primary)
         data = {key: value for key, value in data.items() if key != "hydra"}
     of_data = Layer(package, config.source, data=data, text=config.text) if data or package else None
     return _Piece(of_data, own, mark, config.reads_hydra)
 
 
-def _of_hydra(content: Any, is_primary: bool) -> tuple[dict[Any, Any], str]:
-    """What is meant for Hydra itself, and all of it as text. Raises Declined where it plays a part in composing."""
+def _of_hydra(content: Any, config: Config, is_primary: bool) -> tuple[dict[Any, Any], str]:
+    """What is meant for Hydra itself, and all of it as text with its place.
+
+    Raises Declined where it plays a part in composing.
+    """
     if not isinstance(content, dict):
         raise Declined("hydra settings that are no mapping")
     if "aliases" in content or ("searchpath" in content and not is_primary):
@@ -436,7 +502,7 @@ def _of_hydra(content: Any, is_primary: bool) -> tuple[dict[Any, Any], str]:
         job = {key: value for key, value in job.items() if key not in ("name", "env_set")}
     if "${" in repr([job, *(value for key, value in content.items() if key in _READ_BY_HYDRA)]):
         raise Declined("hydra settings that are interpolations")
-    return content, repr(content)
+    return content, f"{config.path}: {content!r}"
 
 
 def _reuses_nodes(listed: Sequence[Listed]) -> bool:
@@ -465,6 +531,17 @@ def _are_plain_settings(content: Mapping[Any, Any]) -> bool:
         if allowed is None or not isinstance(value, allowed):
             return False
     return True
+
+
+def _without_texts(content: dict[Any, Any], steps: tuple[Any, ...] = ()) -> dict[Any, Any]:
+    """Settings but for those that are text: whatever these refer to, it is no mapping for another to be merged into."""
+    result = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            result[key] = _without_texts(value, (*steps, key))
+        elif not (isinstance(value, str) and str in _PLAIN_HYDRA_SETTINGS.get(".".join(map(str, (*steps, key))), ())):
+            result[key] = value
+    return result
 
 
 def _leaves(content: Mapping[Any, Any], steps: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:

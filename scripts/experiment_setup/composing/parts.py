@@ -19,7 +19,7 @@ from experiment_setup.composing import interpolation
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.interpolation import UnusableValue
 from experiment_setup.composing.overlay import Fields, shallow, with_own_nodes
-from experiment_setup.composing.plain import NotPlain, merged
+from experiment_setup.composing.plain import NotPlain, merged, value_in_all
 from experiment_setup.light import compiled
 from experiment_setup.nodes import Steps
 
@@ -138,10 +138,15 @@ class PlainPart:
         return True
 
 
-def plain_part(group: str, contents: Iterable[dict[str, Any]]) -> PlainPart | None:
-    """What files without types make of a group; None where only OmegaConf tells."""
+def plain_part(
+    group: str, contents: Iterable[dict[str, Any]], whole: Sequence[dict[str, Any]] = ()
+) -> PlainPart | None:
+    """What files without types make of a group; None where only OmegaConf tells.
+
+    Where it has to be known what interpolations lead to, the contents of the `whole` config may tell.
+    """
     try:
-        return PlainPart(group, merged(contents))
+        return PlainPart(group, merged(contents, value_in_all(whole)) if whole else merged(contents))
     except NotPlain:
         return None
 

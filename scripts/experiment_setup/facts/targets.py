@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TypeGuard
 
 from experiment_setup.code import standard
@@ -21,6 +22,11 @@ _ANY_NAME = compiled(
     r"\bglobals\(|\bvars\(|\bsys\.modules\b|\bsetattr\(|\bexec\(|\b__getattr__\b|\b__path__\b|^\s+global\s",
     re.MULTILINE,
 )
+
+
+@lru_cache(maxsize=1024)  # asked for each target, of a few modules
+def _may_have_any_name(text: str) -> bool:
+    return _ANY_NAME.search(text) is not None
 
 
 _NO_BASE: tuple[list[str], ...] = ([], ["object"])
@@ -129,7 +135,7 @@ def _names(code: Modules, module: Module, depth: int) -> frozenset[str] | None:
     """The names that a module's statements bind; None where it may have others."""
     if not module.is_read:
         return None if module.error is not None else frozenset()
-    if depth == 0 or _ANY_NAME.search(module.source.text):
+    if depth == 0 or _may_have_any_name(module.source.text):
         return None
     found = assigned_names(module.source.tree.body)
     for star in module.stars:
