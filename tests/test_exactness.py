@@ -190,7 +190,7 @@ def test_defaults_lists_of_all_kinds_come_to_what_hydra_makes_of_them(place: Pat
     counts = comparison.counts
     composed = counts["runs"] - counts["fails in Hydra"]
     assert composed > count
-    assert counts["answered without hydra"] > composed * 0.9
+    assert counts["answered without hydra"] > composed * 0.75
 
 
 _TWICE = {
