@@ -145,7 +145,7 @@ def _package(written: str) -> str:
 def header_package(lines: Iterable[str], *, as_1_1: bool = False) -> str | None:
     """The package of the lines `# @KEY VALUE` at the head of a file, as an absolute one. Raises Declined.
 
-    `as_1_1`: for a version_base of 1.1, where `_group_` is what holds without a header.
+    `as_1_1`: for a version_base of 1.1, where `_group_` is what holds without a header; since then it is a mere name.
     """
     found = None
     for line in lines:
@@ -156,7 +156,8 @@ def header_package(lines: Iterable[str], *, as_1_1: bool = False) -> str | None:
             found = words[1]
     if found is None or (as_1_1 and found == "_group_"):
         return None
-    _package(found)
+    if not _PACKAGE.fullmatch(found) or (as_1_1 and _OLD_WORDS.search(found)):
+        raise Declined(f"package {found!r}")
     return found if found == GLOBAL or found.startswith(f"{GLOBAL}.") else f"{GLOBAL}.{found}"
 
 
