@@ -118,6 +118,20 @@ def test_a_default_option_is_the_cause(made: Path, project: Path) -> None:
     assert (cause["path"].rpartition("/")[2], text.strip()) == ("config.yaml", "- env: local")
 
 
+@pytest.mark.parametrize(("default", "changed"), [("null", [""]), ("other", [])], ids=["none", "one"])
+def test_what_runs_without_the_sets_that_are_added(tmp_path: Path, default: str, changed: list[str]) -> None:
+    """A set that takes no part in the default run; where the list chooses one, there is no other run."""
+    entry = "import hydra\n\n\n@hydra.main(version_base=None, config_path='.', config_name='config')\n"
+    entry += "def main(cfg):\n    pass\n\n\nif __name__ == '__main__':\n    main()\n"
+    files = {f"local/{name}.yaml": "# @package _global_\nlr: 5\n" for name in ("mine", "other")}
+    files |= {"main.py": entry, "config.yaml": f"defaults:\n  - _self_\n  - local: {default}\n\nlr: 1\n"}
+    write(tmp_path, files)
+    git(tmp_path, "init", "-q", "-b", "main")
+    commit(tmp_path)
+    edit(tmp_path / "config.yaml", "lr: 1", "lr: 2")
+    assert names(since(tmp_path)["changed"]) == changed
+
+
 def test_what_forks_find(made: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes longer than a moment is shared with them; here, from the second experiment on."""
     for number in range(2, 8):

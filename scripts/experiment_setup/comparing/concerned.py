@@ -41,6 +41,8 @@ def by_changes(project: Project, snapshot: Snapshot) -> Callable[[Experiment | N
                     words.add(word)
                     waiting = True
     named = {owner for owner in texts if owner is not None and os.fsencode(owner.name) in words}
+    if changed:  # an experiment that is the whole checkout: whatever is changed lies in it
+        named.add(top)
     return lambda experiment: (
         experiment is None or not {experiment.folder, experiment.config_dir}.isdisjoint(concerned | named)
     )

@@ -35,10 +35,19 @@ class Side:
 
     @cached_property
     def choices(self) -> list[Choices]:
-        """Each parameter set in each environment, with these options; an experiment without sets as it is."""
-        found = parameter_sets.in_each_environment(self.context, self.options.get(ENVIRONMENTS))
+        """Each parameter set in each environment, with these options; as it is, an experiment that runs without one."""
+        named = self.options.get(ENVIRONMENTS)
+        found = parameter_sets.in_each_environment(self.context, named, and_without=self._runs_without_a_set)
         more = {group: names for group, names in self.options.items() if group != ENVIRONMENTS}
         return [tuple(chosen.items()) for chosen in with_options(found, more)]
+
+    @property
+    def _runs_without_a_set(self) -> bool:
+        """Whether sets are only added, to what composes alone (`+experiment=…`, or a group at null)."""
+        keys = {key for chosen in parameter_sets.that_are_files(self.context) for key in chosen}
+        listed = self.context.composer.groups()
+        adds = all(key.startswith("+") or (key in listed and listed[key] is None) for key in keys)
+        return bool(keys) and adds and self.composition(()).failure is None
 
     def composition(self, choices: Choices) -> Composition:
         """What these choices compose to."""

@@ -24,11 +24,16 @@ def that_are_files(context: ExperimentContext) -> list[Chosen]:
     return [chosen for name, chosen in by_name(context).items() if name in context.options.sets or name not in stored]
 
 
-def in_each_environment(context: ExperimentContext, named: Sequence[str] | None = None) -> list[Chosen]:
-    """Each set that is a file in each environment, or in the `named` ones; an experiment without sets as it is."""
+def in_each_environment(
+    context: ExperimentContext, named: Sequence[str] | None = None, *, and_without: bool = False
+) -> list[Chosen]:
+    """Each set that is a file in each environment, or in the `named` ones; an experiment without sets as it is, and
+    another one too with `and_without`.
+    """
     names = context.options.environments if named is None else named
     environments: list[Chosen] = [*[{}][: named is None], *({ENVIRONMENTS: name} for name in names)]
-    sets = that_are_files(context) or [{}]
+    found = that_are_files(context)
+    sets = found if found and not and_without else [{}, *found]
     return [{**chosen, **environment} for chosen in sets for environment in environments]
 
 
