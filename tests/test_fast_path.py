@@ -341,3 +341,19 @@ def test_plain_values_are_merged_as_omegaconf_merges_them() -> None:
                 config.merge_with(OmegaConf.create(content))
         assert repr(ours) == repr(OmegaConf.to_container(config)), contents
     assert merged > 500
+
+
+def test_a_refused_value_is_not_taken_for_refused_settings(tmp_path: Path) -> None:
+    """Hydra's own settings that it refuses are asked about once; what else it refuses says nothing of them."""
+    files = _UNTYPED | {"exp/base.yaml": "lr: 1\n", "exp/001.yaml": "lr: ${nowhere}\n"}
+    files["config.yaml"] += "\nhydra:\n  verbose: true\n"
+    folder = running.write(tmp_path / "001-x", files)
+    found = experiment_at(folder)
+    assert found is not None
+    composer = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path)
+    assert composer.compose({}, ["exp.lrr=2"]).failure is not None
+    outcome = composer.compose({"exp": "001"})
+    assert outcome.asked_hydra
+    assert composer.resolved(outcome).failure is not None
+    for option in ("001", "base"):
+        assert composer.compose({"exp": option}).failure is None

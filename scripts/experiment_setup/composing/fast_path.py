@@ -138,7 +138,7 @@ class FastPath:
 
         Settings of Hydra's own that it takes need no further check, and what is not there is not there.
         """
-        declined = self._declined
+        declined, self._declined = self._declined, None
         if failure is None:
             if isinstance(declined, _Unseen):
                 self._fine.add(declined.key)
@@ -155,7 +155,7 @@ class FastPath:
         except (_Unseen, defaults.NotThere) as declined:
             if declined.key in self._refused:
                 return Composition(choices, None, self._refused[declined.key])
-            self._declined = declined
+            self._declined = None if changes else declined  # Hydra may fail for these
             raise
         layers = tuple(piece.layer for piece in pieces if piece.layer is not None)
         try:
@@ -225,7 +225,7 @@ class FastPath:
             base = self._base(tuple(rest))
             if base is None:
                 return None
-            parts = {key: self._part(key, tuple(rest), base, tuple(layers)) for key, layers in slices.items()}
+            parts = {key: self._part(key, tuple(rest), base, tuple(own)) for key, own in slices.items()}
         except MergeError:  # which is not the first that Hydra meets, maybe
             return None
         known = {key: part for key, part in parts.items() if part is not None}
