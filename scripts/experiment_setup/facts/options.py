@@ -160,7 +160,10 @@ class Options:
         found = unlisted.find(self.experiment, self.groups, self._composer.document)
         if "/" in self.experiment.config_name:  # the other folders hold primary configs as well
             return [replace(known, writes_the_config=False) for known in found]
-        return found
+        # `data@train: sub/001` is chosen with its package: `data=sub/002` is an override of nothing.
+        keys = {placed.key for placed in self.choices}
+        packaged = {placed.group for placed in self.choices if placed.key != placed.group} - keys
+        return [replace(known, writes_the_config=False) if known.key in packaged else known for known in found]
 
     @cached_property
     def added(self) -> list[Option]:
