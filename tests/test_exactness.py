@@ -74,6 +74,11 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "train.py": [*_FROZEN, *_STORE_CONFIG],
         "config.yaml": [("  - _self_\n", ""), ("  - env: default\n", "  - env: default\n  - config_schema\n")],
     },
+    "a target that is no text, beside a set that fails": {
+        "train.py": [("notes: str | None", "notes: Any"), ("import hydra\n", "import hydra\nfrom typing import Any\n")],
+        "exp/001.yaml": [('name: "001-lr"', "notes: {_target_: [{}]}")],
+        "exp/002.yaml": [("", "defaults:\n  - default@_here_\n\nnope: 1\n")],
+    },
     "a value that refers to hydra's own config, and is merged upon": {
         "train.py": [("notes: str | None", "notes: Any"), ("import hydra\n", "import hydra\nfrom typing import Any\n")],
         "exp/001.yaml": [('name: "001-lr"', "notes: ${hydra.run}")],

@@ -336,7 +336,7 @@ def _options(context: ExperimentContext) -> Iterator[Option]:
 def _read(values: Any, steps: tuple[str, ...], choice: dict[str, str], document: Document | None) -> Iterator[_Block]:
     for inner, block in _targets(values, steps):
         target = block["_target_"]
-        key = "path" if target in _GETS_PATH else "_target_"
+        key = "path" if isinstance(target, str) and target in _GETS_PATH else "_target_"
         named = block.get(key)
         if isinstance(target, str) and isinstance(named, str):
             own = (str(argument) for argument in block if inner or argument not in ("defaults", "hydra"))
