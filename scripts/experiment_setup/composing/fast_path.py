@@ -364,7 +364,10 @@ class FastPath:
     def _folders(self) -> tuple[Path, ...]:
         """Where Hydra looks for configs, in its order: the config folder, then `hydra.searchpath`."""
         file = self._experiment.config_file
-        content = self.documents.setdefault(file, Document(file)).data if files.exists(file) else None
+        document = self.documents.setdefault(file, Document(file)) if files.exists(file) else None
+        if document is not None and document.error is not None:
+            raise Declined(str(document.error))
+        content = document.data if document is not None else None
         hydra = content.get("hydra") if isinstance(content, dict) else None
         searchpath = hydra.get("searchpath") if isinstance(hydra, dict) else None
         if searchpath is None:
