@@ -74,9 +74,6 @@ KNOWN: dict[str, dict[str, list[tuple[str, str]]]] = {
         "train.py": [*_FROZEN, *_STORE_CONFIG],
         "config.yaml": [("  - _self_\n", ""), ("  - env: default\n", "  - env: default\n  - config_schema\n")],
     },
-    "a primary config that cannot be read": {
-        "config.yaml": [("defaults:\n", "x: !!python/tuple [1]\ndefaults:\n")],
-    },
     "a target that is no text, beside a set that fails": {
         "train.py": [("notes: str | None", "notes: Any"), ("import hydra\n", "import hydra\nfrom typing import Any\n")],
         "exp/001.yaml": [('name: "001-lr"', "notes: {_target_: [{}]}")],

@@ -357,3 +357,14 @@ def test_a_refused_value_is_not_taken_for_refused_settings(tmp_path: Path) -> No
     assert composer.resolved(outcome).failure is not None
     for option in ("001", "base"):
         assert composer.compose({"exp": option}).failure is None
+
+
+def test_a_primary_config_that_cannot_be_read(tmp_path: Path) -> None:
+    """An option is asked for first, of a group that nothing is stored in."""
+    files = _UNTYPED | {"config.yaml": "x: !!python/tuple [1]\n" + _UNTYPED["config.yaml"], "exp/001.yaml": "lr: 1\n"}
+    folder = running.write(tmp_path / "001-x", files)
+    found = experiment_at(folder)
+    assert found is not None
+    outcome = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "001"})
+    assert outcome.asked_hydra
+    assert "python/tuple" in str(outcome.failure)

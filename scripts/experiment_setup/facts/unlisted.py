@@ -168,7 +168,7 @@ def _folders(
 
 
 def _is_package(folder: Path) -> bool:
-    return (folder / "__init__.py").is_file()
+    return any(path.name == "__init__.py" for path in _entries(folder))  # of a closed folder, nothing is seen
 
 
 def _groups(root: Path) -> Iterator[Path]:
