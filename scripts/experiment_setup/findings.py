@@ -26,6 +26,12 @@ class Edit:
     text: str
 
 
+def and_more(places: int) -> str:
+    """At the end of a message, how many of its places are others than the one where it stands."""
+    more = places - 1
+    return f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
+
+
 def edited(text: str, edits: Iterable[Edit]) -> str:
     """The text after these edits, of which no two meet."""
     for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):

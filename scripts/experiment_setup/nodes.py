@@ -321,11 +321,6 @@ def is_text(node: Any) -> bool:
     return isinstance(node, StringNode)
 
 
-def is_untyped(node: Any) -> bool:
-    """Whether it is a field without a type."""
-    return isinstance(node, AnyNode)
-
-
 def take(config: DictConfig, key: str) -> Any:
     """Remove `key` and return its node; None if it is not there (a null is a node)."""
     node = config._get_node(key, validate_access=False)

@@ -16,7 +16,6 @@ from experiment_setup.composing.refusals import Failure, NotFound
 from experiment_setup.light import compiled, dataclass
 
 _MOST_LISTED = 200  # configs that one comes to, its parents among them; Hydra ends in a RecursionError at some 300
-_MOST_VISITED = 1_000  # configs that a composition asks for; a large one asks for some two hundred
 _DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
 _LONGEST_LINE = 300  # of parents, where they alone tell: that takes two frames each
 
@@ -255,8 +254,8 @@ class Choosing:
     def _visit(self, place: _Place, added: tuple[Entry, ...] = ()) -> list[Listed | _Place]:
         """What a place comes to; itself a place stands for an option that follows from others."""
         self._visited += 1
-        if self._visited > _MOST_VISITED:
-            raise TooFar(f"its defaults lists, and those of what they name, come to more than {_MOST_VISITED:,} files")
+        if too_far := TooFar.of_many(self._visited):
+            raise too_far
         if place.depth > _DEEPEST:
             raise Declined("a long line of parents")
         if place.entry.is_group:

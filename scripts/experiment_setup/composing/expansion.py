@@ -17,6 +17,13 @@ _MOST = 1_000  # configs that one composition asks for; a large one asks for som
 class TooFar(CommandError):
     """Why a composition was given up, in words that stand for Hydra's."""
 
+    @classmethod
+    def of_many(cls, count: int) -> TooFar | None:
+        """The refusal where a composition asks for so many configs, None where it may."""
+        if count <= _MOST:
+            return None
+        return cls(f"its defaults lists, and those of what they name, come to more than {_MOST:,} files")
+
 
 class Expansion:
     """What the compositions of an experiment were given up for, by the config that was chosen."""
@@ -38,8 +45,8 @@ class Expansion:
             seen.append(config_path)
             if not anew and config_path in self._given_up:
                 raise TooFar(self._given_up[config_path])
-            if len(seen) > _MOST:
-                raise TooFar(f"its defaults lists, and those of what they name, come to more than {_MOST:,} files")
+            if too_far := TooFar.of_many(len(seen)):
+                raise too_far
             return real(repository, config_path)
 
         CachingConfigRepository.load_config = load_config  # type: ignore[method-assign, assignment]

@@ -225,28 +225,28 @@ class FastPath:
             base = self._base(tuple(rest))
             if base is None:
                 return None
-            parts = {key: self._part(key, tuple(rest), base, tuple(own)) for key, own in slices.items()}
+            parts = {
+                key: self._part(key, tuple(rest), base, tuple(own)) or self._told_by_others(key, base, own, layers)
+                for key, own in slices.items()
+            }
         except MergeError:  # which is not the first that Hydra meets, maybe
             return None
         known = {key: part for key, part in parts.items() if part is not None}
-        if len(known) < len(parts) and isinstance(base, PlainPart):
-            whole = [layer.nested for layer in layers]
-            parts |= {
-                key: self._told_by_others(key, tuple(slices[key]), layers, whole) for key in parts.keys() - known.keys()
-            }
-            known = {key: part for key, part in parts.items() if part is not None}
         if len(known) < len(parts):
             return None
         return PartsComposition(choices, base, known, self._outcomes, tuple(order))
 
     def _told_by_others(
-        self, group: str, slices: tuple[Layer, ...], layers: tuple[Layer, ...], whole: Sequence[dict[Any, Any]]
+        self, group: str, base: MergedPart | PlainPart, own: Sequence[Layer], layers: tuple[Layer, ...]
     ) -> PlainPart | None:
-        """The part, if all layers have values alone where interpolations in it lead."""
-        if any(layer.text is None for layer in layers):
+        """The part, if all layers have values alone where interpolations in its `own` ones lead."""
+        if not isinstance(base, PlainPart) or any(layer.text is None for layer in layers):
             return None
-        contents = [layer.data or {} for layer in slices]
-        return self._told.get((group, layers), lambda: plain_part(group, contents, whole))
+
+        def told() -> PlainPart | None:
+            return plain_part(group, [layer.data or {} for layer in own], [layer.nested for layer in layers])
+
+        return self._told.get((group, layers), told)
 
     def _base(self, rest: tuple[Layer, ...]) -> MergedPart | PlainPart | None:
         """What stands at the root beside the parts, and their types; None where only merging everything tells."""
@@ -367,9 +367,7 @@ class FastPath:
         document = self.documents.setdefault(file, Document(file)) if files.exists(file) else None
         if document is not None and document.error is not None:
             raise Declined(str(document.error))
-        content = document.data if document is not None else None
-        hydra = content.get("hydra") if isinstance(content, dict) else None
-        searchpath = hydra.get("searchpath") if isinstance(hydra, dict) else None
+        searchpath = nodes.within(document.data if document is not None else None, ("hydra", "searchpath"))
         if searchpath is None:
             return (self._experiment.config_dir,)
         if not isinstance(searchpath, list):

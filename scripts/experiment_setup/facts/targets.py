@@ -214,13 +214,12 @@ def _of_dataclass(code: Modules, found: Defined, depth: int) -> frozenset[str] |
         if inherited is None:
             return None
         names |= inherited
-    fields = [part for part in found.node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
-    for field in fields:
-        name = field.target.id if isinstance(field.target, ast.Name) else ""
-        is_field = "ClassVar" not in ast.unparse(field.annotation)
-        call = field.value if isinstance(field.value, ast.Call) else None
-        is_given = all(keyword.arg != "init" for keyword in call.keywords) if call is not None else True
-        (names.add if is_field and is_given else names.discard)(name)
+    for part in found.node.body:
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+            is_field = "ClassVar" not in ast.unparse(part.annotation)
+            options = part.value.keywords if isinstance(part.value, ast.Call) else []
+            is_given = all(keyword.arg != "init" for keyword in options)
+            (names.add if is_field and is_given else names.discard)(part.target.id)
     return frozenset(names)
 
 

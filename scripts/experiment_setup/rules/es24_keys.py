@@ -14,7 +14,7 @@ from experiment_setup.facts import targets
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import Steps, given
-from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.findings import Edit, Finding, Severity, and_more
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.nodes import TRUTHS
@@ -273,11 +273,10 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
             places.setdefault(wrong.message, {}).setdefault(block.place(context, block.key), wrong)
             chosen.update([] if block.choice else [wrong.message])
     for message, found_at in places.items():
-        (place, wrong), more = next(iter(found_at.items())), len(found_at) - 1
-        again = f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
+        place, wrong = next(iter(found_at.items()))
         yield target_not_found.finding(
             place,
-            f"{message}{f' (did you mean {wrong.meant}?)' if wrong.meant else ''}{again}",
+            f"{message}{f' (did you mean {wrong.meant}?)' if wrong.meant else ''}{and_more(len(found_at))}",
             f"write {wrong.meant}" if wrong.meant else _other_than(wrong.there),
             severity=None if wrong.meant or message in chosen else Severity.WARNING,
         )
@@ -385,12 +384,11 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             if path not in tuned and not _is_used(context, block.steps, key):
                 places.setdefault((target, key), {}).setdefault(block.place(context, key))
     for (target, key), found_at in places.items():
-        taken, place, more = known[target] or frozenset(), next(iter(found_at)), len(found_at) - 1
+        taken, place = known[target] or frozenset(), next(iter(found_at))
         meant = did_you_mean(key, taken)
-        again = f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
         yield unknown_argument.finding(
             place,
-            f"{target} takes no {key}{f' (did you mean {meant}?)' if meant else ''}{again}",
+            f"{target} takes no {key}{f' (did you mean {meant}?)' if meant else ''}{and_more(len(found_at))}",
             f"write {meant}" if meant else _arguments(taken),
         )
 

@@ -21,7 +21,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.unlisted import Unlisted
 from experiment_setup.facts.unresolved import guides
-from experiment_setup.findings import Finding, Severity
+from experiment_setup.findings import Finding, Severity, and_more
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -127,8 +127,7 @@ class _Unknown:
     @property
     def again(self) -> str:
         """The other places, in words."""
-        more = len(self.places) - 1
-        return f" (and {more} more {'place' if more == 1 else 'places'})" if more else ""
+        return and_more(len(self.places))
 
 
 def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:

@@ -339,8 +339,7 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
             said = f"{main.name}() returns no number, and {sweeper} needs one from each job", _RETURN_ONE
         elif directions is not None and directions not in counts:
             wanted = "one number" if directions == 1 else f"{directions} numbers, one for each direction,"
-            several = directions == 1
-            advice = _RETURN_ONE if several else f"return {directions} scores: return a, b"
+            advice = _RETURN_ONE if directions == 1 else f"return {directions} scores: return a, b"
             said = f"{main.name}() returns {_in_words(counts)}, and {sweeper} needs {wanted} from each job", advice
         else:
             continue
@@ -363,8 +362,7 @@ def _in_words(counts: Collection[int]) -> str:
 def _directions(context: ExperimentContext, document: Document) -> int | None:
     """How many values Optuna improves at once, by what the file that chooses it says, or config.yaml."""
     for read in (document, context.options.primary):
-        settings = read.data.get("hydra") if read.error is None and isinstance(read.data, dict) else None
-        given = nodes.within(settings, ("sweeper", "direction"))
+        given = nodes.within(read.data, ("hydra", "sweeper", "direction")) if read.error is None else None
         if given is not None:
             return len(given) if isinstance(given, list) else 1 if "${" not in str(given) else None
     return 1
