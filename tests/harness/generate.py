@@ -267,6 +267,7 @@ def _config(draw: Draw, code: Code, sets: Sequence[str], models: Sequence[str], 
         lines.append(draw.choice(pools.ODD_HYDRA_SETTINGS))
     else:
         lines += ["hydra:", "  output_subdir: null", "  job:", "    chdir: false", "  run:", "    dir: ."]
+        lines += ["  sweep:", "    subdir: ${hydra.job.num}"]
     if rarely(draw, 16):
         lines += ["exp:", *(_body(draw, code.exp, "  ", 2) or ["  seed: 1"])]
     if rarely(draw, 30):

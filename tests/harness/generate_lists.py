@@ -97,7 +97,8 @@ class _World:
         if rarely(draw, 6):
             word = "" if rarely(draw, 4) else "override "  # which a version_base of 1.1 does without
             entries.append(f"- {word}hydra/job_logging: none")
-        settings = "run: {dir: out} ¦ job: {chdir: false} ¦ sweep: {dir: x} ¦ verbose: true ¦ job: {name: '${seed}'}"
+        settings = "run: {dir: out} ¦ job: {chdir: false} ¦ verbose: true ¦ job: {name: '${seed}'}"
+        settings += " ¦ sweep: {dir: '${hydra.job.num}'}"
         hydra = ["hydra:", f"  {pick(draw, settings)}"] if rarely(draw, 5) else []
         lines = ["defaults:", *(f"  {entry}" for entry in entries)] if entries else []
         return "\n".join([*lines, *_body(draw), *hydra]) + "\n"

@@ -481,12 +481,13 @@ def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
         reads_others = not all(map(nodes.has_one_type, typed))
         layer = Layer(package, config.source, config.stored, reads_others=reads_others)
         return _Piece(layer, reads_hydra=config.reads_hydra)
-    data, own, mark = config.data, None, ""
+    data, own, mark, reads_hydra = config.data, None, "", config.reads_hydra
     if not package and "hydra" in data:
         own, mark = _of_hydra(data["hydra"], config, is_primary)
         data = {key: value for key, value in data.items() if key != "hydra"}
+        reads_hydra = reads_hydra and _READS_HYDRA.search(repr(data)) is not None
     of_data = Layer(package, config.source, data=data, text=config.text) if data or package else None
-    return _Piece(of_data, own, mark, config.reads_hydra)
+    return _Piece(of_data, own, mark, reads_hydra)
 
 
 def _of_hydra(content: Any, config: Config, is_primary: bool) -> tuple[dict[Any, Any], str]:
