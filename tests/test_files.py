@@ -181,9 +181,12 @@ def test_one_at_a_time_is_at_work_in_a_folder(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_turn_of_a_dead_process_is_taken_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_turn_of_a_dead_process_is_taken_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     _simulated(monkeypatch, "no locks")
     monkeypatch.setattr(locks, "_PATIENCE", 0.2)
+    monkeypatch.setattr(locks, "_SILENT", 0.0)
 
     def dies() -> None:
         with locks.hold(tmp_path):
@@ -196,8 +199,35 @@ def test_the_turn_of_a_dead_process_is_taken_from_it(tmp_path: Path, monkeypatch
     assert _together(dies) == [1]
     [left] = tmp_path.iterdir()
     assert files.is_unfinished(left.name)
+    assert capfd.readouterr().err == ""
     assert _together(works, works, works) == [0, 0, 0]
     assert list(tmp_path.iterdir()) == []
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 3
+    assert all(f"waiting for another command that writes to {tmp_path};" in line for line in said)
+    assert all(f"`rmdir {left}`" in line for line in said)
+
+
+def test_who_waits_for_a_lock_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The one that has it may have been stopped in another terminal (Ctrl-Z)."""
+    monkeypatch.setattr(locks, "_SILENT", 0.1)
+    begun, begin = os.pipe()
+
+    def holds() -> None:
+        with locks.hold(tmp_path):
+            os.write(begin, b".")
+            time.sleep(0.5)
+
+    def waits() -> None:
+        os.read(begun, 1)
+        with locks.hold(tmp_path) as held:
+            assert held
+
+    assert _together(holds, waits) == [0, 0]
+    [said] = capfd.readouterr().err.splitlines()
+    assert f"waiting for another command that writes to {tmp_path};" in said
 
 
 @pytest.mark.parametrize("kind", LOCKS)

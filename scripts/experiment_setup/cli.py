@@ -19,6 +19,7 @@ from typing import Any, NoReturn, Protocol
 
 from experiment_setup import __version__, command_line, installed, visible
 from experiment_setup.errors import CommandError, Defect, EnvironmentLacks
+from experiment_setup.visible import note
 
 EXIT_CODES = """\
 exit codes:
@@ -247,9 +248,3 @@ def _print_rest() -> None:
         sys.stdout.flush()
     except OSError as error:
         raise _NotPrinted(error.strerror) from error
-
-
-def note(text: str) -> None:
-    """Print a diagnostic, one line, on stderr."""
-    with contextlib.suppress(OSError):  # there is nowhere else to say it
-        print(visible.words(text), file=sys.stderr)

@@ -6,10 +6,13 @@ import contextlib
 import errno
 import os
 import random
+import shlex
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from experiment_setup.visible import note
 
 if sys.platform != "win32":
     import fcntl
@@ -18,6 +21,7 @@ _CLAIM = "00000000"
 _TURN = ".turn.ffffffff.tmp"
 _PATIENCE = 20.0  # seconds that one turn may last; most last a tenth of it
 _RAREST = 1.0  # seconds between two tries, at most
+_SILENT = 3.0  # seconds; who waits for longer is told for what
 _TRIES = 100
 
 
@@ -85,7 +89,7 @@ def lock(folder: Path) -> Iterator[bool]:
     held = True
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            _wait_for_lock(handle, folder)
         except OSError:
             held = False
         if not os.path.samestat(os.fstat(handle), folder.stat()):
@@ -94,6 +98,21 @@ def lock(folder: Path) -> Iterator[bool]:
     finally:
         with contextlib.suppress(OSError):
             os.close(handle)
+
+
+def _wait_for_lock(handle: int, folder: Path) -> None:
+    """Lock an open folder. Raises OSError where no locks are to be had."""
+    silent_until = time.monotonic() + _SILENT
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > silent_until:
+                break
+            time.sleep(0.02)
+    note(f"waiting for another command that writes to {folder}; a stopped one (`jobs`) has to go on or be ended")
+    fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 @contextlib.contextmanager
@@ -115,7 +134,8 @@ def _wait_for(turn: Path) -> tuple[int, int] | None:
     Each try costs a call or two, and they grow rarer. A turn that lasts for longer than any should is a dead process's,
     and taken from it. Where no such folder can be made, what is to be written next says why.
     """
-    seen, since, pause = None, time.monotonic(), 0.01
+    seen, began, said, pause = None, time.monotonic(), False, 0.01
+    since = began
     while True:
         try:
             turn.mkdir()
@@ -135,6 +155,12 @@ def _wait_for(turn: Path) -> tuple[int, int] | None:
                 pass  # another that waits was faster
             except OSError:
                 return None
+        if not said and time.monotonic() - began > _SILENT:
+            said = True
+            note(
+                f"waiting for another command that writes to {turn.parent}; one that was killed counts as at work for"
+                f" {_PATIENCE:g} s: if none is, `rmdir {shlex.quote(str(turn))}` lets this one go on"
+            )
         time.sleep(random.uniform(0.5, 1.5) * pause)
         pause = min(pause * 1.2, _RAREST)
 

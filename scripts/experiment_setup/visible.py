@@ -6,9 +6,11 @@ no room, and half characters. In a terminal they hide or forge lines, in the log
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
+import sys
 import unicodedata
 from typing import Any
 
@@ -53,6 +55,12 @@ def shortened(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     return f"{text[: LONGEST - 100]} … {len(text) - LONGEST + 150:,} characters … {text[-50:]}"
+
+
+def note(text: str) -> None:
+    """Print a diagnostic, one line, on stderr."""
+    with contextlib.suppress(OSError):  # there is nowhere else to say it
+        print(words(text), file=sys.stderr)
 
 
 def workflow(text: str, also: str = "") -> str:
