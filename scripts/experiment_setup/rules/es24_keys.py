@@ -312,18 +312,19 @@ def _blocks(context: ExperimentContext) -> list[_Block]:
     texts = (document.text_or_empty for document in context.options.documents())
     if not any("_target_" in text for text in itertools.chain(texts, [context.code.text])):
         return []
-    found: dict[Any, _Block] = {}
-    options = [({option.key: option.name}, option.document) for option in _options(context)]
-    for choice, document in [({}, context.options.primary), *options]:
-        composed = context.compositions.of(choice)
-        read = document if composed.config is None else None
-        values = composed.container if read is None else (document.data if document.error is None else None)
-        for block in _read(values, (), choice, read):
-            found.setdefault((block.steps, block.named, block.arguments), block)
     primary = context.options.primary
+    options = [({option.key: option.name}, option.document) for option in _options(context)]
+    read: list[_Block] = []
+    for choice, document in [({}, primary), *options]:
+        composed = context.compositions.of(choice)
+        alone = document if composed.config is None else None
+        values = composed.container if alone is None else (document.data if document.error is None else None)
+        read += _read(values, (), choice, alone)
     if primary.error is None and isinstance(primary.data, dict):
-        settings = _read(primary.data.get("hydra"), ("hydra",), {}, primary)
-        found.update({block: block for block in settings})
+        read += _read(primary.data.get("hydra"), ("hydra",), {}, primary)
+    found: dict[Any, _Block] = {}
+    for block in read:
+        found.setdefault((block.steps, block.named, block.arguments), block)
     return list(found.values())
 
 
