@@ -61,12 +61,26 @@ def wrong(code: Modules, target: str) -> Wrong | None:
         if inner is None:
             known = None if names is None or step in names or not _is_whole(module) else names
             return _nothing_there(code, module, steps, done, known) if known is not None else None
+        is_last = done == len(steps) - 1
+        if is_last if names is None else step in names and not _is_import_of(code, module, step, inner):
+            return None  # `from .net import net`: the name of the module stands for what the module defines
         module, done = inner, done + 1
     if not isinstance(module, Module) or not module.is_read:
         return None
     inside = [*module.classes, *module.functions]
     last = did_you_mean(steps[-1].replace("_", ""), inside) or (inside[0] if len(inside) == 1 else None)
     return Wrong(f"{target} is a module, which cannot be called", f"{target}.{last}" if last else None, inside)
+
+
+def _is_import_of(code: Modules, package: Module, name: str, inner: Module) -> bool:
+    """Whether a package binds a name to its module of that name, as `from . import net` does."""
+    imported = package.imports.get(name)
+    if imported is None or imported.name is None:
+        return False
+    try:
+        return code.find(f"{code.absolute(package, imported.module, imported.level)}.{imported.name}") is inner
+    except ImportError:
+        return False
 
 
 def _misspelled_package(code: Modules, steps: Sequence[str]) -> Wrong | None:
