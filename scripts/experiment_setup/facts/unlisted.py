@@ -134,7 +134,8 @@ def _by_folder(
 def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = Document) -> list[Path]:
     """The files beside the primary config that have a defaults list of their own and that no other list names.
 
-    They are run with `-cn NAME`. Those in folders are meant so if they include one that lies beside it.
+    They are run with `-cn NAME`. Those in folders are meant so if they include one that lies beside it, and no list
+    chooses from their folder.
     """
     root = experiment.config_dir
     beside = [path for path in _entries(root) if path.suffix == ".yaml" and path.is_file()]
@@ -143,8 +144,10 @@ def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = D
     ]
     found = (path for path in (*beside, *inside) if path != experiment.config_file)
     own = [path for path in found if HAS_A_LIST.search(read(path).text_or_empty)]
-    named = _Named.by(experiment.config_dir, read).files if own else frozenset()
-    return [path for path in own if path not in named]
+    if not own:
+        return []
+    named = _Named.by(root, read)
+    return [path for path in own if path not in named.files and not named.group(_group(root, path))]
 
 
 def _folders(
