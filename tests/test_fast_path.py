@@ -163,7 +163,13 @@ _SCHEMA = (
             "exp/001.yaml": "seed: 2\n",
         },
     ],
-    ids=["plain", "onto an interpolation", "an interpolation onto values", "in lists", "no field for a group"],
+    ids=[
+        "plain",
+        "onto an interpolation",
+        "an interpolation onto values",
+        "in lists",
+        "no field for a group",
+    ],
 )
 def test_groups_merged_by_themselves_are_what_hydra_merges(tmp_path: Path, files: dict[str, str]) -> None:
     folder = running.write(tmp_path / "001-x", _UNTYPED | files)
@@ -173,6 +179,25 @@ def test_groups_merged_by_themselves_are_what_hydra_merges(tmp_path: Path, files
     ran = running.run_entry(folder / "train.py", "--cfg", "job", "exp=001")
     assert (ours.failure is None) == (ran.code == 0), ran.err
     assert not ours.asked_hydra
+    if ours.config is not None:
+        assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
+
+
+@pytest.mark.parametrize("version_base", [None, "1.1"])
+def test_a_stored_option_may_name_its_package_in_words_of_1_1(tmp_path: Path, version_base: str | None) -> None:
+    """`_group_` is what holds without a package there, and a mere name since."""
+    stored = (
+        "from hydra.core.config_store import ConfigStore\n\n"
+        "ConfigStore.instance().store(group='exp', name='stored', node={'seed': 1}, package='_group_')\n"
+    )
+    code = stored + _UNTYPED["train.py"].replace("version_base=None", f"version_base={version_base!r}")
+    config = "defaults:\n  - env: local\n  - exp: stored\n  - _self_\n"
+    folder = running.write(tmp_path / "001-x", _UNTYPED | {"train.py": code, "config.yaml": config})
+    found = experiment_at(folder)
+    assert found is not None
+    ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose()
+    ran = running.run_entry(folder / "train.py", "--cfg", "job")
+    assert (ours.failure is None) == (ran.code == 0), ran.err  # the next release knows no 1.1
     if ours.config is not None:
         assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
 

@@ -175,9 +175,8 @@ def _stored(draw: Draw, groups: Sequence[str]) -> list[str]:
     for group in groups:
         if rarely(draw, 2):
             node = pick(draw, "Part ¦ {'lr': 3, 'block': {'a': 1}}")
-            package = (
-                f", package={pick(draw, repr('_global_') + ' ¦ ' + repr('other.place'))}" if rarely(draw, 4) else ""
-            )
+            place = pick(draw, "_global_ ¦ other.place ¦ _group_")
+            package = f", package={place!r}" if rarely(draw, 4) else ""
             name = pick(draw, "stored ¦ base")
             lines.append(f"cs.store(group={group!r}, name={name!r}, node={node}{package})")
     return lines

@@ -448,9 +448,10 @@ class FastPath:
         if nodes.is_frozen(content) and "/" not in path:
             raise Declined("a frozen root, which refuses hydra's settings too")
         written = [str(nodes.value(node)) for _, node in nodes.leaves(content) if nodes.is_interpolation(node)]
+        header = [] if registration.package is None else [f"@package {registration.package}"]
         return _Read(
             path,
-            defaults.header_package([f"@package {registration.package}"] if registration.package is not None else []),
+            defaults.header_package(header, as_1_1=self._as_1_1),
             (),
             Source(path, registration=registration),
             stored=content,
