@@ -16,7 +16,7 @@ from experiment_setup.writing import last_word, option_file, root_option
 from experiment_setup.writing.keys import WrongKeys
 from experiment_setup.writing.last_word import Combinations, Proof
 from experiment_setup.writing.new_option import OptionWriter
-from experiment_setup.writing.option_folder import OptionFolder, Outcome
+from experiment_setup.writing.option_folder import OptionFolder, Outcome, SetWriter
 from experiment_setup.writing.outcomes import Added
 from experiment_setup.writing.root_option import RootWriter
 
@@ -45,7 +45,7 @@ class EnvironmentRequest:
     dry_run: bool = False
 
 
-def writer_of_sets(experiment: Experiment, composer: Composer, base: str | None = None) -> OptionWriter | RootWriter:
+def writer_of_sets(experiment: Experiment, composer: Composer, base: str | None = None) -> SetWriter:
     """What adds parameter sets where those of the experiment are, in their style; at the root where there are none.
 
     Raises CommandError for a `base` that is none of them.
@@ -117,7 +117,7 @@ def _add_from_run(request: SetsRequest, name: str | None, words: Sequence[str]) 
     writer = writer_of_sets(found.experiment, composer, request.base)
 
     def outcome() -> Outcome:
-        return found.outcome(composer, writer, slug=request.name, base=request.base)
+        return found.outcome(composer, writer, slug=request.name)
 
     return _add(project, found.experiment, writer.folder, outcome, dry_run=request.dry_run)
 

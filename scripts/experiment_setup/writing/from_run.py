@@ -20,16 +20,12 @@ from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, Experiment, Project
-from experiment_setup.reading.overrides import Assignment
 from experiment_setup.reading.source import Document, scalar
 from experiment_setup.runs import run as runs
 from experiment_setup.runs.run import Run
 from experiment_setup.showing.saved_run import experiment_of
 from experiment_setup.writing import node_values
-from experiment_setup.writing.new_option import OptionWriter
-from experiment_setup.writing.node_values import Setting
-from experiment_setup.writing.option_folder import NewOption, Outcome
-from experiment_setup.writing.root_option import RootWriter
+from experiment_setup.writing.option_folder import NewOption, Outcome, SetWriter
 
 _OF_THE_MACHINE = compiled(r"\$\{\s*oc\.env\s*:")
 _RESOLVER = compiled(r"\$\{\s*([\w.]+)\s*:")
@@ -85,36 +81,26 @@ class Returned:
             )
         return cls(project, experiment_of(project, name, run), run, run.config)
 
-    def outcome(
-        self, composer: Composer, writer: OptionWriter | RootWriter, *, slug: str | None, base: str | None
-    ) -> Outcome:
+    def outcome(self, composer: Composer, writer: SetWriter, *, slug: str | None) -> Outcome:
         """The set that is there, else a new one. To be called while the folder of the sets is claimed."""
-        if isinstance(writer, OptionWriter) and writer.group not in self.config:
+        if not any(writer.may_set(str(key)) for key in self.config):
             found = ", ".join(map(str, self.config)) or "nothing"
             raise CommandError(
                 f"{self.run.config_file} has no values below {writer.group!r}; it has: {found}",
                 "name the folder of a run of this experiment",
             )
-        return _Search(self, composer, writer, slug, base).outcome()
+        return _Search(self, composer, writer, slug).outcome()
 
 
 class _Search:
     """Looks for the set of one run."""
 
-    def __init__(
-        self,
-        returned: Returned,
-        composer: Composer,
-        writer: OptionWriter | RootWriter,
-        slug: str | None,
-        base: str | None,
-    ) -> None:
+    def __init__(self, returned: Returned, composer: Composer, writer: SetWriter, slug: str | None) -> None:
         self._returned = returned
         self._run = returned.run
         self._composer = composer
         self._writer = writer
         self._slug = slug
-        self._base = base
         self._ran = returned.config
         self._known_types: dict[tuple[Any, ...], tuple[Any, str | None]] = {}  # by field, and value of the run
         self._others = self._chosen_options()
@@ -122,8 +108,7 @@ class _Search:
 
     def outcome(self) -> Outcome:
         """The set that is there already, else the new one; with what neither can give."""
-        prefix = self._writer.prefix if isinstance(self._writer, RootWriter) else ""
-        result = Outcome(self._group, prefix, environment=self._environment)
+        result = Outcome(self._group, self._key.removesuffix(self._group), environment=self._environment)
         new, left = self._new()
         own = {one.key for one in left}
         for option in self._options():
@@ -154,14 +139,9 @@ class _Search:
     # -- what is chosen besides the set ---------------------------------------------------------------------------
 
     @property
-    def _is_at_root(self) -> bool:
-        """Whether sets are written from the root of the config, where they can set anything."""
-        return isinstance(self._writer, RootWriter)
-
-    @property
     def _key(self) -> str:
         """What chooses a set on the command line."""
-        return f"{self._writer.prefix if isinstance(self._writer, RootWriter) else ''}{self._group}"
+        return self._writer.key
 
     @property
     def _group(self) -> str:
@@ -199,9 +179,8 @@ class _Search:
     def _options(self) -> list[str]:
         """The sets that are there, that of the run first."""
         known = list(self._returned.experiment.options(self._group))
-        default = [self._writer.base_option(None) or ""] if isinstance(self._writer, OptionWriter) else []
         first = [self._chosen] if self._chosen in known else []
-        return [option for option in dict.fromkeys([*first, *known, *default]) if option]
+        return [option for option in dict.fromkeys([*first, *known, self._writer.base_option()]) if option]
 
     @property
     def _chosen(self) -> str | None:
@@ -221,39 +200,25 @@ class _Search:
 
     def _new(self) -> tuple[NewOption, list[Difference]]:
         """The new set, and what it cannot give."""
-        base = self._writer.base_option(self._base) if isinstance(self._writer, OptionWriter) else None
-        start = self._compose({self._group: base} if isinstance(self._writer, OptionWriter) else {})
+        base = self._writer.base_option()
+        start = self._compose({self._key: base} if base is not None else {})
         if start is None:
             raise CommandError("the experiment does not compose", "mend that first; validate.py says where")
         values = dict(self._wanted(start, interpolated=False))
-        new = self._write(values)
+        new = self._writer.exactly(values, slug=self._slug)
         # What follows from other values may be right by now; what is not is written as it was.
         config = self._compose({}, new)
         if config is not None and self._run.resolved:
             more = dict(self._wanted(config, interpolated=True))
             if more.keys() - values.keys():
-                new = self._write({**values, **more})
+                new = self._writer.exactly({**values, **more}, slug=self._slug)
                 config = self._compose({}, new)
         return new, self._differences(config)
-
-    def _write(self, values: Mapping[str, Any]) -> NewOption:
-        if isinstance(self._writer, OptionWriter):
-            settings = {key.removeprefix(f"{self._group}."): Setting(value, None) for key, value in values.items()}
-            return self._writer.exactly(settings, slug=self._slug)
-        point = [Assignment(key, value, scalar(value), f"{key}={scalar(value)}") for key, value in values.items()]
-        found = self._writer.sets([point], slug=self._slug) if point else Outcome("")
-        if found.created:
-            return found.created[0]
-        if not found.existing:
-            raise CommandError("the run had nothing but the defaults", "run the experiment without a parameter set")
-        path = self._writer.folder.path / f"{found.existing[0][0]}.yaml"
-        return NewOption(path.stem, path, files.read_text(path), {})
 
     def _wanted(self, config: DictConfig, *, interpolated: bool) -> Iterator[tuple[str, Any]]:
         """The values of the run that a set must say on top of `config`, as its fields type them; by dotted key."""
         for one in self._differences(config, interpolated=interpolated):
-            top = nodes.top(one.key)
-            if one.written is not _ABSENT and top != ENVIRONMENTS and (top == self._group or self._is_at_root):
+            if one.written is not _ABSENT and nodes.top(one.key) != ENVIRONMENTS and self._writer.may_set(one.key):
                 yield one.key, self._reference(one.key, one.ran) or one.written
 
     def _reference(self, key: str, ran: Any) -> str | None:
@@ -378,7 +343,7 @@ class _Search:
             return one
         if top == ENVIRONMENTS:
             return replace(one, reason=f"no environment gives it; the nearest has {_shown(one.now)}")
-        if top != self._group and isinstance(self._writer, OptionWriter):
+        if not self._writer.may_set(one.key):
             return replace(one, reason=f"a set has no say in {top!r}, which has {_shown(one.now)} now")
         config = self._returned.experiment.config_file.name
         return replace(one, reason=f"what {config} lists after the set makes it {_shown(one.now)}")

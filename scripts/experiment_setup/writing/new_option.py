@@ -95,7 +95,16 @@ class OptionWriter:
             taken[option] = values
         return outcome
 
-    def exactly(self, settings: Mapping[str, Setting], *, slug: str | None) -> NewOption:
+    @property
+    def key(self) -> str:
+        """What chooses an option on the command line."""
+        return self.group
+
+    def may_set(self, key: str) -> bool:
+        """Whether an option has a say in the value at the dotted key: its own values lie below the group's name."""
+        return nodes.top(key) == self.group
+
+    def exactly(self, values: Mapping[str, Any], *, slug: str | None) -> NewOption:
         """The next file, with these values on top of the base, `name` among them unless `slug` is given.
 
         What it composes to is for the caller to look at. To be called while claimed. Raises CommandError for a base
@@ -103,23 +112,22 @@ class OptionWriter:
         """
         start = self._base(self._given)
         names = naming.Names(self.folder.names())
+        settings = {key.removeprefix(f"{self.group}."): Setting(value, None) for key, value in values.items()}
         label = naming.slug(slug or option_file.words({k: s for k, s in settings.items() if k != "name"}))
         option = names.take(label or "run", always=slug is not None)
-        written = dict(settings)
         if slug is not None and self._names_its_sets(start, self._sets()):
-            written["name"] = Setting(self._name(option, label), None)
-        text = option_file.render(start.entry, written, reversed(self._sets()))
-        path = self.folder.path / f"{option}.yaml"
-        return NewOption(option, path, text, written)
+            settings["name"] = Setting(self._name(option, label), None)
+        text = option_file.render(start.entry, settings, reversed(self._sets()))
+        return NewOption(option, self.folder.path / f"{option}.yaml", text, settings)
 
     @staticmethod
     def _name(option: str, label: str) -> str:
         """What a set calls itself: `002` alone says nothing on a dashboard, the number and what is different does."""
         return f"{option}-{label}".rstrip("-") if naming.is_bare_number(option) else option
 
-    def base_option(self, given: str | None) -> str | None:
-        """The option that a new file starts from. Raises CommandError for one that is not there."""
-        return self._base(given).option
+    def base_option(self) -> str | None:
+        """The option that a new file starts from. Raises CommandError for one that is not there or does not compose."""
+        return self._base(self._given).option
 
     def first_set(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
         """The first parameter set of a new experiment, even without differences, so that it has a name to run.

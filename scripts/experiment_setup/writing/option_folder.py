@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from experiment_setup import files, git, locks
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
+from experiment_setup.reading.overrides import Assignment
 from experiment_setup.writing.node_values import Setting
 
 
@@ -86,3 +87,32 @@ class OptionFolder:
             notes.append(f"git ignores {path.name} ({rule}): add it with `git add -f`, or mend the rule")
         if not dry_run and texts:
             files.create_files(texts)
+
+
+class SetWriter(Protocol):
+    """Adds parameter sets to the group `group` of one experiment, in the style of those that are there."""
+
+    group: str
+    folder: OptionFolder
+
+    @property
+    def key(self) -> str:
+        """What chooses a set on the command line: the group, with a + where the defaults list does not have it."""
+
+    def base_option(self) -> str | None:
+        """The option that every new set inherits. Raises CommandError for a base that does not compose."""
+
+    def may_set(self, key: str) -> bool:
+        """Whether a set has a say in the value at the dotted key."""
+
+    def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None) -> Outcome:
+        """A file for each point; points that a file already has are only named. To be called while claimed.
+
+        Raises CommandError for what cannot be set, and what does not compose.
+        """
+
+    def exactly(self, values: Mapping[str, Any], *, slug: str | None) -> NewOption:
+        """The next file, with these values by dotted key. What it composes to is for the caller to look at.
+
+        To be called while claimed. Raises CommandError for a base that does not compose.
+        """

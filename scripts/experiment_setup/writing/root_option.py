@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from experiment_setup import command_line, naming, nodes
+from experiment_setup import command_line, files, naming, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.refusals import NotChosen
 from experiment_setup.errors import CommandError
@@ -21,7 +21,7 @@ from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import Experiment
 from experiment_setup.reading.overrides import Assignment
-from experiment_setup.reading.source import Document, SourceError
+from experiment_setup.reading.source import Document, SourceError, scalar
 from experiment_setup.writing import node_values, option_file, references
 from experiment_setup.writing.keys import Keys
 from experiment_setup.writing.node_values import Setting
@@ -102,7 +102,7 @@ class RootWriter:
             option_file.known_option(base, list(experiment.options_in_folders(group)), group) if base else None
         )
         self._within = (self._given or "").rpartition("/")[0]
-        self.prefix = "" if group in self._listed else "+"
+        self._prefix = "" if group in self._listed else "+"
         self.folder = OptionFolder(experiment.group_dir(group) / self._within, composer.root)
 
     def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None) -> Outcome:
@@ -112,14 +112,41 @@ class RootWriter:
         """
         return self._sets(points, slug, self._neighbours())
 
+    @property
+    def key(self) -> str:
+        """What chooses a set on the command line, where a group that is not in the defaults list is added."""
+        return f"{self._prefix}{self.group}"
+
+    def base_option(self) -> str | None:
+        """None: a set at the root inherits nothing but what config.yaml chooses."""
+        return None
+
+    def may_set(self, key: str) -> bool:
+        """True: from the root a set reaches every key."""
+        return True
+
+    def exactly(self, values: Mapping[str, Any], *, slug: str | None) -> NewOption:
+        """The next file, with these values by dotted key, or the one that has them already.
+
+        To be called while claimed. Raises CommandError where nothing is to be set.
+        """
+        point = [Assignment(key, value, scalar(value), f"{key}={scalar(value)}") for key, value in values.items()]
+        found = self.sets([point], slug=slug) if point else Outcome(self.group)
+        if found.created:
+            return found.created[0]
+        if not found.existing:
+            raise CommandError("the run had nothing but the defaults", "run the experiment without a parameter set")
+        path = self.folder.path / f"{found.existing[0][0]}.yaml"
+        return NewOption(path.stem, path, files.read_text(path), {})
+
     def first_set(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
         """The first set of a new experiment, in the style of those of the one that it was copied from."""
         if not point:
-            return Outcome(self.group, self.prefix)
+            return Outcome(self.group, self._prefix)
         return self._sets([point], None, [Document(path) for path in like.values()])
 
     def _sets(self, points: Sequence[Sequence[Assignment]], slug: str | None, like: Sequence[Document]) -> Outcome:
-        outcome = Outcome(self.group, self.prefix, base=self._given)
+        outcome = Outcome(self.group, self._prefix, base=self._given)
         names = naming.Names(self.folder.names(), like=[document.path.stem for document in like])
         own = _keys_of_names(like)
         known = {
@@ -156,8 +183,8 @@ class RootWriter:
     def _new_group(self) -> str:
         """How the sets are chosen that are the first of their group."""
         config = self._experiment.config_file.name
-        chosen = f"chosen with {naming.override(f'{self.prefix}{self.group}', 'NAME')}"
-        if not self.prefix:
+        chosen = f"chosen with {naming.override(self.key, 'NAME')}"
+        if not self._prefix:
             return f"{self.group}/ is new; its sets are {chosen}"
         return (
             f"{self.group}/ is new; its sets are {chosen}, and without the + once `- {self.group}: null` stands last "
@@ -194,7 +221,7 @@ class RootWriter:
     def _composed(self, base: str | None, chosen: Mapping[str, str]) -> DictConfig:
         choices = {group if self._is_listed(group) else f"+{group}": option for group, option in chosen.items()}
         if base is not None:
-            choices[f"{self.prefix}{self.group}"] = base
+            choices[self.key] = base
         composed = self._composer.compose(choices)
         if composed.failure or composed.config is None:
             words = " ".join(naming.override(group, option) for group, option in choices.items())
@@ -268,7 +295,7 @@ class RootWriter:
     ) -> None:
         """What the file makes of the config must be what was asked for, and a config whose values can be read."""
         document = Document(path, text)
-        composed = self._composer.compose_with({path: document}, {f"{self.prefix}{self.group}": option})
+        composed = self._composer.compose_with({path: document}, {self.key: option})
         if composed.failure or composed.config is None:
             reason = composed.failure.refusal.words if composed.failure else ""
             raise CommandError(
