@@ -70,6 +70,15 @@ _DECLARING = (
 )
 
 
+_OF_PYTHON = r"(?:requires-python|python_requires|(?<![\w.-])python)"
+# `python=3.8`, `python = "~3.9"` of Poetry, `requires-python = "==3.10.*"`, `FROM python:3.10`, `python3.8`.
+_PINNED_PYTHON = compiled(
+    rf"{_OF_PYTHON}(?:\s*(?<![<>~!^])(?:={{1,3}}|:)[\s\"']*(?:===?|~(?!=))?\s*)?(?<![<>!^]=)3\.(\d+)"
+)
+_OLDER_PYTHON = compiled(rf"{_OF_PYTHON}\b[^#\n]*<(=?)\s*3\.(\d+)")
+_PYTHON_VERSION = compiled(r"(?:python-)?3\.(\d+)")
+
+
 def package_of(module: str) -> str | None:
     """The package to install for a module; None where only its author knows: a guess might fetch a stranger's."""
     return _OTHER_NAMES.get(module) or (module if module in _SAME_NAMES else None)
@@ -178,15 +187,30 @@ class Declared:
         package = (package_of(module) or module).replace("-", "[-_]")
         named = re.compile(rf"(?m)(?<![\w-]){package}[\"']?\s*([^\w\n#;].*)$")
         locked = re.compile(rf'name = "{package}"\s*\nversion( = .*)')
-        folders = list(_above(below, self.root)) or [self.root]
-        places = (path for folder in folders for pattern in _DECLARING for path in sorted(folder.glob(pattern)))
-        texts = map(_text, dict.fromkeys(places))
         return any(
             versions.search(match[1])
-            for text in texts
+            for text in self._texts(_DECLARING, below)
             for pattern in (named, locked)
             for match in pattern.finditer(text)
         )
+
+    def is_for_python_before(self, minor: int, below: Path) -> bool:
+        """Whether the project, or a guide of it, names a Python 3 older than 3.`minor` as the one it runs on, or the
+        newest: `python=3.8` of conda, `requires-python = "<3.11"`, `FROM python:3.10`, a file .python-version.
+        """
+        declared = [*self._texts(_DECLARING, below)]
+        told = [*declared, *self._texts(("README*", "Dockerfile*"), below)]
+        newest = [int(match[1]) for text in told for match in _PINNED_PYTHON.finditer(text)]
+        newest += [int(match[2]) - (not match[1]) for text in declared for match in _OLDER_PYTHON.finditer(text)]
+        files = map(_PYTHON_VERSION.match, self._texts((".python-version", "runtime.txt"), below))
+        newest += [int(match[1]) for match in files if match]
+        return any(version < minor for version in newest)
+
+    def _texts(self, names: Iterable[str], below: Path) -> Iterator[str]:
+        """The files of these names at the root and on the way down to `below`."""
+        folders = list(_above(below, self.root)) or [self.root]
+        places = (path for folder in folders for name in names for path in sorted(folder.glob(name)))
+        return map(_text, dict.fromkeys(places))
 
     @cached_property
     def _requirements(self) -> dict[str, str]:

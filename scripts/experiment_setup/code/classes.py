@@ -42,6 +42,7 @@ from experiment_setup.code.values import (
     unknown_in,
 )
 from experiment_setup.light import compiled
+from experiment_setup.requirements import Declared
 
 if TYPE_CHECKING:
     from experiment_setup.code.evaluator import Evaluator
@@ -264,7 +265,7 @@ def _make_dataclass(evaluator: Evaluator, cls: Any, options: Mapping[str, Any], 
         return evaluator.opaque(call.node, call.scope)
     info.decorated = True
     try:
-        made = dataclasses.dataclass(**options)(cls)
+        made = _decorated(evaluator, cls, options)
     except Exception as error:
         raise _dataclass_error(evaluator, error, info, call) from error
     _own(info, made)  # a new class where slots=True
@@ -272,6 +273,30 @@ def _make_dataclass(evaluator: Evaluator, cls: Any, options: Mapping[str, Any], 
         if isinstance(field.default_factory, Factory) and field.default_factory.owner is None:
             field.default_factory.owner = (made, field.name)
     return made
+
+
+def _decorated(evaluator: Evaluator, cls: type, options: Mapping[str, Any]) -> type:
+    """The dataclass, as Python 3.10 makes it where the project is for that one: it takes what has no hash as a default,
+    if it is no list, dict or set.
+    """
+    while True:
+        try:
+            return dataclasses.dataclass(**options)(cls)
+        except ValueError as error:
+            name = _MUTABLE_DEFAULT.match(str(error))
+            default = vars(cls).get(name[1]) if name else None
+            kind = type(default.default if isinstance(default, dataclasses.Field) else default)
+            has_hash = getattr(kind, "__hash__", None) is not None
+            if class_info(kind) is None or has_hash or not _is_for_older_python(evaluator):
+                raise
+            kind.__hash__ = object.__hash__  # type: ignore[assignment]
+
+
+def _is_for_older_python(evaluator: Evaluator) -> bool:
+    return Declared(evaluator.root).is_for_python_before(11, evaluator.entry.parent)
+
+
+_MUTABLE_DEFAULT = compiled(r"mutable default .* for field (\w+) is not allowed")
 
 
 def _dataclass_error(evaluator: Evaluator, error: Exception, info: ClassInfo, call: Call) -> PyError:

@@ -68,6 +68,7 @@ class Evaluator:
 
     def __init__(self, entry: Path, root: Path) -> None:
         self.entry = entry
+        self.root = root
         self.modules = Modules(entry, root)
         self.budget = Budget()
         self.problems = Problems()
