@@ -14,7 +14,7 @@ from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, To
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext, once
-from experiment_setup.facts.options import listed, packages
+from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
@@ -70,7 +70,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             if isinstance(bad.refusal, RefersToItself):
                 said.update(_circle(outcome, bad))
             left_open = another is not None and another == nodes.top(bad.key)
-            left_open = left_open or _is_left_to_heirs(context, chosen, bad)
+            left_open = left_open or _is_left_to_heirs(context, chosen, bad) or _is_given_by_hand(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -296,6 +296,20 @@ def _is_for_a_parameter_set(context: ExperimentContext, chosen: Chosen, bad: Unu
         return False
     target = _target(bad, bad.refusal)
     return any(_has(context.compositions.of_option(option).container, target) for option in context.options.root_sets)
+
+
+def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether an option that no defaults list comes to has what is referred to: who chooses one may add the other."""
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    target, root = _target(bad, bad.refusal), context.experiment.config_dir
+    for known in context.options.unlisted:
+        for name, path in islice(known.options.items(), _MOST_READ):
+            option = Option(known.group, name, context.composer.document(path))
+            package = option.package(path.parent.relative_to(root).parts)
+            if target[: len(package)] == package and option.document.has(target[len(package) :]):
+                return True
+    return False
 
 
 def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
