@@ -62,10 +62,18 @@ def _is_spelled_like(one: str, other: str) -> bool:
     return _ratio("".join(left), "".join(right)) >= 0.85
 
 
-def _has_one_part_more(one: str, other: str) -> bool:
-    """Whether one of two names is the other with a word before or behind it, a plural being the same word."""
-    short, long = sorted(([part.removesuffix("s") for part in name.split("_")] for name in (one, other)), key=len)
+def _has_one_part_more(written: str, known: str) -> bool:
+    """Whether a name that is known has a word more before or behind it, a plural being the same word.
+
+    A word too many is another thing, as `env_name` is none of `envs`, but for one that counts: `num_epochs`.
+    """
+    short, long = ([part.removesuffix("s") for part in name.split("_")] for name in (written, known))
+    if len(short) > len(long):
+        return short[0] in _COUNTING and short[1:] == long
     return len(long) - len(short) <= 1 and short in (long, long[1:], long[:-1])
+
+
+_COUNTING = frozenset("n num nb max total".split())
 
 
 def _ratio(one: str, other: str) -> float:
