@@ -80,7 +80,8 @@ def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
     """OmegaConf's merge passes over `???` (omegaconf#771): the inherited value stays, and nobody is asked for one.
 
     A field that every set must give is MISSING in the dataclass. A warning for the default of a dataclass in a group of
-    options; nothing is said where another file fills the value, as `model: ???` is by the group module/model.
+    options, a note where that is empty; nothing is said where another file fills the value, as `model: ???` is by the
+    group module/model.
     """
     for option in context.options.all():
         if "???" not in option.document.text_or_empty:
@@ -93,15 +94,19 @@ def missing_without_effect(context: ExperimentContext) -> Iterator[Finding]:
             above = _inherited(context, option, path)
             if above is None and not _is_a_field_with_a_default(group, path, node):
                 continue  # another file fills it, such as an option of a group of its own
-            stays = (
-                _shown(node) if above is None else repr(above.document.at(path))
-            )  # the primary config may set another
+            # The primary config may set another than what is inherited.
+            stays = _shown(node) if above is None else repr(above.document.at(path))
+            is_of_a_set = option.group in (SETS, ENVIRONMENTS)
+            is_nothing = stays in _NOTHING and not is_of_a_set
             yield missing_without_effect.finding(
                 option.document.value(path),
                 f"{dotted(path)}: ??? has no effect, the inherited {stays} stays",
                 "write a value, or remove the line",
-                severity=None if above is not None or option.group in (SETS, ENVIRONMENTS) else Severity.WARNING,
+                severity=Severity.INFO if is_nothing else None if above or is_of_a_set else Severity.WARNING,
             )
+
+
+_NOTHING = ("None", "''", "[]", "{}")  # to leave it open and to say nothing come to the same
 
 
 def _inherited(context: ExperimentContext, option: Option, path: Steps) -> Option | None:
