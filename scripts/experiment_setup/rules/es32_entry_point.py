@@ -58,18 +58,25 @@ def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
     """Without a call of main() `python train.py` ends at once, with exit code 0 and no output.
 
     A function that a console script names, or that another file of the project calls (its tests aside), is left alone.
+    It is a note where that is how another entry point of the config folder is started: the file for this one may be
+    elsewhere.
     """
     main, source, node = context.schema.main, entry_source(context), main_function(context)
     if main is None or main.called or source is None or node is None:
         return
     if any(problem.fatal for problem in context.schema.problems):
         return
-    if is_started_elsewhere(context.schema.entry, main.function, context.project.root):
+    root = context.project.root
+    if is_started_elsewhere(context.schema.entry, main.function, root):
         return
+    likewise = (other for other in context.code.other_schemas if other.main and not other.main.called)
     yield main_not_called.finding(
         source.name_location(node),
         f"{main.function}() is never called: the run ends before it begins",
         f'add at the end: if __name__ == "__main__": {main.function}()',
+        severity=Severity.INFO
+        if any(is_started_elsewhere(other.entry, other.main.function, root) for other in likewise if other.main)
+        else None,
     )
 
 
@@ -317,7 +324,8 @@ def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
 def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
     """A call of main() gives None whatever the function returns; only Hydra's sweepers (Optuna) see the value.
 
-    `sys.exit(main())` is what scripts end with: None is the exit code of success.
+    `sys.exit(main())` is what scripts end with: None is the exit code of success. A name for the value that nobody
+    reads is no use of it either.
     """
     main, source, function = context.schema.main, entry_source(context), main_function(context)
     if main is None or source is None or function is None or not _returns_value(function):
@@ -325,6 +333,12 @@ def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
     calls = [n for n in source.nodes(ast.Call) if isinstance(n.func, ast.Name) and n.func.id == main.function]
     no_use = {id(node.value) for node in source.nodes(ast.Expr)} | set(map(id, tree.walk(function) if calls else ()))
     no_use |= {id(one) for n in source.nodes(ast.Call) if last_name(n.func) in _ENDING for one in n.args}
+    read = {node.id for node in source.nodes(ast.Name) if isinstance(node.ctx, ast.Load)}
+    no_use |= {
+        id(node.value)
+        for node in source.nodes(ast.Assign)
+        if all(isinstance(target, ast.Name) and target.id not in read for target in node.targets)
+    }
     for node in calls:
         if id(node) not in no_use:
             yield lost_return_value.finding(
