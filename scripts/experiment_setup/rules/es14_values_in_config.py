@@ -164,11 +164,10 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
         if not all(_sets(context, group, name, key) for name in context.options.by_group.get(group, {})):
             continue  # another group has the last word
         if composed and all(isinstance(one, dict) and entries.differs(value, one.get(key)) for one in composed):
-            default = f"{group}/{context.options.groups[group]}"
             yield config_value_unused.finding(
                 context.options.primary.key([group, key]),
                 f"without effect in {context.options.primary.path.name}: all of {group}/ set {group}.{key} again",
-                f"remove it, or change the value in {default}.yaml",
+                "move _self_ to the end of the defaults list, or remove the value",
             )
 
 
