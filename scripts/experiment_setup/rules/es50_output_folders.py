@@ -29,7 +29,7 @@ from experiment_setup.facts.settings import at, moves_into_run_dir, setting
 from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
-from experiment_setup.project import SETS
+from experiment_setup.project import EXPERIMENTS, SETS, Experiment
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es32_entry_point import entry_source
@@ -260,7 +260,8 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     """A relative folder starts at the shell's working directory: started from elsewhere, a run writes elsewhere.
 
     Only folders that the code makes straight from the field are looked at, where neither the entry point nor a module
-    of the project that it uses has `__file__`, chdir or Hydra's paths.
+    of the project that it uses has `__file__`, chdir or Hydra's paths. It is a note where the experiment is none
+    of a folder of experiments, to go into or to stay above it: all start its runs in one place.
     """
     default = context.compositions.some
     fields = list(output_fields(default)) if default is not None else []
@@ -279,8 +280,13 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
             f"{key} ({written}) is relative to the folder that the run is started from",
             "build the path from __file__, so that it is the same wherever the run is started: "
             + _from_file(context, key),
+            severity=None if _is_one_of_several(context.experiment) else Severity.INFO,
         )
         return
+
+
+def _is_one_of_several(experiment: Experiment) -> bool:
+    return experiment.number is not None or experiment.folder.parent.name == EXPERIMENTS
 
 
 def _from_file(context: ExperimentContext, key: str) -> str:
