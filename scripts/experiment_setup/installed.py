@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,7 @@ def has(module: str) -> bool:
     return find_spec(module) is not None
 
 
+@cache
 def hydra_version() -> str | None:
     """The release of hydra-core, such as "1.3.8", as hydra/__init__.py says it; None if it is not installed."""
     spec = find_spec("hydra")

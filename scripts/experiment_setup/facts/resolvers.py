@@ -128,14 +128,13 @@ def name_of(call: ast.Call) -> str | None:
 
 def _registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
     """Each call that registers a resolver, with the outermost function that it stands in."""
+    calls = [call for call in module.source.nodes(ast.Call) if last_name(call.func) in REGISTERS]
     inside: dict[int, str] = {}
-    for statement in module.source.tree.body:
+    for statement in module.source.tree.body if calls else ():
         for outer in (statement, *(statement.body if isinstance(statement, ast.ClassDef) else ())):
             if isinstance(outer, FUNCTIONS):
                 inside.update({id(node): outer.name for part in outer.body for node in walk(part)})
-    for call in module.source.nodes(ast.Call):
-        if last_name(call.func) in REGISTERS:
-            yield call, inside.get(id(call))
+    yield from ((call, inside.get(id(call))) for call in calls)
 
 
 def _called_at_start(modules: Iterable[Module], main: str) -> frozenset[str]:

@@ -220,14 +220,12 @@ def _inherited(context: ExperimentContext, option: Option) -> dict[str, Any]:
 
 def _targets(value: Any, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[Any, Any]]]:
     """The mappings with `_target_`, each with its path."""
-    if isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _targets(inner, (*steps, str(index)))
-    if isinstance(value, dict):
-        if "_target_" in value:
-            yield steps, value
-        for key, inner in value.items():
-            yield from _targets(inner, (*steps, str(key)))
+    if isinstance(value, dict) and "_target_" in value:
+        yield steps, value
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in below:
+        if isinstance(inner, (dict, list)):
+            yield from _targets(inner, (*steps, str(step)))
 
 
 _NET = """
