@@ -222,7 +222,9 @@ class Options:
         """The groups that config.yaml chooses from, with their places."""
         entries = self.primary.data.get("defaults") if self.groups and isinstance(self.primary.data, dict) else None
         chosen = [item for entry in entries or () if isinstance(entry, dict) for item in entry.items()]
-        placed = (_placed(str(key), option) for key, option in chosen if "override" not in str(key).split())
+        folder = nodes.names(self.experiment.config_name.rpartition("/")[0].replace("/", "."))
+        own = Option("", self.experiment.config_name, self.primary).package(folder)
+        placed = (_placed(str(key), option, own) for key, option in chosen if "override" not in str(key).split())
         return [one for one in placed if one.group in self.groups]  # not of an entry that is none
 
     @cached_property
@@ -302,11 +304,15 @@ def packages(document: Document) -> set[str]:
     return {key.partition("@")[2].partition(".")[0] for key in keys if "@" in key}
 
 
-def _placed(key: str, option: Any) -> Placed:
-    """An entry of the defaults list as Hydra's overrides name it (defaults_tree.py: get_override_key)."""
+def _placed(key: str, option: Any, above: tuple[str, ...]) -> Placed:
+    """An entry of the defaults list of a config that goes to the place `above`, as Hydra's overrides name it
+    (defaults_tree.py: get_override_key).
+    """
     group, _, package = key.split()[-1].lstrip("/").partition("@")
-    own = group.replace("/", ".")
-    package = {"": own, "_group_": own, "_here_": "_global_"}.get(package, package)
-    steps = () if package == "_global_" else nodes.names(package)
+    own = nodes.names(group.replace("/", "."))
+    if package == "_global_" or package.startswith("_global_."):
+        steps = nodes.names(package)[1:]
+    else:
+        steps = (*above, *{"": own, "_group_": own, "_here_": ()}.get(package, nodes.names(package)))
     chosen = None if option is None else str(option)
-    return Placed(group if package == own else f"{group}@{package}", group, steps, chosen)
+    return Placed(group if steps == own else f"{group}@{'.'.join(steps) or '_global_'}", group, steps, chosen)
