@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
+from experiment_setup import files
 from experiment_setup.composing.compose import Composition, Failure
 from experiment_setup.composing.refusals import (
     WRONG,
@@ -74,6 +76,8 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     always = [failure for failure in context.composer.failures(default) if not _is_no_mistake(context, failure)]
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
     known = set(always)
+    if always and isinstance(always[0].refusal, NotFound) and is_chosen_by_sets(context):
+        always, found = [], []  # a note (ES124)
     if context.compositions.required and not always:  # what fails whatever else is chosen is said once
         base = context.compositions.base
         wrong = [failure for failure in context.composer.failures(base) if not _is_no_mistake(context, failure)]
@@ -86,7 +90,10 @@ def refusals(context: ExperimentContext) -> list[Refused]:
                 continue  # others add to the group: such a choice is left to the lists
             if failure not in known and not (_is_no_mistake(context, failure) or _is_of_a_sibling(context, failure)):
                 broken.add((option.group, option.name))
-                found.append(Refused(failure, outcome, _place(context, failure, option)))
+                place = _place(context, failure, option)
+                inherited = isinstance(failure.refusal, NotFound) and place.path != option.path
+                if not (inherited and any(one.location == place for one in found)):  # others inherit it as well
+                    found.append(Refused(failure, outcome, place))
     if always or not context.compositions.crosses:
         return found
     for parameter_set in context.options.sets:
@@ -140,9 +147,25 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True  # everybody makes it
     if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:
         return True  # the option was not meant to be chosen by hand, and which one is, the user knows
+    if isinstance(failure.refusal, NotOverridable) and failure.config is None:
+        # What is chosen stands in a list, so that this is not how it is chosen, but for a set that no list has.
+        return failure.refusal.group.partition("@")[0] not in (SETS, ENVIRONMENTS)
     if isinstance(failure.refusal, UnresolvedOption):
         return failure.refusal.written.strip("${} ") in context.compositions.required
     return isinstance(failure.refusal, NotChosen)
+
+
+@once
+def is_chosen_by_sets(context: ExperimentContext) -> bool:
+    """Whether parameter sets choose what the config lacks without one, so that it composes with them: then nobody runs
+    it without.
+    """
+    options = context.options
+    sets = (*options.sets.values(), *options.root_sets, *(one for one in options.added if one.key == one.group))
+    return any(context.compositions.of_option(option).failure is None for option in islice(sets, _MOST_TRIED))
+
+
+_MOST_TRIED = 10
 
 
 def _is_of_a_sibling(context: ExperimentContext, failure: Failure) -> bool:
@@ -175,7 +198,7 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
             path = path[1:]
         return document.value(path) if isinstance(failure.refusal, WrongValue) else document.key(path)
     if option is not None:
-        return _entry_at_fault(option, failure)
+        return _entry_at_fault(context, option, failure)
     if isinstance(failure.refusal, NotFound):
         for entry in entries.of_primary(context):
             follows = "${" in (entry.option or "") and isinstance(entry.value, dict)
@@ -187,8 +210,8 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
     return at_offset(document, at) if at >= 0 else Location(document.path)
 
 
-def _entry_at_fault(option: Option, failure: Failure) -> Location:
-    """The entry of the option's defaults list that Hydra was about, else the file."""
+def _entry_at_fault(context: ExperimentContext, option: Option, failure: Failure) -> Location:
+    """The entry that Hydra was about in the option's defaults list, or that of what it inherits; else the file."""
     match failure.refusal:
         case NotFound(config=wanted):
             pass
@@ -196,8 +219,25 @@ def _entry_at_fault(option: Option, failure: Failure) -> Location:
             wanted = group.partition("@")[0]
         case _:
             wanted = failure.config or ""
-    for entry in entries.entries(option.document) if wanted and wanted != option.config_path else ():
-        path = "/".join(part for part in (entry.group, entry.option) if part)
-        if path and (path.lstrip("/") == wanted or f"{option.group}/{path}" == wanted or entry.group == wanted):
-            return entries.place(option, entry)
+    if not wanted or wanted == option.config_path:
+        return Location(option.path)
+    for known in (option, *_parents(context, option)):
+        for entry in entries.entries(known.document):
+            path = "/".join(part for part in (entry.group, entry.option) if part)
+            if path and (path.lstrip("/") == wanted or f"{known.group}/{path}" == wanted or entry.group == wanted):
+                return entries.place(known, entry)
     return Location(option.path)
+
+
+def _parents(context: ExperimentContext, option: Option) -> Iterator[Option]:
+    """The files that an option inherits from, and those that they do."""
+    folder = context.experiment.group_dir(option.group)
+    seen, waiting = {option.path}, list(option.document.parents)
+    while waiting:
+        name = waiting.pop(0).removesuffix(".yaml")
+        path = folder / f"{name}.yaml"
+        if path not in seen and files.is_file(path):
+            seen.add(path)
+            parent = Option(option.group, name, context.composer.document(path))
+            yield parent
+            waiting += parent.document.parents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import yaml
 
@@ -13,6 +14,7 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.refusals import is_chosen_by_sets
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -316,7 +318,10 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
     hydra="fails",
 )
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
-    """An option is a file of the group's folder, or what is stored with cs.store for the group."""
+    """An option is a file of the group's folder, or what is stored with cs.store for the group.
+
+    A note where the config composes with a parameter set: what it chooses unasked is never used then.
+    """
     failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
         return
@@ -345,13 +350,13 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             )
             return
         guess = did_you_mean((entry.option or "").removesuffix(".yaml"), known)
-        there = (
-            f"available: {', '.join(known)}" if known else f"there is no folder {group}/ and nothing is stored for it"
-        )
+        there = ", ".join(known or islice(context.experiment.options_in_folders(group), _MOST_NAMED))
+        there = f"available: {there}" if there else f"there is no folder {group}/ and nothing is stored for it"
         yield choice_not_found.finding(
             context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
+            severity=Severity.INFO if is_chosen_by_sets(context) else None,
             rests_on=[
                 phases.file(context.experiment.group_dir(group) / f"{entry.option}.yml"),
                 phases.group(group),
@@ -359,6 +364,9 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             ],
         )
         return
+
+
+_MOST_NAMED = 5
 
 
 def _plain_not_found(context: ExperimentContext, entry: Entry, document: Document) -> Finding:
