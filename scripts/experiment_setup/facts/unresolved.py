@@ -71,6 +71,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
                 said.update(_circle(outcome, bad))
             left_open = another is not None and another == nodes.top(bad.key)
             left_open = left_open or _is_left_to_heirs(context, chosen, bad) or _is_given_by_hand(context, bad)
+            left_open = left_open or _is_a_part_of_another(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -310,6 +311,20 @@ def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
             if target[: len(package)] == package and option.document.has(target[len(package) :]):
                 return True
     return False
+
+
+def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether the primary config is one beside that which main() names, which has what is referred to, and nobody tells
+    to run this one: then it may be made to be added to the other.
+    """
+    if not context.options.is_run_by_name or not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    target = _target(bad, bad.refusal)
+    others = [one for one in context.options.siblings if one.path in context.project.primary_configs]
+    if not any(one.error is None and (str(target[0]) in listed(one) or one.has(target)) for one in others):
+        return False
+    name = re.compile(rf"(?:-cn|config[-_]name)[\s=\"']+{re.escape(context.experiment.config_name)}(?![\w-])")
+    return not any(map(name.search, (*guides(context), context.code.text)))
 
 
 def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
