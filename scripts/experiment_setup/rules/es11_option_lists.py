@@ -583,7 +583,8 @@ def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
     The keyword `optional` works only for `group: option`, and a group that is named in exp/001.yaml is looked for below
     exp/.
     """
-    for option, found in entries.each(context) if not context.code.unread_registrations else ():
+    too_late = any(problem.code == "registered-too-late" for problem in context.schema.problems)  # ES301
+    for option, found in entries.each(context) if not (context.code.unread_registrations or too_late) else ():
         failure = (
             context.compositions.of_option(option).failure
             if any(entry.value != entries.SELF for entry in found)

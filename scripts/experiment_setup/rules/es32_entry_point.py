@@ -294,15 +294,19 @@ def _keeps_signature(decorator: ast.expr) -> bool:
 def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
     """`main(cfg)` runs with that object at once: config.yaml, `exp=001` and every override are ignored, without a word.
 
-    Only calls that start the script are looked at; tests and notebooks may well call main with a config.
+    Only calls that start the script are looked at; tests and notebooks may well call main with a config, and a script
+    that composes one itself.
     """
     source, main = entry_source(context), main_function(context)
     if source is None or main is None:
         return
     starting = [node for node in source.tree.body if not isinstance(node, (*_FUNCTIONS, ast.ClassDef))]
-    for node in (node for statement in starting for node in tree.walk(statement)):
-        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == main.name
-        given = node.args[0] if called and isinstance(node, ast.Call) and node.args else None
+    calls = [node for statement in starting for node in tree.walk(statement) if isinstance(node, ast.Call)]
+    if any(last_name(call.func) == "compose" for call in calls):
+        return  # the script asks Hydra itself, with overrides of its own
+    for node in calls:
+        called = isinstance(node.func, ast.Name) and node.func.id == main.name
+        given = node.args[0] if called and node.args else None
         if given is not None and not (isinstance(given, ast.Constant) and given.value is None):
             yield main_given_a_config.finding(
                 source.location(given),
@@ -322,7 +326,8 @@ def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
     hydra="accepts",
 )
 def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
-    """A call of main() gives None whatever the function returns; only Hydra's sweepers (Optuna) see the value.
+    """A call of main() gives None whatever the function returns; only Hydra's sweepers (Optuna) see the value. With a
+    config, `main(cfg)`, the function is called as it is.
 
     `sys.exit(main())` is what scripts end with: None is the exit code of success. A name for the value that nobody
     reads is no use of it either.
@@ -331,6 +336,7 @@ def lost_return_value(context: ExperimentContext) -> Iterator[Finding]:
     if main is None or source is None or function is None or not _returns_value(function):
         return
     calls = [n for n in source.nodes(ast.Call) if isinstance(n.func, ast.Name) and n.func.id == main.function]
+    calls = [call for call in calls if not call.args and not call.keywords]
     no_use = {id(node.value) for node in source.nodes(ast.Expr)} | set(map(id, tree.walk(function) if calls else ()))
     no_use |= {id(one) for n in source.nodes(ast.Call) if last_name(n.func) in _ENDING for one in n.args}
     read = {node.id for node in source.nodes(ast.Name) if isinstance(node.ctx, ast.Load)}

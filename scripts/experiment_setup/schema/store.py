@@ -13,9 +13,9 @@ from experiment_setup.code.annotations import resolve_pending
 from experiment_setup.code.defaults import Factory, is_too_large, unknown_fields, unresolved
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.code.functions import UserFunction
-from experiment_setup.code.modules import Scope
+from experiment_setup.code.modules import Module, Scope
 from experiment_setup.code.problems import words_of
-from experiment_setup.code.tree import last_name, walk
+from experiment_setup.code.tree import last_name, own_nodes, walk
 from experiment_setup.code.values import (
     TOO_LARGE,
     Call,
@@ -179,7 +179,7 @@ class Store(Known):
         called = self._evaluator.lookup(node.func.id, scope)[1] if isinstance(node.func, ast.Name) else None
         if not isinstance(called, UserFunction) or not called.scope.module.source.mentions(".store", called.node):
             return False
-        if _composes(called.node):
+        if _composes(called.node) or any(_calls(module, called.node) for module in (scope.module, called.scope.module)):
             return False
         inner = walk(called.node)
         return any(isinstance(one, ast.Call) and self.is_store_call(one, called.scope) for one in inner)
@@ -187,6 +187,12 @@ class Store(Known):
 
 _REGISTERS = compiled(r"regist|store|add_to_hydra", re.IGNORECASE)
 _OF_CONFIGS = compiled(r"conf|hydra|schema", re.IGNORECASE)
+
+
+def _calls(module: Module, function: ast.AST) -> bool:
+    """Whether a function is called at the top level of a module as well, so that it has stored in time."""
+    name = getattr(function, "name", "")
+    return any(isinstance(node, ast.Call) and last_name(node) == name for node in own_nodes(module.source.tree.body))
 
 
 def _composes(function: ast.AST) -> bool:
