@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiment_setup import nodes
+from experiment_setup.code import tree
 from experiment_setup.code.modules import Module
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
@@ -241,7 +242,7 @@ def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 severity=Severity.WARNING,
             )
         elif call.function == "isinstance" and (kind := _never(call, node, classes)):
-            if _goes_on_otherwise(context, call):
+            if _goes_on_otherwise(context, call) or _is_of_a_parameter(context, call):
                 continue
             right = "ListConfig" if isinstance(node, ListConfig) else "DictConfig"
             yield config_is_no_dataclass.finding(
@@ -260,6 +261,17 @@ def _goes_on_otherwise(context: ExperimentContext, call: CallSite) -> bool:
             if decision.orelse and any(node is call.node for node in ast.walk(decision.test)):
                 return True
     return False
+
+
+def _is_of_a_parameter(context: ExperimentContext, call: CallSite) -> bool:
+    """Whether it asks about what a function is given: others may give it other things."""
+    asked = call.node.args[0]
+    functions = (function for module in context.code.modules for function in module.source.nodes(ast.FunctionDef))
+    return isinstance(asked, ast.Name) and any(
+        asked.id in [given.arg for given in tree.parameters(function)]
+        and any(n is call.node for n in tree.walk(function))
+        for function in functions
+    )
 
 
 def _never(call: CallSite, node: Any, classes: set[str]) -> str | None:
