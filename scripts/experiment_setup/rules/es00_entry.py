@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from experiment_setup import files
+from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
-from experiment_setup.location import Location, did_you_mean
+from experiment_setup.location import Location
 from experiment_setup.project import SETS
 from experiment_setup.reading.source import SourceError
 from experiment_setup.rules import phases
@@ -60,7 +61,7 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
         return
     twin = file.with_suffix(".yml")
     beside = [path.stem for path in file.parent.glob("*.yaml")] if files.is_folder(file.parent) else []
-    guess = did_you_mean(name, [*stored, *beside])
+    guess = next((known for known in (*stored, *beside) if one_letter_away(name, known)), None)
     if files.exists(twin):
         advice = f"rename {twin.name} to {file.name}"
     elif guess:
