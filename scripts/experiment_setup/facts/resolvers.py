@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted, last_name, own_nodes, walk
 from experiment_setup.light import compiled, dataclass
+from experiment_setup.requirements import package_of
 from experiment_setup.schema import Schema
 
 # What OmegaConf and Hydra bring along.
@@ -73,7 +75,33 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
             unknown = unknown or name is None
             if name is not None:
                 (early if first and (function is None or function in called) else late).add(name)
+        unknown = unknown or any(_is_of_a_library(module, call, schema) for call in module.source.nodes(ast.Call))
     return Registered(frozenset(early), frozenset(late - early), unknown)
+
+
+def _is_of_a_library(module: Module, call: ast.Call, schema: Schema) -> bool:
+    """Whether a call is of a function of others that registers resolvers, by its name: `register_new_resolvers()`."""
+    name = last_name(call.func)
+    if name in REGISTERS or not _REGISTERING.search(name) or schema.code is None:
+        return False
+    return schema.code.defined(module, call.func) is None
+
+
+_REGISTERING = compiled(r"(?i)(?:regist|add|setup|init|install).*resolver|resolver.*(?:regist|add|setup|init|install)")
+
+
+def from_libraries(schema: Schema) -> frozenset[str]:
+    """The packages of others that the code imports, but for those that are known to register nothing."""
+    code = schema.code
+    names = {
+        imported.module.partition(".")[0]
+        for module in reached_from(schema)
+        for imported in (*module.imports.values(), *module.stars)
+        if not imported.level
+    }
+    known = sys.stdlib_module_names | {"hydra", "omegaconf", ""}
+    others = (name for name in names if name not in known and package_of(name) is None)
+    return frozenset(name for name in others if code is None or code.top_level(name) is None)
 
 
 def _end_of_the_run(module: Module, main: str) -> float:

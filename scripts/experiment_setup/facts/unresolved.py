@@ -16,6 +16,7 @@ from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
+from experiment_setup.facts.resolvers import BUILT_IN, from_libraries
 from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
@@ -71,7 +72,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
                 said.update(_circle(outcome, bad))
             left_open = another is not None and another == nodes.top(bad.key)
             left_open = left_open or _is_left_to_heirs(context, chosen, bad) or _is_given_by_hand(context, bad)
-            left_open = left_open or _is_a_part_of_another(context, bad)
+            left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -311,6 +312,19 @@ def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
             if target[: len(package)] == package and option.document.has(target[len(package) :]):
                 return True
     return False
+
+
+def _is_registered_by_others(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether a resolver may be there that the code of this entry point does not register: another one does, and this
+    one does not read the value; or a library that it imports, unless a letter makes the difference.
+    """
+    if not isinstance(bad.refusal, UnknownResolver):
+        return False
+    name, reading = bad.refusal.name, context.code.reading
+    if context.code.is_registered_elsewhere(name):
+        return not reading.followed or not reading.reads(nodes.names(bad.key))
+    alike = any(one_letter_away(name, known) for known in (*BUILT_IN, *context.code.registered.names))
+    return not alike and name != "env" and bool(from_libraries(context.options.schema))
 
 
 def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> bool:
