@@ -247,8 +247,9 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     """`learning_rate: 0.5` in config.yaml is `cfg.learning_rate`, beside `cfg.exp.learning_rate` and not it.
 
     Worse, `train.py learning_rate=0.7` is then accepted and changes nothing. Keys that are one letter away from a field
-    or a group are reported too; others may be the project's own, as are those that `${key}`
-    or the code reads, and those that refer to others themselves. (An error where the whole config has a class.)
+    or a group are reported too; others may be the project's own, as are those that `${key}` or the code reads, those
+    that refer to others themselves, and those beside `_target_`, which takes them. (An error where the whole config has
+    a class.)
     """
     stored = [r for r in context.schema.registrations if r.group is None and r.config_class]
     top = {field.name for r in stored if r.config_class for field in r.config_class.fields}
@@ -257,7 +258,7 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
         for key in entries.own_keys(context.options.primary)
         if key not in ("hydra", *context.options.groups, *top, *OF_INSTANTIATE)
     ]
-    if not keys or not context.experiment.has_config:
+    if not keys or not context.experiment.has_config or "_target_" in entries.own_keys(context.options.primary):
         return
     fields = {group: _fields_of(context, group) for group in context.options.groups}
     for key in keys:
