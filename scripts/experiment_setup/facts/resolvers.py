@@ -76,7 +76,15 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
             if name is not None:
                 (early if first and (function is None or function in called) else late).add(name)
         unknown = unknown or any(_is_of_a_library(module, call, schema) for call in module.source.nodes(ast.Call))
+        unknown = unknown or _is_handed_on(module)
     return Registered(frozenset(early), frozenset(late - early), unknown)
+
+
+def _is_handed_on(module: Module) -> bool:
+    """Whether a module names the function that registers without calling it: `register = OmegaConf.register_…`."""
+    called = {id(call.func) for call in module.source.nodes(ast.Call)}
+    named = (node for node in module.source.nodes(ast.Attribute) if node.attr in REGISTERS)
+    return any(id(node) not in called for node in named)
 
 
 def _is_of_a_library(module: Module, call: ast.Call, schema: Schema) -> bool:

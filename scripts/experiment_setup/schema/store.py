@@ -179,7 +179,7 @@ class Store(Known):
         called = self._evaluator.lookup(node.func.id, scope)[1] if isinstance(node.func, ast.Name) else None
         if not isinstance(called, UserFunction) or not called.scope.module.source.mentions(".store", called.node):
             return False
-        if _composes(called.node) or any(_calls(module, called.node) for module in (scope.module, called.scope.module)):
+        if _composes(called.node) or any(_calls(module, called.node) for module in self._evaluator.modules):
             return False
         inner = walk(called.node)
         return any(isinstance(one, ast.Call) and self.is_store_call(one, called.scope) for one in inner)
