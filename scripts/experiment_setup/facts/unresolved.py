@@ -73,6 +73,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = another is not None and another == nodes.top(bad.key)
             left_open = left_open or _is_left_to_heirs(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
+            left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -325,6 +326,28 @@ def _is_registered_by_others(context: ExperimentContext, bad: UnusableValue) -> 
         return not reading.followed or not reading.reads(nodes.names(bad.key))
     alike = any(one_letter_away(name, known) for known in (*BUILT_IN, *context.code.registered.names))
     return not alike and name != "env" and bool(from_libraries(context.options.schema))
+
+
+def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether a guide or a script types what is referred to, or something above it: `+base_dir=/data`."""
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    target = list(map(str, _target(bad, bad.refusal)))
+    keys = (".".join(target[:count]) for count in range(1, len(target) + 1))
+    typed = "|".join(re.escape(key) for key in keys if key not in context.options.groups)
+    said = re.compile(rf"(?:^|[\s'\"])\+{{0,2}}(?:{typed})=(?!=)", re.MULTILINE)
+    return bool(typed) and any(map(said.search, guides(context)))
+
+
+def _is_of_an_optional_file(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether it refers to a group from which the list chooses what is not here (`optional local: default`): those who
+    have the file have the key.
+    """
+    group = nodes.top(bad.refusal.key) if isinstance(bad.refusal, NoSuchTarget) else ""
+    chosen = context.options.groups.get(group)
+    if chosen in (None, "???") or "${" in chosen or context.options.registration(group) is not None:
+        return False
+    return not files.is_file(context.experiment.group_dir(group) / f"{chosen.removesuffix('.yaml')}.yaml")
 
 
 def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> bool:
