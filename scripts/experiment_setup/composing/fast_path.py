@@ -173,14 +173,17 @@ class FastPath:
     def _changed(
         self,
         choices: dict[str, str | None],
-        layers: Sequence[Layer],
+        layers: tuple[Layer, ...],
         changes: Sequence[Change],
         trace: Trace | None,
     ) -> Composition:
         for change in changes:
             if self._group_exists(change.key) or change.steps[0] == "hydra":
                 raise Declined("an override that is not of a value of the experiment")
-        config = merge(layers, trace)
+        if trace is not None:
+            config = merge(layers, trace)
+        else:  # a hundred runs of one set differ in their changes alone
+            config = merge((), begun=self._begun.get(layers, lambda: self._merge(layers)))
         for change in changes:
             change.apply(config, trace)
         return Composition(choices, config, origins=trace.origins(config) if trace is not None else None)

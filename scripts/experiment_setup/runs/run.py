@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,11 @@ class _Left:
     hydra: Path | None
     wandb: Tracked | None
 
+    @cached_property
+    def runtime(self) -> Mapping[str, Any]:
+        """What Hydra recorded of the run; empty where there is nothing of the kind."""
+        return saved.runtime_of(self.hydra / "hydra.yaml") if self.hydra is not None else {}
+
     @classmethod
     def of(cls, folder: Path) -> _Left:
         record = saved.json_of(folder / RESULT)
@@ -136,9 +142,7 @@ class _Left:
 
 
 def _config_dirs(left: _Left) -> tuple[Path, ...]:
-    recorded: Any = saved.yaml_of(left.hydra / "hydra.yaml") if left.hydra is not None else None
-    for key in ("hydra", "runtime", "config_sources"):
-        recorded = recorded.get(key) if isinstance(recorded, dict) else None
+    recorded = left.runtime.get("config_sources")
     sources = [one for one in recorded if isinstance(one, dict)] if isinstance(recorded, list) else []
     return tuple(Path(str(one.get("path"))) for one in sources if one.get("provider") == "main")
 
@@ -201,10 +205,8 @@ def _is_hydras(folder: Path) -> bool:
 
 def _choices(left: _Left) -> dict[str, str | None] | None:
     recorded = left.record.get("choices")
-    if not isinstance(recorded, dict) and left.hydra is not None:
-        recorded = saved.yaml_of(left.hydra / "hydra.yaml")
-        for key in ("hydra", "runtime", "choices"):
-            recorded = recorded.get(key) if isinstance(recorded, dict) else None
+    if not isinstance(recorded, dict):
+        recorded = left.runtime.get("choices")
     if not isinstance(recorded, dict):
         return None
     texts = {str(group): None if option is None else str(option) for group, option in recorded.items()}
