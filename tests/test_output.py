@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -67,6 +68,40 @@ def test_what_a_terminal_would_obey_is_shown(hostile: Path, options: list[str]) 
             )
         else:
             assert not any(line.startswith("::") for line in ran.out.splitlines())
+
+
+_COMMANDS = "::error file=x::forged", "##[error]forged", "##vso[task.complete]forged"
+_WORDS = [
+    ["validate.py"],
+    ["validate.py", "--format", "github"],
+    ["validate.py", "--json"],
+    ["validate.py", "--format", "sarif"],
+    ["validate.py", "--diff", "--unsafe"],
+    ["show.py", "001", "004", "--format", "table"],
+    ["show.py", "001", "004", "--json"],
+    ["show.py", "001", "--fields"],
+    ["show.py", "001", f"exp={_COMMANDS[1]}"],
+    ["show.py", _COMMANDS[0]],
+    *(["compare.py", "--all", "--format", format_] for format_ in ("table", "markdown", "csv", "json", "html")),
+    ["add_exp.py", "001", "seed=8"],
+]
+
+
+@pytest.mark.parametrize("words", _WORDS, ids=" ".join)
+def test_the_log_of_a_workflow_obeys_nothing_of_a_project(project: Path, experiment: Path, words: list[str]) -> None:
+    keys = "".join(f"{quoted(command)}: 1\n" for command in _COMMANDS)
+    write(experiment, {"config.yaml": f"{CONFIG}\n{keys}", "exp/005.yaml": f"defaults:\n  - default@_here_\n\n{keys}"})
+    values = f"name: {quoted(_COMMANDS[0])}\nnotes: {quoted(_COMMANDS[1])}\n"
+    for name in ("004", *_COMMANDS):
+        write(experiment, {f"exp/{name}.yaml": f"defaults:\n  - default@_here_\n\n{values}"})
+    ran = run(*words, cwd=project)
+    lines = f"{ran.out}\n{ran.err}".splitlines()
+    own = [line for line in lines if line.startswith("::")] if "github" in words else []
+    assert bool(own) is ("github" in words)
+    assert all(re.match("::(error|warning|notice) file=experiments/001-baseline/", line) for line in own)
+    assert [line for line in lines if line not in own and re.search(r"^\s*::|##\w*\[", line)] == []
+    if "json" in str(words):
+        assert all(command in str(ran.json) for command in _COMMANDS)  # the twin: it means what the files say
 
 
 def test_json_means_what_the_files_say(hostile: Path) -> None:

@@ -222,7 +222,7 @@ def show(answer: Answer, *, as_json: bool) -> int:
         print_json(answer.data())
     else:
         for line in answer.text():  # one by one, so that a reader that goes away (`| head`) is noticed
-            _print(line if exact else visible.line(line))
+            _print(line if exact else visible.printed(line))
     for line in answer.notes():
         note(line)
     return answer.exit_code

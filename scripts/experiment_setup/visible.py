@@ -12,12 +12,20 @@ import os
 import re
 import sys
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
+
+from experiment_setup.light import compiled
 
 LONGEST = 2_000  # characters of a text that is shown; more would bury the rest
 
 # Begins a colour in a line of ours. It differs in each process, so that no project can write one.
 COLOUR = f"\0{os.urandom(8).hex()}["
+# Begins a command to a workflow in a line of ours, likewise.
+_COMMAND = f"\0{os.urandom(8).hex()}:"
+# What else the log of a workflow obeys: `::error::` at the beginning of a line, and `##[error]` anywhere in it
+# (actions/runner, src/Runner.Common/ActionCommand.cs; in Azure's pipelines also `##vso[…]`).
+_OBEYED = compiled(r"\A\s*:(?=:)|##(?=\w*\[)")
 # Control and format characters, line and paragraph separators, surrogates, and those for private use.
 _HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
 _DEEPEST = 200  # levels of JSON; many programs read no more
@@ -45,6 +53,13 @@ def line(text: str) -> str:
     return start + "\033[".join(parts) + end
 
 
+def printed(text: str) -> str:
+    """A line as it leaves a command: one of ours may command a workflow, and no other."""
+    if text.startswith(_COMMAND):
+        return f"::{line(text.removeprefix(_COMMAND))}"
+    return _OBEYED.sub(lambda found: f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}", line(text))
+
+
 def words(text: str) -> str:
     """A message as one line of bearable length."""
     return shortened(line(" ".join(text.splitlines())))
@@ -60,10 +75,16 @@ def shortened(text: str) -> str:
 def note(text: str) -> None:
     """Print a diagnostic, one line, on stderr."""
     with contextlib.suppress(OSError):  # there is nowhere else to say it
-        print(words(text), file=sys.stderr)
+        print(printed(words(text)), file=sys.stderr)
 
 
-def workflow(text: str, also: str = "") -> str:
+def command(kind: str, properties: Mapping[str, object], message: str) -> str:
+    """A line that makes GitHub Actions do something, such as show an annotation."""
+    listed = ",".join(f"{key}={_for_workflow(str(value), ':,')}" for key, value in properties.items())
+    return f"{_COMMAND}{kind} {listed}::{_for_workflow(message)}"
+
+
+def _for_workflow(text: str, also: str = "") -> str:
     """A text in a workflow command, as GitHub's toolkit escapes it (actions/toolkit, packages/core/src/command.ts)."""
     for character in "%\r\n" + also:
         text = text.replace(character, f"%{ord(character):02X}")
@@ -72,7 +93,8 @@ def workflow(text: str, also: str = "") -> str:
 
 def json_text(text: str) -> str:
     """JSON in which what cannot be seen is escaped; it means the same to whoever reads it."""
-    return text if text.isprintable() else re.sub(r"[^\n\x20-\x7e]", _json_character, text)
+    seen = text if text.isprintable() else re.sub(r"[^\n\x20-\x7e]", _json_character, text)
+    return re.sub(r"##(?=\w*\[)", r"#\\u0023", seen)
 
 
 def _json_character(found: re.Match[str]) -> str:

@@ -298,10 +298,9 @@ def github(project: Project, result: Result) -> Iterator[str]:
         place = finding.location
         words = "\n".join(map(visible.words, filter(None, (finding.message, finding.help))))
         properties = {
-            "file": visible.workflow(root.relative(place.path), ":,"),
+            "file": root.relative(place.path),
             "line": place.line,
             "col": place.column,
             "title": f"{finding.code} {finding.name}",
         }
-        listed = ",".join(f"{key}={value}" for key, value in properties.items())
-        yield f"::{kinds[finding.severity]} {listed}::{visible.workflow(words)}"
+        yield visible.command(kinds[finding.severity], properties, words)

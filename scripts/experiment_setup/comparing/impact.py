@@ -135,13 +135,12 @@ class ImpactAnswer:
         top = Project(checkout.folder if checkout is not None else self.project.root)
         for group in self._groups():
             properties = {
-                "file": visible.workflow(top.relative(group.cause.path), ":,"),
+                "file": top.relative(group.cause.path),
                 "line": min(group.cause.line, _lines(group.cause.path)),  # of what is gone: near to where it stood
                 "title": "config changed",
             }
-            listed = ",".join(f"{key}={value}" for key, value in properties.items())
-            kind = "error" if group.refused else "notice"
-            yield f"::{kind} {listed}::{visible.workflow(visible.words(f'{group.words} in {_shortened(group.names)}'))}"
+            words = visible.words(f"{group.words} in {_shortened(group.names)}")
+            yield visible.command("error" if group.refused else "notice", properties, words)
 
     # -- groups -------------------------------------------------------------------------------------------------------
 
