@@ -179,6 +179,24 @@ def test_a_circle_is_called_one(tmp_path: Path) -> None:
     assert "in a circle" in failure.refusal.words
 
 
+def test_a_line_of_parents_may_be_as_long_as_hydra_takes(tmp_path: Path) -> None:
+    """Some 470 of them; it says itself where Python's limit ends that."""
+    parents = ["default", *(f"s{number:03}" for number in range(599))]
+    texts = {
+        f"exp/s{number:03}.yaml": f"defaults:\n  - {parent}@_here_\n\nseed: {number}\n"
+        for number, parent in enumerate(parents)
+    }
+    entry = tmp_path / "experiments/001-baseline/train.py"
+    write(entry.parent, {**PLAIN_EXPERIMENT, **texts})
+    composer = Composer(Project(tmp_path).experiments[0], schema.read(entry, tmp_path), tmp_path)
+    found = composer.compose({"exp": "s440"})
+    assert not found.asked_hydra
+    assert OmegaConf.to_container(found.config) == hydra(entry, "exp=s440")
+    failure = composer.compose({"exp": "s599"}).failure
+    assert failure is not None
+    assert "RecursionError" in failure.refusal.words
+
+
 def test_aliases_that_come_to_little_are_read(tmp_path: Path) -> None:
     entry = tmp_path / "experiments/001-baseline/train.py"
     text = f"{SET}notes: &x a\nfold: &y [1, 2]\nname: *x\n"

@@ -15,9 +15,8 @@ from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.refusals import Failure, NotFound
 from experiment_setup.light import compiled, dataclass
 
-_MOST_LISTED = 200  # configs that one comes to, its parents among them; Hydra ends in a RecursionError at some 300
-_DEEPEST = 30  # Hydra recurses some ten frames a parent; where Python's limit ends that, it is to say so itself
-_LONGEST_LINE = 300  # of parents, where they alone tell: that takes two frames each
+_DEEPEST = 30  # of parents that name groups; this takes several frames each
+_LONGEST_LINE = 450  # of parents; Hydra recurses two frames each, and is to say itself where Python's limit ends that
 
 GLOBAL = "_global_"
 _HYDRA = "hydra/"
@@ -342,6 +341,8 @@ class Choosing:
         """What a config comes to whatever else is chosen; None if it has a say in that itself. Raises TooFar."""
         key = (config.path, place.group, package)
         if key not in self._fixed:
+            self._know_line(config, place, package)
+        if key not in self._fixed:
             self._fixed[key] = None  # seen while it is looked for, the entry means that the config includes itself
             try:
                 self._fixed[key] = self._parents(config, place, package)
@@ -354,6 +355,27 @@ class Choosing:
         if isinstance(found, TooFar):
             raise found
         return found
+
+    def _know_line(self, config: Config, place: _Place, package: str) -> None:
+        """Look at the far end of a line of parents first, so that none of them takes a frame of Python's."""
+        line: dict[tuple[str, str, str], tuple[Config, _Place, str]] = {}
+        while len(line) < _LONGEST_LINE:
+            parents = [entry for entry in config.entries if entry is not SELF]
+            if len(parents) != 1 or parents[0].is_group:
+                break
+            place = place.inside(parents[0], package)
+            parent = self._find(place.path) if place.name is not None else None
+            if parent is None or not parent.entries:
+                break
+            config, package = parent, place.package(parent.package)
+            key = (config.path, place.group, package)
+            if key in line:
+                raise Declined("a circle of parents")
+            if key in self._fixed:
+                break
+            line[key] = (config, place, package)
+        for known in reversed(line.values()):
+            self._without_groups(*known)
 
     def _parents(self, config: Config, place: _Place, package: str) -> list[Listed] | None:
         if any(entry.is_group for entry in config.entries):
@@ -377,8 +399,10 @@ class Choosing:
             if found is None:
                 return None
             result += found
-            if len(result) > _MOST_LISTED:
-                raise TooFar(f"{config.path} comes to more than {_MOST_LISTED} files, each of which takes in another")
+            if too_far := TooFar.of_many(len(result)):
+                raise too_far
+            if len(found) >= _LONGEST_LINE and len(config.entries) <= 2:  # one parent, and `_self_`
+                raise Declined("a long line of parents")
         return result
 
     def _config(self, place: _Place) -> Config | None:

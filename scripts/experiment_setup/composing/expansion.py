@@ -11,7 +11,7 @@ from typing import Any
 
 from experiment_setup.errors import CommandError
 
-_MOST = 1_000  # configs that one composition asks for; a large one asks for some two hundred
+_MOST = 2_000  # configs that one composition asks for; a large one asks for some two hundred, a line of 470 for 1,500
 
 
 class TooFar(CommandError):
