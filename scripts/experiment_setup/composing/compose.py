@@ -149,7 +149,8 @@ class Composer:
                 key, option = next(iter(OmegaConf.to_container(item, resolve=False).items()))  # type: ignore[union-attr]
                 words = str(key).split()
                 if "override" not in words:
-                    result[words[-1].split("@")[0].lstrip("/")] = None if option is None else str(option)
+                    chosen = None if option is None else str(option).removesuffix(".yaml")
+                    result[words[-1].split("@")[0].lstrip("/")] = chosen
         return result
 
     def _ask_hydra(

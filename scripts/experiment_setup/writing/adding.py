@@ -89,7 +89,8 @@ def add_sets(request: SetsRequest) -> Added:
             found = writer.sets(points, slug=request.name)
         except WrongKeys as wrong:
             raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
-        others = {name: path for name, path in experiment.options(found.group).items() if name != found.inherited}
+        others = dict(experiment.options(found.group))
+        found.inherited = found.inherited if others.pop(found.inherited or "", None) else None
         found.beside = _beside(others) if request.base is None and not found.prefix else []
         return found
 

@@ -22,6 +22,8 @@ _FIRST_PARENT = compiled(
     re.MULTILINE,
 )
 
+_TOLD = 5  # values of a file that a line tells of
+
 _ANY_ENTRY = compiled(
     r"^defaults:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*(?P<indent>[ \t]*)-[ \t]*(?:override[ \t]+(?P<override>\S+))?",
     re.MULTILINE,
@@ -120,11 +122,15 @@ def summary(settings: Mapping[str, Setting]) -> str:
 
 
 def values_of(path: Path) -> str:
-    """`learning_rate=1e-5 batch_size=32`: what a file of options sets, but its name; "" for one that cannot be read."""
+    """`learning_rate=1e-5 batch_size=32`: what a file of options sets, but its name, the first of many; "" for one that
+    cannot be read.
+    """
     document = source.Document(path)
     data = document.data if document.is_plain else {}
     values = {key: value for key, value in data.items() if key not in ("defaults", "name")}
-    return " ".join(f"{key}={source.scalar(value)}" for key, value in node_values.leaves(values))
+    told = [f"{key}={source.scalar(value)}" for key, value in node_values.leaves(values)]
+    more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD + 1 else []
+    return " ".join([*(told[:_TOLD] if more else told), *more])
 
 
 def words(settings: Mapping[str, Setting]) -> str:

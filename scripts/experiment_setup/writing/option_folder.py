@@ -37,7 +37,7 @@ class Outcome:
     )  # options that are this already; "": none
     at_base: dict[str, Any] = field(default_factory=dict)  # values left out since they are inherited
     base: str | None = None  # the set that the new ones build on, where one was asked for
-    inherited: str | None = None  # the option that the new ones build on in any case
+    inherited: str | None = None  # what the new ones build on in any case: an option, if it has a file
     beside: list[str] = field(default_factory=list)  # the newest of the other sets, each with what it sets
     environment: str | None = None  # the one that a run had
     run_with: list[str] = field(default_factory=list)  # the words that give what a run had

@@ -99,7 +99,8 @@ class Added:
         elif created and self.outcome.beside:
             yield ""
             yield shortened(
-                f"built on the defaults, not on {' or '.join(self.outcome.beside)}; --from NAME builds on one"
+                f"built on {self.outcome.inherited or 'the defaults'}, not on {' or '.join(self.outcome.beside)}; "
+                "--from NAME builds on one"
             )
         yield ""
         yield from self.proof.text()

@@ -152,7 +152,7 @@ class RootWriter:
         known = {
             n: _content(Document(path), own) for n, path in self._experiment.options_in_folders(self.group).items()
         }
-        base = self._base()
+        base = outcome.inherited = self._base()
         for point in points:
             start, values = self._start(base, point)
             keys = Keys(start.config, "", "the config", {}, None)
