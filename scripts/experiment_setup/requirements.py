@@ -185,7 +185,8 @@ class Declared:
         `versions` is looked for in what follows the package's name: `==1.1.0`, `>=1.0,<1.2`, or `= "~1.1"` of Poetry.
         """
         package = (package_of(module) or module).replace("-", "[-_]")
-        named = re.compile(rf"(?m)(?<![\w-]){package}[\"']?\s*([^\w\n#;].*)$")
+        value = r"""\{[^}\n]*\}|"[^"\n]*"|'[^'\n]*'|[^"'\n#;]*"""  # no further: a line may have other packages as well
+        named = re.compile(rf"(?<![\w-]){package}(?![\w-])[\"']?[ \t]*((?:=[ \t]*)?(?:{value}))")
         locked = re.compile(rf'name = "{package}"\s*\nversion( = .*)')
         return any(
             versions.search(match[1])

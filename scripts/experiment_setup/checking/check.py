@@ -211,7 +211,7 @@ def _check_one(
 
 # Versions of Hydra, in what a project asks for, that compose otherwise: up to 1.0.
 _OTHER_LISTS = compiled(
-    r"={1,2}\s*[\"']?(?:0\.|1\.0(?![0-9]))|~=\s*1\.0\.|~\s*1\.0(?![0-9])|<=\s*1\.0|<\s*1\.1(?![0-9])"
+    r"(?<![<>!~=])={1,2}\s*[\"']?(?:0\.|1\.0(?![0-9]))|~=\s*1\.0\.|~\s*1\.0(?![0-9])|<=\s*1\.0|<\s*1\.1(?![0-9])"
 )
 
 

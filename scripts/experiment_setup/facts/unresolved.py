@@ -128,7 +128,9 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     return any(map(is_set.search, guides(context)))
 
 
-_WITH_ENV = compiled(r"={1,2}\s*[\"']?1\.1(?![0-9])|~=\s*1\.1\.|~\s*1\.1(?![0-9])|<=\s*1\.1(?![0-9])|<\s*1\.2(?![0-9])")
+_WITH_ENV = compiled(
+    r"(?<![<>!~=])={1,2}\s*[\"']?1\.1(?![0-9])|~=\s*1\.1\.|~\s*1\.1(?![0-9])|<=\s*1\.1(?![0-9])|<\s*1\.2(?![0-9])"
+)
 
 
 def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:
