@@ -33,7 +33,7 @@ OF_PLUGINS: dict[str, tuple[str, ...]] = {
 }
 # The defaults lists of those that have one (hydra_plugins/hydra_optuna_sweeper/config.py: OptunaSweeperConf).
 LISTS: dict[tuple[str, str], list[dict[str, str]]] = {("sweeper", "optuna"): [{"sampler": "tpe"}]}
-_EXTENDED = ("launcher", "sweeper", "sweeper/sampler")  # by plugins of anybody
+EXTENDED = ("launcher", "sweeper", "sweeper/sampler")  # by plugins of anybody
 
 
 def known(group: str) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def known(group: str) -> tuple[str, ...]:
 
 def of_others(group: str, option: str) -> bool:
     """Whether an option that is not known may be one of a plugin that we have not heard of, and is no typo."""
-    return group in _EXTENDED and did_you_mean(option, known(group)) is None
+    return group in EXTENDED and did_you_mean(option, known(group)) is None
 
 
 def missing(refusal: Refusal, stored: Collection[str] = ()) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 
 from experiment_setup import naming, nodes
+from experiment_setup.composing import plugins
 from experiment_setup.composing.compose import Failure, UnusableValue
 from experiment_setup.composing.refusals import (
     ListForMapping,
@@ -154,13 +155,26 @@ _MOST_NAMED = 8
     hydra="fails",
 )
 def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
-    """A key that no field has: a typo, a parameter that is not declared yet, or one that belongs to another group."""
+    """A key that no field has: a typo, a parameter that is not declared yet, or one that belongs to another group.
+
+    A launcher's or sweeper's settings in an option that is chosen by hand are a note: its plugin may be chosen beside.
+    """
     for refused in refusals(context):
         if isinstance(refused.failure.refusal, UnknownKey) and refused.steps:
             steps = refused.steps
             untyped = (phases.field(steps[0], steps[1]),) if len(steps) == 2 else ()
             said = _unknown_key(context, refused.failure.refusal, steps, refused.location)
+            if refused.chosen and _is_for_a_plugin(context, steps):
+                advice = (
+                    f"choose hydra/{steps[1]} beside it, or in its defaults list: with {refused.chosen} it has none"
+                )
+                said = replace(said, severity=Severity.INFO, help=advice)
             yield replace(said, rests_on=untyped)
+
+
+def _is_for_a_plugin(context: ExperimentContext, steps: Sequence[str]) -> bool:
+    """Whether it is a setting of a launcher or sweeper, where the one that is chosen takes none."""
+    return steps[0] == "hydra" and steps[1] in plugins.EXTENDED and not _fields(context, "hydra", steps[1:-1])
 
 
 def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequence[str], location: Location) -> Finding:
