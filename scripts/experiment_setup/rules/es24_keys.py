@@ -401,7 +401,8 @@ def _is_used(context: ExperimentContext, block: Sequence[str], key: str) -> bool
     reading = context.code.reading
     path = tuple(ELEMENT if step.isdigit() else step for step in block)
     own = {(*path, key), (*path, "_target_")}
-    if any(use.path in own for use in reading.uses) or any(path[: len(part)] == part for part in reading.changed):
+    changed = (path[: len(done.path)] == done.path for done in reading.changed)
+    if any(use.path in own for use in reading.uses) or any(changed):
         return True
     named = re.compile(rf"[\"']{re.escape(key)}[\"']")  # such as `block.pop("key")`
     return any(named.search(text) for text in context.code.in_reach)

@@ -185,10 +185,11 @@ class _Allowed:
                 return True
         if use.conditional and use.kind != "default" and path in self._defaulted:
             return True  # `if cfg.exp.get("lr"): cfg.exp.lr`
-        if path[:-1] in reading.changed:
-            return True
-        if use.form == "dict" and any(path[: len(done)] == done for done in reading.changed):
-            return True
+        for done in reading.changed:
+            if use.form == "config" and done.form == "dict":
+                continue  # a copy throughout: the config itself has the keys that it had
+            if path[:-1] == done.path or (use.form == "dict" and path[: len(done.path)] == done.path):
+                return True
         return path[-1] in reading.checked_keys or any(path == done[: len(path)] for done in self.written)
 
 

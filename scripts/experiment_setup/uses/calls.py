@@ -49,7 +49,7 @@ def read_call(follower: Follower, node: ast.Call, frame: Frame, shown: bool) -> 
     for given in (*node.args, *(keyword.value for keyword in node.keywords)):
         part = follower.part(given, frame)
         if part is not None and part.form in ("dict", "shallow") and not (shows or followed):
-            follower.note("changed", part.path)  # who gets a plain dict may add to it
+            follower.note("changed", part)  # who gets a plain dict may add to it
         follower.expression(given, frame, shows or (followed and part is not None))
 
 
@@ -59,7 +59,7 @@ def _read_method(follower: Follower, node: ast.Call, function: ast.Attribute, fr
         follower.expression(function.value, frame)
     elif owner.form in ("dict", "shallow"):
         if function.attr in _CHANGES:
-            follower.note("changed", owner.path)
+            follower.note("changed", owner)
         follower.use(owner, "read", follower.places(function.value, frame))
     elif function.attr in _REMOVES and owner.form == "config":
         follower.use(owner, "remove", follower.places(function, frame)[-1:])

@@ -183,7 +183,7 @@ class Reading:
     modules: list[Module] = field(default_factory=list)  # of the project, that code was followed into
     objects: set[ConfigPath] = field(default_factory=set)  # of which the code makes the instances of their dataclasses
     checked_keys: set[str] = field(default_factory=set)  # asked for with hasattr or `in`
-    changed: set[ConfigPath] = field(default_factory=set)  # as plain dicts, to which keys may be added
+    changed: set[Part] = field(default_factory=set)  # as plain dicts, to which keys may be added
     open: bool = False  # the code takes away the config's protection against unknown keys
     followed: bool = False  # a main function with a parameter was found
 

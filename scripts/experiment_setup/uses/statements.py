@@ -105,7 +105,7 @@ def _write(follower: Follower, node: ast.expr, frame: Frame) -> None:
         part, owner = follower.part(node, frame), follower.part(node.value, frame)
         alias = part is not None and isinstance(node, ast.Attribute) and _is_alias(node, frame, part)
         if owner is not None and owner.form in ("dict", "shallow"):
-            follower.note("changed", owner.path)
+            follower.note("changed", owner)
         elif part is not None and not alias and owner is not None:
             follower.use(part, "write", follower.places(node, frame))
             return
