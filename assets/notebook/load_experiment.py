@@ -36,7 +36,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
-from omegaconf.errors import InterpolationResolutionError
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 HERE = Path(__file__).resolve().parent
 # Where runs write to: `PROJECT / cfg.env.output_dir`.
@@ -90,13 +90,27 @@ def diff(left: Any, right: Any) -> Diff:
 
 
 def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if OmegaConf.is_config(value):
-        value = OmegaConf.to_container(value, resolve=True)
+    value = _plain(value)
     if isinstance(value, dict) and value:
         for name, item in value.items():
             yield from _leaves(item, f"{key}.{name}" if key else str(name))
     else:
         yield key, value
+
+
+def _plain(value: Any) -> Any:
+    """A config as plain values; what means something in a run only, such as `${hydra:…}`, as it is written."""
+    if not OmegaConf.is_config(value):
+        return value
+    with suppress(InterpolationResolutionError):
+        return OmegaConf.to_container(value, resolve=True)
+    written = OmegaConf.to_container(value)
+    if not isinstance(written, dict):
+        return written
+    for name in written:
+        with suppress(InterpolationResolutionError, MissingMandatoryValue):
+            written[name] = _plain(value[name])
+    return written
 
 
 # -- finding ----------------------------------------------------------------------------------------------------------
@@ -188,6 +202,10 @@ def _run(entry: Path) -> _Code:
     lacking: dict[str, str] = {}  # name -> why it is not there
     sys.modules[name] = module
     sys.path.insert(0, str(entry.parent))  # as `python train.py` has it
+    sys.path += [
+        str(PROJECT),
+        str(PROJECT / "src"),
+    ]  # as PYTHONPATH or an editable install has them; what is there wins
     with _recorded(code):
         for statement in tree.body:
             try:

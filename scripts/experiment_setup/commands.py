@@ -91,7 +91,7 @@ def next_commands(
     chosen = list(options) or list(experiment.options(group.lstrip("+")))
     first = [naming.override(group, chosen[0])] if chosen else []
     choices = [first + ([naming.override(ENVIRONMENTS, name)] if name else []) for name in environments]
-    name = experiment.name if len(project.matching(experiment.name)) <= 1 else project.relative(experiment.folder)
+    name = project.address(experiment)
     entry = quoted(project.relative(experiment.entry))
     shown = tuple(_ours("show.py", project, name, *words) for words in choices)
     start = launch.start if launch.works else "python"

@@ -250,17 +250,28 @@ class Project:
             f"which experiment? there are {len(candidates)}: {names}", "give its number, name or path first"
         )
 
+    def address(self, experiment: Experiment) -> str:
+        """The shortest of its name, its folder and its entry point that means this experiment."""
+        short = [experiment.name] if len(self.matching(experiment.name)) <= 1 else []
+        for known in (*short, self.relative(experiment.folder)):
+            if all(one.entry == experiment.entry for one in self.matching(known)):
+                return known
+        return self.relative(experiment.entry or experiment.folder)
+
     def at_path(self, name: str) -> list[Experiment]:
         """The experiment at or around the path `name`, seen from the working directory and then from the root.
 
-        Of a folder of configs, it is those that have it as their config folder; [] for what is no path to one.
+        Of a folder with several entry points, it is the one that the path names, else the first. Of a folder of
+        configs, it is those that have it as their config folder; [] for what is no path to one.
         """
         for base in (Path.cwd(), self.root):
             path = Path(os.path.normpath(base / name))
             if not files.exists(path):
                 continue
             for folder in (path, *path.parents):
-                found = experiment_at(files.real(folder))
+                entries = _at(files.real(folder))
+                named = (one for one in entries if one.entry is not None and files.real(one.entry) == files.real(path))
+                found = next(named, None) or next(iter(entries), None)
                 if found and found.entry is None:
                     return [e for e in self.experiments if e.config_dir == found.folder] or [found]
                 if found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from experiment_setup import command_line, files, launch, locks, naming, schema
 from experiment_setup.commands import Next
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
-from experiment_setup.light import dataclass
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import EXPERIMENTS, SETS, Experiment, Project
 from experiment_setup.writing.last_word import Proof
-from experiment_setup.writing.node_values import plain_data
+from experiment_setup.writing.node_values import leaves, plain_data
 
 FOLDER = "notebooks"
 _ASSETS = Path(__file__).resolve().parents[3] / "assets" / "notebook"
@@ -23,6 +24,7 @@ _LOADER = "load_experiment.py"
 _NAMED = 4  # experiments in the name of a notebook
 # What the template notebook says, and what stands there afterwards.
 _NAME, _SET, _VALUE = "000-template", f"{SETS}=001", f"{SETS}.seed=1"
+_PLAIN_KEY = compiled(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)*")  # which needs no quotes on a command line
 _OTHER = f'other = load("{_NAME}")\ndiff(cfg, other)'
 
 
@@ -33,6 +35,7 @@ class Shown:
     folder: Path
     option: str | None
     config: Mapping[str, Any]
+    entry: Path | None = None  # where the folder has several, or is the project's own
 
     @property
     def words(self) -> str:
@@ -45,7 +48,11 @@ class Shown:
         return f"load({', '.join(json.dumps(word, ensure_ascii=False) for word in arguments)})"
 
     def name(self, project: Project) -> str:
-        """As the loader finds it: by the folder's name alone in experiments/, else by its path."""
+        """As the loader finds it: by the folder's name alone in experiments/, else by its path, and what lies in the
+        project's folder from the notebook's: `load(".")` would be the notebooks.
+        """
+        if self.entry is not None:
+            return f"../{self.entry.name}" if self.folder == project.root else project.relative(self.entry)
         return self.folder.name if self.folder.parent == project.root / EXPERIMENTS else project.relative(self.folder)
 
 
@@ -121,7 +128,9 @@ def add(request: Request) -> AddedNotebook:
             raise CommandError(f"{where} has no entry point with @hydra.main", "add train.py first")
         read = schema.read(experiment.entry, project.root)
         modules |= dict.fromkeys(read.modules)
-        shown.append(_shown(experiment, Composer(experiment, read, project.root)))
+        one = _shown(experiment, Composer(experiment, read, project.root))
+        is_told_by_its_folder = experiment.folder != project.root and not project.further(experiment)
+        shown.append(one if is_told_by_its_folder else replace(one, entry=experiment.entry))
     name = _file_name(request.name, shown)
     wanted = texts(project, shown, name, script=request.script)
     home = project.root / FOLDER
@@ -206,20 +215,26 @@ def _template() -> dict[str, Any]:
 
 
 def _cells(project: Project, shown: Sequence[Shown]) -> list[dict[str, Any]]:
-    """The template's cells for these experiments: without a set they show the defaults, without a seed no override.
+    """The template's cells for these experiments: without a set they show the defaults, without a seed another value
+    is changed, and without a part `exp` no object is made of it.
 
     The first is looked at, and each of the others is laid beside it.
     """
     first, *others = shown
     values = first.config.get(SETS)
     with_seed = isinstance(values, Mapping) and "seed" in values
+    value = _VALUE if with_seed else _changed(first.config)
     words = {
         _NAME: first.name(project),
         f', "{_SET}"': f", {json.dumps(first.words, ensure_ascii=False)}" if first.option else "",
-        f', "{_VALUE}"': f', "{_VALUE}"' if with_seed else "",
+        f', "{_VALUE}"': f', "{value}"' if value else "",
     }
     cells = []
-    for cell in _template()["cells"]:
+    template = _template()["cells"]
+    if not isinstance(values, Mapping):
+        at = next(index for index, cell in enumerate(template) if f"cfg.{SETS})" in "".join(cell["source"]))
+        del template[at - 1 : at + 1]  # with what is said of it
+    for cell in template:
         text = "".join(cell["source"])
         if text == _OTHER and others:
             cells += [
@@ -231,6 +246,14 @@ def _cells(project: Project, shown: Sequence[Shown]) -> list[dict[str, Any]]:
             text = text.replace(old, new)
         cells.append({**cell, "source": text})
     return cells
+
+
+def _changed(config: Mapping[str, Any]) -> str | None:
+    """An override that changes a value: the first seed, else the first number."""
+    numbers = [(key, value) for key, value in leaves(config) if isinstance(value, (int, float)) or value is None]
+    plain = [(key, value) for key, value in numbers if _PLAIN_KEY.fullmatch(key) and not isinstance(value, bool)]
+    seed = next((f"{key}=1" for key, value in plain if key.rpartition(".")[2] == "seed" and value != 1), None)
+    return seed or next((f"{key}={2 * value or 1}" for key, value in plain if value is not None), None)
 
 
 def _notebook(cells: Sequence[Mapping[str, Any]]) -> str:
