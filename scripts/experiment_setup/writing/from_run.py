@@ -24,7 +24,7 @@ from experiment_setup.reading.source import Document, scalar
 from experiment_setup.runs import run as runs
 from experiment_setup.runs.run import Run
 from experiment_setup.showing.saved_run import experiment_of
-from experiment_setup.writing import node_values
+from experiment_setup.writing import node_values, refused
 from experiment_setup.writing.option_folder import NewOption, Outcome, SetWriter
 
 _OF_THE_MACHINE = compiled(r"\$\{\s*oc\.env\s*:")
@@ -203,7 +203,7 @@ class _Search:
         base = self._writer.base_option()
         start = self._compose({self._key: base} if base is not None else {})
         if start is None:
-            raise CommandError("the experiment does not compose", "mend that first; validate.py says where")
+            raise refused.to_mend("the experiment does not compose", self._returned.experiment, self._composer.root)
         values = dict(self._wanted(start, interpolated=False))
         new = self._writer.exactly(values, slug=self._slug)
         # What follows from other values may be right by now; what is not is written as it was.

@@ -22,6 +22,7 @@ from experiment_setup.writing.node_values import Setting
 
 _REFUSALS = (OmegaConfBaseException, ValueError, TypeError, AssertionError)
 _MOST_NAMES = 20  # keys that a message lists
+_SCALARS = (int, float, bool, str)
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,12 @@ class Keys:
             return WrongKey(
                 assignment, f"{assignment.word!r} chooses an option of a config group, it sets no value", "give keys"
             )
+        if self.group and assignment.key == self.group:
+            return WrongKey(
+                assignment,
+                f"{assignment.word!r} chooses a parameter set, it sets no value",
+                f"to build on that set: --from {assignment.written}, and what differs",
+            )
         node: Any = self.config
         walked: list[str] = []
         for part in key.split("."):
@@ -160,6 +167,16 @@ class Keys:
     def _elsewhere(self, assignment: Assignment) -> WrongKey | None:
         for other, content in self.others.items():
             key = assignment.key.removeprefix(f"{other}.")
+            if nodes.top(assignment.key) == other and isinstance(content, DictConfig) and nodes.top(key) not in content:
+                script = " (add_env.py EXPERIMENT NAME KEY=VALUE)" if other == "env" else ""
+                return WrongKey(
+                    assignment,
+                    f"{other} has no key {nodes.top(key)!r}"
+                    if key != other
+                    else f"{other} stands beside {self.group}: a file of {self.group}/ sets nothing there",
+                    f"name its values one by one, in a file of {other}/{script}",
+                    available=", ".join(list(map(str, content))[:_MOST_NAMES]),
+                )
             if isinstance(content, DictConfig) and nodes.top(key) in content:
                 words = f"{key} belongs to the group {other!r}, not to {self.group!r}"
                 if (other, self.group) == ("env", "exp"):
@@ -223,7 +240,14 @@ class Keys:
             raise CommandError(said, advice, command_line.corrected({assignment.word: [word]})) from None
 
     def _put(self, key: str, value: Any) -> Any:
-        """The value as the field's type makes it. Raises OmegaConf's errors."""
+        """The value as the field's type makes it. Raises OmegaConf's errors, and ValueError for a list or dict among
+        the elements of a list of scalars, which OmegaConf takes.
+        """
+        kind = nodes.element_type(found) if nodes.is_list(found := nodes.at(self.config, nodes.split(key))) else Any
+        if kind in _SCALARS and isinstance(value, list):
+            for item in value:
+                if isinstance(item, (list, dict)):
+                    raise ValueError(f"{_written(item)} is no {kind.__name__}")
         config = OmegaConf.create({"config": self.config})["config"]
         node_values.put(config, key, value)
         return node_values.plain(nodes.at(config, nodes.split(key)))

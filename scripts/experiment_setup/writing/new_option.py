@@ -20,7 +20,7 @@ from experiment_setup.light import dataclass
 from experiment_setup.project import SETS, Experiment
 from experiment_setup.reading import source
 from experiment_setup.reading.overrides import Assignment
-from experiment_setup.writing import node_values, option_file, references
+from experiment_setup.writing import node_values, option_file, references, refused
 from experiment_setup.writing.keys import Keys
 from experiment_setup.writing.node_values import Setting
 from experiment_setup.writing.option_folder import NewOption, OptionFolder, Outcome
@@ -196,12 +196,9 @@ class OptionWriter:
         groups = self._composer.groups()
         if self.group not in groups:
             if self._experiment.has_config and (error := self._composer.document(self._experiment.config_file).error):
-                raise CommandError(str(error), "mend that first; validate.py says what is wrong with it")
+                raise refused.to_mend(str(error), self._experiment, self._composer.root)
             if not self._experiment.has_config:
-                raise CommandError(
-                    f"there is no {self._experiment.config_file}, the config that {self._experiment.name} starts from",
-                    "sets are chosen in its defaults list: write that file first",
-                )
+                raise self._no_config()
             known = ", ".join(groups) or "none"
             advice = (
                 f"add the line `- {self.group}: {_SCHEMA_OPTION}` to it, and a dataclass stored with "
@@ -215,9 +212,8 @@ class OptionWriter:
         composed = self._composer.compose({self.group: option} if option else {})
         if composed.failure:
             what = f"{self.group}={option}" if option else "the experiment"
-            raise CommandError(
-                f"{what} does not compose: {composed.failure.refusal.words}", "mend that first; validate.py says where"
-            )
+            said = f"{what} does not compose: {composed.failure.refusal.words}"
+            raise refused.to_mend(said, self._experiment, self._composer.root)
         assert composed.config is not None
         if self.group not in composed.config:
             raise CommandError(
@@ -233,6 +229,22 @@ class OptionWriter:
         declared = registration.config_class if registration else None
         keys = Keys(config, self.group, f"{self.group}={option}", others, declared)
         return _Base(option, bool(option) and self._inherits(str(option)), composed.config, keys)
+
+    def _no_config(self) -> CommandError:
+        """The error where no file has the defaults list in which sets are chosen."""
+        name, file = self._experiment.config_name, self._experiment.config_file.relative_to(self._composer.root)
+        whole = self._composer.schema.registration(None, name)
+        if whole is None or whole.config_class is None:
+            return CommandError(
+                f"there is no {file}, the config that {self._experiment.name} starts from",
+                "sets are chosen in its defaults list: write that file first",
+            )
+        return CommandError(
+            f"the config is the dataclass {whole.config_class.name}, which the code stores as {name!r}: no file has a "
+            "defaults list, in which sets are chosen",
+            f"store it as {name}_schema, write {file} with the lines `defaults:`, `- {name}_schema`, `- _self_` and "
+            f"`- experiment: null`, and give @hydra.main the folder of that file as config_path",
+        )
 
     def _base_option(self, given: str | None, default: str | None) -> str | None:
         if given is not None:

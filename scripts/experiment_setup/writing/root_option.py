@@ -22,7 +22,7 @@ from experiment_setup.location import did_you_mean
 from experiment_setup.project import Experiment
 from experiment_setup.reading.overrides import Assignment
 from experiment_setup.reading.source import Document, SourceError, scalar
-from experiment_setup.writing import node_values, option_file, references
+from experiment_setup.writing import node_values, option_file, references, refused
 from experiment_setup.writing.keys import Keys
 from experiment_setup.writing.node_values import Setting
 from experiment_setup.writing.option_folder import NewOption, OptionFolder, Outcome
@@ -229,10 +229,8 @@ class RootWriter:
             if isinstance(refusal, NotChosen):
                 raise self._choice_needed(refusal.group)
             reason = refusal.words if refusal else ""
-            raise CommandError(
-                f"{words or 'the config'} does not compose: {reason}",
-                "mend that first; validate.py says where",
-            )
+            said = f"{words or 'the config'} does not compose: {reason}"
+            raise refused.to_mend(said, self._experiment, self._composer.root)
         return composed.config
 
     def _choice_needed(self, group: str) -> CommandError:
