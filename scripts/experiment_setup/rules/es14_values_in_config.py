@@ -44,8 +44,9 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
 
     That it has the last word is Hydra's own advice, and right for what is the same whatever is chosen. Reported are
     keys for which the options have different values (null is none), since those are what is to be chosen: an error for
-    parameter sets and environments, a warning for other groups. A config that is run with `-cn` is meant to win, and
-    one of several in its folder, which says so with `_self_`, is as well (info).
+    parameter sets and environments, a warning for other groups and for options that are written from the root. A config
+    that is run with `-cn` is meant to win, and one of several in its folder, which says so with `_self_`, is as well
+    (info).
     """
     says_self = any(entry.is_self for entry in entries.of_primary(context))
     is_one_of_several = any(listed(sibling) for sibling in context.options.siblings)
@@ -61,6 +62,27 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
                 severity=None if group in (SETS, ENVIRONMENTS) else meant,
                 spoils=[phases.values_of(group)],
             )
+    for group in context.options.groups if says_self and not context.options.is_run_by_name else ():
+        beaten = [] if _self_is_first(context, group) else list(_beaten_at_the_root(context, group))
+        if beaten:
+            keys = ", ".join(map(nodes.join, beaten))
+            yield config_beats_sets.finding(
+                context.options.primary.key([*beaten[0]]),
+                f"{context.options.primary.path.name} sets {keys} after {group}: no file of {group}/ can change it",
+                f"move `- _self_` above `- {group}: …` in the defaults list",
+                severity=meant,
+            )
+
+
+def _beaten_at_the_root(context: ExperimentContext, group: str) -> Iterator[Steps]:
+    """The keys of config.yaml for which options of a group that are written from the root have different values."""
+    options = [option for option in context.options.by_group.get(group, {}).values() if option.package((group,)) == ()]
+    found = [given(context, option, {}) for option in options]
+    for steps, value in leaves(values(context.options.primary)):
+        chosen = {repr(one[steps]) for one in found if one.get(steps) is not None}
+        refers = isinstance(value, str) and "${" in value
+        if len(chosen) > 1 and not refers and not any(str(step).isdigit() for step in steps):
+            yield steps
 
 
 def _beaten(context: ExperimentContext, group: str) -> Iterator[Steps]:
