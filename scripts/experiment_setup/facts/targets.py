@@ -164,8 +164,23 @@ def _names(code: Modules, module: Module, depth: int) -> frozenset[str] | None:
     return frozenset(found)
 
 
+@dataclass(frozen=True)
+class Taken:
+    """The arguments that something takes by keyword, those among them that it needs, and whether it takes any other."""
+
+    names: frozenset[str]
+    needed: frozenset[str]
+    any_other: bool = False
+
+
 def parameters(code: Modules, target: str) -> frozenset[str] | None:
     """The arguments that a dotted name takes by keyword; None where that is not known, or it takes any."""
+    found = taken(code, target)
+    return None if found is None or found.any_other else found.names
+
+
+def taken(code: Modules, target: str) -> Taken | None:
+    """What a dotted name takes; None where that is not known."""
     found = _defined(code, target)
     if found is not None and isinstance(found.node, FUNCTIONS):
         return None if found.node.decorator_list else _of_function(found.node, bound=False)
@@ -194,7 +209,7 @@ def _is_written(node: ast.AST) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
 
 
-def _of_class(code: Modules, found: Defined, depth: int) -> frozenset[str] | None:
+def _of_class(code: Modules, found: Defined, depth: int) -> Taken | None:
     node = found.node
     if depth == 0 or not isinstance(node, ast.ClassDef) or node.keywords or _own_method(node, "__new__"):
         return None
@@ -206,7 +221,7 @@ def _of_class(code: Modules, found: Defined, depth: int) -> frozenset[str] | Non
     if own is not None:
         return None if own.decorator_list else _of_function(own, bound=True)
     if [last_name(base) for base in node.bases] in _NO_BASE:
-        return frozenset()
+        return Taken(frozenset(), frozenset())
     above = code.defined(found.module, node.bases[0])
     return _of_class(code, above, depth - 1) if above is not None else None
 
@@ -218,23 +233,27 @@ def _is_dataclass(node: ast.ClassDef) -> bool:
     return names == ["dataclass"] and "init" not in options
 
 
-def _of_dataclass(code: Modules, found: Defined, depth: int) -> frozenset[str] | None:
+def _of_dataclass(code: Modules, found: Defined, depth: int) -> Taken | None:
     """The fields of a dataclass and of those that it inherits from."""
     assert isinstance(found.node, ast.ClassDef)
-    names: set[str] = set()
+    needed: dict[str, bool] = {}
     for base in found.node.bases if [last_name(base) for base in found.node.bases] not in _NO_BASE else ():
         above = code.defined(found.module, base)
         inherited = _of_class(code, above, depth - 1) if above is not None else None
-        if inherited is None:
+        if inherited is None or inherited.any_other:
             return None
-        names |= inherited
+        needed |= {name: name in inherited.needed for name in inherited.names}
     for part in found.node.body:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
             is_field = "ClassVar" not in ast.unparse(part.annotation)
             options = part.value.keywords if isinstance(part.value, ast.Call) else []
-            is_given = all(keyword.arg != "init" for keyword in options)
-            (names.add if is_field and is_given else names.discard)(part.target.id)
-    return frozenset(names)
+            if not is_field or any(keyword.arg == "init" for keyword in options):
+                needed.pop(part.target.id, None)
+                continue
+            made = isinstance(part.value, ast.Call) and last_name(part.value.func) == "field"
+            named = {keyword.arg for keyword in options} if made else {"default"}
+            needed[part.target.id] = part.value is None or named.isdisjoint({"default", "default_factory", None})
+    return Taken(frozenset(needed), frozenset(name for name, is_needed in needed.items() if is_needed))
 
 
 def _own_method(node: ast.AST, name: str) -> Function | None:
@@ -242,9 +261,13 @@ def _own_method(node: ast.AST, name: str) -> Function | None:
     return next((method for method in reversed(methods) if method.name == name), None)
 
 
-def _of_function(node: Function, *, bound: bool) -> frozenset[str] | None:
+def _of_function(node: Function, *, bound: bool) -> Taken | None:
     given = node.args
-    if given.kwarg is not None:
-        return None
-    names = [argument.arg for argument in (*given.args, *given.kwonlyargs)]
-    return frozenset(names[1:] if bound and not given.posonlyargs else names)
+    names = [argument.arg for argument in given.args]
+    needed = names[: len(names) - len(given.defaults)] if len(given.defaults) < len(names) else []
+    if bound and not given.posonlyargs:
+        names, needed = names[1:], needed[1:]
+    pairs = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    needed += [argument.arg for argument, default in pairs if default is None]
+    names += [argument.arg for argument in given.kwonlyargs]
+    return Taken(frozenset(names), frozenset(needed), any_other=given.kwarg is not None)

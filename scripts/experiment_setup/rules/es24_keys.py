@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from experiment_setup import nodes
-from experiment_setup.facts import targets
+from experiment_setup.facts import makers, targets
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
+from experiment_setup.facts.unresolved import guides
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Edit, Finding, Severity, and_more
 from experiment_setup.light import dataclass
@@ -406,3 +407,89 @@ def _is_used(context: ExperimentContext, block: Sequence[str], key: str) -> bool
         return True
     named = re.compile(rf"[\"']{re.escape(key)}[\"']")  # such as `block.pop("key")`
     return any(named.search(text) for text in context.code.in_reach)
+
+
+_NEEDY = """
+class Net:
+    def __init__(self, width: int) -> None: ...
+"""
+_MADE_BY = [
+    *_MADE,
+    ("import hydra\n", "import hydra\nfrom hydra.utils import instantiate\n"),
+    ("    print(", "    instantiate(cfg.exp.net)\n    print("),
+]
+
+
+@rule(
+    "ES244",
+    "argument-not-given",
+    Severity.WARNING,
+    "an argument that the class or function of `_target_` needs, and that nothing gives",
+    phase=Phase.VALUES,
+    bad={"nets.py": _NEEDY, "train.py": _MADE_BY},
+    good={"nets.py": _NET, "train.py": _MADE_BY},
+    hydra="accepts",
+)
+def argument_not_given(context: ExperimentContext) -> Iterator[Finding]:
+    """`instantiate` ends in a TypeError where neither the config nor the call gives an argument that has no default.
+
+    Said where the code of the project shows both: what is made, and every call that makes it. Nothing is said of
+    `_partial_`, of a key that another option, the code or a script gives, or of what config.yaml does not choose.
+    """
+    code = context.schema.code
+    config = context.compositions.at().container
+    if code is None or not config:
+        return
+    for block in _blocks(context):
+        own = nodes.within(config, block.steps)
+        if block.choice or block.key != "_target_" or not isinstance(own, dict) or {"_partial_", "_args_"} & own.keys():
+            continue
+        taken = targets.taken(code, block.target)
+        from_code = makers.arguments_of_code(context, config, block.steps) if taken is not None else None
+        if taken is None or from_code is None:
+            continue
+        others = [key for key in own if key not in taken.names | targets.OF_INSTANTIATE]
+        lost = sorted(
+            key for key in taken.needed - own.keys() - set(from_code) if not _may_be_given(context, block, key)
+        )
+        if not lost or (not taken.any_other and any(did_you_mean(key, others) for key in lost)):
+            continue  # the misspelled one is unknown-argument's
+        meant = did_you_mean(lost[0], others)
+        yield argument_not_given.finding(
+            block.place(context, block.key),
+            f"{block.target} needs {', '.join(lost)}, which nothing gives",
+            f"write {lost[0]} instead of {meant}" if meant else f"add the line `{lost[0]}: VALUE` beside it",
+        )
+
+
+def _may_be_given(context: ExperimentContext, block: _Block, key: str) -> bool:
+    """Whether an option that is not chosen, the code or a script may give an argument that the config does not."""
+    path = (*block.steps, key)
+    if _is_used(context, block.steps, key) or "searchpath" in context.options.primary.text_or_empty:
+        return True
+    if any(use.kind == "write" and path[: len(use.path)] == use.path for use in context.code.reading.uses):
+        return True
+    if any(_gives(context, option, path) for option in (*context.options.all(), *context.options.added)):
+        return True
+    if any(one.has(path) for one in context.options.siblings) or any(
+        _has(context.composer.document(file), place, path)
+        for added in context.options.unlisted
+        for file in added.options.values()
+        for place in ((), tuple(added.group.split("/")))
+    ):
+        return True
+    typed = re.compile(rf"(?<![\w.]){re.escape(nodes.join(path))}\s*=")
+    return any(map(typed.search, guides(context)))
+
+
+def _gives(context: ExperimentContext, option: Option, path: tuple[str, ...]) -> bool:
+    """Whether an option has a key of the block that another one gives: not where it would be chosen in its place."""
+    usual = tuple(option.group.split("/"))
+    package = option.package(usual)
+    is_instead = package == usual and context.options.groups.get(option.group) is not None
+    return not is_instead and _has(option.document, package, path)
+
+
+def _has(document: Document, package: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """Whether a file that is merged at `package` has the key at `path`."""
+    return path[: len(package)] == package and document.has(path[len(package) :])
