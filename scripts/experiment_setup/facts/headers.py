@@ -39,6 +39,18 @@ def overlooked(document: Document, group: str) -> re.Match[str] | None:
     return None
 
 
+def is_nearly_global(document: Document) -> bool:
+    """Whether the header names the package `_global_`, but for a letter."""
+    found = package(document)
+    return found is not None and found != GLOBAL and entries.one_letter_away(found, GLOBAL)
+
+
+def overrides_the_root(context: ExperimentContext, document: Document) -> bool:
+    """Whether the defaults list of a file chooses again in a group of the primary config: `override /model: large`."""
+    groups = [entry.group or "" for entry in entries.entries(document) if "override" in entry.keywords]
+    return any(group.startswith("/") and group[1:] in context.options.groups for group in groups)
+
+
 def is_from_the_root(document: Document) -> bool:
     """Whether the header puts the file at the root of the config, as Hydra's "experiment" pattern has it."""
     return GLOBAL in (document.header or "")
@@ -93,10 +105,7 @@ def belongs_at_the_root(context: ExperimentContext, option: Option) -> bool:
 
 def repeats_the_root(context: ExperimentContext, option: Option) -> bool:
     """Whether the file overrides a group of the root, or has a block with a key that the same block of the root has."""
-    overrides = [e for e in entries.entries(option.document) if "override" in e.keywords]
-    if any(
-        (entry.group or "").startswith("/") and (entry.group or "")[1:] in context.options.groups for entry in overrides
-    ):
+    if overrides_the_root(context, option.document):
         return True
     content = entries.content(option.document)
     blocks = {str(key): value for key, value in content.items() if isinstance(value, dict)} if content else {}

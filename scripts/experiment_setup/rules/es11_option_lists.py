@@ -190,6 +190,9 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
     a header only above everything else in the file, and passes over one that is misspelled (a warning).
     """
     for option in (*context.options.all(), *context.options.added):
+        if headers.is_nearly_global(option.document):
+            yield _misspelled(option)
+            continue
         overlooked = headers.overlooked(option.document, option.group)
         if overlooked is not None:
             yield package_header.finding(
@@ -200,7 +203,7 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
             )
     for option in context.options.all():
         package = headers.package(option.document)
-        if headers.overlooked(option.document, option.group) is not None:
+        if headers.overlooked(option.document, option.group) is not None or headers.is_nearly_global(option.document):
             continue
         if package is None and _lacks_the_header(context, option):
             yield _without_header(context, option)
@@ -259,14 +262,15 @@ def _lacks_the_header(context: ExperimentContext, option: Option) -> bool:
     Without such a sibling, it is if its group is chosen for a run only, and it has blocks that the config has as well.
     """
     keys = set(entries.own_keys(option.document))
-    if not (keys <= headers.root_keys(context) and headers.belongs_at_the_root(context, option)):
+    chooses_there = headers.overrides_the_root(context, option.document)
+    if not (chooses_there or keys <= headers.root_keys(context)) or not headers.belongs_at_the_root(context, option):
         return False
     if option.group in headers.groups_at_the_root(context):
         return bool(keys)
     open_choice = (
         context.options.groups.get(option.group) in (None, "???") and context.options.registration(option.group) is None
     )
-    read = any(context.code.reading.reads((option.group, key)) for key in keys)
+    read = not chooses_there and any(context.code.reading.reads((option.group, key)) for key in keys)
     return open_choice and not read and headers.repeats_the_root(context, option)
 
 
@@ -284,6 +288,18 @@ def _without_header(context: ExperimentContext, option: Option) -> Finding:
         else f"without a header {option.config_path} cannot choose what stands at the root of the config",
         f"begin the file with {header}",
         edits=(Edit(start, start, f"{header}{entries.newline(text)}"),),
+        safe=False,
+    )
+
+
+def _misspelled(option: Option) -> Finding:
+    start, end = _header_span(option.document)
+    text, package = option.document.text, headers.package(option.document) or ""
+    return package_header.finding(
+        Location(option.path, text.count("\n", 0, start) + 1),
+        f"`{option.document.header}` puts {option.config_path} at `{package}` (did you mean {headers.GLOBAL}?)",
+        f"write # @package {headers.GLOBAL}",
+        edits=(Edit(start, end, text[start:end].replace(package, headers.GLOBAL)),),
         safe=False,
     )
 
@@ -462,7 +478,7 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
     env. (Hydra's "experiment" pattern needs other headers and another order of the groups.)
     """
     for option, found in entries.each(context):
-        if _lacks_the_header(context, option):
+        if _lacks_the_header(context, option) or headers.is_nearly_global(option.document):
             continue  # package-header: with the header it may choose
         for entry in found:
             group = _named_from_the_root(entry)
