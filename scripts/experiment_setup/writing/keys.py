@@ -149,7 +149,8 @@ class Keys:
             if nodes.child(node, part) is None:
                 if walked and not nodes.is_structured(node) and nodes.is_structured(self.config):
                     return None  # a dict[str, X] field takes any key
-                if assignment.sign and not nodes.is_structured(node):
+                is_beside = nodes.top(assignment.key) == part and nodes.is_mapping(self.others.get(part))
+                if assignment.sign and not nodes.is_structured(node) and (walked or not is_beside):
                     return None
                 other = None if walked else self._elsewhere(assignment)
                 return other or self._unknown(assignment, part, node, walked)
