@@ -224,7 +224,8 @@ def _entry_at_fault(context: ExperimentContext, option: Option, failure: Failure
     for known in (option, *_parents(context, option)):
         for entry in entries.entries(known.document):
             path = "/".join(part for part in (entry.group, entry.option) if part)
-            if path and (path.lstrip("/") == wanted or f"{known.group}/{path}" == wanted or entry.group == wanted):
+            group = (entry.group or "").lstrip("/")
+            if path and (path.lstrip("/") == wanted or wanted in (f"{known.group}/{path}", group)):
                 return entries.place(known, entry)
     return Location(option.path)
 

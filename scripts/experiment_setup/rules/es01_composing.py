@@ -121,6 +121,8 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
         if own in context.options.groups and group in context.options.groups:
             file = context.experiment.config_file.name
             return f"an option chooses again what stands above it: in {file}, put `- {own}: …` below `- {group}: …`"
+        if (guess := did_you_mean(group, list(context.options.groups))) and group not in context.options.groups:
+            return f"write {guess} instead of {group}"
     if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config)):
         return advice
     if isinstance(failure.refusal, UnsetVariable):  # a warning, as it may be set where the experiment runs
