@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, locks, schema
+from experiment_setup import command_line, files, locks, schema
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import editor_schema
@@ -113,7 +113,12 @@ def export(request: Request) -> Exported:
     schemas, without = editor_schema.schemas(context)
     if not schemas:
         reasons = "; ".join(f"{group}: {reason}" for group, reason in without.items()) or "no group has a dataclass"
-        raise CommandError(f"{where} has nothing to make a schema of ({reasons})", f"type: validate.py {where}")
+        raise CommandError(
+            f"{where} has nothing to make a schema of ({reasons})",
+            "a schema needs types: store a dataclass for the group, cs.store(group=…, name=…, node=…), as "
+            "references/config-types.md shows; keys and references are checked without one",
+            command_line.command("validate.py", [project.address(experiment), *command_line.options("--root")]),
+        )
     settings_file = project.root / _SETTINGS
     if not request.dry_run:
         _clear_unfinished(project, settings_file, schemas, request)

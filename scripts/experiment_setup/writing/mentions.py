@@ -75,6 +75,7 @@ class Renamer:
             pairs = {old: new}
         self._pairs = pairs
         self._modules = PackageMentions(folder, root)
+        self._is_a_module = (folder / f"{old}.py").exists() or (folder / old).is_dir()  # that code in it means by it
         longer = [name for name in others if any(name != key and key in name for key in pairs)]
         names = "|".join(map(re.escape, sorted({*longer, *pairs}, key=len, reverse=True)))
         if re.search(r"\d", old) and re.search(r"[A-Za-z]", old):
@@ -93,9 +94,10 @@ class Renamer:
         quiet = _quiet_spans(path, text)
         modules = set(self._modules.find(path, text))
         result = Rewrite(text, imported=bool(modules))
+        own = set(_names(path, text, self._pairs)) - modules if self._is_a_module else set()
         wanted = dict.fromkeys(modules)
         for match in self._pattern.finditer(text):
-            if match[0] not in self._pairs or match.span() in modules:
+            if match[0] not in self._pairs or match.span() in modules or match.span() in own:
                 continue
             if any(start <= match.start() < stop for start, stop in quiet) and not _in_a_path(text, match):
                 result.kept_lines.append(text.count("\n", 0, match.start()) + 1)
@@ -127,6 +129,17 @@ def still_there(mentions: Sequence[Mention], text: str) -> Iterator[Mention]:
             yield replace(mention, line=min(found, key=lambda number: abs(number - mention.line)))
 
 
+def _names(path: Path, text: str, names: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Where names stand as code: outside of strings and comments in Python, before a dot in `_target_: tools.Net`."""
+    if path.suffix != ".py":
+        for match in re.finditer(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, names))})(?=\.[A-Za-z_])", text):
+            yield match.span()
+        return
+    for token, start, stop in _tokens(text):
+        if token.type == tokenize.NAME and token.string in names:
+            yield start, stop
+
+
 def _in_a_path(text: str, match: re.Match[str]) -> bool:
     return text[match.start() - 1 : match.start()] == "/" or text[match.end() : match.end() + 1] == "/"
 
@@ -143,6 +156,11 @@ def _quiet_spans(path: Path, text: str) -> list[tuple[int, int]]:
 
 
 def _python_comments(text: str) -> list[tuple[int, int]]:
+    return [(start, stop) for token, start, stop in _tokens(text) if token.type == tokenize.COMMENT]
+
+
+def _tokens(text: str) -> list[tuple[tokenize.TokenInfo, int, int]]:
+    """The tokens of Python code, each with where it starts and ends; [] for what is none, or very large."""
     if len(text) > syntax.LARGEST:  # of its names, too, only those in paths are told apart
         return []
     starts = [0]
@@ -153,9 +171,9 @@ def _python_comments(text: str) -> list[tuple[int, int]]:
     except (tokenize.TokenError, SyntaxError):
         return []
     return [
-        (starts[token.start[0] - 1] + token.start[1], starts[token.end[0] - 1] + token.end[1])
+        (token, starts[token.start[0] - 1] + token.start[1], starts[token.end[0] - 1] + token.end[1])
         for token in tokens
-        if token.type == tokenize.COMMENT
+        if token.type in (tokenize.COMMENT, tokenize.NAME)
     ]
 
 
