@@ -36,12 +36,16 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
-from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue, UnsupportedValueType
 
 HERE = Path(__file__).resolve().parent
 # Where runs write to: `PROJECT / cfg.env.output_dir`.
 PROJECT = next((folder for folder in (HERE, *HERE.parents) if (folder / "experiments").is_dir()), HERE.parent)
 _ENTRIES = ("train.py", "run.py", "main.py")  # where several files have @hydra.main, the first of these
+_MEANS_NOTHING_HERE = (
+    InterpolationResolutionError,
+    UnsupportedValueType,
+)  # `${hydra:…}`, a resolver that gives a tuple
 _LOADED = "experiment_"  # what the names of the modules begin with
 _ADVICE = "Install it in this kernel, or import it inside the functions that need it."
 
@@ -102,13 +106,13 @@ def _plain(value: Any) -> Any:
     """A config as plain values; what means something in a run only, such as `${hydra:…}`, as it is written."""
     if not OmegaConf.is_config(value):
         return value
-    with suppress(InterpolationResolutionError):
+    with suppress(*_MEANS_NOTHING_HERE):
         return OmegaConf.to_container(value, resolve=True)
     written = OmegaConf.to_container(value)
     if not isinstance(written, dict):
         return written
     for name in written:
-        with suppress(InterpolationResolutionError, MissingMandatoryValue):
+        with suppress(*_MEANS_NOTHING_HERE, MissingMandatoryValue):
             written[name] = _plain(value[name])
     return written
 
@@ -183,7 +187,7 @@ def _apart() -> Iterator[None]:
 
 def _is_ours(name: str, module: ModuleType) -> bool:
     """Whether a module belongs to the project: it may register configs, and experiments have namesakes (utils.py)."""
-    file = getattr(module, "__file__", None)
+    file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)  # without __init__.py
     if not file or name == "__main__" or name.startswith(_LOADED):
         return False
     return Path(file).is_relative_to(PROJECT) and not {"site-packages", "dist-packages"} & set(Path(file).parts)
@@ -257,6 +261,6 @@ def _compose(entry: Path, code: _Code, overrides: list[str]) -> DictConfig:
     with hydra.initialize_config_dir(folder, job_name=entry.stem, **base):
         cfg = hydra.compose(code.main.get("config_name"), overrides)
     if own_resolvers:  # the next experiment may have a namesake; `${hydra:…}` stays what it is
-        with suppress(InterpolationResolutionError):
+        with suppress(*_MEANS_NOTHING_HERE):
             OmegaConf.resolve(cfg)
     return cfg
