@@ -397,7 +397,9 @@ class FastPath:
 
     def _group_exists(self, group: str) -> bool:
         stored = any(f"{known.group or ''}/".startswith(f"{group}/") for known in self._schema.registrations)
-        return stored or any(files.is_folder(folder / group) for folder in self._folders)
+        places = [folder / group for folder in self._folders]
+        given = {place for path in self._given for place in path.parents}
+        return stored or any(place in given or files.is_folder(place) for place in places)
 
     def _find(self, path: str) -> _Read | None:
         """The config at a path such as `exp/001`; None for no config. Raises Declined."""

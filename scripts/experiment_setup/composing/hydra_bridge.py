@@ -265,7 +265,8 @@ def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
     """Let Hydra find these contents in these files, whether or not they exist, and read none that has no bounds."""
     contents = {os.path.realpath(path): document for path, document in documents.items()}
     of_files = SourcesRegistry.instance().resolve("file")  # plugins are imported in a way that makes classes twice
-    load, is_config = of_files.load_config, of_files.is_config
+    load, is_config, is_group = of_files.load_config, of_files.is_config, of_files.is_group
+    folders = {str(folder) for path in contents for folder in Path(path).parents}
 
     def document_of(source: ConfigSource, config_path: str) -> Document | None:
         return contents.get(os.path.realpath(Path(source.path, source._normalize_file_name(config_path))))
@@ -283,13 +284,17 @@ def _reading(documents: Mapping[Path, Document]) -> Iterator[None]:
     def is_there(source: ConfigSource, config_path: str) -> bool:
         return document_of(source, config_path) is not None or is_config(source, config_path)
 
+    def is_folder(source: ConfigSource, config_path: str) -> bool:
+        return os.path.realpath(Path(source.path, config_path)) in folders or is_group(source, config_path)
+
     OmegaConf.load = _loaded_once  # type: ignore[assignment, method-assign]
     of_files.load_config = load_other  # type: ignore[assignment, method-assign]
     of_files.is_config = is_there  # type: ignore[assignment, method-assign]
+    of_files.is_group = is_folder  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:
-        of_files.load_config, of_files.is_config = load, is_config  # type: ignore[method-assign]
+        of_files.load_config, of_files.is_config, of_files.is_group = load, is_config, is_group  # type: ignore[method-assign]
         OmegaConf.load = _load  # type: ignore[method-assign]
 
 
