@@ -84,11 +84,18 @@ def _of_class(evaluator: Evaluator, cls: type, name: str, node: ast.AST, scope: 
         return _SETATTR
     if standard.is_pure(getattr(cls, name, None)):
         return getattr(cls, name)
-    if hasattr(cls, name):
+    if hasattr(cls, name) or _is_set_later(cls, name):
         return evaluator.opaque(node, scope)
     error = AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
     meant = did_you_mean(name, (known for known in vars(cls) if not known.startswith("_")))
     raise evaluator.error(error, node, scope, f"did you mean {meant}?" if meant else None)
+
+
+def _is_set_later(cls: type, name: str) -> bool:
+    """Whether code that is not followed may set the attribute: the class announces it, or prepares its subclasses."""
+    infos = class_infos(cls)
+    announced = any(name in info.fields and not info.decorated for info in infos)
+    return announced or any("__init_subclass__" in info.methods for info in infos)
 
 
 def _of_instance(evaluator: Evaluator, instance: Any, name: str, node: ast.AST, scope: Scope) -> Any:

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from experiment_setup.code import standard
 from experiment_setup.code.attributes import get_attribute
@@ -28,7 +28,7 @@ from experiment_setup.code.native import call_native
 from experiment_setup.code.problems import HELP, Problems, code_of, words_of
 from experiment_setup.code.registry import Registry
 from experiment_setup.code.specials import SPECIALS
-from experiment_setup.code.tree import assigned_names, own_nodes
+from experiment_setup.code.tree import FUNCTIONS, assigned_names, own_nodes, walk
 from experiment_setup.code.values import (
     Call,
     ClassInfo,
@@ -309,6 +309,10 @@ class Evaluator:
                 self.may_change(self.lookup(node.id, scope)[1], reason)
             elif isinstance(node, ast.Call):
                 self.on_skipped_call(node, scope, reason)
+            elif isinstance(node, FUNCTIONS):  # whoever calls it by that name calls what is not known
+                for inner in filter(_is_call, walk(node)):
+                    self.budget.charge(1)
+                    self.on_skipped_call(inner, scope, reason)
 
     def may_change(self, value: Any, reason: str) -> None:
         """Code that is not run may change a value."""
@@ -349,6 +353,10 @@ class Evaluator:
         """What such a function has raised since the last call, and where."""
         failure, self._failure = self._failure, None
         return failure
+
+
+def _is_call(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call)
 
 
 _OF_A_STAND_IN = compiled(r"'(?:Opaque|Special|UserFunction|KnownModule)'")

@@ -173,8 +173,11 @@ class KnownModule(Known):
         except (standard.Unknown, ImportError):
             return evaluator.opaque(node, scope)
         except AttributeError as error:
+            meant = standard.misspelled(self.name, name)
+            if meant is None:  # a newer Python may have it, or another import brings it: logging.handlers
+                return evaluator.opaque(node, scope)
             message = f"module {self.name!r} has no attribute {name!r}"
-            raise evaluator.error(AttributeError(message), node, scope) from error
+            raise evaluator.error(AttributeError(message), node, scope, f"did you mean {meant}?") from error
 
     @property
     def real(self) -> Any:

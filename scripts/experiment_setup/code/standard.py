@@ -17,6 +17,7 @@ import json
 import math
 import os
 import pathlib
+import pkgutil
 import sys
 import textwrap
 import types
@@ -24,6 +25,8 @@ import typing
 from typing import Any
 
 from omegaconf import II, SI
+
+from experiment_setup.location import did_you_mean
 
 # Modules of which constants and classes are taken as they are. Their functions are opaque unless they are in PURE.
 # omegaconf is the only one that is not in the standard library.
@@ -142,6 +145,16 @@ def attribute(module: str, name: str) -> Any:
     if module in ("typing", "dataclasses", "enum", "functools"):
         return value  # sentinels and decorators; calling them is decided where they are called
     raise Unknown
+
+
+def misspelled(module: str, name: str) -> str | None:
+    """The name that a module has instead of one that it does not have; None if none is so near, or a module in it has
+    the name, which is there as soon as anything imports it: `logging.handlers`.
+    """
+    found = importlib.import_module(module)
+    if any(inner.name == name for inner in pkgutil.iter_modules(getattr(found, "__path__", ()))):
+        return None
+    return did_you_mean(name, (known for known in dir(found) if not known.startswith("_")))
 
 
 def is_pure(function: Any) -> bool:

@@ -95,8 +95,10 @@ class Options:
         found: dict[Path, Document] = {}
         waiting = [self.primary] if self.experiment.has_config else []
         while waiting:
-            for name in waiting.pop().parents:
-                path = self.experiment.config_dir / f"{name}.yaml"
+            document = waiting.pop()
+            for name in document.parents:  # a slash in front counts from the config folder, as in a folder's `- /base`
+                folder = self.experiment.config_dir if name.startswith("/") else document.path.parent
+                path = folder / f"{name.lstrip('/')}.yaml"
                 if path not in found and path != own and files.is_file(path):
                     found[path] = self._composer.document(path)
                     waiting.append(found[path])

@@ -34,7 +34,7 @@ class Unresolved:
 
     value: UnusableValue
     chosen: Chosen
-    left_open: bool  # by an option, for a file of the value's own group, or for another primary config
+    left_open: bool  # by an option, for a file of the value's own group, another primary config, or a library
 
 
 def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
@@ -71,7 +71,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             if isinstance(bad.refusal, RefersToItself):
                 said.update(_circle(outcome, bad))
             left_open = another is not None and another == nodes.top(bad.key)
-            left_open = left_open or _is_left_to_heirs(context, chosen, bad) or _is_given_by_hand(context, bad)
+            left_open = left_open or _is_left_to_others(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
@@ -228,11 +228,12 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
     return handed_on and isinstance(refusal, NoSuchTarget) and any(o.has(_target(bad, refusal)) for o in others)
 
 
-def _is_left_to_heirs(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
-    """Whether config.yaml chooses what the other options of a group inherit, and each of those has the key.
+def _is_left_to_others(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether config.yaml chooses an option without the key, and others of the group have it, none but for a letter.
 
-    Of a value that stands in the option itself it is enough that one of them has it, and none but for a letter: what
-    each needs of what it inherits, nobody can tell.
+    Where that option is what the others inherit, each of them must have the key, or one if the value stands in the
+    option itself: what each needs of what it inherits, nobody can tell. Where it is one among others, it has forgotten
+    what all of them have; a key that some lack as well goes with those that have it.
     """
     if not isinstance(bad.refusal, NoSuchTarget):
         return False
@@ -242,13 +243,17 @@ def _is_left_to_heirs(context: ExperimentContext, chosen: Chosen, bad: UnusableV
         return False
     others = [name for name, option in options.items() if name != default and not only_a_base(context, option)]
     heirs = [name for name in others if default in lineage(options, name)]
-    values = [context.compositions.choosing(str(group), heir).container for heir in heirs]
-    having = [known for known in values if _has(known, (group, *inner))]
-    if len(having) == len(others) or not having:
-        return bool(having)
-    if len(inner) != 1 or _is_written_in_the_config(context, chosen, bad):
+    values = {name: context.compositions.choosing(str(group), name).container for name in others}
+    having = {name for name, known in values.items() if _has(known, (group, *inner))}
+    if heirs and (having.issuperset(others) or having.isdisjoint(heirs)):
+        return not having.isdisjoint(heirs)
+    if len(inner) != 1 or not having or having.issuperset(others):
         return False
-    keys = {str(key) for known in values for key in nodes.within(known, (group,)) or ()}
+    if heirs and _is_written_in_the_config(context, chosen, bad):
+        return False
+    own = context.compositions.of(chosen).container
+    asked = [values[name] for name in heirs] if heirs else [*values.values(), own]
+    keys = {str(key) for known in asked for key in nodes.within(known, (group,)) or ()}
     return not any(key != str(inner[0]) and one_letter_away(str(inner[0]), key) for key in keys)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -381,8 +382,11 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             path = (*block.steps, key)
             if key in taken | targets.OF_INSTANTIATE or (path, target) in others:
                 continue
-            if path not in tuned and not _is_used(context, block.steps, key):
-                places.setdefault((target, key), {}).setdefault(block.place(context, key))
+            if path in tuned or _is_used(context, block.steps, key):
+                continue
+            place = block.place(context, key)
+            if not _is_of_another_choice(context, block, place.path):
+                places.setdefault((target, key), {}).setdefault(place)
     for (target, key), found_at in places.items():
         taken, place = known[target] or frozenset(), next(iter(found_at))
         meant = did_you_mean(key, taken)
@@ -391,6 +395,15 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             f"{target} takes no {key}{f' (did you mean {meant}?)' if meant else ''}{and_more(len(found_at))}",
             f"write {meant}" if meant else _arguments(taken),
         )
+
+
+def _is_of_another_choice(context: ExperimentContext, block: _Block, file: Path) -> bool:
+    """Whether the argument stands in an option that config.yaml chooses, and the class comes with another one: a set
+    for one model says nothing about the rest.
+    """
+    if not block.choice or context.options.group_of(file) is None or file in context.options.files_of(block.choice):
+        return False
+    return block.place(context, block.key).path != file
 
 
 def _arguments(taken: Collection[str]) -> str:

@@ -160,7 +160,9 @@ class Store(Known):
         receiver = node.func.value
         if isinstance(receiver, ast.Name):
             bound, value = self._evaluator.lookup(receiver.id, scope)
-            return value is self if bound and not isinstance(value, Opaque) else receiver.id in ("cs", "config_store")
+            if bound and not isinstance(value, Opaque):
+                return value is self
+            return receiver.id in ("cs", "config_store") or any(key.arg in ("group", "node") for key in node.keywords)
         return isinstance(receiver, ast.Call) and last_name(receiver) == "instance"
 
     def look_for_late_stores(self, main: MainFunction) -> None:
