@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
@@ -145,8 +146,8 @@ def check(
         result.checked.append(outcome.checked)
         comments |= outcome.comments
         folders += outcome.folders
-    result.findings = list(_not_meant_for_others(outcomes))
-    findings = _unique([*result.findings, *_of_all(Together(folders=folders))])
+    found = _once_a_place(_not_meant_for_others(outcomes))
+    findings = _unique([*found, *_of_all(Together(folders=folders))])
     applied = suppression.apply(findings, [comment for known in comments.values() for comment in known])
     own = [folder for one in experiments for folder in (one.folder, one.config_dir)]
     # A comment in a module that several experiments share may be about one that was not checked.
@@ -251,8 +252,8 @@ def _with_bases(context: ExperimentContext, path: Path) -> Iterator[Path]:
             waiting += filter(files.is_file, beside)
 
 
-def _not_meant_for_others(outcomes: Sequence[_Outcome]) -> Iterator[Finding]:
-    """What was found, but for options that are at fault beside one primary config and meant for another of the folder.
+def _not_meant_for_others(outcomes: Sequence[_Outcome]) -> Iterator[list[Finding]]:
+    """What was found with each, but for options at fault beside one primary config and meant for another of the folder.
 
     Of one that is only added (`+evaluation=small`) nothing tells which that is: whatever is found with it is found
     with each of those that it composes with.
@@ -262,15 +263,35 @@ def _not_meant_for_others(outcomes: Sequence[_Outcome]) -> Iterator[Finding]:
         found = {(finding.code, finding.location) for finding in outcome.findings}
         for path in outcome.sound:
             sound.setdefault(path, []).append(found)
+
+    def is_at_fault(finding: Finding, outcome: _Outcome) -> bool:
+        elsewhere = sound.get(finding.location.path, [])
+        if elsewhere and finding.code in _REFUSED:
+            return False
+        return finding.location.path not in outcome.added or all(
+            (finding.code, finding.location) in found for found in elsewhere
+        )
+
     for outcome in outcomes:
-        for finding in outcome.findings:
-            elsewhere = sound.get(finding.location.path, [])
-            if elsewhere and finding.code in _REFUSED:
-                continue
-            if finding.location.path not in outcome.added or all(
-                (finding.code, finding.location) in found for found in elsewhere
-            ):
-                yield finding
+        yield [finding for finding in outcome.findings if is_at_fault(finding, outcome)]
+
+
+def _once_a_place(found: Iterable[Sequence[Finding]]) -> Iterator[Finding]:
+    """What a rule says of a place with several entry points, in the words of the one where it weighs most."""
+    said: dict[tuple[str, Location], list[Finding]] = {}
+    for of_one in found:
+        places: dict[tuple[str, Location], list[Finding]] = {}
+        for finding in of_one:
+            places.setdefault((finding.code, finding.location), []).append(finding)
+        for place, findings in places.items():
+            if place not in said or _worst(findings) < _worst(said[place]):
+                said[place] = findings
+    return itertools.chain.from_iterable(said.values())
+
+
+def _worst(findings: Iterable[Finding]) -> int:
+    severities = list(Severity)  # the worst first
+    return min(severities.index(finding.severity) for finding in findings)
 
 
 def _of_all(checked: Together) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from experiment_setup.code.registry import Registry
 from experiment_setup.code.specials import SPECIALS
 from experiment_setup.code.tree import FUNCTIONS, assigned_names, own_nodes, walk
 from experiment_setup.code.values import (
+    OF_ANOTHER_PYTHON,
     Call,
     ClassInfo,
     FieldSource,
@@ -289,6 +290,9 @@ class Evaluator:
         if isinstance(error, PyError):
             if self.protected:
                 raise error
+            code = error.code or code_of(error.error)
+            if code == OF_ANOTHER_PYTHON or (code == "raises" and error.function not in _OF_A_DATACLASS):
+                return "code that could not be followed"  # what a function works with, code elsewhere may prepare
             self.report(error)
             return f"line {error.location.line}, which fails"
         if isinstance(error, (Stop, UndefinedInText)):
@@ -331,7 +335,7 @@ class Evaluator:
 
     def error(self, error: BaseException, node: ast.AST, scope: Scope, help: str | None = None) -> PyError:  # noqa: A002
         """What Python would raise at `node`."""
-        return PyError(error, self.location(node, scope), help=help)
+        return PyError(error, self.location(node, scope), help=help, function=scope.function)
 
     def report(self, error: PyError) -> None:
         """Running the code fails here, unless a variable that is not set here is the reason."""
@@ -360,5 +364,6 @@ def _is_call(node: ast.AST) -> TypeGuard[ast.Call]:
 
 
 _OF_A_STAND_IN = compiled(r"'(?:Opaque|Special|UserFunction|KnownModule)'")
+_OF_A_DATACLASS = ("", "__post_init__", "<lambda>")  # and of the module itself: all that they work with is seen
 _TOO_DEEP = "a computation nested too deeply"
 _MAX_LOOP = 10_000

@@ -17,7 +17,7 @@ from experiment_setup.code import standard
 from experiment_setup.code.finder import Finder, Found
 from experiment_setup.code.source import SourceFile, UnreadableSource, empty_source, read_source, too_large
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted
-from experiment_setup.code.values import Known
+from experiment_setup.code.values import OF_ANOTHER_PYTHON, Known
 from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
 
@@ -41,6 +41,14 @@ class Scope:
     parent: Scope | None = None
     global_names: set[str] = field(default_factory=set)
     qualname: str = ""  # prefix of the qualified names of what is defined here
+
+    @property
+    def function(self) -> str:
+        """The name of the function that it belongs to, or ""."""
+        scope: Scope | None = self
+        while scope is not None and scope.kind != "function":
+            scope = scope.parent
+        return scope.qualname.removesuffix(".<locals>.").rpartition(".")[2] if scope is not None else ""
 
     @property
     def function_parent(self) -> Scope:
@@ -174,10 +182,10 @@ class KnownModule(Known):
             return evaluator.opaque(node, scope)
         except AttributeError as error:
             meant = standard.misspelled(self.name, name)
-            if meant is None:  # a newer Python may have it, or another import brings it: logging.handlers
-                return evaluator.opaque(node, scope)
             message = f"module {self.name!r} has no attribute {name!r}"
-            raise evaluator.error(AttributeError(message), node, scope, f"did you mean {meant}?") from error
+            missing = evaluator.error(AttributeError(message), node, scope, f"did you mean {meant}?" if meant else None)
+            missing.code = None if meant else OF_ANOTHER_PYTHON
+            raise missing from error
 
     @property
     def real(self) -> Any:

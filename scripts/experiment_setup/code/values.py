@@ -132,12 +132,19 @@ class PyError(Exception):
         location: Location,
         code: str | None = None,
         help: str | None = None,  # noqa: A002
+        function: str = "",
     ) -> None:
         super().__init__(str(error) or type(error).__name__)
         self.error = error
         self.location = location
         self.code = code
         self.help = help
+        self.function = function  # in which it is raised, if in one
+
+
+# The code of a name that a module of Python does not have, and that no other there is like: a newer Python may have it,
+# or another import brings it, as that of logging.config brings `logging.handlers`.
+OF_ANOTHER_PYTHON = "of-another-python"
 
 
 class Stop(Exception):

@@ -172,7 +172,9 @@ def _known_name(evaluator: Evaluator, module: KnownModule, name: str, alias: ast
         value = module.attribute(alias.name, evaluator, alias, scope)
     except PyError as error:
         message = f"cannot import name {alias.name!r} from {name!r}"
-        raise evaluator.error(ImportError(message, name=name), alias, scope) from error
+        missing = evaluator.error(ImportError(message, name=name), alias, scope, error.help)
+        missing.code = error.code
+        raise missing from error
     return Opaque(f"{name}.{alias.name}") if isinstance(value, Opaque) else value
 
 
