@@ -643,9 +643,9 @@ def _name(wanted: str) -> str:
 def _no_parent(context: ExperimentContext, option: Option, entry: Entry, known: Sequence[str]) -> Finding:
     wanted = entry.option or ""
     path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
-    better, why = _better(option.group, wanted, known)
+    others = [name for name in known if name != option.name]  # none inherits from itself
+    better, why = _better(option.group, wanted, others)
     package = f"@{HERE}" if entry.package is None or entries.is_like_here(entry.package) else f"@{entry.package}"
-    others = [name for name in known if name != option.name]
     return parent_not_found.finding(
         entries.place(option, entry),
         f"there is no {path!r}: {why}" if why else f"there is no {path!r}; {option.group} has {', '.join(others)}",
