@@ -439,29 +439,37 @@ def missing_value(context: ExperimentContext) -> Iterator[Finding]:
 
     `--cfg job` prints `???` and exits with 0; reading the field raises MissingMandatoryValue, and `to_container`
     without throw_on_missing=True logs "???". A file that others inherit from may leave that to them, where it says
-    `???` itself or is no numbered set: exp/base.yaml is not run.
+    `???` itself or is no numbered set: exp/base.yaml is not run. What a file says to be `???`, and what no option of
+    the group gives, is a note: the command line may give it.
     """
     config = context.compositions.some
     if config is None:
         return
     wants_any = "'???'" in str(context.compositions.some_values)
+    declared = any(word in context.code.text for word in ("MISSING", "???"))
     for group in (SETS, ENVIRONMENTS):
         options = context.options.by_group[group]
-        wanting = wants_any or any("???" in option.document.text_or_empty for option in options.values())
+        wanting = wants_any or declared or any("???" in option.document.text_or_empty for option in options.values())
         inherited = {name for option in options.values() for name in option.document.parents} if wanting else set()
         inherited |= inherited_in_folders(context, group) if wanting else set()
+        missing = {name: list(_missing(context, option)) for name, option in options.items()} if wanting else {}
         for option in options.values() if wanting else ():
-            for key in _missing(context, option):
+            for key in missing[option.name]:
                 if option.name in inherited and _is_left_open(option, nodes.names(key)[1:]):
                     continue
                 if _is_given_by_instance(context, key):
                     continue
                 unread = context.code.reading.followed and not context.code.reading.reads(nodes.names(key))
                 advice = f"add {key.split('.', 1)[1]}: … to the file"
+                advice = f"{advice}; or remove the field: nothing reads it" if unread else advice
+                given = option.document.has(nodes.names(key)[1:]) or (
+                    not _is_numbered(option) and all(key in keys for keys in missing.values())
+                )
                 yield missing_value.finding(
                     Location(option.path),
                     f"{key} has no value with {group}={option.name}",
-                    f"{advice}; or remove the field: nothing reads it" if unread else advice,
+                    f"pass {key}=… on the command line, or {advice}" if given else advice,
+                    severity=Severity.INFO if given else None,
                 )
         if wants_any and not options:
             written = {use.path for use in context.code.reading.uses if use.kind == "write"}
@@ -496,7 +504,11 @@ def _fields(cls: Any) -> Sequence[dataclasses.Field[Any]]:
 
 def _is_left_open(option: Option, steps: Sequence[str]) -> bool:
     """Whether a file that is inherited leaves a value to its heirs."""
-    return option.document.has(steps) or not any(letter.isdigit() for letter in option.name)
+    return option.document.has(steps) or not _is_numbered(option)
+
+
+def _is_numbered(option: Option) -> bool:
+    return any(letter.isdigit() for letter in option.name)
 
 
 def _missing(context: ExperimentContext, option: Option) -> Iterator[str]:
