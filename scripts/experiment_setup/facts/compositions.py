@@ -14,7 +14,7 @@ from experiment_setup import nodes
 from experiment_setup.composing.compose import Composer, Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.composing.refusals import NotChosen, NotFound
-from experiment_setup.facts.options import Option, Options
+from experiment_setup.facts.options import Option, Options, listed
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -60,9 +60,10 @@ class Compositions:
         return self._composition({group: option})
 
     def _composition(self, chosen: dict[str, str]) -> Composition:
-        """With choices, a group that must be chosen for every run (`- env: ???`) gets its first option."""
-        if chosen:
-            chosen = {**{key: option for key, option in self.required.items() if key not in chosen}, **chosen}
+        """With choices, a group that must be chosen for every run (`- env: ???`) gets its first option, where they do
+        not choose one themselves with `override /env: …`."""
+        if chosen and self.required:
+            chosen = {**self._required_beside(chosen), **chosen}
         key = tuple(sorted(chosen.items()))
         known = self.memo.known
         if key not in known:
@@ -79,6 +80,11 @@ class Compositions:
         if self.memo.required is None:
             self.memo.required = self._required()
         return self.memo.required
+
+    def _required_beside(self, chosen: Mapping[str, str]) -> dict[str, str]:
+        documents = map(self._composer.document, self.options.files_of(chosen))
+        own = {group for document in documents for group in listed(document, overriding=True)}
+        return {key: option for key, option in self.required.items() if key.partition("@")[0] not in own}
 
     def _required(self) -> dict[str, str]:
         named = {

@@ -173,16 +173,19 @@ class Options:
 
         Those that only serve others as a base are composed with these.
         """
-        if self.is_a_variant:
-            return []
-        found = [
-            Option(known.group, name, self._composer.document(path), known.key)
-            for known in self.unlisted
-            if known.writes_the_config
-            for name, path in known.options.items()
-        ]
+        found = [option for options in self._added.values() for option in options.values()]
         bases = {(option.group, name) for option in found for name in option.document.parents}
         return [option for option in found if (option.group, option.name) not in bases]
+
+    @cached_property
+    def _added(self) -> dict[str, dict[str, Option]]:
+        """All that writes the config, by what chooses it and its name."""
+        found: dict[str, dict[str, Option]] = {}
+        for known in self.unlisted if not self.is_a_variant else ():
+            for name, path in known.options.items() if known.writes_the_config else ():
+                option = Option(known.group, name, self._composer.document(path), known.key)
+                found.setdefault(known.key, {})[name] = option
+        return found
 
     @cached_property
     def root_sets(self) -> list[Option]:
@@ -264,7 +267,8 @@ class Options:
         places = {placed.key: placed for placed in self.placed}
         for group, chosen in choices.items():
             placed = places.get(group)
-            known, seen = self.by_group.get(placed.group if placed else group, {}), set[str]()
+            listed_ones = self.by_group.get(placed.group if placed else group, {})
+            known, seen = {**self._added.get(group, {}), **listed_ones}, set[str]()
             waiting = [chosen or (placed.option if placed else self.groups.get(group)) or ""]
             while waiting:
                 name = waiting.pop()
