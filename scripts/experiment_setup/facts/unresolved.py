@@ -74,6 +74,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = left_open or _is_left_to_others(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
+            left_open = left_open or _is_of_a_whole_config(context, chosen, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -226,6 +227,22 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
         return bool(others)
     handed_on = not reading.followed or any(use.path == () for use in reading.uses)
     return handed_on and isinstance(refusal, NoSuchTarget) and any(o.has(_target(bad, refusal)) for o in others)
+
+
+def _is_of_a_whole_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether it stands in the file of an option that is a config of its own, such as one that a run has printed: with
+    blocks for several groups, and the key that is referred to.
+    """
+    if not isinstance(bad.refusal, NoSuchTarget) or not any(chosen.values()):
+        return False
+    document = context.composer.document(context.compositions.written_with(bad.key, chosen).path)
+    if (
+        document.header is not None
+        or not isinstance(document.data, dict)
+        or _is_written_in_the_config(context, chosen, bad)
+    ):
+        return False
+    return document.has(nodes.split(bad.refusal.key)) and len(context.options.groups.keys() & document.data.keys()) > 1
 
 
 def _is_left_to_others(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
