@@ -6,8 +6,10 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TypeGuard
 
+from experiment_setup import files, git
 from experiment_setup.code import standard
 from experiment_setup.code.modules import Defined, Module, Modules
 from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes
@@ -39,6 +41,7 @@ class Wrong:
     message: str
     meant: str | None  # the whole name as it should be, where one step of it is misspelled
     there: Sequence[str]  # what could be named instead
+    lacking: Sequence[Path] = ()  # the files that would have it
 
 
 def wrong(code: Modules, target: str) -> Wrong | None:
@@ -119,9 +122,25 @@ def _nothing_there(
     if whole is None and done == 1 and (module.fallback or not module.is_read):
         return None  # a library may have the name of the folder
     made = [*module.classes, *module.functions]
+    sources = (f"{steps[done]}/__init__.py", f"{steps[done]}.py")
     return Wrong(
-        f"{'.'.join(steps[:done])} has no {steps[done]}", whole, made if made and done == len(steps) - 1 else there
+        f"{'.'.join(steps[:done])} has no {steps[done]}",
+        whole,
+        made if made and done == len(steps) - 1 else there,
+        [folder / source for folder in module.search for source in sources],
     )
+
+
+def is_not_here(root: Path, lacking: Sequence[Path]) -> bool:
+    """Whether one of these files is such that a clone does not have it: ignored by git, or a submodule."""
+    modules = root / ".gitmodules"
+    named = _SUBMODULE.findall(files.read_loosely(modules)) if files.is_file(modules) else []
+    if any(path.is_relative_to(root / name) for path in lacking for name in named):
+        return True
+    return bool(git.ignored_alone(root, root, lacking))
+
+
+_SUBMODULE = compiled(r"^[ \t]*path[ \t]*=[ \t]*(\S+)", re.MULTILINE)
 
 
 def _a_letter_away(step: str, there: Sequence[str]) -> str | None:

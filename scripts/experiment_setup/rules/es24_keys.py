@@ -256,7 +256,8 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
 
     Only names that begin with a module of the project are looked at, and only where all of it can be seen: nothing is
     said of a module with `__getattr__` or `from library import *`, or of a folder that is built from other code. It is
-    a warning where only options name it that config.yaml does not choose, unless a letter makes the difference.
+    a warning where only options name it that config.yaml does not choose, unless a letter makes the difference, and a
+    note where git ignores what would have it, or has it as a submodule.
     """
     code = context.schema.code
     if code is None:
@@ -278,8 +279,14 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
             place,
             f"{message}{f' (did you mean {wrong.meant}?)' if wrong.meant else ''}{and_more(len(found_at))}",
             f"write {wrong.meant}" if wrong.meant else _other_than(wrong.there),
-            severity=None if wrong.meant or message in chosen else Severity.WARNING,
+            severity=_severity(context, wrong, is_chosen=message in chosen),
         )
+
+
+def _severity(context: ExperimentContext, wrong: targets.Wrong, *, is_chosen: bool) -> Severity | None:
+    if wrong.meant is None and targets.is_not_here(context.project.root, wrong.lacking):
+        return Severity.INFO
+    return None if wrong.meant or is_chosen else Severity.WARNING
 
 
 def _other_than(there: Sequence[str]) -> str:
