@@ -274,11 +274,14 @@ def _is_left_to_others(context: ExperimentContext, chosen: Chosen, bad: Unusable
     return not any(key != str(inner[0]) and one_letter_away(str(inner[0]), key) for key in keys)
 
 
-_SECRET = compiled(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$")
+_SECRET = compiled(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:WANDB|MLFLOW|COMET|NEPTUNE)_"
+    r"|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$"
+)
 
 
 def _is_for_those_who_choose(bad: UnusableValue, chosen: Chosen) -> bool:
-    """Whether the variable that is not set here is a secret, which has no default, or one that a login sets.
+    """Whether the variable that is not set here is a secret or an account, without a default, or one that a login sets.
 
     Whoever chooses an option of a further group, such as a logger, sets what it needs.
     """
