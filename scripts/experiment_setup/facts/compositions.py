@@ -82,7 +82,10 @@ class Compositions:
         return self.memo.required
 
     def _required_beside(self, chosen: Mapping[str, str]) -> dict[str, str]:
-        documents = map(self._composer.document, self.options.files_of(chosen))
+        files_of_options = (
+            path for path in self.options.files_of(chosen) if path != self.options.experiment.config_file
+        )
+        documents = map(self._composer.document, files_of_options)
         own = {group for document in documents for group in listed(document, overriding=True)}
         return {key: option for key, option in self.required.items() if key.partition("@")[0] not in own}
 

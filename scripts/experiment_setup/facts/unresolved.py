@@ -235,12 +235,11 @@ def _is_of_a_whole_config(context: ExperimentContext, chosen: Chosen, bad: Unusa
     """
     if not isinstance(bad.refusal, NoSuchTarget) or not any(chosen.values()):
         return False
-    document = context.composer.document(context.compositions.written_with(bad.key, chosen).path)
-    if (
-        document.header is not None
-        or not isinstance(document.data, dict)
-        or _is_written_in_the_config(context, chosen, bad)
-    ):
+    file = context.compositions.written_with(bad.key, chosen).path
+    if file.suffix != ".yaml" or _is_written_in_the_config(context, chosen, bad):
+        return False
+    document = context.composer.document(file)
+    if document.error is not None or document.header is not None or not isinstance(document.data, dict):
         return False
     return document.has(nodes.split(bad.refusal.key)) and len(context.options.groups.keys() & document.data.keys()) > 1
 
