@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import nodes
 from experiment_setup.code.tree import last_name
-from experiment_setup.composing.refusals import NotFound
+from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -389,7 +389,7 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
 @rule(
     "ES307",
     "unread-registration",
-    Severity.INFO,
+    Severity.WARNING,
     "only running the code tells what it stores in the ConfigStore",
     phase=Phase.STORED,
     habit=True,
@@ -401,11 +401,18 @@ def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
     """The code is read and not run, so what is stored behind a condition on the machine or in a `match` is unknown. So
     is what lies in a package of `hydra.searchpath` that is not installed, or a folder that has not been fetched.
 
-    What is not found in such an experiment may be stored there, and is not reported.
+    What is not found in such an experiment may be stored there, and is not reported. (An info where all is found.)
     """
-    for problem in context.code.unread_registrations[:1]:
+    problems = context.code.unread_registrations
+    outcomes = (
+        [context.compositions.at(), *map(context.compositions.of_option, context.options.all())] if problems else []
+    )
+    refusals = [outcome.failure.refusal for outcome in outcomes if outcome.failure]
+    found = not any(isinstance(refusal, (NotFound, NotOverridable)) for refusal in refusals)
+    for problem in problems[:1]:
         yield unread_registration.finding(
             problem.location,
             problem.message,
             problem.help or "let your interpreter run the code: validate.py --python .venv/bin/python",
+            severity=Severity.INFO if found else None,
         )
