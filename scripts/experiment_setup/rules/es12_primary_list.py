@@ -378,7 +378,6 @@ def _plain_not_found(context: ExperimentContext, entry: Entry, document: Documen
             document.value(["defaults", entry.index]),
             f"{file.name} is a link to {file.readlink()}, which is not there",
             "type: git submodule update --init" if submodules else "make the link anew, or copy the file",
-            severity=Severity.WARNING if submodules else None,
         )
     group, colon, option = words.partition(":")
     node = entries.item_node(document, entry.index)
