@@ -6,8 +6,11 @@ Each source is read in a process of its own, whose memory is measured; a limit o
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.composing import resolving
 from experiment_setup.composing.interpolation import unusable_values
 from experiment_setup.composing.refusals import TooLong
-from running import write
+from running import PLAIN_EXPERIMENT, SCRIPTS, write
 from schema_samples import HEAD, TAIL
 
 pytestmark = pytest.mark.slow
@@ -294,3 +297,30 @@ def test_what_configs_refer_to_is_within_the_bounds() -> None:
     assert not list(unusable_values(config))
     assert resolving.resolve(config, "") == {}
     assert OmegaConf.to_container(config) == OmegaConf.to_container(oracle, resolve=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="measures processes of Linux")
+def test_experiments_that_import_one_large_package_take_the_memory_of_one(tmp_path: Path) -> None:
+    """Each with a second entry point, which is asked whether it reads a field that the first does not."""
+    line = "def f{0}(a, b=1):\n    return [a * b + i for i in range(1{1}{0})], {{'a': a, 'b': [b, a + 1, a - 1]}}\n\n\n"
+    modules = {f"package/m{n}.py": "".join(line.format(i, n) for i in range(200)) for n in range(60)}
+    read = "name seed learning_rate batch_size epochs debug fold notes".split()
+    imports = "".join(f"import package.m{n}\n" for n in range(60))
+    write(tmp_path, {"package/__init__.py": "", **modules})
+    names = [f"experiments/{number:03d}-x" for number in range(1, 6)]
+    for name in names:
+        code = PLAIN_EXPERIMENT["train.py"].replace("import hydra\n", f"import hydra\n{imports}", 1)
+        code = code.replace("    seed: int", "    unread: int = 1\n    seed: int", 1)
+        code = code.replace("{cfg.exp.name}", " ".join(f"{{cfg.exp.{field}}}" for field in read), 1)
+        write(tmp_path / name, PLAIN_EXPERIMENT | {"train.py": code, "infer.py": code})
+
+    def peak(*words: str) -> int:
+        command = [sys.executable, str(SCRIPTS / "validate.py"), "--root", str(tmp_path), *words]
+        one = functools.partial(os.sched_setaffinity, 0, {min(os.sched_getaffinity(0))})
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=one)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return used.ru_maxrss
+
+    assert peak(*names) < 2 * peak(names[0])

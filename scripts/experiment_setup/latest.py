@@ -10,16 +10,20 @@ V = TypeVar("V")
 
 
 class Latest(Generic[K, V]):
-    """The answers to the questions that were asked last: at most `size` of them."""
+    """The answers to the questions that were asked last: at most `size` of them, or as many as weigh that much."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, weight: Callable[[V], int] | None = None) -> None:
         self._size = size
+        self._weight = weight
         self._kept: dict[K, V] = {}
 
     def get(self, question: K, answer: Callable[[], V]) -> V:
-        """What is known, or what `answer` gives. What that raises is not kept."""
+        """What is known, or what `answer` gives. What that raises is not kept; the last answer is, of any weight."""
         known = self._kept.pop(question) if question in self._kept else answer()
         self._kept[question] = known  # the last one used goes last
-        if len(self._kept) > self._size:
+        while len(self._kept) > 1 and self._total() > self._size:
             del self._kept[next(iter(self._kept))]
         return known
+
+    def _total(self) -> int:
+        return len(self._kept) if self._weight is None else sum(map(self._weight, self._kept.values()))

@@ -16,6 +16,7 @@ import sys
 import textwrap
 import tokenize
 import warnings
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from typing import Any, TypeVar
 from experiment_setup import files, syntax
 from experiment_setup.code.pieces import Piece, any_within, is_ruled, normal, parsed
 from experiment_setup.code.tree import comments
+from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 
@@ -189,10 +191,7 @@ def read_source(path: Path) -> SourceFile:
         raise UnreadableSource(f"{path.name} cannot be read: {error.strerror or error}", Location(path)) from error
     if data is None or syntax.size(data) > syntax.LARGEST:
         raise too_large(path)
-    result = _parsed(path, data)
-    if isinstance(result, UnreadableSource):
-        raise result
-    return result
+    return _parsed(path, data)
 
 
 def too_large(path: Path) -> UnreadableSource:
@@ -200,22 +199,14 @@ def too_large(path: Path) -> UnreadableSource:
     return UnreadableSource(f"{path.name} is too large: no config is read from it", Location(path), fails=False)
 
 
-_KEPT_SIZE = 400_000  # of all files that are kept; their trees take fifty times as much
-_kept: dict[bytes, SourceFile] = {}
+# Experiments share modules, or have copies; the content is the key, since times are too coarse. Trees that a schema has
+# are there in any case, and serve the next entry point that imports the same large package.
+_latest = Latest[bytes, "SourceFile"](400_000, lambda source: source.size)  # their trees take fifty times as much
+_alive: weakref.WeakValueDictionary[bytes, SourceFile] = weakref.WeakValueDictionary()
 
 
-def _parsed(path: Path, data: bytes) -> SourceFile | UnreadableSource:
-    """Experiments share modules, or have copies; the content is the key, since times are too coarse."""
-    known = _kept.pop(data, None)
-    if known is None:
-        parsed = _parse(path, data)
-        if isinstance(parsed, UnreadableSource):
-            return parsed
-        known = parsed
-    _kept[data] = known  # the last one used goes last
-    size = sum(source.size for source in _kept.values())
-    while size > _KEPT_SIZE and len(_kept) > 1:
-        size -= _kept.pop(next(iter(_kept))).size
+def _parsed(path: Path, data: bytes) -> SourceFile:
+    known = _alive[data] = _latest.get(data, lambda: _alive.get(data) or _parse(path, data))
     return known if known.path == path else known.at(path)
 
 
@@ -223,19 +214,19 @@ def _parsed(path: Path, data: bytes) -> SourceFile | UnreadableSource:
 _NO_SOURCE = frozenset({"undefined", "idna", "punycode"})
 
 
-def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
+def _parse(path: Path, data: bytes) -> SourceFile:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         if codecs.lookup(encoding).name in _NO_SOURCE:
-            return UnreadableSource(f"SyntaxError: encoding problem: {encoding}", Location(path), _AS_UTF8)
+            raise UnreadableSource(f"SyntaxError: encoding problem: {encoding}", Location(path), _AS_UTF8)
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = f"SyntaxError: not {error.encoding} text: byte 0x{data[error.start]:02x} on line {line}"
-        return UnreadableSource(message, Location(path, line), _AS_UTF8)
+        raise UnreadableSource(message, Location(path, line), _AS_UTF8) from error
     except (SyntaxError, LookupError, UnicodeError) as error:
         bad = next((i for i, raw in enumerate(data.splitlines(), 1) if not _is_utf8(raw)), 1)
-        return UnreadableSource(f"SyntaxError: {error}", Location(path, bad), _AS_UTF8)
+        raise UnreadableSource(f"SyntaxError: {error}", Location(path, bad), _AS_UTF8) from error
     lines = tuple(_NEWLINE.split(text) if "\r" in text else text.split("\n"))
     text = "\n".join(lines)
     try:
@@ -249,13 +240,14 @@ def _parse(path: Path, data: bytes) -> SourceFile | UnreadableSource:
         place = Location(path, max(error.lineno or 1, 1), max(error.offset or 1, 1))
         newer = _newer_python(error, lines)
         if newer is not None:
-            return UnreadableSource(f"this needs Python {newer}: it was not read", place, _WITH_IT, fails=False)
-        return UnreadableSource(f"{type(error).__name__}: {error.msg}", place)
+            message = f"this needs Python {newer}: it was not read"
+            raise UnreadableSource(message, place, _WITH_IT, fails=False) from error
+        raise UnreadableSource(f"{type(error).__name__}: {error.msg}", place) from error
     except ValueError as error:
         line = next((i for i, content in enumerate(lines, 1) if "\0" in content), 1)
-        return UnreadableSource(f"SyntaxError: {error}", Location(path, line))
-    except (RecursionError, MemoryError):
-        return UnreadableSource("SyntaxError: nested too deeply", Location(path))
+        raise UnreadableSource(f"SyntaxError: {error}", Location(path, line)) from error
+    except (RecursionError, MemoryError) as error:
+        raise UnreadableSource("SyntaxError: nested too deeply", Location(path)) from error
     return SourceFile(path, lines, tree, syntax.size(data), tuple(pieces))
 
 

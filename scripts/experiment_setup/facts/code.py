@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, partial
 from pathlib import Path
 
 from experiment_setup import nodes, schema, uses
@@ -19,6 +19,7 @@ from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import resolvers
 from experiment_setup.facts.options import Options
 from experiment_setup.facts.resolvers import Registered
+from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.reading import suppression
@@ -102,18 +103,19 @@ class Code:
 
     @cached_property
     def _other_readings(self) -> list[Reading]:
-        return [_reading(entry, self.options.project.root) for entry in self._other_entries]
+        return [other.reading for other in self._others]
 
     @cached_property
-    def _other_entries(self) -> list[Path]:
+    def _others(self) -> list[_Other]:
         project, own = self.options.project, self.options.experiment
         same = {one.entry for one in project.with_further if one.config_dir == own.config_dir and one.entry}
-        return sorted(same - {own.entry})
+        entries = sorted(same - {own.entry})
+        return [_others.get((entry, project.root), partial(_Other, entry, project.root)) for entry in entries]
 
     @cached_property
     def other_schemas(self) -> list[Schema]:
         """What the other entry points of the config folder declare, with which an option may be chosen as well."""
-        return [_schema(entry, self.options.project.root) for entry in self._other_entries]
+        return [other.schema for other in self._others]
 
     def is_registered_elsewhere(self, resolver: str) -> bool:
         """Whether another entry point of the config folder registers a resolver."""
@@ -223,13 +225,23 @@ _IMPORTED = compiled(
 )
 
 
-@lru_cache(maxsize=64)
-def _schema(entry: Path, root: Path) -> Schema:
-    """What the code of another entry point declares."""
-    return schema.read(entry, root)
+class _Other:
+    """Another entry point: what its code declares, and what it reads of the config."""
+
+    def __init__(self, entry: Path, root: Path) -> None:
+        self.schema = schema.read(entry, root)
+
+    @property
+    def size(self) -> int:
+        """Of the code that it comes to, as `SourceFile.size` counts."""
+        modules = self.schema.code.known.values() if self.schema.code else ()
+        return sum(module.source.size for module in modules)
+
+    @cached_property
+    def reading(self) -> Reading:
+        return uses.read(self.schema, {})
 
 
-@lru_cache(maxsize=64)
-def _reading(entry: Path, root: Path) -> Reading:
-    """What the code of another entry point reads of the config."""
-    return uses.read(_schema(entry, root), {})
+# The entry points of a folder ask for each other. A hundred small ones, or two that import a large package.
+# The entry points of a folder ask for each other: a hundred small ones, or two that import a large package.
+_others = Latest[tuple[Path, Path], _Other](4_000_000, lambda other: other.size)

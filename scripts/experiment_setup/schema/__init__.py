@@ -38,7 +38,12 @@ def read(entry: Path, root: Path) -> Schema:
     except UnreadableSource as error:
         problem = Problem("syntax-error", error.message, error.help, error.location, fatal=True)
         return Schema(entry=path, modules=(path,), problems=(problem,))
-    return Reader(path, _absolute(root)).read(source)
+    found = Reader(path, _absolute(root)).read(source)
+    _last[:] = [found]
+    return found
+
+
+_last: list[Schema] = []  # what the next one imports too is parsed, as long as this is there
 
 
 def _absolute(path: Path) -> Path:
