@@ -55,7 +55,10 @@ def main(argv: "Sequence[str]") -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__ or "", EXAMPLES)
     parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="an experiment (number, name, path, or a file of it); default: all"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="an experiment (number, name, path, or a file of it), or a folder of experiments; default: all",
     )
     formats = ("text", "json", "github", "sarif")
     parser.add_argument("--format", choices=formats, default="text", help="default: text")

@@ -464,6 +464,19 @@ class TestAboutRules:
         assert re.findall(r"^## (\S+)", out, re.MULTILINE) == ["ES601", "ES602"]
 
 
+@pytest.mark.parametrize(
+    ("word", "names"),
+    [(".", ["001-first", "002-second", "003-other"]), ("more", ["003-other"]), ("experiments/", None), ("nothing", [])],
+)
+def test_a_folder_stands_for_the_experiments_in_it(elsewhere: Path, word: str, names: list[str] | None) -> None:
+    for folder in ("experiments/001-first", "experiments/002-second", "more/003-other"):
+        write(elsewhere / folder, PLAIN_EXPERIMENT)
+    ran = run("validate.py", "--json", word, cwd=elsewhere)
+    found = [experiment["path"].rpartition("/")[2] for experiment in ran.json.get("experiments", [])]
+    assert found == (["001-first", "002-second"] if names is None else names)
+    assert ran.code == (0 if found else 2)
+
+
 class TestChanged:
     """What a pre-commit hook passes: names of changed files, from the root of the checkout."""
 

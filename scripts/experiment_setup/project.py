@@ -280,6 +280,14 @@ class Project:
                     break
         return []
 
+    def below(self, name: str) -> list[Experiment]:
+        """The experiments below the folder `name`, seen from the working directory and then from the root."""
+        for base in (Path.cwd(), self.root):
+            folder = files.real(Path(os.path.normpath(base / name)))
+            if found := [one for one in self.experiments if folder in one.folder.parents]:
+                return found
+        return []
+
 
 def experiment_at(folder: Path) -> Experiment | None:
     """The experiment whose folder is exactly `folder`, or None.

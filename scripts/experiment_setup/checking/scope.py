@@ -18,11 +18,15 @@ from experiment_setup.project import Experiment, Project, entry_points
 
 
 def named(project: Project, words: Sequence[str]) -> list[Experiment]:
-    """The experiments that the words name (number, name, path, or a file of one), or all of them.
+    """The experiments that the words name (number, name, path, a file of one, or a folder around some), or all of them.
 
     Raises CommandError for a word that names none, and where there is no experiment at all.
     """
-    found = [e for word in dict.fromkeys(words) for e in project.at_path(word) or [project.experiment(word)]]
+    found = [
+        experiment
+        for word in dict.fromkeys(words)
+        for experiment in project.at_path(word) or project.below(word) or [project.experiment(word)]
+    ]
     found = found or list(project.experiments)
     if not found:
         raise _nothing_below(project)
