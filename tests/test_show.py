@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from guides import answers
 from running import SCRIPTS, run, run_entry, tree, write
@@ -167,6 +168,17 @@ def test_fields(made: Path, project: Path) -> None:
     assert set(fields["env.output_dir"]["set_by"]) == {"env=local"}
     text = run("show.py", "001", "--fields", cwd=project).out
     assert "exp.learning_rate" in text
+
+
+def test_fields_of_a_file_whose_header_begins_at_the_root(elsewhere: Path) -> None:
+    code = "import hydra\n\n\n@hydra.main(version_base=None, config_path='.', config_name='config')\n"
+    code += "def main(cfg):\n    print(cfg.trainer.lr)\n\n\nif __name__ == '__main__':\n    main()\n"
+    config = "defaults:\n  - speed: slow\n  - _self_\n\ntrainer:\n  steps: 3\n"
+    slow = "# @package _global_.trainer\nlr: 1\n"
+    folder = write(elsewhere / "001-x", {"train.py": code, "config.yaml": config, "speed/slow.yaml": slow})
+    assert yaml.safe_load(run_entry(folder / "train.py", "--cfg", "job").out) == {"trainer": {"lr": 1, "steps": 3}}
+    fields = run("show.py", "001", "--fields", "--json", cwd=elsewhere).json["fields"]
+    assert [field["key"] for field in fields] == ["trainer.lr"]
 
 
 def test_what_a_run_had_and_would_have_now(made: Path, project: Path) -> None:

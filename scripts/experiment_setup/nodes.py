@@ -73,6 +73,15 @@ def names(key: str) -> tuple[str, ...]:
     return tuple(map(str, split(key)))
 
 
+GLOBAL = "_global_"  # the package that is the root of the config
+
+
+def in_package(package: str) -> tuple[str, ...]:
+    """The steps to a package from the root of the config: `_global_.trainer` and `trainer` are the same."""
+    steps = names(package)
+    return steps[1:] if steps[:1] == (GLOBAL,) else steps
+
+
 def top(key: str) -> str:
     """The first step of a dotted key, which is mostly a group; "" without one."""
     return next(iter(names(key)), "")

@@ -14,11 +14,11 @@ from experiment_setup.composing.expansion import TooFar
 from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.refusals import Failure, NotFound
 from experiment_setup.light import compiled, dataclass
+from experiment_setup.nodes import GLOBAL
 
 _DEEPEST = 30  # of parents that name groups; this takes several frames each
 _LONGEST_LINE = 450  # of parents; Hydra recurses two frames each, and is to say itself where Python's limit ends that
 
-GLOBAL = "_global_"
 _HYDRA = "hydra/"
 # Names of files that Hydra takes as they are. In folders too (`exp: sub/001`), where their package is the group's.
 OPTION = compiled(r"(?:\w[\w\-]*/)*[\w.\-]+(?<!\.yml)")

@@ -10,16 +10,8 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.light import compiled
+from experiment_setup.nodes import GLOBAL
 from experiment_setup.reading.source import Document
-
-GLOBAL = "_global_"
-
-
-def package(document: Document) -> str | None:
-    """The package that the header names, or None without a header."""
-    header = document.header if "@package" in document.text_or_empty[:512] else None
-    return header.split()[-1] if header else None
-
 
 _MEANT = compiled(r"^[ \t]*#[ \t]*(?P<at>@?)(?P<word>[A-Za-z]{6,8}):?[ \t]+(?P<package>[\w.]+)[ \t]*$", re.M)
 
@@ -29,7 +21,7 @@ def overlooked(document: Document, group: str) -> re.Match[str] | None:
     misspelled (`# @pacakge _global_`); None where there is none, or a right one.
     """
     text = document.text_or_empty
-    if not ("@" in text or GLOBAL in text) or package(document) is not None:
+    if not ("@" in text or GLOBAL in text) or document.package is not None:
         return None
     for line in _MEANT.finditer(text):
         word, place = line["word"].lower(), line["package"]
@@ -41,7 +33,7 @@ def overlooked(document: Document, group: str) -> re.Match[str] | None:
 
 def is_nearly_global(document: Document) -> bool:
     """Whether the header names the package `_global_`, but for a letter."""
-    found = package(document)
+    found = document.package
     return found is not None and found != GLOBAL and entries.one_letter_away(found, GLOBAL)
 
 
@@ -65,7 +57,7 @@ def has_block(document: Document, group: str) -> bool:
 @once
 def groups_at_the_root(context: ExperimentContext) -> frozenset[str]:
     """The groups whose options are written from the root, as the headers of most of them say."""
-    headers = Counter((option.group, package(option.document) == GLOBAL) for option in context.options.all())
+    headers = Counter((option.group, option.document.package == GLOBAL) for option in context.options.all())
     return frozenset(group for group, at_root in headers if at_root and headers[group, True] >= headers[group, False])
 
 

@@ -39,10 +39,8 @@ class Option:
 
     def package(self, usual: tuple[str, ...]) -> tuple[str, ...]:
         """Where its content goes in the config: where its header says, else to the `usual` place."""
-        named = (self.document.header or "").split()[-1:]
-        if named in ([], ["_group_"]):
-            return usual
-        return () if named == ["_global_"] else nodes.names(named[0])
+        named = self.document.package
+        return usual if named in (None, "_group_") else nodes.in_package(named)
 
     @property
     def config_path(self) -> str:
@@ -316,9 +314,7 @@ def _placed(key: str, option: Any, above: tuple[str, ...]) -> Placed:
     """
     group, _, package = key.split()[-1].lstrip("/").partition("@")
     own = nodes.names(group.replace("/", "."))
-    if package == "_global_" or package.startswith("_global_."):
-        steps = nodes.names(package)[1:]
-    else:
-        steps = (*above, *{"": own, "_group_": own, "_here_": ()}.get(package, nodes.names(package)))
+    below = {"": own, "_group_": own, "_here_": ()}.get(package, nodes.names(package))
+    steps = nodes.in_package(package) if package.partition(".")[0] == nodes.GLOBAL else (*above, *below)
     chosen = None if option is None else str(option)
-    return Placed(group if steps == own else f"{group}@{'.'.join(steps) or '_global_'}", group, steps, chosen)
+    return Placed(group if steps == own else f"{group}@{'.'.join(steps) or nodes.GLOBAL}", group, steps, chosen)

@@ -112,6 +112,12 @@ class Document:
         return next(iter(self.header_lines), None)
 
     @property
+    def package(self) -> str | None:
+        """The package that the header names, such as `_global_`; None without one. Of several lines the last counts."""
+        words = [line.lstrip("# \t").split() for line in self.header_lines]
+        return next((value[-1] for key, *value in reversed(words) if key == "@package" and value), None)
+
+    @property
     def config(self) -> DictConfig | ListConfig:
         """What Hydra loads from the file. Raises SourceError with the parser's or OmegaConf's words."""
         return _config(self)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
-from experiment_setup import files
+from experiment_setup import files, nodes
 from experiment_setup.composing.refusals import AddedTwice, NotFound, NotOverridable
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
@@ -396,7 +396,7 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         return None
     if entries.parents(option) or not _is_refused(context, option):
         return None  # another part of the config put into a key of this one, which is what packages are for
-    place = "at the root of the config" if entry.package == "_global_" else f"in {group}.{entry.package}"
+    place = "at the root of the config" if entry.package == nodes.GLOBAL else f"in {group}.{entry.package}"
     return f"lands {place}, not {group}"
 
 

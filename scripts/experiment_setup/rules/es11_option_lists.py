@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from experiment_setup import files, installed
+from experiment_setup import files, installed, nodes
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
@@ -202,7 +202,7 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
                 severity=Severity.WARNING,
             )
     for option in context.options.all():
-        package = headers.package(option.document)
+        package = option.document.package
         if headers.overlooked(option.document, option.group) is not None or headers.is_nearly_global(option.document):
             continue
         if package is None and _lacks_the_header(context, option):
@@ -221,8 +221,8 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
         elif headers.belongs_in_its_group(context, option) and _header_breaks(context, option):
             yield _header_finding(option.document, place)
     if context.experiment.has_config:
-        package = headers.package(context.options.primary)
-        if package not in (None, "_global_") and context.compositions.at().failure:
+        package = context.options.primary.package
+        if package not in (None, nodes.GLOBAL) and context.compositions.at().failure:
             yield _header_finding(context.options.primary, f"puts the whole config at `{package}`")
 
 
@@ -277,7 +277,7 @@ def _lacks_the_header(context: ExperimentContext, option: Option) -> bool:
 def _without_header(context: ExperimentContext, option: Option) -> Finding:
     text = option.document.text
     start = 1 if text.startswith("\ufeff") else 0
-    header = f"# @package {headers.GLOBAL}"
+    header = f"# @package {nodes.GLOBAL}"
     keys = entries.own_keys(option.document)
     alike = any(other.document.header for other in context.options.by_group[option.group].values())
     others = f": the other options of {option.group} begin with `{header}`" if alike else ""
@@ -294,12 +294,12 @@ def _without_header(context: ExperimentContext, option: Option) -> Finding:
 
 def _misspelled(option: Option) -> Finding:
     start, end = _header_span(option.document)
-    text, package = option.document.text, headers.package(option.document) or ""
+    text, package = option.document.text, option.document.package or ""
     return package_header.finding(
         Location(option.path, text.count("\n", 0, start) + 1),
-        f"`{option.document.header}` puts {option.config_path} at `{package}` (did you mean {headers.GLOBAL}?)",
-        f"write # @package {headers.GLOBAL}",
-        edits=(Edit(start, end, text[start:end].replace(package, headers.GLOBAL)),),
+        f"`{option.document.header}` puts {option.config_path} at `{package}` (did you mean {nodes.GLOBAL}?)",
+        f"write # @package {nodes.GLOBAL}",
+        edits=(Edit(start, end, text[start:end].replace(package, nodes.GLOBAL)),),
         safe=False,
     )
 
@@ -309,12 +309,12 @@ def _written_from_the_root(option: Option) -> Finding:
     start, end = _header_span(option.document)
     text, header = option.document.text, option.document.header or ""
     blocks = " and ".join(f"`{key}:`" for key in entries.own_keys(option.document))
-    fixed = text[start:end].replace(header, f"# @package {headers.GLOBAL}")
+    fixed = text[start:end].replace(header, f"# @package {nodes.GLOBAL}")
     return package_header.finding(
         Location(option.path, text.count("\n", 0, start) + 1),
-        f"`{header}` puts {option.config_path} at `{headers.package(option.document)}`"
+        f"`{header}` puts {option.config_path} at `{option.document.package}`"
         + (f", but its block {blocks} is written from the root of the config" if blocks else ""),
-        f"write # @package {headers.GLOBAL}",
+        f"write # @package {nodes.GLOBAL}",
         edits=(Edit(start, end, fixed),),
     )
 

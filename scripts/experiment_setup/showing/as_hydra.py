@@ -5,11 +5,12 @@ from __future__ import annotations
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup.errors import CommandError
+from experiment_setup.nodes import GLOBAL
 
 
 def text(config: DictConfig, package: str | None) -> str:
     """The config, or the part of it at `package`, byte for byte. Raises CommandError where there is no such part."""
-    if package in (None, "_global_"):
+    if package in (None, GLOBAL):
         return OmegaConf.to_yaml(config)
     part = part_at(config, str(package))
     if not OmegaConf.is_config(part):

@@ -138,7 +138,7 @@ def of(subject: Subject) -> Fields:
 def _package(context: ExperimentContext, registration: Registration) -> Steps | None:
     """Where the content of what is stored lies in the config; None where no group of config.yaml chooses it."""
     if registration.package is not None:
-        return () if registration.package == "_global_" else nodes.split(registration.package)
+        return nodes.in_package(registration.package)
     if registration.group is None:
         return ()
     placed = next((p.package for p in context.options.placed if p.group == registration.group), None)
@@ -191,9 +191,8 @@ def _add_what_is_set(context: ExperimentContext, option: Option, known: dict[str
     except SourceError:
         return
     placed = next((p.package for p in context.options.placed if p.group == option.group), (option.group,))
-    if option.document.header is not None:
-        header = option.document.header.rpartition(" ")[2]
-        placed = () if header == "_global_" else nodes.names(header)
+    if option.document.package is not None:
+        placed = nodes.in_package(option.document.package)
     untyped = context.options.config_class(option.group) is None
     for steps in _keys(content if isinstance(content, dict) else {}, ()):
         key = origins.dotted((*placed, *steps))

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from experiment_setup import nodes
 from experiment_setup.cli import Answer
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.origins import Origin
@@ -135,7 +136,7 @@ def show(request: Request) -> Answer:
     assert outcome.config is not None
     config: DictConfig = outcome.config
     found = values.of_config(config, outcome.origins)
-    if request.package not in (None, "_global_"):
+    if request.package not in (None, nodes.GLOBAL):
         found = _below(found, str(request.package), config)
     if request.explain is not None:
         found = _explained(found, request.explain)
@@ -145,7 +146,7 @@ def show(request: Request) -> Answer:
 
 
 def _resolved(subject: Subject, outcome: Composition, package: str) -> Composition:
-    resolved = subject.composer.resolved(outcome, subject.overrides, "" if package == "_global_" else package)
+    resolved = subject.composer.resolved(outcome, subject.overrides, "" if package == nodes.GLOBAL else package)
     if resolved.failure is not None:
         raise refused(subject, resolved.failure, resolved.failure)
     return resolved

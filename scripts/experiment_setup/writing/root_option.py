@@ -74,8 +74,8 @@ def _overruled(experiment: Experiment) -> set[str]:
 
 def _is_at_root(experiment: Experiment, group: str) -> bool:
     """Whether most options of the group lie at the root of the config."""
-    headers = [Document(path).header or "" for path in experiment.options_in_folders(group).values()]
-    return 2 * sum(_package(header) == "_global_" for header in headers) > len(headers)
+    packages = [Document(path).package for path in experiment.options_in_folders(group).values()]
+    return 2 * packages.count(nodes.GLOBAL) > len(packages)
 
 
 @dataclass(frozen=True)
@@ -283,9 +283,9 @@ class RootWriter:
     # -- text ----------------------------------------------------------------------------------------------------
 
     def _text(self, entries: Sequence[str], settings: Mapping[str, Setting], like: Sequence[Document]) -> str:
-        headers = [document.header for document in like if document.header and _package(document.header) == "_global_"]
+        header = next((document.header for document in like if document.package == nodes.GLOBAL), None)
         return option_file.render_at_root(
-            headers[0] if headers else HEADER, entries, settings, [document.text_or_empty for document in like]
+            header or HEADER, entries, settings, [document.text_or_empty for document in like]
         )
 
     def _verify(
@@ -321,11 +321,6 @@ class RootWriter:
                 f"{self.group}/ has sets that work: write {path.name} as they are written",
             )
         references.check(composed.config, settings, self._composer.schema)
-
-
-def _package(header: str) -> str | None:
-    words = header.lstrip("# \t").split()
-    return words[1] if len(words) > 1 and words[0] == "@package" else None
 
 
 def _keys_of_names(sets: Sequence[Document]) -> list[str]:
