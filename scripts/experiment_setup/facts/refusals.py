@@ -76,8 +76,10 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     always = [failure for failure in context.composer.failures(default) if not _is_no_mistake(context, failure)]
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
     known = set(always)
-    if always and isinstance(always[0].refusal, NotFound) and is_chosen_by_sets(context):
-        always, found = [], []  # a note (ES124)
+    if always and isinstance(always[0].refusal, NotFound):
+        group = always[0].refusal.config.rpartition("/")[0]
+        if is_chosen_by_sets(context, group):
+            always, found = [], []  # ES124 says it
     if context.compositions.required and not always:  # what fails whatever else is chosen is said once
         base = context.compositions.base
         wrong = [failure for failure in context.composer.failures(base) if not _is_no_mistake(context, failure)]
@@ -155,14 +157,14 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
     return isinstance(failure.refusal, NotChosen)
 
 
-@once
-def is_chosen_by_sets(context: ExperimentContext) -> bool:
-    """Whether parameter sets choose what the config lacks without one, so that it composes with them: then nobody runs
-    it without.
+def is_chosen_by_sets(context: ExperimentContext, group: str) -> bool:
+    """Whether parameter sets choose an option of the group, of which the config names one that is not there, so that it
+    composes with them: then nobody runs it without. That the sets of the group itself do says nothing.
     """
     options = context.options
     sets = (*options.sets.values(), *options.root_sets, *(one for one in options.added if one.key == one.group))
-    return any(context.compositions.of_option(option).failure is None for option in islice(sets, _MOST_TRIED))
+    others = (option for option in sets if option.group != group)
+    return any(context.compositions.of_option(option).failure is None for option in islice(others, _MOST_TRIED))
 
 
 _MOST_TRIED = 10

@@ -320,7 +320,8 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group.
 
-    A note where the config composes with a parameter set: what it chooses unasked is never used then.
+    A note where the config composes with a parameter set of another group, and no option has nearly that name: what it
+    chooses unasked is never used then.
     """
     failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
@@ -356,7 +357,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
-            severity=Severity.INFO if is_chosen_by_sets(context) else None,
+            severity=Severity.INFO if not guess and is_chosen_by_sets(context, group) else None,
             rests_on=[
                 phases.file(context.experiment.group_dir(group) / f"{entry.option}.yml"),
                 phases.group(group),
