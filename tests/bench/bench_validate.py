@@ -10,6 +10,7 @@ a sample and extrapolated, and marked with ~. PYTHON is an interpreter with hydr
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import re
 import shutil
@@ -88,6 +89,10 @@ def costs(folder: Path, count: int, options: argparse.Namespace) -> Iterator[tup
     runs = sorted((measure(validate, root) for _ in range(options.runs)), key=lambda cost: cost.wall)
     yield "validate.py", runs[len(runs) // 2], 1
     combinations = count * len(ENVIRONMENTS)
+    said = subprocess.run([*validate, "--json"], cwd=root, capture_output=True, text=True, check=False).stdout
+    composed = json.loads(said)["summary"]["composed"]
+    if composed < combinations:
+        sys.exit(f"validate.py composed {composed} of {combinations} combinations: its time says nothing")
     entry = folder / "train.py"
     samples = min(combinations, options.loop)
     start = measure([sys.executable, *loop(_HYDRA), entry, "0"], root)

@@ -242,6 +242,5 @@ class _Other:
         return uses.read(self.schema, {})
 
 
-# The entry points of a folder ask for each other. A hundred small ones, or two that import a large package.
 # The entry points of a folder ask for each other: a hundred small ones, or two that import a large package.
 _others = Latest[tuple[Path, Path], _Other](4_000_000, lambda other: other.size)
