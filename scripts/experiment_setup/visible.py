@@ -75,7 +75,7 @@ def shortened(text: str) -> str:
 def note(text: str) -> None:
     """Print a diagnostic, one line, on stderr."""
     with contextlib.suppress(OSError):  # there is nowhere else to say it
-        print(printed(words(text)), file=sys.stderr)
+        sys.stderr.write(f"{printed(words(text))}\n")  # at once: several commands may share a terminal
 
 
 def command(kind: str, properties: Mapping[str, object], message: str) -> str:
