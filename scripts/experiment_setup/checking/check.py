@@ -11,6 +11,7 @@ from pathlib import Path
 
 from experiment_setup import files, schema
 from experiment_setup.checking import second_look, workers
+from experiment_setup.code.annotations import let_go_of_types
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.parts import let_go_of_nodes
 from experiment_setup.composing.refusals import NotFound, NotOverridable
@@ -132,6 +133,7 @@ def check(
             return Defect.of(error, project.relative(experiment.folder))
         finally:
             let_go_of_nodes()
+            let_go_of_types()
             gc.collect(0)  # nodes of configs know each other in circles; an experiment later they are old, and stay
 
     result = Result()

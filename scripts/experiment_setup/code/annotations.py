@@ -156,3 +156,9 @@ def _argument(evaluator: Evaluator, node: ast.expr, scope: Scope) -> Any:
     if isinstance(node, ast.Constant) and not isinstance(node.value, str):
         return node.value
     return annotation(evaluator, node, scope, late=False)
+
+
+def let_go_of_types() -> None:
+    """Empty what typing remembers of types such as `Optional[Opt]`: with each class, all the code that it is from."""
+    for clear in getattr(typing, "_cleanups", ()):
+        clear()

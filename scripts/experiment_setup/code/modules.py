@@ -282,7 +282,7 @@ class Modules:
             try:
                 source = self._source(found.file)
             except UnreadableSource as unreadable:
-                error = unreadable
+                error = unreadable.alone()
         package = name if found.folders else name.rpartition(".")[0]
         is_read = found.file is not None and error is None
         module = Module(name, source, package, found.folders, fallback, is_read, error)

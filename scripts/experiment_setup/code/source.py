@@ -51,6 +51,11 @@ class UnreadableSource(Exception):
         self.help = help
         self.fails = fails
 
+    def alone(self) -> UnreadableSource:
+        """The same for who keeps it: without the calls that led to it, all that they work with, and its cause."""
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
 
 @dataclass(frozen=True)
 class SourceFile:
