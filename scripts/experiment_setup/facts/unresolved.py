@@ -107,11 +107,15 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
 
 
 def _is_written_by_the_code(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether the code gives a value to the key that is not there: `cfg.run_name = …`, and no `self.run_name = …`."""
+    """Whether the code gives a value to the key that is not there: `cfg.run_name = …`, and no `self.run_name = …`; or
+    `OmegaConf.update(cfg, "run_name", …)`.
+    """
     if not isinstance(bad.refusal, NoSuchTarget):
         return False
     name = re.escape(str(nodes.split(bad.refusal.key)[-1]))
-    return re.search(rf"(?:(?<!\bself)\.{name}|\[[\"']{name}[\"']\])\s*=(?!=)", context.code.text) is not None
+    assigned = rf"(?:(?<!\bself)\.{name}|\[[\"']{name}[\"']\])\s*=(?!=)"
+    updated = rf"\.(?:update|setdefault|merge_with)\([^()]{{0,200}}?[\"'](?:[\w.]*\.)?{name}[\"']"
+    return re.search(f"{assigned}|{updated}", context.code.text) is not None
 
 
 def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
