@@ -14,6 +14,7 @@ from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, To
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext, once
+from experiment_setup.facts.makers import makers
 from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.facts.resolvers import BUILT_IN, from_libraries
@@ -99,6 +100,7 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
         _is_of_a_sibling(context, chosen, bad)
         or _is_asked_by_this_config_alone(context, chosen, bad)
         or _is_written_by_the_code(context, bad)
+        or _is_given_to_what_is_made(context, bad)
         or _is_set_by_the_project(context, bad)
         or _is_known_there(context, bad)
         or _is_for_another_entry_point(context, chosen, bad)
@@ -116,6 +118,15 @@ def _is_written_by_the_code(context: ExperimentContext, bad: UnusableValue) -> b
     assigned = rf"(?:(?<!\bself)\.{name}|\[[\"']{name}[\"']\])\s*=(?!=)"
     updated = rf"\.(?:update|setdefault|merge_with)\([^()]{{0,200}}?[\"'](?:[\w.]*\.)?{name}[\"']"
     return re.search(f"{assigned}|{updated}", context.code.text) is not None
+
+
+def _is_given_to_what_is_made(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether each call that makes an object of the block gives this argument itself, in place of what the config says:
+    `instantiate(cfg.scheduler, optimizer=optimizer)`. Hydra resolves the block with it.
+    """
+    *block, name = nodes.split(bad.key)
+    made = [maker for maker in makers(context) if maker.path == tuple(map(str, block))]
+    return bool(made) and all(str(name) in maker.given for maker in made)
 
 
 def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
