@@ -13,6 +13,7 @@ import os
 import signal
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, TypeVar
@@ -29,14 +30,49 @@ _MOST = 10_000  # numbers that surely fit into a pipe (64 KiB on Linux)
 
 def results(things: Sequence[T], work: Callable[[int, T], Any]) -> list[Any]:
     """`[work(0, things[0]), work(1, things[1]), …]`; what `work` returns can be pickled."""
-    done: dict[int, Any] = {}
-    start = time.monotonic()
-    for number, thing in enumerate(things):
-        if time.monotonic() - start > ALONE and _cores() > 1 and 1 < len(things) - number < _MOST:
-            done |= _shared(things, range(number, len(things)), work)
-            break
-        done[number] = work(number, thing)
-    return [done[number] if number in done else work(number, thing) for number, thing in enumerate(things)]
+    with _noticed_interrupts() as noticed:
+
+        def one(number: int, thing: T) -> Any:
+            if noticed:
+                raise KeyboardInterrupt
+            return work(number, thing)
+
+        done: dict[int, Any] = {}
+        start = time.monotonic()
+        for number, thing in enumerate(things):
+            if time.monotonic() - start > ALONE and _cores() > 1 and 1 < len(things) - number < _MOST:
+                done |= _shared(things, range(number, len(things)), one)
+                break
+            done[number] = one(number, thing)
+        return [done[number] if number in done else one(number, thing) for number, thing in enumerate(things)]
+
+
+@contextlib.contextmanager
+def _noticed_interrupts() -> Iterator[list[int]]:
+    """The signals of Ctrl-C so far: Python drops the exception of one that comes in the middle of a callback of its
+    own, as of a weak reference, with words on stderr that help nobody.
+    """
+    noticed: list[int] = []
+    handler, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield noticed
+        return
+
+    def notice(number: int, frame: Any) -> None:
+        noticed.append(number)
+        handler(number, frame)
+
+    def dropped(what: Any) -> None:
+        if what.exc_type is not KeyboardInterrupt:
+            hook(what)
+
+    signal.signal(signal.SIGINT, notice)
+    sys.unraisablehook = dropped
+    try:
+        yield noticed
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        sys.unraisablehook = hook
 
 
 def _cores() -> int:
