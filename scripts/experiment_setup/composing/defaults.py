@@ -211,19 +211,39 @@ class _Place(NamedTuple):
         return self.group if package == self.group.replace("/", ".") else f"{self.group}@{package or GLOBAL}"
 
 
-Known = dict[tuple[str, str, str], "list[Listed] | TooFar | None"]
+class _Outline(NamedTuple):
+    """The list of a primary config in which each group is chosen for itself: no other choice follows from it."""
+
+    places: tuple[tuple[str | None, _Place], ...]  # from the last to the first, with what an override calls them
+    of_hydra: tuple[_Place, ...]  # what it chooses of Hydra's own groups
+
+    @property
+    def keys(self) -> list[str]:
+        """What overrides call its groups."""
+        return [key for key, _ in self.places if key is not None]
+
+
+class Known:
+    """What is kept from one choice of options to the next."""
+
+    def __init__(self) -> None:
+        # What comes of configs that name no group: by the config, its group and its package.
+        self.fixed: dict[tuple[str, str, str], list[Listed] | TooFar | None] = {}
+        self.outlines: dict[str, _Outline | None] = {}  # by the primary config
+        # What a place of an outline comes to with an option; None where that has a say in other choices.
+        self.parts: dict[tuple[str, int, str | tuple[str, ...] | None], list[Listed] | None] = {}
 
 
 class Choosing:
     """The final list for one choice of options.
 
-    `find` gives the config at a path, or None. `known` is kept from one choice to the next: what comes of configs that
-    name no group.
+    `find` gives the config at a path, or None.
     """
 
     def __init__(self, find: Callable[[str], Config | None], known: Known) -> None:
         self._find = find
-        self._fixed = known
+        self._known = known
+        self._fixed = known.fixed
         self._since_1_4 = installed.hydra_since_1_4()
         self._overrides: dict[str, str | tuple[str, ...] | None] = {}
         self._used: set[str] = set()
@@ -237,7 +257,9 @@ class Choosing:
         TooFar.
         """
         self._overrides.update(choices)
-        items = self._followed(self._visit(_Place(Entry(primary)), tuple(added)))
+        items = None if added else self._place_by_place(primary)
+        if items is None:
+            items = self._followed(self._visit(_Place(Entry(primary)), tuple(added)))
         if not all(key in self._used or (key.startswith(_HYDRA) and "@" not in key) for key in self._overrides):
             raise Declined("an override of what is in no list")
         keys = [item.key for item in items if item.key is not None]
@@ -250,6 +272,66 @@ class Choosing:
         """What is chosen of Hydra's own groups."""
         return {key: option for key, option in self._overrides.items() if key.startswith(_HYDRA)}
 
+    def _place_by_place(self, primary: str) -> list[Listed] | None:
+        """The list where each choice stands for itself; None where one has a say in others.
+
+        A thousand options of two groups are so a thousand visits of a place, and not one for each that is composed.
+        """
+        outlines, parts = self._known.outlines, self._known.parts
+        if primary not in outlines:
+            outlines[primary] = self._outline(primary)
+        outline = outlines[primary]
+        if outline is None:
+            return None
+        found: list[list[Listed]] = []
+        used: set[str] = set()
+        for index, (key, place) in enumerate(outline.places):
+            option = place.option
+            if key is not None and key in self._overrides:
+                option = self._overrides[key]
+                used.add(key)
+            if (primary, index, option) not in parts:
+                parts[primary, index, option] = self._alone(place._replace(option=option))
+            part = parts[primary, index, option]
+            if part is None:
+                return None
+            found.append(part)
+        self._used |= used
+        self._override(outline.of_hydra)
+        return [item for part in reversed(found) for item in part]
+
+    def _outline(self, primary: str) -> _Outline | None:
+        """The places in the list of a primary config; None where what stands at one has a say in others."""
+        config = self._config(_Place(Entry(primary)))
+        if config is None or not config.entries or TooFar.of_many(len(config.entries) + 1):
+            return None
+        package = _Place(Entry(primary)).package(config.package)
+        places: list[tuple[str | None, _Place]] = []
+        of_hydra: list[_Place] = []
+        for entry in reversed(config.entries):
+            place = _Place(Entry(primary)).inside(entry, package)
+            if entry.override and place.key.startswith(_HYDRA):
+                of_hydra.append(place)
+            elif entry.override or isinstance(entry.option, tuple) or "${" in (entry.option or ""):
+                return None
+            else:
+                places.append((place.key if entry.is_group else None, place))
+        outline = _Outline(tuple(places), tuple(of_hydra))
+        return outline if places and len(set(outline.keys)) == len(outline.keys) else None
+
+    def _alone(self, place: _Place) -> list[Listed] | None:
+        """What a place comes to, whatever else is chosen; None if that has a say in other choices."""
+        if place.entry is SELF:
+            config = self._find(place.within)
+            return None if config is None else [Listed(config, place.outer)]
+        config = self._config(place) if place.name is not None else None
+        if config is None:
+            return []
+        package = place.package(config.package)
+        if config.entries:
+            return self._without_groups(config, place, package)
+        return [Listed(config, package, place.key if place.entry.is_group else None)]
+
     def _visit(self, place: _Place, added: tuple[Entry, ...] = ()) -> list[Listed | _Place]:
         """What a place comes to; itself a place stands for an option that follows from others."""
         self._visited += 1
@@ -259,18 +341,14 @@ class Choosing:
             raise Declined("a long line of parents")
         if place.entry.is_group:
             self._choose(place)
+        if not added and (known := self._alone(place)) is not None:
+            return list(known)
         config = self._config(place) if place.name is not None else None
         if config is None:
             return []
         package = place.package(config.package)
-        found: Sequence[Listed | _Place] | None = None
-        if config.entries and not added:
-            found = self._without_groups(config, place, package)
-        if found is None and (config.entries or added):
-            found = self._list(config, place, package, added)
-        if found:
-            return list(found)
-        return [Listed(config, package, place.key if place.entry.is_group else None)]
+        found = self._list(config, place, package, added)
+        return found or [Listed(config, package, place.key if place.entry.is_group else None)]
 
     def _list(self, config: Config, place: _Place, package: str, added: tuple[Entry, ...]) -> list[Listed | _Place]:
         """What the entries of a config come to. Hydra goes through them from the last to the first."""

@@ -103,7 +103,8 @@ class FastPath:
         self._schema = schema
         self._root = root
         self._configs: dict[str, _Read | Declined | None] = {}
-        self._known: defaults.Known = {}
+        self._groups: dict[str, bool] = {}
+        self._known = defaults.Known()
         self._pieces: dict[tuple[Config, str], _Piece] = {}
         self._light: dict[tuple[str, tuple[Layer, ...], tuple[Layer, ...]], Part | None] = {}
         self._heavy: Latest[tuple[str, tuple[Layer, ...]], MergedPart | None] = Latest(_KEPT)
@@ -396,6 +397,11 @@ class FastPath:
         return not installed.hydra_since_1_4() and (main is None or main.version_base in (UNSET, "1.1"))
 
     def _group_exists(self, group: str) -> bool:
+        if group not in self._groups:
+            self._groups[group] = self._is_group(group)
+        return self._groups[group]
+
+    def _is_group(self, group: str) -> bool:
         stored = any(f"{known.group or ''}/".startswith(f"{group}/") for known in self._schema.registrations)
         places = [folder / group for folder in self._folders]
         given = {place for path in self._given for place in path.parents}

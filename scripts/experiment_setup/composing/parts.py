@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from omegaconf import AnyNode, DictConfig, OmegaConf
@@ -254,17 +254,14 @@ class PartsComposition(Composition):
 
     def _signature(self, container: Mapping[str, Any], path: Steps, written: str, depth: int) -> tuple[Any, ...] | None:
         """All that the outcome of the interpolation depends on; None where that is not easily told."""
-        rest = _REFERENCE.sub("", _VARIABLE.sub("", written))
-        if depth > 5 or "${" in rest or "\\" in rest:
+        targets = _targets(path, written)
+        if depth > 5 or targets is None:
             return None
         part: Part = self.parts.get(str(path[0]), self._base)
         any_scalar = part.takes_any_scalar(path)
         any_value = isinstance(part, PlainPart)
         outcome: list[Any] = [path, written]
-        for dots, name in _REFERENCE.findall(written):
-            target = (*(path[: len(path) - len(dots)] if dots else ()), *nodes.split(name))
-            if len(dots) > len(path):
-                return None
+        for is_relative, target in targets:
             value: Any = container
             for step in target:
                 if not isinstance(value, Mapping):
@@ -274,7 +271,7 @@ class PartsComposition(Composition):
                     break
             if isinstance(value, (dict, list)):
                 # Whatever stands in it, if it stands alone in a field without a type: nothing in it is to be resolved.
-                if dots or not any_value or not _REFERENCE.fullmatch(written) or not self._is_closed(target):
+                if is_relative or not any_value or not _REFERENCE.fullmatch(written) or not self._is_closed(target):
                     return None
                 outcome.append(type(value))
                 continue
@@ -288,6 +285,20 @@ class PartsComposition(Composition):
             else:
                 outcome.append(type(value) if any_scalar else (type(value), value))
         return tuple(outcome)
+
+
+@lru_cache(10_000)
+def _targets(path: Steps, written: str) -> tuple[tuple[bool, Steps], ...] | None:
+    """The keys that the interpolation at `path` names, and whether it counts the dots to them; None where there is
+    more to it than that.
+    """
+    rest = _REFERENCE.sub("", _VARIABLE.sub("", written))
+    found = _REFERENCE.findall(written)
+    if "${" in rest or "\\" in rest or any(len(dots) > len(path) for dots, _ in found):
+        return None
+    return tuple(
+        (bool(dots), (*(path[: len(path) - len(dots)] if dots else ()), *nodes.split(name))) for dots, name in found
+    )
 
 
 _REFERENCE = compiled(r"\$\{\s*(\.*)([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}", re.ASCII)
