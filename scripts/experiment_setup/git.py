@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiment_setup import files, processes
@@ -110,6 +110,19 @@ def ignored_alone(root: Path, folder: Path, paths: Sequence[Path]) -> dict[Path,
     return {} if found and ignored(root, [root]) else found
 
 
+def ignored_anywhere(paths: Iterable[Path]) -> dict[Path, str]:
+    """Like `ignored`, for files of several checkouts: each is asked once."""
+    checkouts: dict[Path, Checkout | None] = {}
+    inside: dict[Path, list[Path]] = {}
+    for path in paths:
+        if path.parent not in checkouts:
+            checkouts[path.parent] = Checkout.around(path.parent)
+        checkout = checkouts[path.parent]
+        if checkout is not None:
+            inside.setdefault(checkout.folder, []).append(path)
+    return {path: rule for folder, own in inside.items() for path, rule in ignored(folder, own).items()}
+
+
 def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
     """Which of `paths` git would ignore, each with the rule that does it, such as `.gitignore:156:env/`.
 
@@ -119,7 +132,8 @@ def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
     if checkout is None:
         return {}
     # -z output: source, line, pattern, path for each ignored path; a leading "!" in the pattern re-includes it.
-    given = {os.fsencode(path): path for path in paths}
+    real = {parent: files.real(parent) for parent in {path.parent for path in paths}}  # beyond a link it takes none
+    given = {os.fsencode(real[path.parent] / path.name): path for path in paths}
     answer = checkout.ask("check-ignore", "--verbose", "-z", "--stdin", given=b"\0".join(given)) or b""
     parts = answer.split(b"\0")
     rows = [parts[start : start + 4] for start in range(0, len(parts) - 3, 4)]

@@ -48,7 +48,7 @@ class Experiment:
         parsed = naming.parse(self.name)
         return parsed.number if parsed else None
 
-    @property
+    @cached_property
     def config_file(self) -> Path:
         """The primary config, whether or not it exists."""
         return self.config_dir / f"{self.config_name}.yaml"
@@ -165,6 +165,23 @@ class Project:
     def with_further(self) -> list[Experiment]:
         """The experiments, each with its further entry points behind it."""
         return [one for known in self.experiments for one in (known, *self.further(known))]
+
+    @cached_property
+    def entries(self) -> frozenset[Path]:
+        """All entry points."""
+        return frozenset(one.entry for one in self.with_further if one.entry is not None)
+
+    def entries_of(self, config_dir: Path) -> frozenset[Path]:
+        """The entry points that compose from a config folder."""
+        return self._entries_of.get(config_dir, frozenset())
+
+    @cached_property
+    def _entries_of(self) -> dict[Path, frozenset[Path]]:
+        found: dict[Path, set[Path]] = {}
+        for one in self.with_further:
+            if one.entry is not None:
+                found.setdefault(one.config_dir, set()).add(one.entry)
+        return {folder: frozenset(entries) for folder, entries in found.items()}
 
     @cached_property
     def second_configs(self) -> list[Experiment]:

@@ -21,7 +21,7 @@ from experiment_setup.facts.defaults_lists import sample_of
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.refusals import chosen_options
-from experiment_setup.facts.together import Together
+from experiment_setup.facts.together import ConfigFiles, Together
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
@@ -139,6 +139,7 @@ def check(
     result = Result()
     comments: dict[Path, list[Suppression]] = {}
     folders: list[WrittenFolder] = []
+    config_files: list[ConfigFiles] = []
     outcomes: list[_Outcome] = []
     for outcome in workers.results(experiments, one):
         if isinstance(outcome, Defect):
@@ -148,8 +149,9 @@ def check(
         result.checked.append(outcome.checked)
         comments |= outcome.comments
         folders += outcome.folders
+        config_files.append(outcome.files)
     found = _once_a_place(_not_meant_for_others(outcomes))
-    findings = _unique([*found, *_of_all(Together(folders=folders))])
+    findings = _unique([*found, *_of_all(Together(folders=folders, files=config_files))])
     applied = suppression.apply(findings, [comment for known in comments.values() for comment in known])
     own = [folder for one in experiments for folder in (one.folder, one.config_dir)]
     # A comment in a module that several experiments share may be about one that was not checked.
@@ -182,6 +184,7 @@ class _Outcome:
     added: frozenset[Path]  # options that no defaults list of the primary config comes to
     comments: dict[Path, list[Suppression]]
     folders: list[WrittenFolder]
+    files: ConfigFiles
 
 
 def _check_one(
@@ -209,7 +212,9 @@ def _check_one(
         comments[path] = list(suppression.parse(path, suppression.read(path)))
     sound = frozenset(_sound(context)) if shares else frozenset()
     added = frozenset(path for option in context.options.added for path in _with_bases(context, option.path))
-    return _Outcome(Checked.of(context), _unique(findings), sound, added, comments, written_folders(context))
+    folders = written_folders(context)
+    config_files = ConfigFiles.of(context)
+    return _Outcome(Checked.of(context), _unique(findings), sound, added, comments, folders, config_files)
 
 
 # Versions of Hydra, in what a project asks for, that compose otherwise: up to 1.0.

@@ -45,6 +45,7 @@ class Finder:
         if entry.name == "__main__.py":
             packages = (folder for folder in entry.parents if (folder / "__init__.py").is_file())
             first = [*(folder.parent for folder in [*packages][-1:]), root, *first]
+        self._folders_of: dict[str, list[Path]] = {}
         self.path: list[Any] = [*map(str, first), *(p for p in given.split(os.pathsep) if p), INSTALLED]
 
     def find(self, name: str, inside: Sequence[Sequence[str]] = ()) -> Found | None:
@@ -138,10 +139,12 @@ class Finder:
             if item == INSTALLED:
                 current = after
             elif isinstance(item, str):  # Python ignores anything else, such as a Path
-                path = Path(item)
-                # A relative one depends on the folder the script is started in: its own, or the root.
-                bases = [path] if path.is_absolute() else [self._entry.parent / path, self._root / path]
-                current.extend(bases)
+                if item not in self._folders_of:
+                    path = Path(item)
+                    # A relative one depends on the folder the script is started in: its own, or the root.
+                    bases = [path] if path.is_absolute() else [self._entry.parent / path, self._root / path]
+                    self._folders_of[item] = bases
+                current.extend(self._folders_of[item])
         return before, after
 
 

@@ -108,8 +108,7 @@ class Code:
     @cached_property
     def _others(self) -> list[_Other]:
         project, own = self.options.project, self.options.experiment
-        same = {one.entry for one in project.with_further if one.config_dir == own.config_dir and one.entry}
-        entries = sorted(same - {own.entry})
+        entries = sorted(project.entries_of(own.config_dir) - {own.entry})
         return [_others.get((entry, project.root), partial(_Other, entry, project.root)) for entry in entries]
 
     @cached_property
@@ -168,7 +167,7 @@ class Code:
         """Where the code names folders of configs for a plugin of a library, which adds them to the search path."""
         for path in self.options.schema.modules:
             text = suppression.read(path)
-            found = _GIVEN_PLACE.search(text) if "://" in text else None
+            found = _GIVEN_PLACE.search(text) if "file://" in text or "pkg://" in text else None
             if found is not None:
                 place = Location(path, text.count("\n", 0, found.start()) + 1, found.start("name") - found.start() + 1)
                 message = f"what a library makes of {found['name']} is not known without running the code"
@@ -208,11 +207,11 @@ class Code:
     def _config_modules_of_libraries(self) -> Iterator[tuple[str, Location]]:
         code = self.options.schema.code
         for path in self.options.schema.modules if code is not None else ():
-            for number, line in enumerate(suppression.read(path).splitlines(), 1):
-                match = _IMPORTED.match(line) if line.startswith(("import ", "from ")) else None
-                top = match[1].partition(".")[0] if match else ""
-                if match and code is not None and code.find(top) is None and top not in sys.stdlib_module_names:
-                    yield match[1], Location(path, number, 1)
+            text = suppression.read(path)
+            for match in _IMPORTED.finditer(text):
+                top = match[1].partition(".")[0]
+                if code is not None and code.find(top) is None and top not in sys.stdlib_module_names:
+                    yield match[1], Location(path, text.count("\n", 0, match.start()) + 1, 1)
 
 
 # `config_registry["ours"] = "file://…"`, as plugins of libraries for the search path are told
@@ -221,7 +220,7 @@ _GIVEN_PLACE = compiled(
 )
 # `import recipes.core.conf`: what other libraries hold for Hydra's ConfigStore
 _IMPORTED = compiled(
-    r"(?:import|from)[ ]+((?!hydra\.|omegaconf\.)[\w.]*\b(?:confs?|configs?|schemas?|hydra_\w+)\b[\w.]*)"
+    r"^(?:import|from)[ ]+((?!hydra\.|omegaconf\.)[\w.]*\b(?:confs?|configs?|schemas?|hydra_\w+)\b[\w.]*)", re.M
 )
 
 

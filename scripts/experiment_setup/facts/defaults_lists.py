@@ -81,7 +81,7 @@ _entries_of: WeakKeyDictionary[Document, list[Entry]] = WeakKeyDictionary()  # e
 
 def of_primary(context: ExperimentContext) -> list[Entry]:
     """The entries of config.yaml."""
-    return entries(context.options.primary) if context.experiment.has_config else []
+    return entries(context.options.primary) if context.options.has_primary else []
 
 
 def chooses(entry: Entry) -> bool:

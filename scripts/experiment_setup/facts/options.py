@@ -78,6 +78,11 @@ class Options:
         return self._composer.document(self.experiment.config_file)
 
     @cached_property
+    def has_primary(self) -> bool:
+        """Whether config.yaml is a file."""
+        return self.experiment.has_config
+
+    @cached_property
     def groups(self) -> dict[str, str | None]:
         """The groups of the primary defaults list and of the configs that it includes, with the options they name."""
         found = self._composer.groups()
@@ -254,7 +259,7 @@ class Options:
 
     def documents(self) -> Iterator[Document]:
         """The primary config, where there is one, and the file of every option."""
-        if self.experiment.has_config:
+        if self.has_primary:
             yield self.primary
         yield from (option.document for options in self.by_group.values() for option in options.values())
         yield from (option.document for option in self.added)

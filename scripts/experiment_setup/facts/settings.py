@@ -41,7 +41,7 @@ def _merged(block: dict[str, Any], other: Any) -> dict[str, Any]:
 
 def primary_content(context: ExperimentContext) -> dict[Any, Any]:
     """What config.yaml holds, as plain values; {} where there is none or it does not parse."""
-    found = entries.content(context.options.primary) if context.experiment.has_config else None
+    found = entries.content(context.options.primary) if context.options.has_primary else None
     return found if isinstance(found, dict) else {}
 
 

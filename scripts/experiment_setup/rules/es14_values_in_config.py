@@ -101,7 +101,7 @@ def _beaten(context: ExperimentContext, group: str) -> Iterator[Steps]:
 
 
 def _block(context: ExperimentContext, group: str) -> dict[str, Any]:
-    config = entries.content(context.options.primary) if context.experiment.has_config else None
+    config = entries.content(context.options.primary) if context.options.has_primary else None
     found = config.get(group) if isinstance(config, dict) else None
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 

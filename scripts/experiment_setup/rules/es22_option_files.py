@@ -298,6 +298,8 @@ def machine_path_in_set(context: ExperimentContext) -> Iterator[Finding]:
                 )
 
 
+# One of them stands in each: looked for alone, they take a tenth of the time.
+_SECRET_WORDS = "hf_ sk- AKIA ghp_ gho_ ghu_ ghs_ ghr_ xox AIza PRIVATE key: token:".split()
 _SECRET = compiled(
     r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_\-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}"
     r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_\-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -327,7 +329,8 @@ def secret_in_file(context: ExperimentContext) -> Iterator[Finding]:
     if context.experiment.has_config:
         documents.append(context.options.primary)
     for document in documents:
-        for match in _SECRET.finditer(document.text_or_empty):
+        text = document.text_or_empty
+        for match in _SECRET.finditer(text) if any(word in text for word in _SECRET_WORDS) else ():
             yield secret_in_file.finding(
                 at_offset(document, match.start()),
                 f"this looks like a secret: {match[0].lstrip(chr(34) + chr(39))[:4]}…",

@@ -322,10 +322,14 @@ def _blocks(context: ExperimentContext) -> list[_Block]:
     primary = context.options.primary
     options = [({option.key: option.name}, option.document) for option in _options(context)]
     read: list[_Block] = []
+    seen: dict[tuple[Any, int], Any] = {}  # parts of the config that other choices have as well
     for choice, document in [({}, primary), *options]:
         composed = context.compositions.of(choice)
         alone = document if composed.config is None else None
         values = composed.container if alone is None else (document.data if document.error is None else None)
+        if isinstance(values, dict) and "_target_" not in values:
+            values = {key: part for key, part in values.items() if seen.get((key, id(part))) is not part}
+            seen.update({(key, id(part)): part for key, part in values.items()})
         read += _read(values, (), choice, alone)
     if primary.error is None and isinstance(primary.data, dict):
         read += _read(primary.data.get("hydra"), ("hydra",), {}, primary)

@@ -209,14 +209,13 @@ def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
     A script that imports another one, and stores its own config under the name of that one's, means to replace it.
     """
     seen: dict[tuple[str | None, str], Registration] = {}
-    scripts = {one.entry for one in context.project.with_further}
     for registration in context.schema.registrations:
         key = (registration.group or None, registration.name)
         first = seen.setdefault(key, registration)
         if first is registration or _container(context, first) == _container(context, registration):
             continue
         own = registration.location.path == context.experiment.entry
-        if own and first.location.path in scripts - {context.experiment.entry}:
+        if own and first.location.path in context.project.entries - {context.experiment.entry}:
             seen[key] = registration
             continue
         where = f"{context.relative(first.location.path)}:{first.location.line}"

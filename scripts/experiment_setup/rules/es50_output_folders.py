@@ -267,7 +267,7 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
     fields = list(output_fields(default)) if default is not None else []
     if default is None or not fields or moves_into_run_dir(context):
         return
-    if re.search(r"__file__|chdir\(|to_absolute_path|get_original_cwd|runtime\.cwd|\.resolve\(", context.code.acting):
+    if any(word in context.code.acting for word in _ABSOLUTE):
         return
     for key, written in fields:
         value = resolved(default, key)
@@ -283,6 +283,10 @@ def relative_output_folder(context: ExperimentContext) -> Iterator[Finding]:
             severity=None if _is_one_of_several(context.experiment) else Severity.INFO,
         )
         return
+
+
+# What code has that writes into a folder of its own, wherever it is started.
+_ABSOLUTE = ("__file__", "chdir(", "to_absolute_path", "get_original_cwd", "runtime.cwd", ".resolve(")
 
 
 def _is_one_of_several(experiment: Experiment) -> bool:

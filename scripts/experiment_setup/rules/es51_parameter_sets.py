@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, git, naming
+from experiment_setup import git, naming
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.output_folders import resolved
+from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import SETS
@@ -188,6 +190,7 @@ def _other_number(context: ExperimentContext, option: Option, name: str) -> str 
     Severity.WARNING,
     "git ignores parameter sets or environments",
     phase=Phase.FILES,
+    together=True,
     bad={
         ".git/HEAD": "ref: refs/heads/main\n",
         ".git/objects/.keep": "",
@@ -202,26 +205,27 @@ def _other_number(context: ExperimentContext, option: Option, name: str) -> str 
     },
     hydra="accepts",
 )
-def ignored_by_git(context: ExperimentContext) -> Iterator[Finding]:
+def ignored_by_git(checked: Together) -> Iterator[Finding]:
     """GitHub's own Python.gitignore has the line `env/`, for virtual environments: `git add` skips env/*.yaml silently,
     and on the next machine the environment does not exist. A project that is ignored as a whole is meant to be.
     """
-    folder = context.experiment.folder
-    if next(files.checkouts(folder), None) is None:
-        return
-    groups = {option.path: option.group for option in context.options.all()}
-    found = git.ignored_alone(context.project.root, folder, [*groups, context.experiment.config_file])
-    for place in dict.fromkeys(found.values()):
-        paths = [path for path in (*groups, context.experiment.config_file) if found.get(path) == place]
-        file, line, pattern = [*place.split(":", 2), "", ""][:3]
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        shown = "/".join(part for part in (groups.get(paths[0]), paths[0].name) if part)
-        group = groups.get(paths[0])
-        of_the_folder = group is not None and pattern.strip("/*").split("/")[-1] == group
-        yield ignored_by_git.finding(
-            Location(paths[0]),
-            f"git ignores {shown}{more}: line {line} of {file} is {pattern!r}",
-            f"add a line !**/{group}/ below it (or git add -f)"
-            if of_the_folder
-            else "take the line out, or git add -f",
-        )
+    found = git.ignored_anywhere(dict.fromkeys(path for known in checked.files for path in known.groups))
+    ignored = {root for root in {known.root for known in checked.files} if found and git.ignored(root, [root])}
+    for known in checked.files:
+        by_rule: dict[str, list[Path]] = {}
+        for path in known.groups if known.root not in ignored else ():
+            if path in found:
+                by_rule.setdefault(found[path], []).append(path)
+        for place, paths in by_rule.items():
+            file, line, pattern = [*place.split(":", 2), "", ""][:3]
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            group = known.groups[paths[0]]
+            shown = "/".join(part for part in (group, paths[0].name) if part)
+            of_the_folder = group is not None and pattern.strip("/*").split("/")[-1] == group
+            yield ignored_by_git.finding(
+                Location(paths[0]),
+                f"git ignores {shown}{more}: line {line} of {file} is {pattern!r}",
+                f"add a line !**/{group}/ below it (or git add -f)"
+                if of_the_folder
+                else "take the line out, or git add -f",
+            )
