@@ -21,7 +21,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location
 from experiment_setup.project import Project
 from experiment_setup.style import Style
-from running import PLAIN_EXPERIMENT, SCRIPTS, run, run_entry, write
+from running import PLAIN_EXPERIMENT, SCRIPTS, git, run, run_entry, write
 
 TYPO = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nlearning_rte: 1e-4\n'}
 BIG = {"exp/002.yaml": 'defaults:\n  - default@_here_\n\nname: "002-x"\nbatch_size: 16.0\n'}
@@ -554,3 +554,22 @@ def test_a_habit_of_the_whole_project_is_said_once(project: Path, experiment: Pa
     assert out.count("warning ES503") == 1
     assert "  likewise: experiments/002-next/train.py, experiments/003-last/train.py\n" in out
     assert len([f for f in run("validate.py", "--json", cwd=project).json["findings"] if f["code"] == "ES503"]) == 3
+
+
+def test_git_is_asked_about_each_experiment_in_its_own_checkout(project: Path, experiment: Path) -> None:
+    other, own = project / "experiments" / "002-linked", project / "experiments" / "003-apart"
+    for folder in (other, own):
+        shutil.copytree(experiment, folder)
+    shutil.move(other / "env", project / "machines")
+    (other / "env").symlink_to(project / "machines")
+    write(project, {".gitignore": "/experiments/001-baseline/env/\n/machines/\nexp/\n"})
+    for checkout in (project, own):
+        git(checkout, "init", "-q")
+    found = run("validate.py", "--json", "--select", "ES510", cwd=project).json["findings"]
+    said = {(one["path"], re.sub(r".*: line", "line", one["message"])) for one in found}
+    assert said == {
+        ("experiments/001-baseline/exp/001.yaml", "line 3 of .gitignore is 'exp/'"),
+        ("experiments/001-baseline/env/local.yaml", "line 1 of .gitignore is '/experiments/001-baseline/env/'"),
+        ("experiments/002-linked/exp/001.yaml", "line 3 of .gitignore is 'exp/'"),
+        ("experiments/002-linked/env/local.yaml", "line 2 of .gitignore is '/machines/'"),
+    }
