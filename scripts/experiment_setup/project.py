@@ -48,7 +48,7 @@ class Experiment:
         parsed = naming.parse(self.name)
         return parsed.number if parsed else None
 
-    @cached_property
+    @property
     def config_file(self) -> Path:
         """The primary config, whether or not it exists."""
         return self.config_dir / f"{self.config_name}.yaml"
