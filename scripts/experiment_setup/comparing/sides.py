@@ -47,16 +47,19 @@ class Side:
         keys = {key for chosen in parameter_sets.that_are_files(self.context) for key in chosen}
         listed = self.context.composer.groups()
         adds = all(key.startswith("+") or (key in listed and listed[key] is None) for key in keys)
-        return bool(keys) and adds and self.composition(()).failure is None
+        return bool(keys) and adds and self.composes(())
 
     def composition(self, choices: Choices) -> Composition:
         """What these choices compose to."""
         return self.context.compositions.of(dict(choices))
 
+    def composes(self, choices: Choices) -> bool:
+        """Whether these choices compose."""
+        return self.composition(choices).failure is None
+
     def known(self, choices: Choices) -> dict[str, Any] | None:
         """The values by dotted key; None where it does not compose."""
-        outcome = self.composition(choices)
-        return None if outcome.failure is not None else self.real(values.by_key(outcome))
+        return self.real(values.by_key(self.composition(choices))) if self.composes(choices) else None
 
     def origins(self, choices: Choices) -> Mapping[str, tuple[Origin, ...]]:
         """Where the values come from."""
@@ -78,6 +81,13 @@ class Side:
         if isinstance(found, dict):
             return {key: self.real(value) for key, value in found.items()}
         return [self.real(value) for value in found] if isinstance(found, list) else found
+
+
+def are_alike(before: Composition, now: Composition) -> bool:
+    """Whether both compose to the same, written the same: true of most, and told without a list of their keys."""
+    if before.failure is not None or now.failure is not None:
+        return False
+    return before.container == now.container and repr(before.container) == repr(now.container)
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

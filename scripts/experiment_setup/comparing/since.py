@@ -15,7 +15,7 @@ from experiment_setup.comparing.causes import Cause, Causes
 from experiment_setup.comparing.comparison import Row
 from experiment_setup.comparing.history import Snapshot
 from experiment_setup.comparing.selection import Selection
-from experiment_setup.comparing.sides import Choices, Side, differences
+from experiment_setup.comparing.sides import Choices, Side, are_alike, differences
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.light import dataclass
 from experiment_setup.project import SETS, Experiment, Project
@@ -227,7 +227,7 @@ def _of(project: Project, snapshot: Snapshot, pair: _Pair, ignored: Sequence[str
         change = None if skip else _change(name, then, now, before[mark], after[mark], causes, ignored)
         if change is None:
             result.unchanged += 1
-            result.refused += not skip and now.known(after[mark]) is None
+            result.refused += not skip and not now.composes(after[mark])
         else:
             result.changed.append(change)
     return result
@@ -241,13 +241,15 @@ def _asked_for(side: Side | None, part: Selection) -> dict[frozenset[tuple[str, 
 
 def _composing(side: Side | None, known: Mapping[Any, Choices]) -> set[str]:
     """The choices with which something composes."""
-    found = [choices for choices in known.values() if side is not None and side.known(choices) is not None]
+    found = [choices for choices in known.values() if side is not None and side.composes(choices)]
     return {"=".join(choice) for choices in found for choice in choices}
 
 
 def _change(
     name: str, then: Side, now: Side, before: Choices, after: Choices, causes: Causes, ignored: Sequence[str]
 ) -> Change | None:
+    if are_alike(then.composition(before), now.composition(after)):
+        return None
     old, new = then.known(before), now.known(after)
     if old is None and new is None:
         return None
