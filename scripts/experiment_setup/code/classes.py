@@ -21,7 +21,7 @@ from experiment_setup.code.defaults import Factory
 from experiment_setup.code.functions import UserFunction
 from experiment_setup.code.instances import creator
 from experiment_setup.code.modules import Scope
-from experiment_setup.code.tree import FUNCTIONS, Function
+from experiment_setup.code.tree import FUNCTIONS, Function, own_nodes
 from experiment_setup.code.values import (
     INFO,
     TOO_LARGE,
@@ -150,19 +150,43 @@ class _Body:
         document = ast.get_docstring(node)
         if document:
             self._names["__doc__"] = document
-        for statement in node.body:
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                self._field(statement, statement.target)
-            elif isinstance(statement, FUNCTIONS):
-                self._method(statement)
-            else:
-                self._note_unannotated(statement)
-                self._evaluator.run([statement], self._scope)
+        self._carry_out(node.body)
         if self._annotations:
             self._names["__annotations__"] = self._annotations
         if not self._is_enum:
             self._replace_methods()
             self._replace_unknown()
+
+    def _carry_out(self, statements: Sequence[ast.stmt]) -> None:
+        evaluator, scope = self._evaluator, self._scope
+        for statement in statements:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                self._field(statement, statement.target)
+            elif isinstance(statement, FUNCTIONS):
+                self._method(statement)
+            elif isinstance(statement, ast.If) and (
+                (truth := evaluator.truth(evaluator.eval(statement.test, scope))) is not None
+            ):
+                self._carry_out(statement.body if truth else statement.orelse)
+            else:
+                self._note_unannotated(statement)
+                evaluator.run([statement], scope)
+                self._note_fields_within(statement)
+
+    def _note_fields_within(self, statement: ast.stmt) -> None:
+        """A field that only some runs may declare, as far as can be told, is one that takes anything."""
+        within = [node for node in own_nodes([statement]) if isinstance(node, ast.AnnAssign)]
+        for node in sorted(within, key=lambda node: node.lineno):
+            target = node.target
+            if isinstance(target, ast.Name) and target.id in self._names and target.id not in self._annotations:
+                self._annotations[target.id] = Any
+                source = self._scope.module.source
+                self._info.fields[target.id] = FieldSource(
+                    *(target.id, node, target, node.annotation, node.value, source),
+                    type_reason=source.quote(statement),
+                )
+                if node.value is None:
+                    del self._names[target.id]
 
     def _field(self, node: ast.AnnAssign, target: ast.Name) -> None:
         """In Python's order: the value, its name, then the annotation."""
