@@ -100,6 +100,7 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
         _is_of_a_sibling(context, chosen, bad)
         or _is_asked_by_this_config_alone(context, chosen, bad)
         or _is_written_by_the_code(context, bad)
+        or _is_replaced_by_the_code(context, bad)
         or _is_given_to_what_is_made(context, bad)
         or _is_set_by_the_project(context, bad)
         or _is_known_there(context, bad)
@@ -118,6 +119,18 @@ def _is_written_by_the_code(context: ExperimentContext, bad: UnusableValue) -> b
     assigned = rf"(?:(?<!\bself)\.{name}|\[[\"']{name}[\"']\])\s*=(?!=)"
     updated = rf"\.(?:update|setdefault|merge_with)\([^()]{{0,200}}?[\"'](?:[\w.]*\.)?{name}[\"']"
     return re.search(f"{assigned}|{updated}", context.code.text) is not None
+
+
+def _is_replaced_by_the_code(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether the code gives another value to the key that refers to what is not there, before anything reads it."""
+    key = nodes.names(bad.key)
+    for use in context.code.reading.uses:
+        if use.kind == "write" and key[: len(use.path)] == use.path:
+            return True
+        # What is printed as a whole is not resolved.
+        if use.path[: len(key)] == key or (not use.shown and key[: len(use.path)] == use.path):
+            return False
+    return False
 
 
 def _is_given_to_what_is_made(context: ExperimentContext, bad: UnusableValue) -> bool:
