@@ -62,6 +62,7 @@ NOT_CALLED: dict[str, Mapping[str, str]] = {
 SCRIPTS = {
     "pyproject.toml": '[project]\nname = "x"\nversion = "1"\n[project.scripts]\nfit = "{0}"\n',
     "setup.cfg": "[options.entry_points]\nconsole_scripts =\n    fit = {0}\n",
+    "settings.ini": "[DEFAULT]\nconsole_scripts = fit={0}\n",
     "setup.py": 'from setuptools import setup\nsetup(entry_points={{"console_scripts": ["fit={0}"]}})\n',
     "fitlib/pyproject.toml": '[tool.poetry.scripts]\nfit = {{ reference = "{0}", type = "console" }}\n',
 }

@@ -19,7 +19,7 @@ from experiment_setup.code.source import UnreadableSource, read_source
 
 _MOST_FILES = 2_000
 _NOT_THE_PROJECT = frozenset("node_modules site-packages build dist".split())
-_DECLARED_IN = ("pyproject.toml", "setup.cfg", "setup.py")
+_DECLARED_IN = ("pyproject.toml", "setup.cfg", "setup.py", "settings.ini")  # of packages made with nbdev
 _SHELL = frozenset({".sh", ".toml"})
 _SHELL_NAMES = frozenset({"makefile", "justfile", "dockerfile", "procfile"})
 
