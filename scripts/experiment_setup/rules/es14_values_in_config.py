@@ -307,10 +307,18 @@ def _meant(context: ExperimentContext, key: str, fields: Mapping[str, Sequence[s
         if key in names:
             return group, key
     for group, names in fields.items():
-        for name in (group, *(names if context.options.config_class(group) else ())):
+        if _is_like(key, group) and _may_be_a_block(context, key, group):
+            return group, group
+        for name in names if context.options.config_class(group) else ():
             if _is_like(key, name):
                 return group, name
     return None, key
+
+
+def _may_be_a_block(context: ExperimentContext, key: str, group: str) -> bool:
+    """Whether a key has what a group has, as `modle: {depth: 3}` or `modle: resnet` do, and `mode: train` does not."""
+    value = context.options.primary.data[key]
+    return isinstance(value, dict) or (isinstance(value, str) and value in context.options.by_group[group])
 
 
 def _has_a_use(context: ExperimentContext, key: str) -> bool:
