@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra._internal.config_repository import CachingConfigRepository
 from omegaconf import OmegaConf
 
 from experiment_setup import schema
@@ -176,6 +177,38 @@ def test_a_circle_is_called_one(tmp_path: Path) -> None:
     failure = composer.compose({"exp": "002"}).failure
     assert failure is not None
     assert "in a circle" in failure.refusal.words
+
+
+CIRCLES = {  # what number N of a circle of COUNT names
+    "of one parent each": lambda number: f"  - s{number:03}@_here_\n",
+    "of two": lambda number: f"  - s{number:03}@_here_\n  - default@_here_\n",
+    "of options": lambda number: f"  - /exp@_global_.exp: s{number:03}\n",
+}
+
+
+@pytest.mark.parametrize("form", CIRCLES)
+def test_a_large_circle_is_not_followed_from_each_of_its_files(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hydra would go round until Python ends that, a tenth of a second each time, and more beside a large project."""
+    count = 120
+    texts = {
+        f"exp/s{number:03}.yaml": f"defaults:\n{CIRCLES[form]((number + 1) % count)}\nseed: {number}\n"
+        for number in range(count)
+    }
+    write(tmp_path / "experiments/001-baseline", {**PLAIN_EXPERIMENT, **texts})
+    read, load = list[str](), CachingConfigRepository.load_config
+    monkeypatch.setattr(CachingConfigRepository, "load_config", lambda *given: (read.append(given[1]), load(*given))[1])
+    project = Project(tmp_path)
+    result = check(project, project.experiments)
+    assert ("ES103" if form == "of options" else "ES109") in {finding.code for finding in result.findings}
+    assert bool(read) is (form != "of one parent each")
+    assert len(read) < 20_000  # each of them to its end: 31,000 and 116,000
+    added = add_sets(SetsRequest(["001", "seed=5"], tmp_path, dry_run=True))
+    assert len(read) < 50_000  # 93,000 and 349,000
+    assert added.outcome.created
+    assert [note for note in added.outcome.notes if "not compared with" in note][:1] == added.outcome.notes
+    assert bool(added.outcome.notes) is (form == "of options")
 
 
 def test_a_line_of_parents_may_be_as_long_as_hydra_takes(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ __all__ = ["Choices", "Composer", "Composition", "Failure", "UnusableValue", "un
 
 Choices = Mapping[str, "str | None"]  # config group -> option
 
+MOST_OF_HYDRA = 300  # compositions of an experiment by the real Hydra, at a tenth of a second to a second each
+
 
 class Composer:
     """Composes one experiment for any choice of options."""
@@ -47,6 +49,7 @@ class Composer:
         self._always_hydra = always_hydra
         self._fast = FastPath(experiment, schema, root)
         self._session: HydraSession | None = None
+        self._asked_hydra = 0
         self._fatal = next((problem for problem in schema.problems if problem.fatal), None)
 
     def compose(
@@ -71,6 +74,11 @@ class Composer:
         if trace is None:
             return self._ask_hydra(wanted, overrides)
         return self._traced_by_hydra(wanted, overrides)
+
+    @property
+    def has_asked_enough(self) -> bool:
+        """Whether the real Hydra has composed as much as anybody waits for: what can be left out, and said, is."""
+        return self._asked_hydra >= MOST_OF_HYDRA
 
     def _traced_by_hydra(self, choices: dict[str, str | None], overrides: Sequence[str]) -> Composition:
         """What Hydra composes; its merges are done once more for their origins, which are known where both agree."""
@@ -172,11 +180,13 @@ class Composer:
         except HydraFailed as error:
             if not documents:
                 self._fast.answered(error.failure)
-            return Composition(choices, None, error.failure, asked_hydra=True)
+            self._asked_hydra += error.effort
+            return Composition(choices, None, error.failure, asked_hydra=error.effort)
         if not documents:
             self._fast.answered(None)
+        self._asked_hydra += 1
         variables = session.variables if resolved is not None else {}
-        return Composition(choices, config, asked_hydra=True, variables=variables)
+        return Composition(choices, config, asked_hydra=1, variables=variables)
 
 
 def _resolved(outcome: Composition, package: str) -> Composition:

@@ -21,13 +21,13 @@ class Composition:
         choices: dict[str, str | None],
         config: DictConfig | None,
         failure: Failure | None = None,
-        asked_hydra: bool = False,
+        asked_hydra: int = 0,
         origins: Mapping[str, tuple[Origin, ...]] | None = None,
         variables: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.choices = choices
         self.failure = failure
-        self.asked_hydra = asked_hydra
+        self.asked_hydra = asked_hydra  # how many usual compositions that took as long as; 0 if it did without
         self.origins = origins  # by dotted key (`Trace.origins`); None where nobody asked
         self.variables = variables or {}  # of a resolved config (`resolving.resolve`), by dotted key
         self._config = config

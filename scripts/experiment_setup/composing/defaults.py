@@ -448,7 +448,8 @@ class Choosing:
             config, package = parent, place.package(parent.package)
             key = (config.path, place.group, package)
             if key in line:
-                raise Declined("a circle of parents")
+                self._fixed.update(dict.fromkeys(line, TooFar.in_circle()))
+                return
             if key in self._fixed:
                 break
             line[key] = (config, place, package)

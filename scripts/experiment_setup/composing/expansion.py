@@ -12,10 +12,13 @@ from typing import Any
 from experiment_setup.errors import CommandError
 
 _MOST = 2_000  # configs that one composition asks for; a large one asks for some two hundred, a line of 470 for 1,500
+_AS_ONE = 50  # configs that the real Hydra reads in the time of a usual composition
 
 
 class TooFar(CommandError):
     """Why a composition was given up, in words that stand for Hydra's."""
+
+    effort = 1  # how many usual compositions it has taken as long as
 
     @classmethod
     def of_many(cls, count: int) -> TooFar | None:
@@ -23,6 +26,11 @@ class TooFar(CommandError):
         if count <= _MOST:
             return None
         return cls(f"its defaults lists, and those of what they name, come to more than {_MOST:,} files")
+
+    @classmethod
+    def in_circle(cls) -> TooFar:
+        """The refusal of defaults lists that Hydra would follow until Python ends that."""
+        return cls("RecursionError: the defaults lists include each other in a circle")
 
 
 class Expansion:
@@ -52,17 +60,14 @@ class Expansion:
         CachingConfigRepository.load_config = load_config  # type: ignore[method-assign, assignment]
         try:
             yield
-        except RecursionError:
-            words = "the defaults lists include each other in a circle"
-            if len(seen) < 5 * len(set(seen)):
-                words = "defaults lists in defaults lists, deeper than Python goes"
+        except (RecursionError, TooFar) as error:
+            too_far = error if isinstance(error, TooFar) else TooFar.in_circle()
+            if too_far is not error and len(seen) < 5 * len(set(seen)):
+                too_far = TooFar("RecursionError: defaults lists in defaults lists, deeper than Python goes")
+            too_far.effort += len(seen) // _AS_ONE
             if not anew:
-                self._remember(overrides, f"RecursionError: {words}")
-            raise TooFar(f"RecursionError: {words}") from None
-        except TooFar as error:
-            if not anew:
-                self._remember(overrides, error.message)
-            raise
+                self._remember(overrides, too_far.message)
+            raise too_far from None
         finally:
             CachingConfigRepository.load_config = real  # type: ignore[method-assign]
 

@@ -50,10 +50,14 @@ def settings(path: Sequence[str]) -> list[str]:
 
 
 class HydraFailed(Exception):
-    """Hydra refused to compose: in its words, but for the values of the environment `variables` that it was given."""
+    """Hydra refused to compose: in its words, but for the values of the environment `variables` that it was given.
 
-    def __init__(self, message: str, variables: Collection[str] = ()) -> None:
+    `effort` is how many usual compositions this has taken as long as.
+    """
+
+    def __init__(self, message: str, variables: Collection[str] = (), effort: int = 1) -> None:
         super().__init__(message)
+        self.effort = effort
         failure = Failure.parse(message)
         self.failure = replace(
             failure, refusal=reworded(failure.refusal, lambda text: environment.hidden(text, variables))
@@ -137,7 +141,8 @@ class HydraSession:
             try:
                 return self._compose(overrides, documents, resolved)
             except Exception as error:
-                raise HydraFailed(_words(error), variables) from error
+                effort = error.effort if isinstance(error, TooFar) else 1
+                raise HydraFailed(_words(error), variables, effort) from error
             finally:
                 HydraConfig.instance().cfg = None
 

@@ -68,7 +68,7 @@ class InterpreterComposer(Composer):
         if tuple(words) not in self._answers:
             self._answers |= self._ask([wanted], overrides)
         found = self._answers[tuple(words)]
-        return Composition(wanted, found.config, found.failure, asked_hydra=True)
+        return Composition(wanted, found.config, found.failure, asked_hydra=1)
 
     def failures(self, outcome: Composition) -> Iterator[Failure]:
         """The first mistake alone: to ask for another one, everything would be imported again."""
@@ -123,8 +123,8 @@ class InterpreterComposer(Composer):
             failure = Failure.parse(answer["error"])
             words = environment.hidden(failure.refusal.words, _LIKE_SECRETS)
             shown = replace(failure, refusal=replace(failure.refusal, words=words))
-            return Composition(choices, None, shown, asked_hydra=True)
-        return Composition(choices, OmegaConf.create(answer["config"]), asked_hydra=True)
+            return Composition(choices, None, shown, asked_hydra=1)
+        return Composition(choices, OmegaConf.create(answer["config"]), asked_hydra=1)
 
 
 def _words(choices: Choices, overrides: Sequence[str]) -> list[str]:

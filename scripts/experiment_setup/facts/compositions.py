@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from experiment_setup import nodes
-from experiment_setup.composing.compose import Composer, Composition
+from experiment_setup.composing.compose import MOST_OF_HYDRA, Composer, Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.composing.refusals import NotChosen, NotFound
 from experiment_setup.facts.options import Option, Options, listed
@@ -22,7 +22,6 @@ from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 
 MOST_TRIED = 5  # options of a group, and of its folders, for some that compose together
-MOST_OF_HYDRA = 300  # choices of an experiment that the real Hydra composes, at a tenth of a second to a second each
 
 
 @dataclass

@@ -111,13 +111,17 @@ class _Search:
         result = Outcome(self._group, self._key.removesuffix(self._group), environment=self._environment)
         new, left = self._new()
         own = {one.key for one in left}
-        for option in self._options():
+        options = self._options()
+        while options and not self._composer.has_asked_enough:
+            option = options.pop(0)
             found = self._differences(self._compose({self._key: option}))
             if {one.key for one in found} <= own:
                 result.existing.append((option, {}))
                 left = found
                 break
         else:
+            if options:
+                result.notes.append(f"not compared with {len(options)} more files of {self._group}/, to end in time")
             if new.path.exists():
                 result.existing.append((new.option, {}))
             else:

@@ -76,7 +76,7 @@ class OptionWriter:
         base = start.option if self._given is not None else None
         outcome = Outcome(self.group, base=base, inherited=start.option)
         wanted = [self._settings(start, point, outcome) for point in points]
-        taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values()}
+        taken = {start.option or _SCHEMA_OPTION: node_values.comparable(start.config), **self._existing_values(outcome)}
         names = naming.Names(self.folder.names())
         # Words that were given have no other place where sets have no name of their own.
         spelled = slug is not None and not self._names_its_sets(start, self._sets())
@@ -154,7 +154,7 @@ class OptionWriter:
         outcome = Outcome(self.group)
         settings = self._settings(start, assignments, outcome)
         if option in self._experiment.options(self.group):
-            values = self._existing_values(only=option).get(option)
+            values = self._values_of(option)
             if values == node_values.comparable(node_values.with_settings(start.config, settings)):
                 outcome.existing.append((option, settings))
                 return outcome
@@ -318,14 +318,23 @@ class OptionWriter:
         config = self._composer.compose({self.group: option} if option else {}).config
         return OmegaConf.select(config, f"{self.group}.name") if config is not None else None
 
-    def _existing_values(self, only: str | None = None) -> dict[str, Any]:
+    def _existing_values(self, outcome: Outcome) -> dict[str, Any]:
         """The composed values of the options that are there and compose, without their names."""
         result = {}
-        for option in [only] if only else self._experiment.options(self.group):
-            config = self._composer.compose({self.group: option}).config
-            if config is not None and self.group in config:
-                result[option] = node_values.comparable(nodes.child(config, self.group))
-        return result
+        options = list(self._experiment.options(self.group))
+        while options and not self._composer.has_asked_enough:  # the newest first
+            option = options.pop()
+            result[option] = self._values_of(option)
+        if options:
+            outcome.notes.append(f"not compared with {len(options)} older files of {self.group}/, to end in time")
+        return {option: result[option] for option in reversed(result) if result[option] is not None}
+
+    def _values_of(self, option: str) -> Any:
+        """The composed values of an option, without its name; None where it does not compose."""
+        config = self._composer.compose({self.group: option}).config
+        if config is None or self.group not in config:
+            return None
+        return node_values.comparable(nodes.child(config, self.group))
 
     def _new(
         self,
