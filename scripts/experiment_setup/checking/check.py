@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import field, replace
 from pathlib import Path
 
-from experiment_setup import files, schema
+from experiment_setup import schema
 from experiment_setup.checking import second_look, workers
 from experiment_setup.code.annotations import let_go_of_types
 from experiment_setup.composing.compose import Composer
@@ -211,7 +211,7 @@ def _check_one(
     for path in sorted({finding.location.path for finding in findings} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
     sound = frozenset(_sound(context)) if shares else frozenset()
-    added = frozenset(path for option in context.options.added for path in _with_bases(context, option.path))
+    added = frozenset(document.path for option in context.options.added for document in context.options.lineage(option))
     folders = written_folders(context)
     config_files = ConfigFiles.of(context)
     return _Outcome(Checked.of(context), _unique(findings), sound, added, comments, folders, config_files)
@@ -244,19 +244,7 @@ def _sound(context: ExperimentContext) -> Iterator[Path]:
     """The options of further groups that compose; others of the experiments may choose from the same config folder."""
     for option, outcome in chosen_options(context):
         if option.group not in (SETS, ENVIRONMENTS) and outcome.config is not None:
-            yield from _with_bases(context, option.path)
-
-
-def _with_bases(context: ExperimentContext, path: Path) -> Iterator[Path]:
-    """The file of an option, and those beside it that it inherits from."""
-    waiting, seen = [path], set[Path]()
-    while waiting:
-        file = waiting.pop()
-        if file not in seen:
-            seen.add(file)
-            yield file
-            beside = (file.parent / f"{name}.yaml" for name in context.composer.document(file).parents)
-            waiting += filter(files.is_file, beside)
+            yield from (document.path for document in context.options.lineage(option))
 
 
 def _not_meant_for_others(outcomes: Sequence[_Outcome]) -> Iterator[list[Finding]]:

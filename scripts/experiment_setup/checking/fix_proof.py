@@ -72,17 +72,11 @@ class Composed:
         context = self._contexts[case.experiment]
         group = key[0]
         chosen = dict(case.choices).get(group) or context.options.groups.get(group)
-        waiting, seen = [chosen] if chosen else [], set()
-        while waiting:
-            name = waiting.pop()
-            option = context.options.by_group.get(group, {}).get(name)
-            if option is None or name in seen:
-                continue
-            seen.add(name)
-            given = _written(option.document)
+        option = context.options.by_group.get(group, {}).get(chosen or "")
+        for document in context.options.lineage(option) if option is not None else ():
+            given = _written(document)
             if key[1:] in given and _is_read_as(given[key[1:]], value):
                 return True
-            waiting += option.document.parents
         return False
 
 

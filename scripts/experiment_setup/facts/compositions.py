@@ -251,13 +251,7 @@ class Compositions:
 
     def _written_in(self, option: Option, inner: Steps) -> Location | None:
         """Where an option, or one that it inherits from, has a value; None where they have none."""
-        known, seen = self.options.by_group.get(option.group, {}), set[str]()
-        waiting = [option]
-        while waiting:
-            option = waiting.pop()
-            if option.name not in seen:
-                seen.add(option.name)
-                if option.document.has(inner):
-                    return option.document.value(inner)
-                waiting += [known[name] for name in option.document.parents if name in known]
+        for document in self.options.lineage(option):
+            if document.has(inner):
+                return document.value(inner)
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from functools import cached_property
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts import unlisted
 from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
+from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading.source import Document
@@ -71,6 +74,7 @@ class Options:
     experiment: Experiment
     schema: Schema
     _composer: Composer
+    _lineages: Latest[tuple[Path, Path], list[Document]] = field(default_factory=partial(Latest, 100))
 
     @cached_property
     def primary(self) -> Document:
@@ -92,20 +96,33 @@ class Options:
         return {group: chosen.get(group, option) for group, option in found.items()}
 
     @cached_property
-    def included(self) -> list[Document]:
+    def included(self) -> Sequence[Document]:
         """The configs that the primary one includes, as `- base` beside it: what they choose, it chooses."""
         own = self.experiment.config_file
-        found: dict[Path, Document] = {}
-        waiting = [self.primary] if self.experiment.has_config else []
+        return list(self._with_parents(own, own.parent))[1:] if self.has_primary else ()
+
+    def lineage(self, option: Option) -> Sequence[Document]:
+        """The file of an option with those that it inherits from, nearest first: each that is there, once."""
+        group = self.experiment.group_dir(option.group)
+        return self._lineages.get((option.path, group), lambda: list(self._with_parents(option.path, group)))
+
+    def _with_parents(self, path: Path, group: Path) -> Iterator[Document]:
+        """As Hydra looks for them: `- sub/base` in `exp/sub/001.yaml` counts from the folder of the group that was
+        chosen from, `exp` or `exp/sub`, and from the config folder with a slash in front, as in a folder's `- /base`.
+        """
+        waiting, seen = deque([path]), set[Path]()
         while waiting:
-            document = waiting.pop()
-            for name in document.parents:  # a slash in front counts from the config folder, as in a folder's `- /base`
-                folder = self.experiment.config_dir if name.startswith("/") else document.path.parent
-                path = folder / f"{name.lstrip('/')}.yaml"
-                if path not in found and path != own and files.is_file(path):
-                    found[path] = self._composer.document(path)
-                    waiting.append(found[path])
-        return list(found.values())
+            file = waiting.popleft()
+            if file in seen:
+                continue
+            seen.add(file)
+            document = self._composer.document(file)
+            yield document
+            for name in document.parents:
+                beside = (group, file.parent) if file == path else (file.parent,)
+                folders = (self.experiment.config_dir,) if name.startswith("/") else beside
+                places = (folder / f"{name.lstrip('/')}.yaml" for folder in folders)
+                waiting.extend(islice(filter(files.is_file, places), 1))
 
     @cached_property
     def siblings(self) -> list[Document]:
@@ -270,15 +287,11 @@ class Options:
         places = {placed.key: placed for placed in self.placed}
         for group, chosen in choices.items():
             placed = places.get(group)
-            listed_ones = self.by_group.get(placed.group if placed else group, {})
-            known, seen = {**self._added.get(group, {}), **listed_ones}, set[str]()
-            waiting = [chosen or (placed.option if placed else self.groups.get(group)) or ""]
-            while waiting:
-                name = waiting.pop()
-                if name in known and name not in seen:
-                    seen.add(name)
-                    yield known[name].path
-                    waiting += known[name].document.parents
+            name = chosen or (placed.option if placed else self.groups.get(group)) or ""
+            option = self.by_group.get(placed.group if placed else group, {}).get(name)
+            option = option or self._added.get(group, {}).get(name)
+            if option is not None:
+                yield from (document.path for document in self.lineage(option))
 
     def registration(self, group: str) -> Registration | None:
         """The dataclass that is the group's default, if there is one."""

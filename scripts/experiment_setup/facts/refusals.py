@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from experiment_setup import files
 from experiment_setup.composing.compose import Composition, Failure
 from experiment_setup.composing.refusals import (
     WRONG,
@@ -223,24 +222,11 @@ def _entry_at_fault(context: ExperimentContext, option: Option, failure: Failure
             wanted = failure.config or ""
     if not wanted or wanted == option.config_path:
         return Location(option.path)
-    for known in (option, *_parents(context, option)):
-        for entry in entries.entries(known.document):
+    for document in context.options.lineage(option):
+        folder = document.path.parent.relative_to(context.experiment.config_dir).as_posix()
+        for entry in entries.entries(document):
             path = "/".join(part for part in (entry.group, entry.option) if part)
             group = (entry.group or "").lstrip("/")
-            if path and (path.lstrip("/") == wanted or wanted in (f"{known.group}/{path}", group)):
-                return entries.place(known, entry)
+            if path and (path.lstrip("/") == wanted or wanted in (f"{option.group}/{path}", f"{folder}/{path}", group)):
+                return document.value(["defaults", entry.index])
     return Location(option.path)
-
-
-def _parents(context: ExperimentContext, option: Option) -> Iterator[Option]:
-    """The files that an option inherits from, and those that they do."""
-    folder = context.experiment.group_dir(option.group)
-    seen, waiting = {option.path}, list(option.document.parents)
-    while waiting:
-        name = waiting.pop(0).removesuffix(".yaml")
-        path = folder / f"{name}.yaml"
-        if path not in seen and files.is_file(path):
-            seen.add(path)
-            parent = Option(option.group, name, context.composer.document(path))
-            yield parent
-            waiting += parent.document.parents
