@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from experiment_setup import nodes
-from experiment_setup.facts import makers, targets
+from experiment_setup.facts import makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
-from experiment_setup.facts.options import Option
+from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.unresolved import guides
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Edit, Finding, Severity, and_more
@@ -144,7 +144,7 @@ def _left(context: ExperimentContext) -> list[_Left]:
         if "_target_" in option.document.text_or_empty:
             package = option.package((option.group,))
             before, after = _inherited(context, option), context.compositions.of_option(option).container
-            others = _from_the_root(context, option.group)
+            others = _tuned(context, {option.group: option.name})
             found += _left_over(context, option.document, package, before, after, others)
     primary = context.options.primary
     if "_target_" in primary.text_or_empty:
@@ -171,11 +171,7 @@ def _left_over(
         if new.get("_target_") != own["_target_"]:
             continue  # what is merged later has the last word
         left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
-        left = [
-            key
-            for key in left
-            if not any(one[: len(package) + len(steps) + 1] == (*package, *steps, key) for one in others)
-        ]
+        left = [key for key in left if not _has_part(others, (*package, *steps, key))]
         code, target = context.schema.code, own["_target_"]
         taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
         wrong = [key for key in left if taken is not None and key not in taken]
@@ -184,15 +180,24 @@ def _left_over(
             yield _Left(place, (*package, *steps), old["_target_"], target, wrong or left, bool(wrong))
 
 
-def _from_the_root(context: ExperimentContext, *groups: str) -> list[Steps]:
-    """The keys that options of other groups give which are written from the root, such as a chosen experiment: with
-    another choice such an option goes as well, which is then made together with it."""
+def _tuned(context: ExperimentContext, choice: Mapping[str, str]) -> list[Steps]:
+    """The keys that go with another choice than this one, so that nobody has them beside it: those that options of
+    other groups give which are written from the root, such as a chosen experiment, and those of the primary config
+    itself where another one of the folder is the one for this choice.
+    """
     found: list[Steps] = []
     for placed in context.options.choices:
         option = context.options.by_group[placed.group].get((placed.option or "").removesuffix(".yaml"))
-        if option is not None and placed.group not in groups and option.package(placed.package) == ():
+        if option is not None and placed.group not in choice and option.package(placed.package) == ():
             found += given(context, option, {})
+    if any(choice.items() & listed(sibling).items() for sibling in context.options.siblings):
+        found += (steps for steps, _ in written.leaves(written.values(context.options.primary)))
     return found
+
+
+def _has_part(keys: Collection[Steps], path: Steps) -> bool:
+    """Whether one of the keys is at `path`, or in it."""
+    return any(key[: len(path)] == path for key in keys)
 
 
 def _chosen(context: ExperimentContext) -> dict[str, Any]:
@@ -388,12 +393,12 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             continue
         if taken.isdisjoint(block.arguments) and len(block.arguments) > 2:
             continue  # all other keys are for others: it is made from more than this block
-        tuned = _from_the_root(context, *block.choice) if block.choice else []
+        tuned = _tuned(context, block.choice) if block.choice else []
         for key in block.arguments:
             path = (*block.steps, key)
             if key in taken | targets.OF_INSTANTIATE or (path, target) in others:
                 continue
-            if path in tuned or _is_used(context, block.steps, key):
+            if _has_part(tuned, path) or _is_used(context, block.steps, key):
                 continue
             place = block.place(context, key)
             if not _is_of_another_choice(context, block, place.path):
