@@ -445,6 +445,16 @@ def test_entry_points_whose_config_is_not_found_are_named(tmp_path: Path) -> Non
     assert "there is @hydra.main in src/pkg/eval.py, src/pkg/train.py" in ran.err
 
 
+def test_a_project_of_hydra_zen_is_told_why_nothing_is_found(tmp_path: Path) -> None:
+    source = (
+        'from hydra_zen import store, zen\n\nif __name__ == "__main__":\n    zen(print).hydra_main(config_name="x")\n'
+    )
+    write(tmp_path, {"src/train.py": source})
+    ran = run("validate.py", cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "src/train.py starts Hydra through hydra-zen" in ran.err
+
+
 _PLAIN_MAIN = '@hydra.main(version_base=None, config_path=".", config_name="config")'
 _OTHER_MAINS = (
     'CONF = "conf"\n@hydra.main(version_base=None, config_path=CONF, config_name="config")',

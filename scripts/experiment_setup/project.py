@@ -414,6 +414,12 @@ def entry_points(root: Path) -> list[Path]:
     return sorted(script for folder in _folders(root, 0) for script in folder.glob("*.py") if main_call.named(script))
 
 
+def scripts_with(root: Path, word: bytes) -> Iterator[Path]:
+    """The Python files below `root` that have a word."""
+    scripts = (script for folder in _folders(root, 0) for script in sorted(folder.glob("*.py")))
+    return (script for script in scripts if word in _start_of(script))
+
+
 def _find(folder: Path, depth: int) -> Iterator[tuple[Path, list[Experiment]]]:
     found = _at(folder)
     if found:

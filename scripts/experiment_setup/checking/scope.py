@@ -14,7 +14,7 @@ from experiment_setup import main_call, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import unlisted
 from experiment_setup.files import real
-from experiment_setup.project import Experiment, Project, entry_points
+from experiment_setup.project import Experiment, Project, entry_points, scripts_with
 
 
 def named(project: Project, words: Sequence[str]) -> list[Experiment]:
@@ -58,6 +58,11 @@ def _nothing_below(project: Project) -> CommandError:
     message = f"no experiment was found below {project.root}"
     without = [project.relative(script) for script in entry_points(project.root)]
     if not without:
+        if (zen := next(scripts_with(project.root, b".hydra_main("), None)) is not None:
+            return CommandError(
+                f"{message}: {project.relative(zen)} starts Hydra through hydra-zen, whose configs only running the code makes",
+                "what is checked here are configs in files, or in dataclasses, for functions with @hydra.main",
+            )
         advice = "go to the project's folder or give --root; "
         return CommandError(
             message, f"{advice}an experiment is a folder with an entry point (@hydra.main) and its config"
