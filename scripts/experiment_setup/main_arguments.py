@@ -6,9 +6,11 @@ Constants may stand in another module of the project.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
+from typing import NamedTuple
 
 from experiment_setup import files, syntax
 from experiment_setup.code.registry import Registry
@@ -53,11 +55,17 @@ def _is_none(node: ast.expr) -> bool:
 def _unpacked(node: ast.expr, names: _Names) -> dict[str, ast.expr]:
     """What `**PARAMS` stands for, where PARAMS is a dict in the same file."""
     if isinstance(node, ast.Name):
-        node = names.constants.get(node.id, node)
+        node = names.value_of(node) or node
     if isinstance(node, ast.Call) and last_name(node.func) == "dict" and not node.args:
         return {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
     return {key.value: value for key, value in pairs if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+
+class _Assigned(NamedTuple):
+    value: ast.expr
+    line: int  # that it ends on
+    certain: bool  # a statement of the file itself, that runs in any case
 
 
 @dataclass
@@ -65,10 +73,21 @@ class _Names:
     """What the names of a script stand for."""
 
     script: Path
-    constants: dict[str, ast.expr] = field(default_factory=dict)
+    assigned: dict[str, list[_Assigned]] = field(default_factory=dict)  # by name, in the order of their lines
     hydra: set[str] = field(default_factory=set)  # names of the module
     main: set[str] = field(default_factory=set)  # names of the decorator
     imported: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (module, its name there)
+
+    def value_of(self, name: ast.Name) -> ast.expr | None:
+        """What is assigned to a name before it is read: last of all where nothing decides whether, else first.
+
+        `path = os.path.dirname(__file__)` may be followed by `path = os.path.join(path, "conf")`.
+        """
+        known = self.assigned.get(name.id, [])
+        read_at = getattr(name, "lineno", sys.maxsize)
+        before = [one for one in known if one.line < read_at]
+        certain = [one.value for one in before if one.certain]
+        return certain[-1] if certain else next((one.value for one in (*before, *known)), None)
 
     def is_main(self, function: ast.expr) -> bool:
         """Whether this is `hydra.main`."""
@@ -84,7 +103,7 @@ class _Names:
 
 
 def _names(script: Path, tree: ast.Module) -> _Names:
-    names = _Names(script)
+    names, own = _Names(script), set(map(id, tree.body))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             module = node.module if isinstance(node, ast.ImportFrom) else None
@@ -96,10 +115,16 @@ def _names(script: Path, tree: ast.Module) -> _Names:
                     names.hydra.add(alias.asname or "hydra")
                 elif module in ("hydra", "hydra.main") and alias.name == "main":
                     names.main.add(alias.asname or "main")
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name):
-                names.constants.setdefault(target.id, node.value)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+            value = node.value
+            if isinstance(node, ast.AugAssign):
+                value = ast.copy_location(ast.BinOp(node.target, node.op, value), node)
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    made = _Assigned(value, node.end_lineno or node.lineno, certain=id(node) in own)
+                    names.assigned.setdefault(target.id, []).append(made)
+    for found in names.assigned.values():
+        found.sort(key=lambda one: one.line)
     return names
 
 
@@ -121,8 +146,9 @@ def _constant(node: ast.Constant, _names: _Names, _depth: int) -> str | None:
 def _name(node: ast.Name, names: _Names, depth: int) -> str | None:
     if node.id == "__file__":
         return str(names.script)
-    if node.id in names.constants:
-        return _text(names.constants[node.id], names, depth)
+    value = names.value_of(node)
+    if value is not None:
+        return _text(value, names, depth)
     if node.id in names.imported:
         module, name = names.imported[node.id]
         other = _module(names.script, module)
