@@ -70,6 +70,21 @@ _DECLARING = (
 )
 
 
+# `==1.1.0`, `=1.1` of conda, `= "~1.1"` of Poetry, `<1.2`: what lets newer releases through is none.
+_BOUND = compiled(
+    r"(?P<kind>(?<![<>!~=])={1,2}|~=?|<=?)\s*[\"']?(?P<major>\d+)(?:\.(?P<minor>\d+)(?:\.(?P<patch>\d+))?)?"
+)
+
+
+def _newest(bound: re.Match[str]) -> tuple[int, int]:
+    """The newest release, without its patch, that a bound lets through."""
+    kind, major = bound["kind"], int(bound["major"])
+    if kind == "<" and not int(bound["patch"] or 0):
+        return major, int(bound["minor"] or 0) - 1
+    is_open = bound["minor"] is None or (kind == "~=" and bound["patch"] is None)  # `~=1.1` takes 1.9 as well
+    return major, sys.maxsize if is_open else int(bound["minor"])
+
+
 _OF_PYTHON = r"(?:requires-python|python_requires|(?<![\w.-])python)"
 # `python=3.8`, `python = "~3.9"` of Poetry, `requires-python = "==3.10.*"`, `FROM python:3.10`, `python3.8`.
 _PINNED_PYTHON = compiled(
@@ -179,20 +194,21 @@ class Declared:
         """The declared requirement for a module, such as `torch>=2`; None where it is not declared itself."""
         return self._requirements.get(package_of(module) or _normal(module))
 
-    def is_bound_to(self, module: str, versions: re.Pattern[str], below: Path) -> bool:
-        """Whether what declares requirements, at the root or on the way down to `below`, asks for these versions.
+    def is_bound_before(self, module: str, release: tuple[int, int], below: Path) -> bool:
+        """Whether what declares requirements, at the root or on the way down to `below`, asks for an older `release`.
 
-        `versions` is looked for in what follows the package's name: `==1.1.0`, `>=1.0,<1.2`, or `= "~1.1"` of Poetry.
+        Told by what follows the package's name: `==1.1.0`, `>=1.0,<1.2`, or `= "~1.1"` of Poetry.
         """
         package = (package_of(module) or module).replace("-", "[-_]")
         value = r"""\{[^}\n]*\}|"[^"\n]*"|'[^'\n]*'|[^"'\n#;]*"""  # no further: a line may have other packages as well
         named = re.compile(rf"(?<![\w-]){package}(?![\w-])[\"']?[ \t]*((?:=[ \t]*)?(?:{value}))")
         locked = re.compile(rf'name = "{package}"\s*\nversion( = .*)')
         return any(
-            versions.search(match[1])
+            _newest(bound) < release
             for text in self._texts(_DECLARING, below)
             for pattern in (named, locked)
             for match in pattern.finditer(text)
+            for bound in _BOUND.finditer(match[1])
         )
 
     def is_for_python_before(self, minor: int, below: Path) -> bool:

@@ -204,7 +204,7 @@ def _check_one(
         context.memo = memos.setdefault(same, context.memo)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
     of_another = [_of_another_hydra(finding) for finding in findings]
-    if of_another != findings and Declared(project.root).is_bound_to("hydra", _OTHER_LISTS, experiment.folder):
+    if of_another != findings and Declared(project.root).is_bound_before("hydra", (1, 1), experiment.folder):
         findings = of_another
     findings += second_look.findings(context)
     comments = dict(context.suppressions)
@@ -215,12 +215,6 @@ def _check_one(
     folders = written_folders(context)
     config_files = ConfigFiles.of(context)
     return _Outcome(Checked.of(context), _unique(findings), sound, added, comments, folders, config_files)
-
-
-# Versions of Hydra, in what a project asks for, that compose otherwise: up to 1.0.
-_OTHER_LISTS = compiled(
-    r"(?<![<>!~=])={1,2}\s*[\"']?(?:0\.|1\.0(?![0-9]))|~=\s*1\.0\.|~\s*1\.0(?![0-9])|<=\s*1\.0|<\s*1\.1(?![0-9])"
-)
 
 
 _COMPOSED = (Phase.GROUPS, Phase.INHERITANCE, Phase.REFUSALS, Phase.COMPOSITION, Phase.VALUES, Phase.CODE)

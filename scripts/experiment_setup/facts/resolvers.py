@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted, last_name, own_nodes, walk
 from experiment_setup.light import compiled, dataclass
+from experiment_setup.location import did_you_mean
 from experiment_setup.requirements import package_of
 from experiment_setup.schema import Schema
 
@@ -153,6 +154,11 @@ def reached_from(schema: Schema) -> Iterator[Module]:
     """The modules of an entry point, and whatever they import anywhere, within functions too."""
     if schema.code is not None:
         yield from _reached(list(schema.code), schema.code)
+
+
+def meant(name: str, known: Collection[str]) -> str | None:
+    """The resolver that is meant by a name that none has: `env` was the name of `oc.env`."""
+    return "oc.env" if name == "env" else did_you_mean(name, known)
 
 
 def name_of(call: ast.Call) -> str | None:

@@ -157,15 +157,15 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     return any(map(is_set.search, guides(context)))
 
 
-_WITH_ENV = compiled(
-    r"(?<![<>!~=])={1,2}\s*[\"']?1\.1(?![0-9])|~=\s*1\.1\.|~\s*1\.1(?![0-9])|<=\s*1\.1(?![0-9])|<\s*1\.2(?![0-9])"
-)
-
-
 def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether it is `${env:…}`, which the OmegaConf of Hydra 1.1 still resolves, and the project asks for that one."""
-    known = isinstance(bad.refusal, UnknownResolver) and bad.refusal.name == "env"
-    return known and Declared(context.project.root).is_bound_to("hydra", _WITH_ENV, context.experiment.folder)
+    return isinstance(bad.refusal, UnknownResolver) and is_of_its_hydra(context, bad.refusal.name)
+
+
+def is_of_its_hydra(context: ExperimentContext, resolver: str) -> bool:
+    """Whether it is `env`, which the OmegaConf of Hydra 1.1 still resolves, and the project asks for that one."""
+    return resolver == "env" and Declared(context.project.root).is_bound_before(
+        "hydra", (1, 2), context.experiment.folder
+    )
 
 
 @once

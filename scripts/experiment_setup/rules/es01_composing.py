@@ -30,6 +30,7 @@ from experiment_setup.composing.refusals import (
     UnsetVariable,
 )
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import resolvers
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -322,7 +323,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     if isinstance(refusal, TooLong):
         return "they refer to each other, or to too many others: give one of them a value of its own"
     if isinstance(refusal, UnknownResolver):
-        guess = "oc.env" if refusal.name == "env" else did_you_mean(refusal.name, BUILT_IN)
+        guess = resolvers.meant(refusal.name, BUILT_IN)
         return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(BUILT_IN)}, or register it in the code"
     if "oc.env" in written:
         fitting = "the variable is set, but not to what the field takes: give it another value"

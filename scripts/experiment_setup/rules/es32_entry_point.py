@@ -166,7 +166,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     given = main.version_base
     advice = "write version_base=None"
     if given is UNSET:
-        if Declared(context.project.root).is_bound_to("hydra", _OLD_HYDRA, main.location.path.parent):
+        if Declared(context.project.root).is_bound_before("hydra", (1, 2), main.location.path.parent):
             return
         keeping = f'write version_base="1.1" to keep that, or {advice.removeprefix("write ")} for what Hydra 1.3 does'
         yield version_base.finding(
@@ -183,9 +183,6 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     elif _version(given) < (1, 3):
         refused = f"version_base={given!r} is refused by Hydra 1.4"
         yield version_base.finding(main.location, refused, advice, severity=None if _hydra_is_new() else Severity.INFO)
-
-
-_OLD_HYDRA = compiled(r"(?:(?<![<>!~=])={1,2}|~=?|<=)\s*[\"']?1\.[01](?![0-9])|<\s*1\.2(?![0-9])")
 
 
 def _hydra_is_new() -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from experiment_setup import installed, nodes
-from experiment_setup.facts import results
+from experiment_setup.facts import resolvers, results
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import at, is_fixed, is_here, setting
+from experiment_setup.facts.unresolved import is_of_its_hydra
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
@@ -218,9 +219,9 @@ def _resolver(context: ExperimentContext, name: str) -> tuple[str, str] | None:
     if name in known.late:
         there = "exists only once main() runs, and Hydra makes the folder before that"
         return f"the resolver {name!r} {there}", "register it at the top level of the entry point's file"
-    if name in BUILT_IN or name in context.code.resolvers:
+    if name in BUILT_IN or name in context.code.resolvers or is_of_its_hydra(context, name):
         return None
-    guess = did_you_mean(name, [*known.early, *BUILT_IN])
+    guess = resolvers.meant(name, [*known.early, *BUILT_IN])
     said = f"there is no resolver {name!r}" + (f" (did you mean {guess!r}?)" if guess else "")
     return said, f"write {guess}" if guess else "register it at the top level of the entry point's file"
 
