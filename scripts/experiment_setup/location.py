@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterable
 from pathlib import Path
 
-from experiment_setup.light import dataclass
+from experiment_setup.light import compiled, dataclass
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,14 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
 
 
 def _is_spelled_like(one: str, other: str) -> bool:
-    """Whether two names of as many parts are alike in each of them, and others but for the underscores."""
-    left, right = one.split("_"), other.split("_")
+    """Whether two names of as many parts are alike in each of them, and others but for what divides them."""
+    left, right = _PARTS.split(one), _PARTS.split(other)
     if len(left) == len(right):
         return all(_ratio(*pair) >= 0.6 for pair in zip(left, right, strict=True))
     return _ratio("".join(left), "".join(right)) >= 0.85
+
+
+_PARTS = compiled(r"[_/.]")
 
 
 def _has_one_part_more(written: str, known: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from experiment_setup import command_line, files, main_call, naming, processes
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
+from experiment_setup.listing import few_of_many
 from experiment_setup.location import did_you_mean
 
 _DEEPEST_OPTION = 3  # folders
@@ -244,7 +245,7 @@ class Project:
             )
         guess = did_you_mean(name, (e.name for e in self.experiments))
         names = [self.relative(e.folder) for e in self.experiments]
-        shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        shown = few_of_many(names, 10)
         return CommandError(
             f"no experiment {name!r} below {self.root}; available: {shown}",
             f"did you mean {guess}?" if guess else "give one of these names, its number or its path",

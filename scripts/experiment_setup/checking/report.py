@@ -10,6 +10,7 @@ from typing import Any
 from experiment_setup import files, visible
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.listing import few, few_of_many
 from experiment_setup.project import SETS, Experiment, Project
 from experiment_setup.rules import ALL
 from experiment_setup.style import Style
@@ -56,9 +57,8 @@ def blocks(project: Project, findings: Iterable[Finding], style: Style, *, in_fu
         *block, end = _block(project, first, lines, style)
         yield from block
         if others:
-            named = ", ".join(style.path(project, finding.location.path) for finding in others[:_NAMED])
-            more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-            yield f"  {style.paint('likewise', '36;1')}: {named}{more}"
+            named = few_of_many([style.path(project, finding.location.path) for finding in others], _NAMED)
+            yield f"  {style.paint('likewise', '36;1')}: {named}"
         yield end
 
 
@@ -72,7 +72,7 @@ def _counted(project: Project, findings: Iterable[Finding], style: Style, of_a_r
         others = found[of_a_rule:]
         yield from (headline(project, finding, style) for finding in before)
         places = list(dict.fromkeys(_named(project, first, other, style) for other in others))
-        named = ", ".join(places[:_PLACES]) + (", …" if len(places) > _PLACES else "")
+        named = few(places, _PLACES)
         yield headline(project, first, style) + (f", and {len(others)} more like it: {named}" if others else "")
     if by_rule:
         yield f"  {style.paint('help', '36;1')}: --verbose lists every finding of style in full"
@@ -213,7 +213,7 @@ def unread(result: Result) -> Iterator[str]:
     """The entry points that nobody looked at; nothing where there are none."""
     names = list(dict.fromkeys(path.name for checked in result.checked for path in checked.unread))
     if names:
-        named = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        named = few_of_many(names, _NAMED)
         yield f"{named}: further entry points that were not checked, as nothing tells which config they compose"
 
 
@@ -225,7 +225,7 @@ def left_out(result: Result) -> Iterator[str]:
     if not groups:
         return
     names = list(dict.fromkeys(name for _, name in groups))
-    named = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    named = few(names, _NAMED)
     count = sum(groups.values())
     yield (
         f"{_plural(count, 'option')} of {_plural(len(groups), 'group')} {'was' if count == 1 else 'were'} not "

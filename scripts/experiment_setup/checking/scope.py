@@ -14,6 +14,7 @@ from experiment_setup import main_call, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import unlisted
 from experiment_setup.files import real
+from experiment_setup.listing import few_of_many
 from experiment_setup.project import Experiment, Project, entry_points, scripts_with
 
 
@@ -59,15 +60,16 @@ def _nothing_below(project: Project) -> CommandError:
     without = [project.relative(script) for script in entry_points(project.root)]
     if not without:
         if (zen := next(scripts_with(project.root, b".hydra_main("), None)) is not None:
+            where = f"{project.relative(zen)} starts Hydra through hydra-zen"
             return CommandError(
-                f"{message}: {project.relative(zen)} starts Hydra through hydra-zen, whose configs only running the code makes",
+                f"{message}: {where}, whose configs only running the code makes",
                 "what is checked here are configs in files, or in dataclasses, for functions with @hydra.main",
             )
         advice = "go to the project's folder or give --root; "
         return CommandError(
             message, f"{advice}an experiment is a folder with an entry point (@hydra.main) and its config"
         )
-    shown = ", ".join(without[:3]) + (f" and {len(without) - 3} more" if len(without) > 3 else "")
+    shown = few_of_many(without, 3)
     named = main_call.named(project.root / without[0])
     if named and (named.config_path or "").endswith((".yaml", ".yml")):
         return CommandError(

@@ -19,6 +19,7 @@ from experiment_setup.code.source import SourceFile, UnreadableSource, empty_sou
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted
 from experiment_setup.code.values import OF_ANOTHER_PYTHON, Known
 from experiment_setup.light import dataclass
+from experiment_setup.listing import few
 from experiment_setup.location import did_you_mean
 
 if TYPE_CHECKING:
@@ -153,9 +154,16 @@ class Module(Known):
             return evaluator.current(self.names[name])
         if self.may_have_any_name:
             return evaluator.opaque(node, scope)
-        meant = did_you_mean(name, self.names)
         error = AttributeError(f"module {self.name!r} has no attribute {name!r}")
-        raise evaluator.error(error, node, scope, f"did you mean {meant}?" if meant else None)
+        raise evaluator.error(error, node, scope, self.instead_of(name))
+
+    def instead_of(self, name: str) -> str | None:
+        """What to do about a name that it does not have."""
+        meant = did_you_mean(name, self.names)
+        if meant or not self.is_read:
+            return f"did you mean {meant}?" if meant else None
+        own = [known for known in (*self.classes, *self.functions) if not known.startswith("_")]
+        return f"define it in {self.source.path.name}" + (f", or take what is there: {few(own)}" if own else "")
 
     @property
     def real(self) -> Any:

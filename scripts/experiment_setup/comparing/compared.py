@@ -19,6 +19,7 @@ from experiment_setup.comparing.keys import KEY, Names
 from experiment_setup.comparing.selection import Selection, Selections
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.light import dataclass
+from experiment_setup.listing import few_of_many
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.runs.run import State
 from experiment_setup.style import Style
@@ -309,4 +310,4 @@ def _differing(rows: Sequence[Row], keys: Sequence[str]) -> tuple[list[str], lis
 
 
 def _listed(keys: Sequence[str]) -> str:
-    return ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")
+    return few_of_many(keys, 6)

@@ -14,6 +14,7 @@ from experiment_setup.comparing.comparison import EXPERIMENT, MISSING, Row, same
 from experiment_setup.comparing.keys import IDENTITY, Name, Names
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
+from experiment_setup.listing import few
 from experiment_setup.reading import yaml_loader
 from experiment_setup.showing import values
 
@@ -100,9 +101,8 @@ def unmet(words: Sequence[str], rows: Sequence[Row]) -> str:
             found = [value for row in rows if (value := condition.name.of(row)) is not MISSING]
             is_name = condition.name.kind == IDENTITY
             there = dict.fromkeys(str(value) if is_name else values.shortened(value) for value in found)
-            listed = ", ".join(list(there)[:8]) + (", …" if len(there) > 8 else "")
             asked = f"{condition.name.name}{condition.sign}{condition.written}"
-            return f"no config meets {asked}: {condition.name.name} is {listed} here"
+            return f"no config meets {asked}: {condition.name.name} is {few(list(there))} here"
     return "no config meets all the conditions of --where together"
 
 

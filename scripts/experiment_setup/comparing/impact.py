@@ -14,6 +14,7 @@ from experiment_setup.comparing.comparison import MISSING, Row
 from experiment_setup.comparing.since import Change, Impact
 from experiment_setup.git import Checkout
 from experiment_setup.light import dataclass
+from experiment_setup.listing import few_of_many
 from experiment_setup.project import Project
 from experiment_setup.showing import values
 from experiment_setup.style import Style
@@ -211,4 +212,4 @@ def _by_experiment(configs: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str
 
 def _shortened(names: Sequence[str]) -> str:
     count = f"{len(names)} configs: " if len(names) > 1 else ""
-    return count + ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return count + few_of_many(names, _NAMED)

@@ -10,6 +10,7 @@ from pathlib import Path
 from experiment_setup import command_line, files
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
+from experiment_setup.listing import few_of_many
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import SETS, Experiment, Project, option_name
 
@@ -117,9 +118,7 @@ class _Reader:
 def unknown_set(selection: Selection, name: str, known: Sequence[str]) -> CommandError:
     """The error for a parameter set that none of the experiments has."""
     word, guess = selection.sets[name], did_you_mean(name, known)
-    names = ", ".join(experiment.name for experiment in selection.experiments[:3])
-    names += f" and {len(selection.experiments) - 3} more" if len(selection.experiments) > 3 else ""
-    listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    names, listed = few_of_many([one.name for one in selection.experiments], 3), few_of_many(known, 20)
     return CommandError(
         f"{name!r} is no parameter set of {names} (available: {listed or 'none'})",
         f"did you mean {guess}?" if guess else "give one of these names",

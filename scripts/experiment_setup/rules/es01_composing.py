@@ -40,6 +40,7 @@ from experiment_setup.facts.unresolved import Unresolved, unresolved
 from experiment_setup.facts.written import at_offset, declared, kind, schema
 from experiment_setup.findings import Finding, Severity, Subject
 from experiment_setup.light import compiled
+from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
@@ -122,6 +123,10 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
         if own in context.options.groups and group in context.options.groups:
             file = context.experiment.config_file.name
             return f"an option chooses again what stands above it: in {file}, put `- {own}: …` below `- {group}: …`"
+        first, *rest = group.split("/")
+        if rest and nodes.within(context.compositions.at().container, (first, *rest)) is not None:
+            value = ": {".join([first, *rest]) + ": …" + "}" * len(rest)
+            return f"{nodes.join((first, *rest))} is a value, no group: take the entry out, and write {value} below the list"
         if (guess := did_you_mean(group, list(context.options.groups))) and group not in context.options.groups:
             return f"write {guess} instead of {group}"
     if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config)):
@@ -139,11 +144,7 @@ def _instead(context: ExperimentContext, missing: str) -> str | None:
     guess = did_you_mean(name, known)
     if guess:
         return f"write {guess} instead of {name}, or add {group}/{name}.yaml"
-    more = ", …" if len(known) > _MOST_NAMED else ""
-    return f"add {group}/{name}.yaml, or choose one of {', '.join(known[:_MOST_NAMED])}{more}" if known else None
-
-
-_MOST_NAMED = 8
+    return f"add {group}/{name}.yaml, or choose one of {few(known)}" if known else None
 
 
 @rule(

@@ -17,6 +17,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.light import compiled
+from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
@@ -99,10 +100,10 @@ def _keys_of(context: ExperimentContext, option: Option) -> list[str]:
 
 
 def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: Sequence[str], count: int) -> Finding:
-    shown = ", ".join(lost[:4]) + (", …" if len(lost) > 4 else "")
     return base_not_inherited.finding(
         option.document.key(["defaults"]) if option.document.has(["defaults"]) else Location(option.path),
-        f"{option.config_path} does not inherit {base} as others do: {len(lost)} of {count} keys are gone ({shown})",
+        f"{option.config_path} does not inherit {base} as others do: {len(lost)} of {count} keys are gone"
+        f" ({few(lost, 4)})",
         f"begin the file with `defaults:` and `- {base}`",
         edits=insert_default(option, base),
         safe=False,

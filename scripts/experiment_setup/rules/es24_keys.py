@@ -18,6 +18,7 @@ from experiment_setup.facts.unresolved import guides
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Edit, Finding, Severity, and_more
 from experiment_setup.light import dataclass
+from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.nodes import TRUTHS
 from experiment_setup.reading.source import Document
@@ -295,8 +296,7 @@ def _severity(context: ExperimentContext, wrong: targets.Wrong, *, is_chosen: bo
 
 
 def _other_than(there: Sequence[str]) -> str:
-    few = ", ".join(there[:5]) + (", …" if len(there) > 5 else "")
-    return f"name one that is there: {few}" if there else "name a function or class that is there"
+    return f"name one that is there: {few(there, 5)}" if there else "name a function or class that is there"
 
 
 @dataclass(frozen=True)

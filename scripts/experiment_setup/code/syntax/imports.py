@@ -12,6 +12,7 @@ from experiment_setup.code.evaluator import STATEMENTS, Evaluator
 from experiment_setup.code.modules import KnownModule, Module, Scope
 from experiment_setup.code.values import Opaque, PyError, unknown_in
 from experiment_setup.light import compiled
+from experiment_setup.listing import few
 from experiment_setup.location import did_you_mean
 
 
@@ -129,10 +130,11 @@ def _missing(evaluator: Evaluator, package: Module, part: str, name: str, node: 
         return package.names[part]
     if package.fallback or package.unknown_star or not package.has_modules or package.is_built_from_others:
         return Opaque(name)
-    known = {path.stem for folder in package.search for path in folder.glob("*.py")}
-    meant = did_you_mean(part, known - {"__init__"})
+    known = {path.stem for folder in package.search for path in folder.glob("*.py")} - {"__init__"}
+    meant = did_you_mean(part, known)
+    advice = f"did you mean {package.name}.{meant}?" if meant else f"it has {few(sorted(known))}" if known else None
     error = ModuleNotFoundError(f"No module named '{package.name}.{part}'", name=name)
-    raise evaluator.error(error, node, scope, f"did you mean {package.name}.{meant}?" if meant else None)
+    raise evaluator.error(error, node, scope, advice)
 
 
 def _name_in(evaluator: Evaluator, module: Any, name: str, alias: ast.alias, scope: Scope) -> Any:
@@ -155,10 +157,9 @@ def _name_in(evaluator: Evaluator, module: Any, name: str, alias: ast.alias, sco
         return unknown
     if not module.is_read and not module.has_modules:
         return unknown
-    meant = did_you_mean(alias.name, module.names)
     circular = "" if module.complete else " (the modules import each other in a circle)"
     missing = ImportError(f"cannot import name {alias.name!r} from {name!r}{circular}", name=name)
-    raise evaluator.error(missing, alias, scope, f"did you mean {meant}?" if meant else None)
+    raise evaluator.error(missing, alias, scope, module.instead_of(alias.name))
 
 
 def _is_the_entrys(evaluator: Evaluator, module: Module) -> bool:
