@@ -126,7 +126,8 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
         first, *rest = group.split("/")
         if rest and nodes.within(context.compositions.at().container, (first, *rest)) is not None:
             value = ": {".join([first, *rest]) + ": …" + "}" * len(rest)
-            return f"{nodes.join((first, *rest))} is a value, no group: take the entry out, and write {value} below the list"
+            named = nodes.join((first, *rest))
+            return f"{named} is a value, no group: take the entry out, and write {value} below the list"
         if (guess := did_you_mean(group, list(context.options.groups))) and group not in context.options.groups:
             return f"write {guess} instead of {group}"
     if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config)):
