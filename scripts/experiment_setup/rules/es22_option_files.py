@@ -230,13 +230,25 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
 
 def _is_a_part(context: ExperimentContext, option: Option) -> bool:
     """Whether the block with the group's name is meant to be inside the group."""
-    files = [values(other.document) for other in context.options.by_group[option.group].values()]
-    return len(values(option.document)) > 1 or (len(files) > 1 and all(option.group in file for file in files))
+    known = _files_of_group(context, option)
+    if len(values(option.document)) > 1 or (len(known) > 1 and all(option.group in file for file in known)):
+        return True
+    if any(use.path[:2] == (option.group, option.group) for use in context.code.reading.uses):
+        return True
+    name = re.escape(option.group)  # of what is made of the whole: `logger = instantiate(cfg.logger)["logger"]`
+    taken_out = re.compile(rf"(?:\b{name}|[\"']{name}[\"']\]|\))\[[\"']{name}[\"']\]")
+    return any(taken_out.search(text) for text in context.code.in_reach)
 
 
 def _is_alone(context: ExperimentContext, option: Option) -> bool:
     """Whether no other file of the group shows what the group looks like."""
-    return option.group not in (SETS, ENVIRONMENTS) and len(context.options.by_group[option.group]) == 1
+    return option.group not in (SETS, ENVIRONMENTS) and len(_files_of_group(context, option)) == 1
+
+
+def _files_of_group(context: ExperimentContext, option: Option) -> list[dict[str, Any]]:
+    """What the files of an option's group have, but for those that have nothing, as none.yaml."""
+    found = (values(other.document) for other in context.options.by_group[option.group].values())
+    return [own for own in found if own]
 
 
 def _misplaced(
