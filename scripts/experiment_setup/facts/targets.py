@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from experiment_setup import files, git
 from experiment_setup.code import standard
 from experiment_setup.code.modules import Defined, Module, Modules
+from experiment_setup.code.source import SourceFile
 from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.light import compiled, dataclass
@@ -183,13 +184,33 @@ def _names(code: Modules, module: Module, depth: int) -> frozenset[str] | None:
     return frozenset(found)
 
 
+class Argument(NamedTuple):
+    """An argument of a function or a field of a dataclass, declared at `node`; `owner` is all of the code with it."""
+
+    annotation: ast.expr | None
+    default: ast.expr | None
+    needed: bool
+    node: ast.AST
+    owner: ast.AST
+    source: SourceFile
+
+
 @dataclass(frozen=True)
 class Taken:
-    """The arguments that something takes by keyword, those among them that it needs, and whether it takes any other."""
+    """The arguments that something takes by keyword, and whether it takes any other."""
 
-    names: frozenset[str]
-    needed: frozenset[str]
+    arguments: Mapping[str, Argument]
     any_other: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all of them."""
+        return frozenset(self.arguments)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Those without which it cannot be called."""
+        return frozenset(name for name, argument in self.arguments.items() if argument.needed)
 
 
 def parameters(code: Modules, target: str) -> frozenset[str] | None:
@@ -202,15 +223,15 @@ def taken(code: Modules, target: str) -> Taken | None:
     """What a dotted name takes; None where that is not known."""
     found = _defined(code, target)
     if found is not None and isinstance(found.node, FUNCTIONS):
-        return None if found.node.decorator_list else _of_function(found.node, bound=False)
+        return None if found.node.decorator_list else _of_function(found.node, found, bound=False)
     if found is not None:
         return _of_class(code, found, _CHAIN)
     owner = _defined(code, target.rpartition(".")[0])  # `Net.from_file`
     method = _own_method(owner.node, target.rpartition(".")[2]) if owner is not None else None
     kind = [last_name(decorator) for decorator in method.decorator_list] if method is not None else None
-    if method is None or kind not in (["classmethod"], ["staticmethod"]):
+    if owner is None or method is None or kind not in (["classmethod"], ["staticmethod"]):
         return None
-    return _of_function(method, bound=kind == ["classmethod"])
+    return _of_function(method, owner, bound=kind == ["classmethod"])
 
 
 def _defined(code: Modules, target: str) -> Defined | None:
@@ -238,9 +259,9 @@ def _of_class(code: Modules, found: Defined, depth: int) -> Taken | None:
     if node.decorator_list and not _is_dataclass(node):
         return None
     if own is not None:
-        return None if own.decorator_list else _of_function(own, bound=True)
+        return None if own.decorator_list else _of_function(own, found, bound=True)
     if [last_name(base) for base in node.bases] in _NO_BASE:
-        return Taken(frozenset(), frozenset())
+        return Taken({})
     above = code.defined(found.module, node.bases[0])
     return _of_class(code, above, depth - 1) if above is not None else None
 
@@ -255,24 +276,27 @@ def _is_dataclass(node: ast.ClassDef) -> bool:
 def _of_dataclass(code: Modules, found: Defined, depth: int) -> Taken | None:
     """The fields of a dataclass and of those that it inherits from."""
     assert isinstance(found.node, ast.ClassDef)
-    needed: dict[str, bool] = {}
+    fields: dict[str, Argument] = {}
     for base in found.node.bases if [last_name(base) for base in found.node.bases] not in _NO_BASE else ():
         above = code.defined(found.module, base)
         inherited = _of_class(code, above, depth - 1) if above is not None else None
         if inherited is None or inherited.any_other:
             return None
-        needed |= {name: name in inherited.needed for name in inherited.names}
+        fields |= inherited.arguments
     for part in found.node.body:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
             is_field = "ClassVar" not in ast.unparse(part.annotation)
             options = part.value.keywords if isinstance(part.value, ast.Call) else []
             if not is_field or any(keyword.arg == "init" for keyword in options):
-                needed.pop(part.target.id, None)
+                fields.pop(part.target.id, None)
                 continue
             made = isinstance(part.value, ast.Call) and last_name(part.value.func) == "field"
-            named = {keyword.arg for keyword in options} if made else {"default"}
-            needed[part.target.id] = part.value is None or named.isdisjoint({"default", "default_factory", None})
-    return Taken(frozenset(needed), frozenset(name for name, is_needed in needed.items() if is_needed))
+            named = {keyword.arg: keyword.value for keyword in options} if made else {"default": part.value}
+            is_needed = part.value is None or named.keys().isdisjoint({"default", "default_factory", None})
+            fields[part.target.id] = Argument(
+                part.annotation, named.get("default"), is_needed, part, found.node, found.module.source
+            )
+    return Taken(fields)
 
 
 def _own_method(node: ast.AST, name: str) -> Function | None:
@@ -280,13 +304,14 @@ def _own_method(node: ast.AST, name: str) -> Function | None:
     return next((method for method in reversed(methods) if method.name == name), None)
 
 
-def _of_function(node: Function, *, bound: bool) -> Taken | None:
+def _of_function(node: Function, owner: Defined, *, bound: bool) -> Taken:
     given = node.args
-    names = [argument.arg for argument in given.args]
-    needed = names[: len(names) - len(given.defaults)] if len(given.defaults) < len(names) else []
-    if bound and not given.posonlyargs:
-        names, needed = names[1:], needed[1:]
-    pairs = zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    needed += [argument.arg for argument, default in pairs if default is None]
-    names += [argument.arg for argument in given.kwonlyargs]
-    return Taken(frozenset(names), frozenset(needed), any_other=given.kwarg is not None)
+    positional = given.args[1:] if bound and not given.posonlyargs else given.args
+    own = given.defaults[-len(positional) :] if positional else []
+    defaults = [*[None] * (len(positional) - len(own)), *own, *given.kw_defaults]
+    pairs = zip((*positional, *given.kwonlyargs), defaults, strict=True)
+    arguments = {
+        one.arg: Argument(one.annotation, default, default is None, one, owner.node, owner.module.source)
+        for one, default in pairs
+    }
+    return Taken(arguments, any_other=given.kwarg is not None)

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from experiment_setup import nodes
-from experiment_setup.facts import makers, targets, written
+from experiment_setup.facts import argument_types, makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.unresolved import guides
@@ -309,6 +309,7 @@ class _Block:
     key: str  # of the name that is imported: `_target_`, or `path` for Hydra's `get_class`
     named: str
     arguments: tuple[str, ...]
+    values: Mapping[Any, Any]
     document: Document | None  # that it was read in, as what it belongs to does not compose
 
     def place(self, context: ExperimentContext, key: str) -> Location:
@@ -320,7 +321,16 @@ class _Block:
 
 @once
 def _blocks(context: ExperimentContext) -> list[_Block]:
-    """What config.yaml chooses, and then each option beside that, has of such blocks; the same is looked at once."""
+    """Such blocks, those with the same arguments once."""
+    found: dict[Any, _Block] = {}
+    for block in _every_block(context):
+        found.setdefault((block.steps, block.named, block.arguments), block)
+    return list(found.values())
+
+
+@once
+def _every_block(context: ExperimentContext) -> list[_Block]:
+    """What config.yaml chooses, and then each option beside that, has of such blocks."""
     texts = (document.text_or_empty for document in context.options.documents())
     if not any("_target_" in text for text in itertools.chain(texts, [context.code.text])):
         return []
@@ -338,10 +348,7 @@ def _blocks(context: ExperimentContext) -> list[_Block]:
         read += _read(values, (), choice, alone)
     if primary.error is None and isinstance(primary.data, dict):
         read += _read(primary.data.get("hydra"), ("hydra",), {}, primary)
-    found: dict[Any, _Block] = {}
-    for block in read:
-        found.setdefault((block.steps, block.named, block.arguments), block)
-    return list(found.values())
+    return read
 
 
 def _options(context: ExperimentContext) -> Iterator[Option]:
@@ -356,7 +363,7 @@ def _read(values: Any, steps: tuple[str, ...], choice: dict[str, str], document:
         named = block.get(key)
         if isinstance(target, str) and isinstance(named, str):
             own = (str(argument) for argument in block if inner or argument not in ("defaults", "hydra"))
-            yield _Block(choice, inner, target, key, named, tuple(own), document)
+            yield _Block(choice, inner, target, key, named, tuple(own), block, document)
 
 
 _GETS_PATH = {f"hydra.utils.get_{kind}" for kind in ("class", "method", "static_method", "object")}
@@ -428,14 +435,85 @@ def _arguments(taken: Collection[str]) -> str:
 
 def _is_used(context: ExperimentContext, block: Sequence[str], key: str) -> bool:
     """Whether the code reads the key itself, or the name of the class, so that `instantiate` may not be given it."""
+    if _is_read(context, block, key):
+        return True
+    named = re.compile(rf"[\"']{re.escape(key)}[\"']")  # such as `block.pop("key")`
+    return any(named.search(text) for text in context.code.in_reach)
+
+
+def _is_read(context: ExperimentContext, block: Sequence[str], key: str) -> bool:
     reading = context.code.reading
     path = tuple(ELEMENT if step.isdigit() else step for step in block)
     own = {(*path, key), (*path, "_target_")}
     changed = (path[: len(done.path)] == done.path for done in reading.changed)
-    if any(use.path in own for use in reading.uses) or any(changed):
-        return True
-    named = re.compile(rf"[\"']{re.escape(key)}[\"']")  # such as `block.pop("key")`
-    return any(named.search(text) for text in context.code.in_reach)
+    return any(use.path in own for use in reading.uses) or any(changed)
+
+
+_GIVEN_TEXT = f"{_NET_OF_A_SET}\n  _target_: nets.Net\n  width: "
+
+
+@rule(
+    "ES245",
+    "argument-of-another-type",
+    Severity.WARNING,
+    "an argument of `_target_` gets what its annotation rules out",
+    phase=Phase.VALUES,
+    bad={"nets.py": _NET, "train.py": _MADE, "exp/001.yaml": f"{_GIVEN_TEXT}wide\n"},
+    good={"nets.py": _NET, "train.py": _MADE, "exp/001.yaml": f"{_GIVEN_TEXT}2\n"},
+    hydra="accepts",
+)
+def argument_of_another_type(context: ExperimentContext) -> Iterator[Finding]:
+    """Neither Hydra nor Python holds a value against the annotation, so that the code fails where it is used, or works
+    on with something else: `"false"` is true, and `(3, 3)` is a text to YAML.
+
+    Said of the project's own code, plain types and values that cannot be meant. Nothing is said of unions, of a default
+    that is of another type itself, of code that compares or converts the argument, or where the code or a run gives it.
+    """
+    code = context.schema.code
+    if code is None:
+        return
+    places: dict[tuple[str, str, str], dict[Location, targets.Argument]] = {}
+    known: dict[str, targets.Taken | None] = {}
+    for block in _every_block(context):
+        if block.target not in known:
+            known[block.target] = targets.taken(code, block.target) if block.key == "_target_" else None
+        taken = known[block.target]
+        for name, argument in taken.arguments.items() if taken is not None else ():
+            wanted = argument_types.misfit(name, argument, block.values.get(name)) if name in block.values else None
+            if wanted is None or _is_changed(context, (*block.steps, name)):
+                continue
+            said = f"{block.target} takes {wanted} for {name}, not {_shown(block.values[name])}"
+            places.setdefault((said, wanted, name), {}).setdefault(block.place(context, name), argument)
+    for (said, wanted, name), found_at in places.items():
+        place, argument = next(iter(found_at.items()))
+        declared = argument.source.location(argument.node)
+        quoted = argument.source.quote(argument.annotation) if argument.annotation is not None else ""
+        yield argument_of_another_type.finding(
+            place,
+            f"{said}{and_more(len(found_at))}",
+            f"write {wanted}; {name} is declared as {quoted} ({context.relative(declared.path)}:{declared.line})",
+        )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    return f"the text {value[:40]!r}" if isinstance(value, str) else str(value)
+
+
+def _is_changed(context: ExperimentContext, path: tuple[str, ...]) -> bool:
+    """Whether the code, a script or what is written from the root gives the argument another value."""
+    reading = context.code.reading
+    written = any(use.kind == "write" and path[: len(use.path)] == use.path for use in reading.uses)
+    given = any((*maker.path, name) == path for maker in makers.makers(context) for name in maker.given)
+    changed = any(path[: len(done.path)] == done.path for done in reading.changed)
+    return written or given or changed or _is_typed(context, path)
+
+
+def _is_typed(context: ExperimentContext, path: tuple[str, ...]) -> bool:
+    """Whether a guide or a script gives a key on the command line."""
+    typed = re.compile(rf"(?<![\w.]){re.escape(nodes.join(path))}\s*=")
+    return any(map(typed.search, guides(context)))
 
 
 _NEEDY = """
@@ -494,7 +572,10 @@ def argument_not_given(context: ExperimentContext) -> Iterator[Finding]:
 def _may_be_given(context: ExperimentContext, block: _Block, key: str) -> bool:
     """Whether an option that is not chosen, the code or a script may give an argument that the config does not."""
     path = (*block.steps, key)
-    if _is_used(context, block.steps, key) or "searchpath" in context.options.primary.text_or_empty:
+    if _is_read(context, block.steps, key) or "searchpath" in context.options.primary.text_or_empty:
+        return True
+    # A config of Hydra's takes no new key, unless the code lifts that protection.
+    if context.code.reading.open and any(map(_written_as_text(key).search, context.code.in_reach)):
         return True
     if any(use.kind == "write" and path[: len(use.path)] == use.path for use in context.code.reading.uses):
         return True
@@ -507,8 +588,14 @@ def _may_be_given(context: ExperimentContext, block: _Block, key: str) -> bool:
         for place in ((), tuple(added.group.split("/")))
     ):
         return True
-    typed = re.compile(rf"(?<![\w.]){re.escape(nodes.join(path))}\s*=")
-    return any(map(typed.search, guides(context)))
+    return _is_typed(context, path)
+
+
+def _written_as_text(key: str) -> re.Pattern[str]:
+    """A key in quotes, but where it is only looked up, as in `batch["key"]`, `.get("key")` and `kind == "key"`."""
+    looked_up_before = r"(?<!\.get\()(?<!\.pop\()(?<!== )(?<!!= )"
+    looked_up_after = r"(?!\](?!\s*=[^=]))(?!\s*(?:in\b|not in\b|==|!=))"
+    return re.compile(rf"{looked_up_before}[\"']{re.escape(key)}[\"']{looked_up_after}")
 
 
 def _gives(context: ExperimentContext, option: Option, path: tuple[str, ...]) -> bool:
