@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -395,14 +395,16 @@ def no_header_at_the_root(context: ExperimentContext) -> Iterator[Finding]:
     """An option of a group that config.yaml does not list is added with `+study=short`, and lands in `study`.
 
     With `# @package _global_` on its first line, it sets `exp.epochs`; without, a new `study.exp.epochs` that nothing
-    reads. Where the config is a dataclass, Hydra refuses that key (an error).
+    reads. Where the config is a dataclass, Hydra refuses that key (an error). Said where all keys are such of the
+    config, or one is and the other options of the group have the header.
     """
     known = context.compositions.some
     for option in context.options.added:
         keys = entries.own_keys(option.document)
         if option.key == option.group or option.document.header or not keys or known is None:
             continue
-        if not all(key in known for key in keys):
+        others = [other.document for other in context.options.added if other.group == option.group]
+        if not all(key in known for key in keys) and not _is_one_of(others, keys, known):
             continue
         outcome = context.compositions.of_option(option)
         with_header = Document(option.path, _AT_ROOT + option.document.text_or_empty)
@@ -414,6 +416,13 @@ def no_header_at_the_root(context: ExperimentContext) -> Iterator[Finding]:
                 severity=Severity.ERROR if outcome.failure is not None else None,
                 spoils=[phases.option(option.path)],
             )
+
+
+def _is_one_of(others: Sequence[Document], keys: Sequence[str], known: Container[str]) -> bool:
+    """Whether most options of a group are written from the root, and a key is such of the config or of theirs."""
+    at_root = [document for document in others if document.package == nodes.GLOBAL]
+    theirs = {key for document in at_root for key in entries.own_keys(document)}
+    return 2 * len(at_root) > len(others) and any(key in known or key in theirs for key in keys)
 
 
 @rule(
