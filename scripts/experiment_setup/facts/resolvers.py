@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,12 @@ class Registered:
 def used_in(texts: Iterable[str]) -> frozenset[str]:
     """The resolvers that references in these texts name, but for those that OmegaConf and Hydra bring along."""
     return frozenset(name for text in texts if "${" in text for name in USED.findall(text)).difference(BUILT_IN)
+
+
+def how_often_used(texts: Iterable[str]) -> Counter[str]:
+    """The same, each with the number of its references."""
+    found = Counter(name for text in texts if "${" in text for name in USED.findall(text))
+    return Counter({name: count for name, count in found.items() if name not in BUILT_IN})
 
 
 def registered_for(used: frozenset[str], schema: Schema) -> Registered:
@@ -100,7 +107,7 @@ _REGISTERING = compiled(r"(?i)(?:regist|add|setup|init|install).*resolver|resolv
 
 
 def from_libraries(schema: Schema) -> frozenset[str]:
-    """The packages of others that the code imports, but for those that are known to register nothing."""
+    """The packages of others that the code imports, but for those that are known to register no resolver."""
     code = schema.code
     names = {
         imported.module.partition(".")[0]
@@ -108,9 +115,22 @@ def from_libraries(schema: Schema) -> frozenset[str]:
         for imported in (*module.imports.values(), *module.stars)
         if not imported.level
     }
-    known = sys.stdlib_module_names | {"hydra", "omegaconf", ""}
+    known = sys.stdlib_module_names | _REGISTER_NOTHING
     others = (name for name in names if name not in known and package_of(name) is None)
     return frozenset(name for name in others if code is None or code.top_level(name) is None)
+
+
+# Beside the packages that `package_of` knows, none of which registers any.
+_REGISTER_NOTHING = frozenset(
+    "hydra omegaconf IPython Levenshtein SimpleITK absl aiohttp anthropic attr attrs bitsandbytes boto3 chex click "
+    "cloudpickle colorama dask decord deepspeed dgl distrax equinox evotorch fastapi filelock fire flashbax flask "
+    "fsspec functorch github gpytorch gradio gym haiku httpx huggingface_hub imageio ipdb jaxtyping jinja2 kornia "
+    "librosa lightning_utilities litellm lmdb loguru mne monai moviepy mpl_toolkits natsort networkx nibabel nltk "
+    "ogb openai opt_einsum ot packaging pkg_resources pybullet pycocotools pydantic_core pygame pymatgen pynvml "
+    "pyrootutils pytest pytorch_metric_learning ray rdkit rootutils setuptools shapely soundfile streamlit "
+    "submitit sympy tabulate tenacity tensordict tensorflow_datasets termcolor tiktoken torch_geometric torch_scatter "
+    "torch_sparse torchdata torchrl trimesh typer typing_extensions ultralytics uvicorn vllm xarray xformers".split()
+) | {""}
 
 
 def _end_of_the_run(module: Module, main: str) -> float:

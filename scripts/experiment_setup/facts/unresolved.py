@@ -17,7 +17,7 @@ from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.makers import makers
 from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
-from experiment_setup.facts.resolvers import BUILT_IN, from_libraries
+from experiment_setup.facts.resolvers import BUILT_IN, from_libraries, how_often_used
 from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
@@ -371,14 +371,17 @@ def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
 
 def _is_registered_by_others(context: ExperimentContext, bad: UnusableValue) -> bool:
     """Whether a resolver may be there that the code of this entry point does not register: another one does, and this
-    one does not read the value; or a library that it imports, unless a letter makes the difference.
+    one does not read the value; or a library that it imports, unless a letter makes the difference to one that is known
+    or that is used more often.
     """
     if not isinstance(bad.refusal, UnknownResolver):
         return False
     name, reading = bad.refusal.name, context.code.reading
     if context.code.is_registered_elsewhere(name):
         return not reading.followed or not reading.reads(nodes.names(bad.key))
-    alike = any(one_letter_away(name, known) for known in (*BUILT_IN, *context.code.registered.names))
+    used = how_often_used(document.text_or_empty for document in context.options.documents())
+    others = [other for other, count in used.items() if count > used[name]]
+    alike = any(one_letter_away(name, known) for known in (*BUILT_IN, *context.code.registered.names, *others))
     return not alike and name != "env" and bool(from_libraries(context.options.schema))
 
 
