@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,16 @@ def parents(option: Option) -> list[tuple[Entry, str]]:
     """The options that `option` inherits from, each with its entry."""
     named = ((entry, parent(option.group, entry)) for entry in entries(option.document))
     return [(entry, name) for entry, name in named if name is not None]
+
+
+def inheriting(context: ExperimentContext, option: Option, name: str) -> str:
+    """The entry with which an option inherits from another of its group, as the options beside it write that:
+    `default`, or else `default@_here_`. Without a header the two are the same to Hydra.
+    """
+    beside = [one for one in context.options.by_group.get(option.group, {}).values() if one.path != option.path]
+    packages = Counter(entry.package for one in beside for entry, _ in parents(one) if not one.document.header)
+    bare = option.document.header is None and packages[None] > packages[HERE]
+    return name if bare else f"{name}@{HERE}"
 
 
 def lineage(options: Mapping[str, Option], name: str) -> list[str]:

@@ -64,7 +64,7 @@ def _not_inherited(context: ExperimentContext, option: Option, missing: Sequence
     found, registration = context.options.config_class(option.group), context.options.registration(option.group)
     assert found is not None
     assert registration is not None
-    default = f"{registration.name}@{HERE}"
+    default = entries.inheriting(context, option, registration.name)
     fields = [field.name for field in found.fields]
     keys = entries.own_keys(option.document)
     unknown = [key for key in keys if key not in fields and key not in ("hydra", *context.options.groups)]

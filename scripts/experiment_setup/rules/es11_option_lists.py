@@ -78,7 +78,7 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
                 continue  # an alternative to the base
             if context.compositions.of_option(option).failure is not None:
                 continue
-            yield _base_left_out(context, option, f"{base}@{HERE}", lost, len(whole))
+            yield _base_left_out(context, option, entries.inheriting(context, option, base), lost, len(whole))
 
 
 def _starts_from(options: Mapping[str, Option], name: str, base: str) -> bool:
@@ -367,7 +367,9 @@ def _parent_entry(context: ExperimentContext, option: Option) -> str | None:
     """The entry that the option's list should begin with, or None where nothing is there to inherit from."""
     registration = context.options.registration(option.group)
     default = registration.name if registration else context.options.groups.get(option.group)
-    return f"- {default}@{HERE}" if default and default not in ("???", option.name) else None
+    if not default or default in ("???", option.name):
+        return None
+    return f"- {entries.inheriting(context, option, default)}"
 
 
 def _list_value(document: Document) -> yaml.Node | None:
@@ -646,7 +648,9 @@ def _no_parent(context: ExperimentContext, option: Option, entry: Entry, known: 
     path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
     others = [name for name in known if name != option.name]  # none inherits from itself
     better, why = _better(option.group, wanted, others)
+    is_bare = entry.package is None and re.fullmatch(r"[\w.\-]+", wanted) and not option.document.header
     package = f"@{HERE}" if entry.package is None or entries.is_like_here(entry.package) else f"@{entry.package}"
+    package = "" if is_bare else package  # `- default` is the same to Hydra, and what the file writes
     return parent_not_found.finding(
         entries.place(option, entry),
         f"there is no {path!r}: {why}" if why else f"there is no {path!r}; {option.group} has {', '.join(others)}",
