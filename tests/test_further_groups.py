@@ -259,5 +259,13 @@ def test_a_link_into_a_submodule_is_said_once(tmp_path: Path) -> None:
     said = [(one["path"], one["line"], one["message"]) for one in found if one["severity"] == "error"]
     message = "trainer.yaml is a link to ../other/trainer.yaml, which is not there"
     assert said == [("conf/config.yaml", 2, message)]
+    # Git's own word for it, as `git submodule add` writes that: nobody's mistake, so it is said and ends in no error.
+    write(tmp_path, {".gitmodules": '[submodule "other"]\n\tpath = other\n\turl = https://example.org/other.git\n'})
+    fetched_later = run("validate.py", "--json", cwd=tmp_path)
+    assert fetched_later.code == 0
+    [warning] = [one for one in fetched_later.json["findings"] if one["severity"] != "info"]
+    assert warning["severity"] == "warning"
+    assert "a link into the submodule other, which has not been fetched" in warning["message"]
+    assert fetched_later.json["summary"]["not_composed"] == 3
     write(tmp_path, {"other/trainer.yaml": "lr: 1\n"})
     assert run("validate.py", cwd=tmp_path).code == 0

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiment_setup import files, processes
-from experiment_setup.light import dataclass
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.processes import Ended
 
 _SECONDS = 20  # a .gitignore may be a pipe that nobody writes to
@@ -142,3 +142,13 @@ def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
         for source, line, pattern, path in rows
         if path in given and not pattern.startswith(b"!")
     }
+
+
+def submodule_of(root: Path, path: Path) -> str | None:
+    """The submodule that a path lies in, by its path from the root of the checkout."""
+    modules = root / ".gitmodules"
+    named = _SUBMODULE.findall(files.read_loosely(modules)) if files.is_file(modules) else []
+    return next((name for name in named if path.is_relative_to(root / name)), None)
+
+
+_SUBMODULE = compiled(r"^[ \t]*path[ \t]*=[ \t]*(\S+)", re.MULTILINE)

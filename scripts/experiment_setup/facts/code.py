@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from experiment_setup import nodes, schema, uses
+from experiment_setup import git, nodes, schema, uses
 from experiment_setup.code.modules import Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import Function, last_name, parameters
@@ -160,7 +161,8 @@ class Code:
             if problem.code == "unread-registration"
             or (problem.code == "not-read" and "ConfigStore" in suppression.read(problem.location.path))
         ]
-        return problems or self._stored_by_a_library or self._not_here or self._given_to_a_library
+        not_here = self._not_here or self._link_into_a_submodule
+        return problems or self._stored_by_a_library or not_here or self._given_to_a_library
 
     @cached_property
     def _given_to_a_library(self) -> list[Problem]:
@@ -187,6 +189,23 @@ class Code:
                 fetch = "fetch it (git submodule update --init), or mend the path"
                 advice = fetch if entry.startswith("file://") else None
                 return [Problem("unread-registration", message, advice, place, fatal=False)]
+        return []
+
+    @cached_property
+    def _link_into_a_submodule(self) -> list[Problem]:
+        """The entry of a defaults list whose file is a link into a submodule that has not been fetched."""
+        folder, root = self.options.experiment.config_dir, self.options.project.root
+        for document in (self.options.primary, *self.options.included):
+            entries = nodes.within(document.data, ("defaults",)) if document.error is None else None
+            for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+                file = folder / f"{entry}.yaml"
+                if not isinstance(entry, str) or not file.is_symlink() or file.exists():
+                    continue
+                submodule = git.submodule_of(root, Path(os.path.normpath(file.parent / file.readlink())))
+                if submodule is not None:
+                    message = f"{file.name} is a link into the submodule {submodule}, which has not been fetched"
+                    place, advice = document.value(["defaults", index]), "type: git submodule update --init"
+                    return [Problem("unread-registration", message, advice, place, fatal=False)]
         return []
 
     @cached_property

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
-from experiment_setup import files, git
+from experiment_setup import git
 from experiment_setup.code import standard
 from experiment_setup.code.modules import Defined, Module, Modules
 from experiment_setup.code.source import SourceFile
@@ -134,14 +134,9 @@ def _nothing_there(
 
 def is_not_here(root: Path, lacking: Sequence[Path]) -> bool:
     """Whether one of these files is such that a clone does not have it: ignored by git, or a submodule."""
-    modules = root / ".gitmodules"
-    named = _SUBMODULE.findall(files.read_loosely(modules)) if files.is_file(modules) else []
-    if any(path.is_relative_to(root / name) for path in lacking for name in named):
+    if any(git.submodule_of(root, path) for path in lacking):
         return True
     return bool(git.ignored_alone(root, root, lacking))
-
-
-_SUBMODULE = compiled(r"^[ \t]*path[ \t]*=[ \t]*(\S+)", re.MULTILINE)
 
 
 def _a_letter_away(step: str, there: Sequence[str]) -> str | None:

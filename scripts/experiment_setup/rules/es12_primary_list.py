@@ -374,11 +374,10 @@ def _plain_not_found(context: ExperimentContext, entry: Entry, document: Documen
     words = entry.option or ""
     file = context.experiment.config_dir / f"{words.removesuffix('.yaml')}.yaml"
     if file.is_symlink():
-        submodules = (context.project.root / ".gitmodules").is_file()
         return choice_not_found.finding(
             document.value(["defaults", entry.index]),
             f"{file.name} is a link to {file.readlink()}, which is not there",
-            "type: git submodule update --init" if submodules else "make the link anew, or copy the file",
+            "make the link anew, or copy the file",
         )
     group, colon, option = words.partition(":")
     node = entries.item_node(document, entry.index)

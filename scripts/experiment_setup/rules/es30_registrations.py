@@ -398,7 +398,8 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
 )
 def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
     """The code is read and not run, so what is stored behind a condition on the machine or in a `match` is unknown. So
-    is what lies in a package of `hydra.searchpath` that is not installed, or a folder that has not been fetched.
+    is what lies in a package of `hydra.searchpath` that is not installed, or in a folder or submodule that has not been
+    fetched.
 
     What is not found in such an experiment may be stored there, and is not reported. (An info where all is found.)
     """
