@@ -203,3 +203,18 @@ def test_post_init_has_to_give_it(classes: str, tmp_path: Path) -> None:
     entry = experiment(tmp_path, CONVERTED, classes.replace("MISSING", '"???"'))
     assert run_entry(entry, "exp=001").code != 0
     assert "missing-value" in without_value(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "version_base=None", 'version_base="1.1"', 'config_path="."', 'version_base=None, config_path="."'],
+)
+def test_the_config_beside_the_entry_point_is_found_as_this_hydra_finds_it(tmp_path: Path, arguments: str) -> None:
+    main = f"@hydra.main({', '.join(filter(None, (arguments, 'config_name=' + chr(34) + 'config' + chr(34))))})"
+    code = PLAIN_EXPERIMENT["train.py"].replace(
+        '@hydra.main(version_base=None, config_path=".", config_name="config")', main
+    )
+    assert main in code
+    entry = write(tmp_path / "experiments" / "001-baseline", {**PLAIN_EXPERIMENT, "train.py": code}) / "train.py"
+    works = run_entry(entry, "--cfg", "job", "exp=001", "hydra.run.dir=.").code == 0
+    assert (run("validate.py", cwd=tmp_path).code == 0) is works

@@ -157,8 +157,8 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.
 
     Hydra 1.4 refuses "1.1" and "1.2" (on 1.3 that is for information only); every 1.3 refuses "1.0" and what is no
-    version string. None means the installed one. (Hydra 1.4 deprecates the argument; it still takes None.) Nothing is
-    said of a project that declares a Hydra before 1.2, which does not know the argument.
+    version string. None means the installed one. Hydra 1.4 takes None too, but wants the argument left out, so that a
+    project that does is right there. Nothing is said of one that declares a Hydra before 1.2, which does not know it.
     """
     main = context.schema.main
     if main is None or isinstance(main.version_base, Opaque) or main.version_base is None:
@@ -173,6 +173,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
             main.location,
             "version_base is not given: Hydra 1.3 falls back to the behaviour of 1.1",
             advice if _hydra_is_new() else keeping,
+            severity=Severity.INFO if _hydra_is_new() else None,
         )
     elif not isinstance(given, str) or not re.fullmatch(r"\d+\.\d+(\.\d+)?", given):
         wrong = f"version_base={given!r} is not a version: expected a string such as '1.3', or None"
@@ -205,8 +206,8 @@ def _version(text: str) -> tuple[int, ...]:
     hydra="fails",
 )
 def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
-    """Since version_base 1.2 `config_path` has no default: config.yaml beside train.py is not found. Without
-    `config_name` Hydra reads no config at all, and `exp=001` is "Could not override".
+    """Since version_base 1.2, and in Hydra 1.4 in any case, `config_path` has no default: config.yaml beside train.py
+    is not found. Without `config_name` Hydra reads no config at all, and `exp=001` is "Could not override".
     """
     main = context.schema.main
     if main is None:
@@ -218,7 +219,7 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
             'write config_path=".", config_name="config"',
         )
         return
-    if main.version_base is UNSET or main.version_base == "1.1":
+    if main.version_base in (UNSET, "1.1") and not _hydra_is_new():
         return
     if main.config_path is not UNSET and main.config_path is not None:
         return
