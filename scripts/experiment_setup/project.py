@@ -21,6 +21,7 @@ ENVIRONMENTS = "env"  # the config group of environments
 
 _ENTRY_NAMES = ("train.py", "run.py", "main.py")  # where a folder has several entry points, the first of these
 _DEFAULTS_KEY = compiled(rb"^defaults[ \t]*:", re.MULTILINE)
+_KEY_OF_A_PRIMARY = compiled(rb"^(?:defaults|hydra)[ \t]*:", re.MULTILINE)
 _PLAIN_ENTRY = compiled(rb"^[ \t]*-[ \t]*/?([\w.\-]+)[ \t]*$", re.MULTILINE)
 _DIRS_ABOVE = 2
 _MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below may hold millions of files
@@ -378,18 +379,34 @@ def _config_dir(folder: Path, config_path: str | None) -> Path:
     """Where `config_path` leads from the folder of an entry point; `pkg://` is looked for there and upwards."""
     package = (config_path or "").removeprefix("pkg://")
     if config_path is None or package == config_path:
-        return Path(os.path.normpath(folder / (config_path or ".")))
+        there = Path(os.path.normpath(folder / (config_path or ".")))
+        elsewhere = _of_another_machine(folder, there) if Path(config_path or "").is_absolute() else None
+        return elsewhere or there
     steps = package.split(".")
     roots = (root.joinpath(*steps) for root in (folder, *folder.parents))
     return next((path for path in roots if files.is_folder(path)), folder.joinpath(*steps))
 
 
+def _of_another_machine(folder: Path, there: Path) -> Path | None:
+    """The folder of configs that an absolute path means which is not here: `/app/config` in a container."""
+    if files.is_folder(there):
+        return None
+    above = (folder, *folder.parents[:_DIRS_ABOVE])
+    tails = (there.parts[number:] for number in range(1, len(there.parts)))
+    found = (parent.joinpath(*tail) for tail in tails for parent in above)
+    return next(filter(files.is_folder, found), None)
+
+
 def _usual_name(config_dir: Path) -> str:
-    """The config that an entry point without config_name is run with: config.yaml, else the first with a list."""
+    """The config that an entry point without config_name is run with: config.yaml, else the first that has a list or
+    settings of Hydra.
+    """
     if (config_dir / "config.yaml").is_file():
         return "config"
     texts = {
-        path.stem: text for path in sorted(config_dir.glob("*.yaml")) if _DEFAULTS_KEY.search(text := _start_of(path))
+        path.stem: text
+        for path in sorted(config_dir.glob("*.yaml"))
+        if _KEY_OF_A_PRIMARY.search(text := _start_of(path))
     }
     bases = {entry.decode("utf-8", "replace") for text in texts.values() for entry in _PLAIN_ENTRY.findall(text)}
     return next((name for name in texts if name not in bases), "config")

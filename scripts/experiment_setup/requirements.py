@@ -190,6 +190,12 @@ class Declared:
         names = self._locked if self._locked and self.is_uv_project else self._requirements.keys()
         return package not in names and _COMES_WITH.get(package, frozenset()).isdisjoint(names)
 
+    def names(self, module: str, below: Path) -> bool:
+        """Whether what declares requirements, at the root or on the way down to `below`, has a line for a module."""
+        package = re.escape(package_of(module) or module).replace("_", "[-_]").replace(r"\-", "[-_]")
+        line = re.compile(rf"^[ \t]*(?:-[ \t]*)?[\"']?{package}(?![\w.-])", re.MULTILINE)
+        return any(map(line.search, self._texts(_DECLARING, below)))
+
     def requirement(self, module: str) -> str | None:
         """The declared requirement for a module, such as `torch>=2`; None where it is not declared itself."""
         return self._requirements.get(package_of(module) or _normal(module))

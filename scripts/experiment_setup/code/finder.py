@@ -13,6 +13,7 @@ from typing import Any
 from experiment_setup import files
 from experiment_setup.code import standard
 from experiment_setup.light import dataclass
+from experiment_setup.requirements import Declared
 
 INSTALLED = "<installed>"  # where the standard library and site-packages stand in sys.path
 
@@ -71,6 +72,8 @@ class Finder:
         if name in standard.STANDARD_LIBRARY or name in ("omegaconf", "hydra", "typing_extensions"):
             return None
         found = self._search(name, [*before, *after])
+        if found and not found.file and Declared(self._root).names(name, self._entry.parent):
+            return None  # what is installed has an `__init__.py`
         if found and (found.file or _is_package(found, inside)):
             return found
         fallback = self._search(name, [*self._fallbacks, *_installed_from(self._root)])

@@ -21,6 +21,7 @@ _DEEPEST = 4  # folders below the config folder; what lies deeper is no option t
 _NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun outputs lightning_logs".split())
 _MEANT_FOR_HYDRA = compiled(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
 HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
+_OF_A_PRIMARY = compiled(r"^(?:defaults|hydra)[ \t]*:", re.MULTILINE)
 _FROM_THE_ROOT = compiled(r"^[ \t]*-[ \t]*[\"']?(?:override[ \t]|/)", re.MULTILINE)
 _ABSOLUTE = compiled(r"^[ \t]*-[ \t]*[\"']?/(?P<path>[\w.\-/]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
 _OWN_SETTINGS = compiled(r"^hydra[ \t]*:|^[ \t]*-[ \t]*[\"']?override[ \t]+hydra/", re.MULTILINE)
@@ -132,7 +133,7 @@ def _by_folder(
 
 
 def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = Document) -> list[Path]:
-    """The files beside the primary config that have a defaults list of their own and that no other list names.
+    """The files beside the primary config that have a defaults list or settings of Hydra, and that no other list names.
 
     They are run with `-cn NAME`. Those in folders are meant so if they include one that lies beside it, and no list
     chooses from their folder.
@@ -143,7 +144,7 @@ def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = D
         path for folder in _groups(root) for path in _yaml_files(folder, 1) if _includes_a_primary(root, path, read)
     ]
     found = (path for path in (*beside, *inside) if path != experiment.config_file)
-    own = [path for path in found if HAS_A_LIST.search(read(path).text_or_empty)]
+    own = [path for path in found if _OF_A_PRIMARY.search(read(path).text_or_empty)]
     if not own:
         return []
     named = _Named.by(root, read)
