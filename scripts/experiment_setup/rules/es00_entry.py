@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from experiment_setup import files
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.findings import Finding, Severity
+from experiment_setup.findings import Finding, Severity, and_more
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import SETS
@@ -16,6 +16,7 @@ from experiment_setup.reading.source import SourceError
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
+from experiment_setup.schema import Problem
 
 
 @rule(
@@ -93,24 +94,33 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
 )
 def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults."""
-    unknown: set[str] = set()
-    said: set[tuple[str, Location]] = set()
+    missing: dict[str, dict[Location, Problem]] = {}
     for problem in context.schema.problems:
-        if (problem.code, problem.location) in said:
-            continue  # in a module that goes by two names
-        said.add((problem.code, problem.location))
-        if problem.message.startswith(("NameError", "ModuleNotFoundError")):  # one is missing, however often it is used
-            if problem.message in unknown:
-                continue
-            unknown.add(problem.message)
-        if problem.fatal:
-            yield broken_dataclass.finding(problem.location, problem.message, problem.help, spoils=[phases.code()])
+        # What is missing is one mistake, however often it is used; a module may go by two names.
+        what = _missing(problem.message) or f"{problem.code} {problem.location}"
+        missing.setdefault(what, {}).setdefault(problem.location, problem)
+    for places in missing.values():
+        in_order = sorted(places.values(), key=lambda problem: problem.message.startswith("ImportError"))
+        fatal = next((problem for problem in in_order if problem.fatal), None)
+        if fatal is not None:
+            more = and_more(len(places)) if _missing(fatal.message) else ""
+            message = f"{fatal.message}{more}"
+            yield broken_dataclass.finding(fatal.location, message, fatal.help, spoils=[phases.code()])
     unread = [problem for problem in context.schema.problems if problem.code == "not-read" and not problem.fatal]
     for problem in unread[:1]:
         more = f" (nor from {len(unread) - 1} more modules)" if unread[1:] else ""
         yield broken_dataclass.finding(
             problem.location, f"{problem.message}{more}", problem.help, severity=Severity.INFO
         )
+
+
+def _missing(message: str) -> str | None:
+    """The name or the module that an error is about, however it is asked for: `import a.b` or `from a import b`."""
+    imported = re.match(r"ImportError: cannot import name '(\w+)' from '([\w.]+)'$", message)
+    if imported:
+        return f"{imported[2]}.{imported[1]}"
+    named = re.match(r"(?:NameError|ModuleNotFoundError): [^']*'([\w.]+)'", message)
+    return named[1] if named else None
 
 
 @rule(
