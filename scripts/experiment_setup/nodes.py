@@ -143,9 +143,12 @@ def at(node: Any, steps: Iterable[Any]) -> Any:
 
 
 def within(values: Any, steps: Iterable[Any]) -> Any:
-    """What stands at these steps in plain mappings, as `at` gives it of nodes; None where nothing does."""
+    """What stands at these steps in plain mappings and lists, as `at` gives it of nodes; None where nothing does."""
     for step in steps:
-        values = values.get(step) if isinstance(values, dict) else None
+        if isinstance(values, list) and isinstance(step, int):
+            values = values[step] if 0 <= step < len(values) else None
+        else:
+            values = values.get(step) if isinstance(values, dict) else None
     return values
 
 

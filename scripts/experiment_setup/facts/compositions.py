@@ -20,6 +20,7 @@ from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 
 MOST_TRIED = 5  # options of a group, and of its folders, for some that compose together
 
@@ -207,20 +208,21 @@ class Compositions:
         """Where the value of a dotted key comes from: the file that sets it, its parent, or the dataclass."""
         return self.written_with(key, {SETS: parameter_set, ENVIRONMENTS: environment})
 
-    def written_with(self, key: str, choices: Mapping[str, str | None]) -> Location:
-        """The same with these options."""
+    def written_with(self, key: str, choices: Mapping[str, str | None], *, of_key: bool = False) -> Location:
+        """The same with these options; or where the key itself is written."""
         steps = nodes.split(key)
         group, inner = str(steps[0]), steps[1:]
+        place = Document.key if of_key else Document.value
         for option, package in self._chosen(choices):
             if steps[: len(package)] == package:
-                found_at = self._written_in(option, steps[len(package) :])
-                if found_at:
-                    return found_at
+                document = self._written_in(option, steps[len(package) :])
+                if document is not None:
+                    return place(document, steps[len(package) :])
         if self.options.experiment.has_config and self.options.primary.has([group, *inner]):
-            return self.options.primary.value([group, *inner])
+            return place(self.options.primary, [group, *inner])
         for document in reversed(self.options.included):
             if document.error is None and document.has([group, *inner]):
-                return document.value([group, *inner])
+                return place(document, [group, *inner])
         found = self.options.config_class(group)
         declared = next((f for f in found.fields if inner and f.name == inner[0]), None) if found else None
         if declared:
@@ -249,9 +251,6 @@ class Compositions:
             if option is not None:
                 yield option, option.package(placed.package)
 
-    def _written_in(self, option: Option, inner: Steps) -> Location | None:
-        """Where an option, or one that it inherits from, has a value; None where they have none."""
-        for document in self.options.lineage(option):
-            if document.has(inner):
-                return document.value(inner)
-        return None
+    def _written_in(self, option: Option, inner: Steps) -> Document | None:
+        """The file of an option, or of one that it inherits from, which has a value; None where none has."""
+        return next((document for document in self.options.lineage(option) if document.has(inner)), None)

@@ -9,6 +9,7 @@ from experiment_setup import nodes
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.targets import OF_INSTANTIATE
 from experiment_setup.light import dataclass
+from experiment_setup.nodes import Steps
 from experiment_setup.uses.records import ELEMENT, CallSite, ConfigPath
 
 _MAKES = frozenset({"hydra.utils.instantiate", "hydra.utils.call"})
@@ -40,19 +41,24 @@ def _maker(site: CallSite) -> Maker | None:
     return Maker(first.part.path, own - OF_INSTANTIATE, more, recursive="_recursive_" not in own)
 
 
-def arguments_of_code(context: ExperimentContext, config: Any, steps: tuple[str, ...]) -> Collection[str] | None:
+def path_of(steps: Steps) -> ConfigPath:
+    """The path by which the code is known to use what stands at these steps: any element of a list is one."""
+    return tuple(ELEMENT if isinstance(step, int) else step for step in steps)
+
+
+def arguments_of_code(context: ExperimentContext, config: Any, steps: Steps) -> Collection[str] | None:
     """What the code gives the object that is made of the block at `steps`, beside the block's own keys.
 
     None where no call is seen that makes it, or where one may give anything.
     """
-    path = tuple(ELEMENT if step.isdigit() else step for step in steps)
+    path = path_of(steps)
     found = [maker for maker in makers(context) if path[: len(maker.path)] == maker.path]
     if not found or any(_is_unknown(maker, config, steps) for maker in found):
         return None
     return frozenset().union(*(maker.given for maker in found if maker.path == path))
 
 
-def _is_unknown(maker: Maker, config: Any, steps: tuple[str, ...]) -> bool:
+def _is_unknown(maker: Maker, config: Any, steps: Steps) -> bool:
     """Whether a call may make something else of the block than what the config says."""
     inner = steps[len(maker.path) :]
     if not inner:

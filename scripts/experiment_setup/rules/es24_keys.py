@@ -24,7 +24,6 @@ from experiment_setup.nodes import TRUTHS
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
-from experiment_setup.uses.records import ELEMENT
 
 _COSTS = [("    notes: str", "    costs: dict = field(default_factory=dict)\n    notes: str")]
 _SET = "defaults:\n  - default@_here_\n\ncosts:\n"
@@ -131,7 +130,7 @@ class _Left:
     """Arguments of an `old` target beside the `new` one of a block of the config, which replaces it at `place`."""
 
     place: Location
-    block: tuple[str, ...]
+    block: Steps
     old: Any
     new: Any
     keys: Sequence[str]
@@ -226,14 +225,14 @@ def _inherited(context: ExperimentContext, option: Option) -> dict[str, Any]:
     return {**context.compositions.at().container, **({option.group: parents} if parents else {})}
 
 
-def _targets(value: Any, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[Any, Any]]]:
+def _targets(value: Any, steps: Steps) -> Iterator[tuple[Steps, dict[Any, Any]]]:
     """The mappings with `_target_`, each with its path."""
     if isinstance(value, dict) and "_target_" in value:
         yield steps, value
     below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in below:
         if isinstance(inner, (dict, list)):
-            yield from _targets(inner, (*steps, str(step)))
+            yield from _targets(inner, (*steps, step if isinstance(value, list) else str(step)))
 
 
 _NET = """
@@ -304,7 +303,7 @@ class _Block:
     """A part of the config that says what is to be made of it, where a `choice` first gives it like this."""
 
     choice: dict[str, str]
-    steps: tuple[str, ...]
+    steps: Steps
     target: str
     key: str  # of the name that is imported: `_target_`, or `path` for Hydra's `get_class`
     named: str
@@ -313,10 +312,11 @@ class _Block:
     document: Document | None  # that it was read in, as what it belongs to does not compose
 
     def place(self, context: ExperimentContext, key: str) -> Location:
-        """Where one of its keys is written."""
+        """Where the value of one of its keys is written, or the key of a mapping or list, which begins below it."""
+        whole = isinstance(self.values.get(key), (dict, list))
         if self.document is not None:
-            return self.document.value([*self.steps, key])
-        return context.compositions.written_with(nodes.join((*self.steps, key)), self.choice)
+            return (self.document.key if whole else self.document.value)([*self.steps, key])
+        return context.compositions.written_with(nodes.join((*self.steps, key)), self.choice, of_key=whole)
 
 
 @once
@@ -356,7 +356,7 @@ def _options(context: ExperimentContext) -> Iterator[Option]:
     yield from context.options.added
 
 
-def _read(values: Any, steps: tuple[str, ...], choice: dict[str, str], document: Document | None) -> Iterator[_Block]:
+def _read(values: Any, steps: Steps, choice: dict[str, str], document: Document | None) -> Iterator[_Block]:
     for inner, block in _targets(values, steps):
         target = block["_target_"]
         key = "path" if isinstance(target, str) and target in _GETS_PATH else "_target_"
@@ -391,7 +391,8 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
     others = {((*left.block, key), left.new) for left in _left(context) for key in left.keys}
     known: dict[str, frozenset[str] | None] = {}
     places: dict[tuple[str, str], dict[Location, None]] = {}
-    for block in _blocks(context):
+    used: dict[tuple[Steps, str], bool] = {}
+    for block in _every_block(context):
         target = block.target
         if target not in known:
             known[target] = targets.parameters(code, target)
@@ -405,7 +406,9 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             path = (*block.steps, key)
             if key in taken | targets.OF_INSTANTIATE or (path, target) in others:
                 continue
-            if _has_part(tuned, path) or _is_used(context, block.steps, key):
+            if (block.steps, key) not in used:
+                used[block.steps, key] = _is_used(context, block.steps, key)
+            if _has_part(tuned, path) or used[block.steps, key]:
                 continue
             place = block.place(context, key)
             if not _is_of_another_choice(context, block, place.path):
@@ -433,7 +436,7 @@ def _arguments(taken: Collection[str]) -> str:
     return f"it takes {', '.join(sorted(taken))}" if taken else "it takes no arguments: remove the key"
 
 
-def _is_used(context: ExperimentContext, block: Sequence[str], key: str) -> bool:
+def _is_used(context: ExperimentContext, block: Steps, key: str) -> bool:
     """Whether the code reads the key itself, or the name of the class, so that `instantiate` may not be given it."""
     if _is_read(context, block, key):
         return True
@@ -441,9 +444,9 @@ def _is_used(context: ExperimentContext, block: Sequence[str], key: str) -> bool
     return any(named.search(text) for text in context.code.in_reach)
 
 
-def _is_read(context: ExperimentContext, block: Sequence[str], key: str) -> bool:
+def _is_read(context: ExperimentContext, block: Steps, key: str) -> bool:
     reading = context.code.reading
-    path = tuple(ELEMENT if step.isdigit() else step for step in block)
+    path = makers.path_of(block)
     own = {(*path, key), (*path, "_target_")}
     changed = (path[: len(done.path)] == done.path for done in reading.changed)
     return any(use.path in own for use in reading.uses) or any(changed)
@@ -501,16 +504,17 @@ def _shown(value: Any) -> str:
     return f"the text {value[:40]!r}" if isinstance(value, str) else str(value)
 
 
-def _is_changed(context: ExperimentContext, path: tuple[str, ...]) -> bool:
+def _is_changed(context: ExperimentContext, steps: Steps) -> bool:
     """Whether the code, a script or what is written from the root gives the argument another value."""
+    path = makers.path_of(steps)
     reading = context.code.reading
     written = any(use.kind == "write" and path[: len(use.path)] == use.path for use in reading.uses)
     given = any((*maker.path, name) == path for maker in makers.makers(context) for name in maker.given)
     changed = any(path[: len(done.path)] == done.path for done in reading.changed)
-    return written or given or changed or _is_typed(context, path)
+    return written or given or changed or _is_typed(context, steps)
 
 
-def _is_typed(context: ExperimentContext, path: tuple[str, ...]) -> bool:
+def _is_typed(context: ExperimentContext, path: Steps) -> bool:
     """Whether a guide or a script gives a key on the command line."""
     typed = re.compile(rf"(?<![\w.]){re.escape(nodes.join(path))}\s*=")
     return any(map(typed.search, guides(context)))
@@ -577,7 +581,8 @@ def _may_be_given(context: ExperimentContext, block: _Block, key: str) -> bool:
     # A config of Hydra's takes no new key, unless the code lifts that protection.
     if context.code.reading.open and any(map(_written_as_text(key).search, context.code.in_reach)):
         return True
-    if any(use.kind == "write" and path[: len(use.path)] == use.path for use in context.code.reading.uses):
+    known = makers.path_of(path)
+    if any(use.kind == "write" and known[: len(use.path)] == use.path for use in context.code.reading.uses):
         return True
     if any(_gives(context, option, path) for option in (*context.options.all(), *context.options.added)):
         return True
@@ -598,7 +603,7 @@ def _written_as_text(key: str) -> re.Pattern[str]:
     return re.compile(rf"{looked_up_before}[\"']{re.escape(key)}[\"']{looked_up_after}")
 
 
-def _gives(context: ExperimentContext, option: Option, path: tuple[str, ...]) -> bool:
+def _gives(context: ExperimentContext, option: Option, path: Steps) -> bool:
     """Whether an option has a key of the block that another one gives: not where it would be chosen in its place."""
     usual = tuple(option.group.split("/"))
     package = option.package(usual)
@@ -606,6 +611,6 @@ def _gives(context: ExperimentContext, option: Option, path: tuple[str, ...]) ->
     return not is_instead and _has(option.document, package, path)
 
 
-def _has(document: Document, package: tuple[str, ...], path: tuple[str, ...]) -> bool:
+def _has(document: Document, package: tuple[str, ...], path: Steps) -> bool:
     """Whether a file that is merged at `package` has the key at `path`."""
     return path[: len(package)] == package and document.has(path[len(package) :])
