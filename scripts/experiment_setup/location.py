@@ -55,14 +55,15 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
 
 
 def _is_spelled_like(one: str, other: str) -> bool:
-    """Whether two names of as many parts are alike in each of them, and others but for what divides them."""
-    left, right = _PARTS.split(one), _PARTS.split(other)
-    if len(left) == len(right):
-        return all(_ratio(*pair) >= 0.6 for pair in zip(left, right, strict=True))
-    return _ratio("".join(left), "".join(right)) >= 0.85
+    """Whether two names of as many parts are alike in each of them, and others but for the underscores."""
+    for divided in (_PARTS.split, _WORDS.split):
+        left, right = divided(one), divided(other)
+        if len(left) == len(right):
+            return all(_ratio(*pair) >= 0.6 for pair in zip(left, right, strict=True))
+    return _ratio(one.replace("_", ""), other.replace("_", "")) >= 0.85
 
 
-_PARTS = compiled(r"[_/.]")
+_PARTS, _WORDS = compiled(r"[_/.]"), compiled("_")
 
 
 def _has_one_part_more(written: str, known: str) -> bool:
