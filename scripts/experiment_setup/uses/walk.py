@@ -193,15 +193,15 @@ class Walk:
 
     def _lineage(self, start: Defined) -> list[Defined]:
         """A class and the project's own classes that it derives from, nearest first."""
-        lineage: list[Defined] = []
+        lineage: dict[ast.AST, Defined] = {}
         waiting = [start]
         while waiting:
             current = waiting.pop(0)
-            if any(known.node is current.node for known in lineage) or not isinstance(current.node, ast.ClassDef):
+            if current.node in lineage or not isinstance(current.node, ast.ClassDef):
                 continue
-            lineage.append(current)
+            lineage[current.node] = current
             waiting += [base for b in current.node.bases if (base := self._modules.defined(current.module, b))]
-        return lineage
+        return list(lineage.values())
 
     def _kept(self, start: Defined, lineage: Sequence[Defined], arguments: Arguments) -> Kept | None:
         """What a class keeps of the parts that it is made with; None if it does not take the config."""
