@@ -106,6 +106,29 @@ def test_a_file_that_nobody_can_hold_is_named(name: str, where: str, tmp_path: P
     in_a_fork(act)
 
 
+@pytest.mark.parametrize(("parts", "code"), [(45, 0), (95, 0), (300, 2)])
+@pytest.mark.parametrize("form", ["entry", "header", "stored"])
+def test_a_package_is_as_deep_as_commands_go(form: str, parts: int, code: int, tmp_path: Path) -> None:
+    """Hydra takes one of some 300 parts, and nobody has any of ten."""
+    entry, package = tmp_path / "experiments/001-baseline/train.py", ".".join(("a", "b", "c") * (parts // 3))
+    entries = {"entry": f"  - more@{package}: a\n"}.get(form, "  - more: a\n")
+    stored = f'ConfigStore.instance().store(group="more", name="a", node={{"x": 1}}, package="{package}")\n'
+    texts = {
+        **PLAIN_EXPERIMENT,
+        "config.yaml": PLAIN_EXPERIMENT["config.yaml"].replace("  - override", f"{entries}  - override", 1),
+    }
+    if form == "stored":
+        texts["train.py"] = texts["train.py"].replace("if __name__", f"{stored}\n\nif __name__")
+    else:
+        texts["more/a.yaml"] = f"# @package {package}\nx: 1\n" if form == "header" else "x: 1\n"
+    write(entry.parent, texts)
+    for words in (["show.py", "001"], ["add_exp.py", "001", "seed=9"], ["add_notebook.py", "001"]):
+        assert run(*words, cwd=tmp_path).code == code
+    assert run("validate.py", cwd=tmp_path).code == (code != 0)
+    if parts < 70:  # the comparison ends in a RecursionError of its own
+        assert run("show.py", "001", "--json", cwd=tmp_path).json["config"] == hydra(entry)
+
+
 @pytest.mark.parametrize(("levels", "said"), [(60, 0), (300, 1)])
 def test_what_hydra_reads_is_read(levels: int, said: int, tmp_path: Path) -> None:
     """Hydra ends in a RecursionError at about a hundred levels."""

@@ -17,6 +17,7 @@ from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import GLOBAL
 
 _DEEPEST = 30  # of parents that name groups; this takes several frames each
+_LONGEST_PACKAGE = 100  # parts; with what a file may have below them, all that is deeper ends in Python's recursion
 _LONGEST_LINE = 450  # of parents; Hydra recurses two frames each, and is to say itself where Python's limit ends that
 
 _HYDRA = "hydra/"
@@ -201,6 +202,8 @@ class _Place(NamedTuple):
         if own is None:
             own = self._relative.replace("/", ".")
         whole = f"{self.outer}.{own}" if self.outer and own else self.outer or own
+        if whole.count(".") >= _LONGEST_PACKAGE:
+            raise TooFar(f"a package of more than {_LONGEST_PACKAGE} parts")
         _, is_absolute, inner = whole.rpartition(GLOBAL)
         return inner[1:] if is_absolute else whole
 

@@ -63,7 +63,8 @@ class Expansion:
         except (RecursionError, TooFar) as error:
             too_far = error if isinstance(error, TooFar) else TooFar.in_circle()
             if too_far is not error and len(seen) < 5 * len(set(seen)):
-                too_far = TooFar("RecursionError: defaults lists in defaults lists, deeper than Python goes")
+                what = "values in values" if len(seen) < _AS_ONE else "defaults lists in defaults lists"
+                too_far = TooFar(f"RecursionError: {what}, deeper than Python goes")
             too_far.effort += len(seen) // _AS_ONE
             if not anew:
                 self._remember(overrides, too_far.message)

@@ -16,7 +16,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import installed, naming, schema
+from experiment_setup import installed, naming, nodes, schema
 from experiment_setup.checking import report
 from experiment_setup.checking.check import check
 from experiment_setup.checking.mirror import Mirror, mirrored
@@ -124,9 +124,7 @@ class Proof:
             if words not in self.nearest:
                 yield f"# the config{f' of {words}' if words else ''}"
                 lines = (
-                    OmegaConf.to_yaml(OmegaConf.create(_with_short_lists(config))).rstrip().splitlines()
-                    if config
-                    else []
+                    OmegaConf.to_yaml(nodes.created(_with_short_lists(config))).rstrip().splitlines() if config else []
                 )
                 yield from map(shortened, lines)
                 if self.replaced and words == next(iter(self.configs)):
