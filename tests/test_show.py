@@ -229,3 +229,27 @@ def test_help_names_the_exit_codes(project: Path) -> None:
     assert ran.code == 0
     assert "--only-changed" in ran.out
     assert run_entry(SCRIPTS / "show.py", "--version", cwd=project).code == 0
+
+
+@pytest.mark.parametrize("unknown", ["a base class of a library", "more fields than anybody writes"])
+def test_what_only_running_the_code_would_tell_is_said_to_be_lacking(
+    project: Path, experiment: Path, elsewhere: Path, unknown: str
+) -> None:
+    entry = experiment / "train.py"
+    text = entry.read_text(encoding="utf-8")
+    assert not run("show.py", "--root", project, "001", cwd=elsewhere).err
+    if unknown.startswith("a base"):
+        text = text.replace("class ExpConfig:", "class ExpConfig(library.Base):").replace(
+            "import hydra\n", "import hydra\nimport library\n"
+        )
+    else:
+        text = text.replace(
+            "class ExpConfig:\n", "class ExpConfig:\n" + "".join(f"    x{n}: int = {n}\n" for n in range(3_000))
+        )
+    write(experiment, {"train.py": text})
+    shown = run("show.py", "--root", project, "001", cwd=elsewhere)
+    assert (shown.code, "what is stored as exp/default" in shown.err) == (0, True)
+    added = run("add_exp.py", "--root", project, "001", "seed=9", cwd=elsewhere)
+    assert (added.code, "without running the code" in added.err) == (2, True)
+    checked = run("validate.py", "--root", project, "--json", cwd=elsewhere)
+    assert [f["message"] for f in checked.json["findings"] if f["code"] == "ES307"] != []

@@ -164,6 +164,12 @@ class Code:
         not_here = self._not_here or self._link_into_a_submodule
         return problems or self._stored_by_a_library or not_here or self._given_to_a_library
 
+    @property
+    def opaque_registrations(self) -> list[Problem]:
+        """What is stored in the ConfigStore under a name that is known, without our knowing what it is."""
+        problems = self.options.schema.problems if not self._composer.runs_the_code else []
+        return [problem for problem in problems if problem.code == "opaque-registration"]
+
     @cached_property
     def _given_to_a_library(self) -> list[Problem]:
         """Where the code names folders of configs for a plugin of a library, which adds them to the search path."""

@@ -399,7 +399,7 @@ def package_of_registration(context: ExperimentContext) -> Iterator[Finding]:
 def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
     """The code is read and not run, so what is stored behind a condition on the machine or in a `match` is unknown. So
     is what lies in a package of `hydra.searchpath` that is not installed, or in a folder or submodule that has not been
-    fetched.
+    fetched. Where it is known that something is stored, but not what, its keys are missing in all that is composed.
 
     What is not found in such an experiment may be stored there, and is not reported. (An info where all is found.)
     """
@@ -409,10 +409,12 @@ def unread_registration(context: ExperimentContext) -> Iterator[Finding]:
     )
     refusals = [outcome.failure.refusal for outcome in outcomes if outcome.failure]
     found = not any(isinstance(refusal, (NotFound, NotOverridable)) for refusal in refusals)
-    for problem in problems[:1]:
+    opaque = context.code.opaque_registrations
+    for problem in [*problems[:1], *opaque]:
         yield unread_registration.finding(
             problem.location,
             problem.message,
             problem.help or "let your interpreter run the code: validate.py --python .venv/bin/python",
-            severity=Severity.INFO if found else None,
+            severity=Severity.INFO if found or problem in opaque else None,
+            rests_on=[phases.code()] if problem in opaque else [],
         )

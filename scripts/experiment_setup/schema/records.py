@@ -71,6 +71,16 @@ class Registration:
     location: Location
     in_main_guard: bool = False
 
+    @property
+    def path(self) -> str:
+        """What it is found as, such as `exp/default`."""
+        return f"{self.group}/{self.name}" if self.group else self.name
+
+    @property
+    def node_is_opaque(self) -> bool:
+        """Whether only running the code tells what is stored."""
+        return isinstance(self.node, Known)
+
 
 @dataclass(frozen=True)
 class HydraMain:

@@ -68,6 +68,10 @@ class Shown:
         given = [f"{key} ({', '.join(names)})" for key, names in self._given().items()]
         if given:
             yield f"from the environment of this shell: {', '.join(given)}"
+        schema, groups = self.subject.composer.schema, self.subject.chosen()
+        for known in schema.registrations:
+            if known.node_is_opaque and (known.group is None or known.group in groups):
+                yield f"lacking here, as only running the code tells what it is: what is stored as {known.path}"
 
     def _given(self) -> Mapping[str, Sequence[str]]:
         """The variables that the values which are shown come from."""

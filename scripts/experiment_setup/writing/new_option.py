@@ -227,7 +227,10 @@ class OptionWriter:
         others = {str(key): node for key, node in nodes.children(composed.config) if key != self.group}
         registration = self._composer.schema.registration(self.group, _SCHEMA_OPTION)
         declared = registration.config_class if registration else None
-        keys = Keys(config, self.group, f"{self.group}={option}", others, declared)
+        name = f"{self.group}={option}"
+        if registration is not None and registration.node_is_opaque:
+            name = f"what is known of {name} without running the code"
+        keys = Keys(config, self.group, name, others, declared)
         return _Base(option, bool(option) and self._inherits(str(option)), composed.config, keys)
 
     def _no_config(self) -> CommandError:
