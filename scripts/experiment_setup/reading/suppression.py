@@ -55,11 +55,6 @@ class Suppression:
         """A comment without codes. Of a whole file it silences nothing: that hides too much."""
         return not self.codes
 
-    def covers(self, finding: Finding) -> bool:
-        """Whether the finding stands where this comment is heard (its code is another question)."""
-        place = finding.location
-        return place.path == self.location.path and (self.whole_file or place.line == self.location.line)
-
     def meaning(self, code: str) -> list[Location]:
         """Where in the comment this code is meant: by the comment itself, or by words of it; [] if it is not."""
         if self.bare and not self.whole_file:
@@ -147,12 +142,13 @@ class Applied:
 
 def apply(findings: Sequence[Finding], suppressions: Sequence[Suppression]) -> Applied:
     """Leave out what is silenced."""
-    by_path: dict[Path, list[Suppression]] = {}
+    heard: dict[tuple[Path, int | None], list[Suppression]] = {}  # by the file, and the line if it is heard on that one
     for suppression in suppressions:
-        by_path.setdefault(suppression.location.path, []).append(suppression)
+        line = None if suppression.whole_file else suppression.location.line
+        heard.setdefault((suppression.location.path, line), []).append(suppression)
     meaning: Meaning = {}
     used: set[Location] = set()
-    kept = [finding for finding in findings if not _silence(finding, by_path, meaning, used)]
+    kept = [finding for finding in findings if not _silence(finding, heard, meaning, used)]
     unused: list[tuple[Suppression, Code | None]] = []
     for suppression in suppressions:
         choices: Sequence[Code | None] = suppression.codes or (None,)
@@ -161,12 +157,14 @@ def apply(findings: Sequence[Finding], suppressions: Sequence[Suppression]) -> A
 
 
 def _silence(
-    finding: Finding, by_path: Mapping[Path, Sequence[Suppression]], meaning: Meaning, used: set[Location]
+    finding: Finding,
+    heard: Mapping[tuple[Path, int | None], Sequence[Suppression]],
+    meaning: Meaning,
+    used: set[Location],
 ) -> bool:
     silenced = False
-    for suppression in by_path.get(finding.location.path, ()):
-        if not suppression.covers(finding):
-            continue
+    path, line = finding.location.path, finding.location.line
+    for suppression in (*heard.get((path, None), ()), *heard.get((path, line), ())):
         key = suppression.location, finding.code
         if key not in meaning:
             meaning[key] = suppression.meaning(finding.code)
