@@ -13,6 +13,7 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -20,10 +21,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import schema, uses
+from experiment_setup.checking.check import check
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.composing import resolving
 from experiment_setup.composing.interpolation import unusable_values
 from experiment_setup.composing.refusals import TooLong
+from experiment_setup.project import Project
 from running import PLAIN_EXPERIMENT, SCRIPTS, write
 from schema_samples import HEAD, TAIL
 
@@ -324,3 +327,30 @@ def test_experiments_that_import_one_large_package_take_the_memory_of_one(tmp_pa
         return used.ru_maxrss
 
     assert peak(*names) < 2 * peak(names[0])
+
+
+def calls_of_a_check(root: Path, count: int) -> int:
+    """How many calls of Python functions it takes to check an experiment with so many sets."""
+    sets = {
+        f"exp/{number:04}.yaml": f"defaults:\n  - default@_here_\n\nname: s{number}\nseed: {number}\n"
+        for number in range(count)
+    }
+    sets |= {f"exp/x{number:04}.yaml": f"seed: {number}\n" for number in range(count // 4)}  # with findings
+    write(root / "experiments/001-baseline", {**PLAIN_EXPERIMENT, **sets})
+    project, calls = Project(root), [0]
+
+    def counted(_frame: FrameType, event: str, _argument: object) -> None:
+        calls[0] += event == "call"
+
+    sys.setprofile(counted)
+    try:
+        check(project, project.experiments)
+    finally:
+        sys.setprofile(None)
+    return calls[0]
+
+
+def test_the_work_of_a_check_grows_as_the_sets_do(tmp_path: Path) -> None:
+    calls_of_a_check(tmp_path / "warm", 20)
+    few, many, most = (calls_of_a_check(tmp_path / str(count), count) for count in (100, 200, 400))
+    assert most - many < 2.2 * (many - few)  # twice as many sets; of each to each of the others it would be four times

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -130,10 +130,22 @@ def inheriting(context: ExperimentContext, option: Option, name: str) -> str:
     """The entry with which an option inherits from another of its group, as the options beside it write that:
     `default`, or else `default@_here_`. Without a header the two are the same to Hydra.
     """
-    beside = [one for one in context.options.by_group.get(option.group, {}).values() if one.path != option.path]
-    packages = Counter(entry.package for one in beside for entry, _ in parents(one) if not one.document.header)
-    bare = option.document.header is None and packages[None] > packages[HERE]
+    written, own = _packages_of_parents(context)[option.group], _packages(option)
+    bare = option.document.header is None and written[None] - own[None] > written[HERE] - own[HERE]
     return name if bare else f"{name}@{HERE}"
+
+
+@once
+def _packages_of_parents(context: ExperimentContext) -> dict[str, Counter[str | None]]:
+    """How often the options of each group write each package where they inherit from others of it."""
+    counts: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for option in context.options.all():
+        counts[option.group].update(_packages(option))
+    return counts
+
+
+def _packages(option: Option) -> Counter[str | None]:
+    return Counter(entry.package for entry, _ in parents(option) if not option.document.header)
 
 
 def lineage(options: Mapping[str, Option], name: str) -> list[str]:
