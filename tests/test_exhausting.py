@@ -330,13 +330,16 @@ def test_experiments_that_import_one_large_package_take_the_memory_of_one(tmp_pa
 
 
 def calls_of_a_check(root: Path, count: int) -> int:
-    """How many calls of Python functions it takes to check an experiment with so many sets."""
-    sets = {
-        f"exp/{number:04}.yaml": f"defaults:\n  - default@_here_\n\nname: s{number}\nseed: {number}\n"
-        for number in range(count)
-    }
-    sets |= {f"exp/x{number:04}.yaml": f"seed: {number}\n" for number in range(count // 4)}  # with findings
-    write(root / "experiments/001-baseline", {**PLAIN_EXPERIMENT, **sets})
+    """How many calls of Python functions it takes to check an experiment with so many sets, and options beside them."""
+    texts = dict(PLAIN_EXPERIMENT)
+    texts["config.yaml"] = texts["config.yaml"].replace("  - override", "  - data: d0000\n  - override", 1)
+    for number in range(count):
+        texts[f"exp/{number:04}.yaml"] = f"defaults:\n  - default@_here_\n\nname: s{number}\nseed: {number}\n"
+        texts[f"data/d{number:04}.yaml"] = f"size: {number}\n"
+        if number % 4 == 0:
+            texts[f"exp/x{number:04}.yaml"] = f"seed: {number}\n"  # with a finding
+            texts[f"data/e{number:04}.yaml"] = f"defaults:\n  - d{number:04}\n\nsize: 7\n"
+    write(root / "experiments/001-baseline", texts)
     project, calls = Project(root), [0]
 
     def counted(_frame: FrameType, event: str, _argument: object) -> None:

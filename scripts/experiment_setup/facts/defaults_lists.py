@@ -168,14 +168,25 @@ def only_a_base(context: ExperimentContext, option: Option) -> bool:
     Such a file leaves to its heirs what it does not give. config.yaml does not choose it; a parameter set or an
     environment that others inherit is a choice as well, unless its name begins with an underscore.
     """
-    options = context.options.by_group[option.group]
     if context.options.groups.get(option.group) == option.name:
         return False
     if option.group in (SETS, ENVIRONMENTS) and not option.name.startswith("_"):
         return False
-    if any(option.name in lineage(options, heir)[1:] for heir in options if heir != option.name):
-        return True
-    return option.name in inherited_in_folders(context, option.group)
+    return option.name in _inherited_beside(context, option.group) | inherited_in_folders(context, option.group)
+
+
+def _inherited_beside(context: ExperimentContext, group: str) -> frozenset[str]:
+    """The options of a group that others beside them inherit from."""
+    known = _inherited(context)
+    if group not in known:
+        options = context.options.by_group[group].values()
+        known[group] = frozenset(name for heir in options for _, name in parents(heir) if name != heir.name)
+    return known[group]
+
+
+@once
+def _inherited(_: ExperimentContext) -> dict[str, frozenset[str]]:
+    return {}
 
 
 def sample_of(context: ExperimentContext, missing: str) -> Path | None:

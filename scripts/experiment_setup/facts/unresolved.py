@@ -86,12 +86,12 @@ def _runs(context: ExperimentContext) -> Iterator[Chosen]:
     named = {group: group for group in (SETS, ENVIRONMENTS, *context.options.further_groups)}
     named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
     options = [(key, option) for group, key in named.items() for option in context.options.of_group(group)]
-    bases = [(key, option.name) for key, option in options if only_a_base(context, option)]
+    bases = {(key, option.name) for key, option in options if only_a_base(context, option)}
     runs: list[Chosen] = [{SETS: exp, ENVIRONMENTS: env} for exp, env in context.compositions.combinations]
     runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
     runs += [{option.key: option.name} for option in context.options.added]
     for chosen in runs:
-        if not any(chosen.get(key) == name for key, name in bases):
+        if bases.isdisjoint(chosen.items()):
             yield chosen
 
 
