@@ -354,11 +354,12 @@ def lands_elsewhere(context: ExperimentContext) -> Iterator[Finding]:
             if name == HERE and entry.package in entries.names(context, option.group):
                 name = entry.package or ""  # `_here_@default`
             better = entries.SELF if name == entries.SELF else f"{name}@{HERE}"
+            names_one = entry.option != "???"
             yield lands_elsewhere.finding(
                 _at_package(option, entry) if entry.is_plain and entry.package else entries.place(option, entry),
                 f"`{entries.shown(entry)}` {place}",
-                f"write - {better}",
-                edits=entries.rewrite(option.document, entry, better),
+                f"write - {better}" if names_one else "remove the line",
+                edits=entries.rewrite(option.document, entry, better) if names_one else (),
                 rests_on=[phases.group(option.group)],
             )
 
@@ -373,12 +374,11 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
             return None
         if entry.group.startswith("/"):
             return f"lands in {group}.{group}, not {group}" if entry.package != HERE else "includes itself without end"
-        nested = context.experiment.group_dir(group) / group
-        return (
-            f"looks for {group}/{group}/{entry.option}, not {group}/{entry.option}"
-            if not files.is_folder(nested)
-            else None
-        )
+        if files.is_folder(context.experiment.group_dir(group) / group):
+            return None
+        if entry.option == "???":
+            return f"leaves a choice open in {group}/{group}, where nothing can be chosen"
+        return f"looks for {group}/{group}/{entry.option}, not {group}/{entry.option}"
     if not entry.is_plain or entry.option is None:
         return None
     if entry.option == entries.SELF:
