@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (whole files as one-line texts)
 """Code that exhausts whoever computes it: it is read within a budget, and what goes past that is opaque.
 
 Each source is read in a process of its own, whose memory is measured; a limit of CPU time ends one that hangs.
@@ -72,7 +71,8 @@ EXHAUST = {
     "many classes": classes(8_000, "@dataclass\nclass C{0}:\n    a: int = 1\n"),
     "many instances": f"{FIRST}x = [[C0() for i in range(9_999)] for j in range(9_999)]",
     "integers": "x = 1\nfor i in range(9_999):\n    x *= 10 ** 1_000",
-    "a product": "import math\nx = math.prod([10 ** 5_000] * 10_000)\ny = math.lcm(*[10 ** 5_000 + i for i in range(999)])",
+    "a product": "import math\nx = math.prod([10 ** 5_000] * 10_000)\n"
+    "y = math.lcm(*[10 ** 5_000 + i for i in range(999)])",
     "arrangements": "import itertools\nx = list(itertools.product(range(9_000), repeat=5_000))\n"
     "y = list(itertools.permutations(range(900)))",
     "bytes": 'x = (1).to_bytes(10 ** 9, "big")',
@@ -200,14 +200,18 @@ def test_an_encoding_that_is_no_source_is_a_syntax_error(name: str, tmp_path: Pa
 
 ODD = {
     "field(1)": "@dataclass\nclass Q:\n    a: int = field(1)",
-    "field of no bools": "@dataclass\nclass Q:\n    a: int = field(default=1, init=3, repr=[], compare=print, hash=len)",
-    "field of a field": "@dataclass\nclass Q:\n    a: int = field(default=field())\n    b: int = field(default_factory=field)",
+    "field of no bools": "@dataclass\nclass Q:\n"
+    "    a: int = field(default=1, init=3, repr=[], compare=print, hash=len)",
+    "field of a field": "@dataclass\nclass Q:\n"
+    "    a: int = field(default=field())\n    b: int = field(default_factory=field)",
     "field of no text": "@dataclass\nclass Q:\n    a: int = field(**{'default': 1, 3: 4})",
-    "metadata": "@dataclass\nclass Q:\n    a: int = field(default=1, metadata=5)\n    b: int = field(default=1, metadata={1: []})",
+    "metadata": "@dataclass\nclass Q:\n"
+    "    a: int = field(default=1, metadata=5)\n    b: int = field(default=1, metadata={1: []})",
     "kw_only": "@dataclass\nclass Q:\n    a: int = field(default=1, kw_only='x')",
     "a factory that takes something": "@dataclass\nclass Q:\n    a: int = field(default_factory=lambda x: x)",
     "dataclass(3)": "@dataclass(3)\nclass Q: pass\ndataclass()(3)\ndataclass(3)\ndataclass()()",
-    "dataclass options": "@dataclass(order=1, init=False)\nclass Q:\n    a: int = 1\n@dataclass(nothing=1)\nclass R: pass",
+    "dataclass options": "@dataclass(order=1, init=False)\nclass Q:\n    a: int = 1\n"
+    "@dataclass(nothing=1)\nclass R: pass",
     "lone surrogates": "x = '\\ud800'.encode()\nPath('/\\ud800').resolve()\nsys.path.append('\\ud800')\nimport nothing",
     "NUL": "Path('/\\0').resolve()\nos.path.realpath('/\\0')\nsys.path.insert(0, '/\\0')\nimport nothing.at_all",
     "bases": "class A(*[1], **{}): pass\nclass B(metaclass=3): pass\nclass C(1): pass\nclass D(Enum, int, str): pass",
@@ -235,7 +239,8 @@ FOLLOW = {
     "calls in calls": f"def f(c): return c\n{MAIN}    x = {'f(' * 40}cfg{')' * 40}\n    print(x.a)",
     "a function that calls itself": f"def f(c):\n    f(c.a)\n{MAIN}    f(cfg)",
     "one that calls itself twice": f"def f(c):\n    f(c.a)\n    f(c.b)\n{MAIN}    f(cfg)",
-    "a class that makes itself": "class A:\n    def __init__(self, c):\n        self.c = c\n        A(c.a)\n        A(c.b)\n"
+    "a class that makes itself": "class A:\n    def __init__(self, c):\n        self.c = c\n"
+    "        A(c.a)\n        A(c.b)\n"
     f"    def g(self):\n        A(self.c.d)\n{MAIN}    A(cfg)",
     "functions that call each other": "".join(
         f"def f{i}(c, d=None):\n" + "".join(f"    f{j}(c, c.a{i})\n    f{j}(d, c)\n" for j in range(12))

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (whole files as one-line texts)
 """Who starts main(), and who makes the instances of the config's dataclasses: held against running it for real."""
 
 from __future__ import annotations
@@ -153,7 +152,8 @@ NOT_GIVEN = {
     "read of the config": CONVERTED + "    print(cfg.exp.warmup)\n",
     "another group": "    env = OmegaConf.to_object(cfg.env)\n    print(cfg.exp.warmup)\n",
     "a container of dicts": "    from omegaconf import SCMode\n"
-    "    exp = OmegaConf.to_container(cfg.exp, structured_config_mode=SCMode.DICT, throw_on_missing=True)\n    print(exp)\n",
+    "    exp = OmegaConf.to_container(cfg.exp, structured_config_mode=SCMode.DICT, throw_on_missing=True)\n"
+    "    print(exp)\n",
 }
 
 
