@@ -221,7 +221,7 @@ class Places:
 
     def _class_of(self, node: Any) -> ConfigClass | None:
         kind = OmegaConf.get_type(node) if nodes.is_mapping(node) else None
-        return next((known for known in self._schema.classes.values() if known.cls is kind), None)
+        return self._schema.class_of(kind)
 
 
 def _made(default: str | None, steps: Steps) -> tuple[str | None, int]:

@@ -75,7 +75,7 @@ class Code:
             if found is None or (found.location.path, found.name) in classes:
                 continue
             classes[found.location.path, found.name] = path
-            waiting += [(self.options.schema.classes.get(f.annotation), (*path, f.name)) for f in found.fields]
+            waiting += [(self.options.schema.class_of_field(found, f.name), (*path, f.name)) for f in found.fields]
         return uses.read(self.options.schema, classes, self._given_to_resolvers())
 
     def _given_to_resolvers(self) -> Iterator[tuple[Module, Function, dict[str, Part]]]:

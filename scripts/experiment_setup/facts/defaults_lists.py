@@ -371,6 +371,8 @@ def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
     if is_typed(composed.config, option.group):
         return None
     missing = [name for name in fields if name not in values]
+    if not missing and option.package((option.group,)) == ():
+        return None  # written from the root, it has no place for the types of one group
     # Asked through another interpreter, no config has types.
     return missing if missing or is_typed(context.compositions.at().config, option.group) else None
 

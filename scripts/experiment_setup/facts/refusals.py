@@ -19,6 +19,7 @@ from experiment_setup.composing.refusals import (
 )
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
+from experiment_setup.facts.guides import is_always_typed
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset
 from experiment_setup.light import dataclass
@@ -77,7 +78,7 @@ def refusals(context: ExperimentContext) -> list[Refused]:
     known = set(always)
     if always and isinstance(always[0].refusal, NotFound):
         group = always[0].refusal.config.rpartition("/")[0]
-        if is_chosen_by_sets(context, group):
+        if is_never_meant(context, group):
             always, found = [], []  # ES124 says it
     if context.compositions.required and not always:  # what fails whatever else is chosen is said once
         base = context.compositions.base
@@ -154,6 +155,11 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
     if isinstance(failure.refusal, UnresolvedOption):
         return failure.refusal.written.strip("${} ") in context.compositions.required
     return isinstance(failure.refusal, NotChosen)
+
+
+def is_never_meant(context: ExperimentContext, group: str) -> bool:
+    """Whether what config.yaml chooses from a group is replaced in each run: by the sets, or on the command line."""
+    return is_chosen_by_sets(context, group) or is_always_typed(context, group)
 
 
 def is_chosen_by_sets(context: ExperimentContext, group: str) -> bool:

@@ -13,7 +13,8 @@ from experiment_setup.composing.compose import Composition, UnusableValue
 from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, TooLong, UnknownResolver, UnsetVariable
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
-from experiment_setup.facts.experiment import ExperimentContext, once
+from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.guides import guides
 from experiment_setup.facts.makers import makers
 from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
@@ -166,26 +167,6 @@ def is_of_its_hydra(context: ExperimentContext, resolver: str) -> bool:
     return resolver == "env" and Declared(context.project.root).is_bound_before(
         "hydra", (1, 2), context.experiment.folder
     )
-
-
-@once
-def guides(context: ExperimentContext) -> list[str]:
-    """The texts that tell people what to set and what to type: README files, shell scripts, an example of .env."""
-    root = context.project.root
-    told = [root / ".env"] if "dotenv" in context.code.text and (root / ".env").is_file() else []
-    entry = context.experiment.entry
-    between = [folder for folder in entry.parents if folder != root and folder.is_relative_to(root)] if entry else []
-    asked = [(root, found) for found in _TELLS_WHAT_TO_SET]
-    asked += [(folder, found) for folder in between for found in _GUIDES]
-    told += [path for folder, found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ)]
-    return list(map(files.read_loosely, told))
-
-
-_GUIDES = ("*.md", "*.rst", "*.sh")  # in a folder of a project with several
-_TELLS_WHAT_TO_SET = (
-    *(*_GUIDES, "docs/**/*.md", "docs/**/*.rst"),
-    *("scripts/**/*.sh", ".env.example", "Dockerfile"),
-)
 
 
 def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:

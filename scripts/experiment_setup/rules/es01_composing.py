@@ -252,7 +252,7 @@ def _declared(context: ExperimentContext, group: str, inner: Sequence[str]) -> S
     found, steps = (own, inner) if own is not None else (whole, (group, *inner))
     for step in steps:
         field = found.field(step) if found is not None else None
-        found = context.schema.classes.get(field.annotation) if field is not None else None
+        found = context.schema.class_of_field(found, field.name) if found is not None and field is not None else None
     return found.fields if found is not None else ()
 
 

@@ -14,7 +14,7 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.refusals import is_chosen_by_sets
+from experiment_setup.facts.refusals import is_never_meant
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -320,8 +320,8 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group.
 
-    A note where the config composes with a parameter set of another group, and no option has nearly that name: what it
-    chooses unasked is never used then.
+    A note where no option has nearly that name, and the config composes with a parameter set of another group, or each
+    command of the guides chooses another option: what it chooses unasked is never used then.
     """
     failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
@@ -357,7 +357,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
-            severity=Severity.INFO if not guess and is_chosen_by_sets(context, group) else None,
+            severity=Severity.INFO if not guess and is_never_meant(context, group) else None,
             rests_on=[
                 phases.file(context.experiment.group_dir(group) / f"{entry.option}.yml"),
                 phases.group(group),

@@ -13,8 +13,8 @@ import yaml
 from experiment_setup import nodes
 from experiment_setup.facts import argument_types, makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
+from experiment_setup.facts.guides import guides
 from experiment_setup.facts.options import Option, listed
-from experiment_setup.facts.unresolved import guides
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Edit, Finding, Severity, and_more
 from experiment_setup.light import dataclass

@@ -34,7 +34,7 @@ def root_class(context: ExperimentContext) -> ConfigClass | None:
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == main.function and node.args.args:
             names = [last_name(name) for name in shapes.annotated_with(node.args.args[0])]
-            found = next((known for name in names if (known := context.schema.classes.get(name))), None)
+            found = next((known for name in names if (known := context.schema.class_named(name))), None)
             return found if found and any(found.field(group) for group in context.options.groups) else None
     return None
 
@@ -231,7 +231,9 @@ def doubled_registration(context: ExperimentContext) -> Iterator[Finding]:
 def _container(context: ExperimentContext, registration: Registration) -> Any:
     if isinstance(registration.node, Opaque):
         return None
-    return (registration.config_class, OmegaConf.to_container(context.schema.structured(registration), resolve=False))
+    found = registration.config_class
+    types = [(field.name, field.annotation) for field in found.fields] if found else None  # alike in another module
+    return types, OmegaConf.to_container(context.schema.structured(registration), resolve=False)
 
 
 @rule(

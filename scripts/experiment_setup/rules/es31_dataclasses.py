@@ -38,7 +38,7 @@ def config_classes(context: ExperimentContext) -> Iterator[tuple[ConfigClass, st
         seen.add(config_class.name)
         yield config_class, path
         for known in config_class.fields:
-            inner = context.schema.classes.get(known.annotation)
+            inner = context.schema.class_of_field(config_class, known.name)
             if inner is not None:
                 waiting.append((inner, f"{path}.{known.name}"))
     if whole is not None and whole.name not in seen:

@@ -18,9 +18,9 @@ from experiment_setup.composing.compose import unusable_values
 from experiment_setup.facts import resolvers
 from experiment_setup.facts.defaults_lists import inherited_in_folders, one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.guides import guides
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.unlisted import Unlisted
-from experiment_setup.facts.unresolved import guides
 from experiment_setup.findings import Finding, Severity, and_more
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean

@@ -54,6 +54,11 @@ class ConfigClass:
     decorated: bool = True
     has_post_init: bool = False
 
+    @property
+    def is_dataclass(self) -> bool:
+        """Whether it is one, decorated or by its base."""
+        return dataclasses.is_dataclass(self.cls)
+
     def field(self, name: str) -> Field | None:
         """The field of that name."""
         return next((field for field in self.fields if field.name == name), None)
@@ -116,6 +121,21 @@ class Schema:
         self._opaque[id(registration)] = opaque
         if node is not None:
             self._nodes[id(registration)] = node
+
+    def class_of(self, kind: Any) -> ConfigClass | None:
+        """What is known of a class, by the class itself: several modules may have one of its name."""
+        return next((known for known in self.classes.values() if known.cls is kind), None)
+
+    def class_named(self, name: str) -> ConfigClass | None:
+        """The class that a name means in the entry point; of other modules, the only one of that name."""
+        own = next((module for module in self.code or () if module.source.path == self.entry), None)
+        found = self.class_of(own.names.get(name)) if own is not None else None
+        return found or (self.classes.get(name) if sum(c.name == name for c in self.classes.values()) == 1 else None)
+
+    def class_of_field(self, owner: ConfigClass, name: str) -> ConfigClass | None:
+        """The class that a field of another one is made of."""
+        kinds = {field.name: field.type for field in dataclasses.fields(owner.cls)} if owner.is_dataclass else {}
+        return self.class_of(kinds.get(name))
 
     def registration(self, group: str | None, name: str) -> Registration | None:
         """What is stored as `group`/`name`: the last one wins, as in Hydra."""

@@ -152,7 +152,7 @@ def _declared(context: ExperimentContext, config_class: ConfigClass, node: Any, 
         if not path and known.name in context.options.groups:
             continue  # its options have it
         kind = _kind(child)
-        inner = next((found for found in context.schema.classes.values() if found.cls is kind), None)
+        inner = context.schema.class_of(kind)
         if inner is not None and nodes.is_mapping(child):
             yield from _declared(context, inner, child, steps)
             continue
