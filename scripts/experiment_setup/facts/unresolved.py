@@ -123,8 +123,12 @@ def _is_written_by_the_code(context: ExperimentContext, bad: UnusableValue) -> b
 
 
 def _is_replaced_by_the_code(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether the code gives another value to the key that refers to what is not there, before anything reads it."""
+    """Whether the code gives another value to the key that refers to what is not there: with `OmegaConf.update`, or by
+    an assignment before anything reads it.
+    """
     key = nodes.names(bad.key)
+    if re.search(rf"\bOmegaConf\.update\([^()]{{0,200}}?[\"']{re.escape(bad.key)}[\"']", context.code.text):
+        return True
     for use in context.code.reading.uses:
         if use.kind == "write" and key[: len(use.path)] == use.path:
             return True
