@@ -304,13 +304,16 @@ class FastPath:
             raise Declined("version_base")
         if self._experiment.entry is None or not name:
             raise Declined("no entry point")
+        if self._has_hydras_own:
+            raise Declined("a file in the place of Hydra's own config")
         overrides: dict[str, str] = {}
         added: list[Entry] = []
         for key, option in choices.items():
             if option is None:
                 continue
             group, _, package = key.removeprefix("+").partition("@")
-            if not defaults.OPTION.fullmatch(option) or option == "_self_" or not self._group_exists(group):
+            is_odd = not defaults.OPTION.fullmatch(option) or option == "_self_" or ".." in group
+            if is_odd or not self._group_exists(group):
                 raise Declined(f"choice {key!r}")
             if key.startswith("+"):
                 added.append(Entry(group, True, option, package if "@" in key else None))
@@ -389,6 +392,11 @@ class FastPath:
             else:
                 folders += islice(search_path.folders_of(name, self._experiment, self._root), 1)
         return tuple(folders)
+
+    @cached_property
+    def _has_hydras_own(self) -> bool:
+        """Whether a folder has `hydra/config.yaml`, the name of what Hydra stores itself: some releases refuse it."""
+        return any(files.exists(folder / "hydra" / "config.yaml") for folder in self._folders)
 
     @cached_property
     def _as_1_1(self) -> bool:

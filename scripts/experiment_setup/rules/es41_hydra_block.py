@@ -181,3 +181,27 @@ def _chosen_at(context: ExperimentContext, group: str, option: str) -> Location:
             if (entry.group or "").lstrip("/") == f"hydra/{group}" and entry.option == option:
                 return document.value(["defaults", entry.index])
     return Location(context.experiment.config_file)
+
+
+@rule(
+    "ES418",
+    "settings-in-the-place-of-hydras",
+    Severity.ERROR,
+    "a file hydra/config.yaml, which takes the place of Hydra's own config",
+    phase=Phase.FILES,
+    bad={"hydra/config.yaml": "verbose: true\n"},
+    good={"config.yaml": [(SUBDIR, f"{SUBDIR}  verbose: true\n")]},
+    hydra="fails",
+)
+def settings_in_the_place_of_hydras(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra stores its own config as `hydra/config`. Options such as hydra/launcher/slurm.yaml belong into that folder;
+    settings stand in the block `hydra:` of config.yaml.
+    """
+    file = context.experiment.config_dir / "hydra" / "config.yaml"
+    if context.experiment.has_config and files.is_file(file):
+        yield settings_in_the_place_of_hydras.finding(
+            Location(file),
+            "this takes the place of Hydra's own config, which has the same name: nothing composes",
+            f"move what it says into the block `hydra:` of {context.experiment.config_file.name}, and delete the file",
+            spoils=[phases.file(context.experiment.config_file)],
+        )
