@@ -313,9 +313,10 @@ class Choosing:
         of_hydra: list[_Place] = []
         for entry in reversed(config.entries):
             place = _Place(Entry(primary)).inside(entry, package)
-            if entry.override and place.key.startswith(_HYDRA):
+            is_hydras = entry.is_group and place.group.startswith(_HYDRA)
+            if entry.override and is_hydras:
                 of_hydra.append(place)
-            elif entry.override or isinstance(entry.option, tuple) or "${" in (entry.option or ""):
+            elif entry.override or is_hydras or isinstance(entry.option, tuple) or "${" in (entry.option or ""):
                 return None
             else:
                 places.append((place.key if entry.is_group else None, place))
@@ -504,5 +505,7 @@ class Choosing:
 
     def _choose(self, place: _Place) -> None:
         key = place.key
+        if place.group.startswith(_HYDRA):  # whatever the option: Hydra has one already, and takes null for another
+            raise Declined("an option of Hydra's own")
         if self._chosen.setdefault(key, place.option) != place.option:
             raise Declined(f"two options of {key!r}")

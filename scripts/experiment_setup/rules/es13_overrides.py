@@ -96,13 +96,13 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     """
     yield from _left_out_in_options(context)
     failure = context.compositions.at().failure
-    if failure is None or not isinstance(failure.refusal, (ChosenTwice, UnknownKeyword)):
+    if failure is None or not isinstance(failure.refusal, (ChosenTwice, AddedTwice, UnknownKeyword)):
         return
     for entry in entries.of_primary(context):
         group = (entry.group or "").lstrip("/")
         if not isinstance(entry.value, dict) or "override" in entry.keywords or not group.startswith("hydra/"):
             continue
-        if isinstance(failure.refusal, ChosenTwice):
+        if isinstance(failure.refusal, (ChosenTwice, AddedTwice)):
             refused = group == failure.refusal.group
         else:
             refused = failure.refusal.keyword in entry.keywords
@@ -110,13 +110,14 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
             continue
         node = entries.item_node(context.options.primary, entry.index)
         key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
-        word = next((word for word in entry.keywords if did_you_mean(word, _KEYWORDS)), "")
+        unknown = (word for word in entry.keywords if word not in _KEYWORDS)
+        word = next((word for word in unknown if did_you_mean(word, _KEYWORDS)), "")
         where = context.options.primary.value(["defaults", entry.index])
         written = f"override {entry.group}"
         yield override_left_out.finding(
             Location(where.path, where.line, where.column),
             f"{word!r} is not a keyword of a defaults list" if word else f"Hydra has chosen {group} already",
-            f"write - {written}: {entry.option}",
+            f"write - {written}: {entry.option or 'null'}",
             edits=entries.replace(context.options.primary, key, written)
             if key is not None and key.style is None
             else (),
