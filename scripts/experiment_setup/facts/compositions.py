@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from experiment_setup import nodes
 from experiment_setup.composing.compose import MOST_OF_HYDRA, Composer, Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.composing.refusals import NotChosen, NotFound
-from experiment_setup.facts.options import Option, Options, listed
+from experiment_setup.facts.options import Option, Options, Placed, listed
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -44,6 +44,7 @@ class Compositions:
     options: Options
     _composer: Composer
     memo: Memo = field(default_factory=Memo)
+    _is_always_typed: Callable[[str], bool] = lambda _: False  # whether each command chooses from a group
     # By the choices: whoever asks for one value of a composition asks for others.
     _origins: Latest[Any, Mapping[str, Sequence[Origin]]] = field(default_factory=partial(Latest, 4))
 
@@ -94,6 +95,7 @@ class Compositions:
             placed.key: placed.group
             for placed in self.options.choices
             if placed.option in ("???", f"${{{placed.key}}}")  # `- data: ${data}` asks for a choice as well
+            or self._is_always_replaced(placed)
         }
         candidates = {key: self._candidates(group) for key, group in named.items()}
         chosen = {key: names[0] for key, names in candidates.items() if names}
@@ -107,6 +109,14 @@ class Compositions:
                 if then is None or then.refusal != failure.refusal:
                     chosen, failure = other, then
         return chosen
+
+    def _is_always_replaced(self, placed: Placed) -> bool:
+        """Whether config.yaml chooses what is not there, and each command of the guides another option."""
+        group, option = placed.group, placed.option
+        if option is None or "${" in option or self.options.schema.registration(group, option):
+            return False
+        known = self.options.experiment.options_in_folders(group)
+        return bool(known) and option not in known and self._is_always_typed(placed.key)
 
     def _candidates(self, group: str) -> list[str]:
         """Some options of a group; those that lie in folders of it come last."""

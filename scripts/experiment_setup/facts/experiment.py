@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from experiment_setup.composing.compose import Composer
+from experiment_setup.facts import guides
 from experiment_setup.facts.code import Code
 from experiment_setup.facts.compositions import Compositions, Memo
 from experiment_setup.facts.options import Options
@@ -57,12 +58,28 @@ class ExperimentContext:
     @cached_property
     def compositions(self) -> Compositions:
         """What Hydra composes of them."""
-        return Compositions(self.options, self.composer, self.memo)
+        return Compositions(self.options, self.composer, self.memo, self.is_always_typed)
 
     @cached_property
     def code(self) -> Code:
         """The entry point and its modules."""
         return Code(self.options, self.composer)
+
+    @cached_property
+    def guides(self) -> list[str]:
+        """The texts that tell people what to set and what to type."""
+        return guides.read(self.project.root, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
+
+    def is_always_typed(self, group: str) -> bool:
+        """Whether each command of the guides chooses from a group: those for the entry point, or, where they have none,
+        for others that compose from its folder.
+        """
+        if self.experiment.entry is None:
+            return False
+        others = self.project.entries_of(self.experiment.config_dir)
+        own = guides.commands(self.guides, self.experiment.entry)
+        typed = own or [command for entry in sorted(others) for command in guides.commands(self.guides, entry)]
+        return bool(typed) and all(guides.chooses(command, group) for command in typed)
 
     @cached_property
     def files(self) -> list[Path]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import islice
+from pathlib import Path
 
 from experiment_setup import files
-from experiment_setup.facts.experiment import ExperimentContext, once
 
 _GUIDES = ("*.md", "*.rst", "*.sh")  # in a folder of a project with several
 _TELLS_WHAT_TO_SET = (
@@ -16,12 +17,9 @@ _TELLS_WHAT_TO_SET = (
 _MOST_READ = 100  # files of a kind
 
 
-@once
-def guides(context: ExperimentContext) -> list[str]:
-    """The texts that tell people what to set and what to type: README files, shell scripts, an example of .env."""
-    root = context.project.root
-    told = [root / ".env"] if "dotenv" in context.code.text and (root / ".env").is_file() else []
-    entry = context.experiment.entry
+def read(root: Path, entry: Path | None, *, with_dotenv: bool) -> list[str]:
+    """The texts of the root and of the folders down to the entry point; `with_dotenv`: .env too, which is loaded."""
+    told = [root / ".env"] if with_dotenv and (root / ".env").is_file() else []
     between = [folder for folder in entry.parents if folder != root and folder.is_relative_to(root)] if entry else []
     asked = [(root, found) for found in _TELLS_WHAT_TO_SET]
     asked += [(folder, found) for folder in between for found in _GUIDES]
@@ -29,10 +27,14 @@ def guides(context: ExperimentContext) -> list[str]:
     return list(map(files.read_loosely, told))
 
 
-def is_always_typed(context: ExperimentContext, group: str) -> bool:
-    """Whether each command of the guides that starts the entry point chooses from a group: `python train.py task=…`."""
-    entry = context.experiment.entry
-    texts = [text.replace("\\\n", " ") for text in guides(context)]  # commands of several lines
-    lines = [line for text in texts for line in text.splitlines() if entry and entry.name in line]
-    started = [line for line in lines if re.search(r"\bpython[\d.]*\s", line)]
-    return bool(started) and all(re.search(rf"\s\+?{re.escape(group)}=", line) for line in started)
+def commands(texts: Iterable[str], entry: Path) -> list[str]:
+    """What is typed behind an entry point in each command that starts it: ` task=ant seed=1`."""
+    script = rf"(?:[\w./-]*\b{re.escape(entry.name)}|-m [\w.]*\b{re.escape(entry.stem)})(?=\s|$)"
+    command = re.compile(rf"\b(?:python[\d.]*|torchrun|launch|srun|run)\b(?:[^\n]*?\s)??{script}(?P<typed>[^\n]*)")
+    whole = (text.replace("\\\n", " ") for text in texts)  # a command may have several lines
+    return [found["typed"] for text in whole for found in command.finditer(text)]
+
+
+def chooses(typed: str, group: str) -> bool:
+    """Whether a command chooses from a group."""
+    return re.search(rf"[\s'\"]\+?{re.escape(group)}=", typed) is not None

@@ -19,7 +19,6 @@ from experiment_setup.composing.refusals import (
 )
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
-from experiment_setup.facts.guides import is_always_typed
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset
 from experiment_setup.light import dataclass
@@ -159,7 +158,7 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
 
 def is_never_meant(context: ExperimentContext, group: str) -> bool:
     """Whether what config.yaml chooses from a group is replaced in each run: by the sets, or on the command line."""
-    return is_chosen_by_sets(context, group) or is_always_typed(context, group)
+    return is_chosen_by_sets(context, group) or context.is_always_typed(group)
 
 
 def is_chosen_by_sets(context: ExperimentContext, group: str) -> bool:

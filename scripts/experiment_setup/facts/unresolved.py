@@ -14,7 +14,6 @@ from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, To
 from experiment_setup.facts import option_pairs
 from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.guides import guides
 from experiment_setup.facts.makers import makers
 from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
@@ -159,7 +158,7 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
     ):
         return True
     is_set = re.compile(rf"^[ \t>$]*(?:export\s+|ENV\s+)?{name}\s*=", re.MULTILINE)
-    return any(map(is_set.search, guides(context)))
+    return any(map(is_set.search, context.guides))
 
 
 def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:
@@ -388,7 +387,7 @@ def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:
     keys = (".".join(target[:count]) for count in range(1, len(target) + 1))
     typed = "|".join(re.escape(key) for key in keys if key not in context.options.groups)
     said = re.compile(rf"(?:^|[\s'\"])\+{{0,2}}(?:{typed})=(?!=)", re.MULTILINE)
-    return bool(typed) and any(map(said.search, guides(context)))
+    return bool(typed) and any(map(said.search, context.guides))
 
 
 def _is_of_an_optional_file(context: ExperimentContext, bad: UnusableValue) -> bool:
@@ -413,7 +412,7 @@ def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> boo
     if not any(one.error is None and (str(target[0]) in listed(one) or one.has(target)) for one in others):
         return False
     name = re.compile(rf"(?:-cn|config[-_]name)[\s=\"']+{re.escape(context.experiment.config_name)}(?![\w-])")
-    return not any(map(name.search, (*guides(context), context.code.text)))
+    return not any(map(name.search, (*context.guides, context.code.text)))
 
 
 def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:

@@ -13,7 +13,6 @@ import yaml
 from experiment_setup import nodes
 from experiment_setup.facts import argument_types, makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
-from experiment_setup.facts.guides import guides
 from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Edit, Finding, Severity, and_more
@@ -517,7 +516,7 @@ def _is_changed(context: ExperimentContext, steps: Steps) -> bool:
 def _is_typed(context: ExperimentContext, path: Steps) -> bool:
     """Whether a guide or a script gives a key on the command line."""
     typed = re.compile(rf"(?<![\w.]){re.escape(nodes.join(path))}\s*=")
-    return any(map(typed.search, guides(context)))
+    return any(map(typed.search, context.guides))
 
 
 _NEEDY = """

@@ -18,7 +18,6 @@ from experiment_setup.composing.compose import unusable_values
 from experiment_setup.facts import resolvers
 from experiment_setup.facts.defaults_lists import inherited_in_folders, one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.guides import guides
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.unlisted import Unlisted
 from experiment_setup.findings import Finding, Severity, and_more
@@ -93,7 +92,7 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     if any(sibling.has(path) for sibling in context.options.siblings):
         return True
     added = re.compile(rf"(?<![\w+])\+{{1,2}}{re.escape('.'.join(path))}\s*=")
-    if any(map(added.search, guides(context))):
+    if any(map(added.search, context.guides)):
         return True  # `+eval.results=…` in a script or in a README
     if any(_gives(context, known, path) for known in context.options.unlisted if known.key.startswith("+")):
         return True
