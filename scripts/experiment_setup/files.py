@@ -93,7 +93,11 @@ def in_folders(folder: Path, deepest: int) -> Iterator[Path]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name; nothing of one that is gone by now, or may not be looked into."""
+    """What is in a folder, by name; nothing of one that is gone by now, that may not be looked into, or whose name no
+    file system takes.
+    """
+    if not is_folder(folder):
+        return []
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
