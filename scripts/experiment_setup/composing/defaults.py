@@ -127,7 +127,14 @@ def _option(written: Any) -> str | tuple[str, ...] | None:
     raise Declined(f"option {written!r}")
 
 
+def has_old_words(path: str) -> bool:
+    """Whether `_name_` or `_group_` stands in a name: for a version_base of 1.1, Hydra puts the option's own there."""
+    return _OLD_WORDS.search(path) is not None
+
+
 def _checked(path: str) -> str:
+    if has_old_words(path):
+        raise Declined(f"entry {path!r}")
     if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(path.split("/")) or path.endswith("_self_"):
         raise Declined(f"entry {path!r}")
     return path

@@ -304,15 +304,20 @@ class FastPath:
             raise Declined("version_base")
         if self._experiment.entry is None or not name:
             raise Declined("no entry point")
-        if self._has_hydras_own:
-            raise Declined("a file in the place of Hydra's own config")
+        if self._has_hydras_own or defaults.has_old_words(name):
+            raise Declined("a primary config that Hydra tells itself")
         overrides: dict[str, str] = {}
         added: list[Entry] = []
         for key, option in choices.items():
             if option is None:
                 continue
             group, _, package = key.removeprefix("+").partition("@")
-            is_odd = not defaults.OPTION.fullmatch(option) or option == "_self_" or ".." in group
+            is_odd = (
+                not defaults.OPTION.fullmatch(option)
+                or option == "_self_"
+                or ".." in group
+                or defaults.has_old_words(group)
+            )
             if is_odd or not self._group_exists(group):
                 raise Declined(f"choice {key!r}")
             if key.startswith("+"):
