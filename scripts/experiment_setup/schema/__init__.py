@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from experiment_setup.code.problems import Problem
-from experiment_setup.code.source import UnreadableSource, read_source
+from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.values import Opaque
 from experiment_setup.schema.reader import Reader
 from experiment_setup.schema.records import UNSET, ConfigClass, Field, HydraMain, Registration, Schema
@@ -39,11 +39,13 @@ def read(entry: Path, root: Path) -> Schema:
         problem = Problem("syntax-error", error.message, error.help, error.location, fatal=True)
         return Schema(entry=path, modules=(path,), problems=(problem,))
     found = Reader(path, _absolute(root)).read(source)
-    _last[:] = [found]
+    _last[:] = [module.source for module in found.code.known.values()] if found.code else []
     return found
 
 
-_last: list[Schema] = []  # what the next one imports too is parsed, as long as this is there
+# What the next one imports too is parsed, as long as this is there. Not the schema, whose parts know each other in
+# circles: with it, they would be old before they are let go, and stay.
+_last: list[SourceFile] = []
 
 
 def _absolute(path: Path) -> Path:
