@@ -54,11 +54,6 @@ class ConfigClass:
     decorated: bool = True
     has_post_init: bool = False
 
-    @property
-    def is_dataclass(self) -> bool:
-        """Whether it is one, decorated or by its base."""
-        return dataclasses.is_dataclass(self.cls)
-
     def field(self, name: str) -> Field | None:
         """The field of that name."""
         return next((field for field in self.fields if field.name == name), None)
@@ -134,8 +129,8 @@ class Schema:
 
     def class_of_field(self, owner: ConfigClass, name: str) -> ConfigClass | None:
         """The class that a field of another one is made of."""
-        kinds = {field.name: field.type for field in dataclasses.fields(owner.cls)} if owner.is_dataclass else {}
-        return self.class_of(kinds.get(name))
+        field = getattr(owner.cls, "__dataclass_fields__", {}).get(name)
+        return self.class_of(field.type) if field is not None else None
 
     def registration(self, group: str | None, name: str) -> Registration | None:
         """What is stored as `group`/`name`: the last one wins, as in Hydra."""
