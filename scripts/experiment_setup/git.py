@@ -144,11 +144,11 @@ def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
     }
 
 
-def submodule_of(root: Path, path: Path) -> str | None:
-    """The submodule that a path lies in, by its path from the root of the checkout."""
+def submodule_of(root: Path, *paths: Path) -> str | None:
+    """The submodule that one of the paths lies in, by its path from the root of the checkout."""
     modules = root / ".gitmodules"
     named = _SUBMODULE.findall(files.read_loosely(modules)) if files.is_file(modules) else []
-    return next((name for name in named if path.is_relative_to(root / name)), None)
+    return next((name for name in named for path in paths if path.is_relative_to(root / name)), None)
 
 
 _SUBMODULE = compiled(r"^[ \t]*path[ \t]*=[ \t]*(\S+)", re.MULTILINE)

@@ -14,7 +14,7 @@ from experiment_setup import nodes
 from experiment_setup.composing.compose import MOST_OF_HYDRA, Composer, Composition
 from experiment_setup.composing.origins import Origin
 from experiment_setup.composing.refusals import NotChosen, NotFound
-from experiment_setup.facts.options import Option, Options, Placed, listed
+from experiment_setup.facts.options import Option, Options, Placed
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -83,11 +83,7 @@ class Compositions:
         return self.memo.required
 
     def _required_beside(self, chosen: Mapping[str, str]) -> dict[str, str]:
-        files_of_options = (
-            path for path in self.options.files_of(chosen) if path != self.options.experiment.config_file
-        )
-        documents = map(self._composer.document, files_of_options)
-        own = {group for document in documents for group in listed(document, overriding=True)}
+        own = {group for group, _ in self.options.chosen_again(chosen)}
         return {key: option for key, option in self.required.items() if key.partition("@")[0] not in own}
 
     def _required(self) -> dict[str, str]:

@@ -293,6 +293,12 @@ class Options:
             if option is not None:
                 yield from (document.path for document in self.lineage(option))
 
+    def chosen_again(self, choices: Mapping[str, str | None]) -> Iterator[tuple[str, str | None]]:
+        """What these options, and those that they inherit from, choose again: `override /model: small`."""
+        for path in self.files_of(choices):
+            if path != self.experiment.config_file:
+                yield from listed(self._composer.document(path), overriding=True).items()
+
     def registration(self, group: str) -> Registration | None:
         """The dataclass that is the group's default, if there is one."""
         default = self.groups.get(group)

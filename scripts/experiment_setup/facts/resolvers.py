@@ -45,7 +45,7 @@ class Registered:
 
 def used_in(texts: Iterable[str]) -> frozenset[str]:
     """The resolvers that references in these texts name, but for those that OmegaConf and Hydra bring along."""
-    return frozenset(name for text in texts if "${" in text for name in USED.findall(text)).difference(BUILT_IN)
+    return frozenset(how_often_used(texts))
 
 
 def how_often_used(texts: Iterable[str]) -> Counter[str]:

@@ -134,7 +134,7 @@ def _nothing_there(
 
 def is_not_here(root: Path, lacking: Sequence[Path]) -> bool:
     """Whether one of these files is such that a clone does not have it: ignored by git, or a submodule."""
-    if any(git.submodule_of(root, path) for path in lacking):
+    if git.submodule_of(root, *lacking) is not None:
         return True
     return bool(git.ignored_alone(root, root, lacking))
 

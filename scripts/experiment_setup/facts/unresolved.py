@@ -321,17 +321,10 @@ def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad:
         and group in context.options.groups
         and context.options.groups[group] is None
         and context.options.registration(group) is None
-        and not _is_chosen_by_an_option(context, outcome, group)
+        and not any(
+            key == group and option is not None for key, option in context.options.chosen_again(outcome.choices)
+        )
     )
-
-
-def _is_chosen_by_an_option(context: ExperimentContext, outcome: Composition, group: str) -> bool:
-    """Whether what is chosen chooses from the group in turn, with `override /model: small`."""
-    files_chosen = (
-        path for path in context.options.files_of(outcome.choices) if path != context.experiment.config_file
-    )
-    again = (listed(context.composer.document(path), overriding=True) for path in files_chosen)
-    return any(chosen.get(group) is not None for chosen in again)
 
 
 _MOST_READ = 100  # files of a kind that are looked at for a key or a name: where so many lack it, it is not there

@@ -447,8 +447,7 @@ def _is_read(context: ExperimentContext, block: Steps, key: str) -> bool:
     reading = context.code.reading
     path = makers.path_of(block)
     own = {(*path, key), (*path, "_target_")}
-    changed = (path[: len(done.path)] == done.path for done in reading.changed)
-    return any(use.path in own for use in reading.uses) or any(changed)
+    return any(use.path in own for use in reading.uses) or reading.changes(path)
 
 
 _GIVEN_TEXT = f"{_NET_OF_A_SET}\n  _target_: nets.Net\n  width: "
@@ -504,13 +503,10 @@ def _shown(value: Any) -> str:
 
 
 def _is_changed(context: ExperimentContext, steps: Steps) -> bool:
-    """Whether the code, a script or what is written from the root gives the argument another value."""
-    path = makers.path_of(steps)
-    reading = context.code.reading
-    written = any(use.kind == "write" and path[: len(use.path)] == use.path for use in reading.uses)
+    """Whether the code, a call of `instantiate` or a guide gives the argument another value."""
+    path, reading = makers.path_of(steps), context.code.reading
     given = any((*maker.path, name) == path for maker in makers.makers(context) for name in maker.given)
-    changed = any(path[: len(done.path)] == done.path for done in reading.changed)
-    return written or given or changed or _is_typed(context, steps)
+    return given or reading.writes(path) or reading.changes(path) or _is_typed(context, steps)
 
 
 def _is_typed(context: ExperimentContext, path: Steps) -> bool:
@@ -580,8 +576,7 @@ def _may_be_given(context: ExperimentContext, block: _Block, key: str) -> bool:
     # A config of Hydra's takes no new key, unless the code lifts that protection.
     if context.code.reading.open and any(map(_written_as_text(key).search, context.code.in_reach)):
         return True
-    known = makers.path_of(path)
-    if any(use.kind == "write" and known[: len(use.path)] == use.path for use in context.code.reading.uses):
+    if context.code.reading.writes(makers.path_of(path)):
         return True
     if any(_gives(context, option, path) for option in (*context.options.all(), *context.options.added)):
         return True

@@ -193,6 +193,14 @@ class Reading:
             use.path[: len(path)] == path or (not use.shown and path[: len(use.path)] == use.path) for use in self.uses
         )
 
+    def writes(self, path: ConfigPath) -> bool:
+        """Whether the code gives a value to `path`, or to something around it."""
+        return any(use.kind == "write" and path[: len(use.path)] == use.path for use in self.uses)
+
+    def changes(self, path: ConfigPath) -> bool:
+        """Whether the code may add keys to a plain dict that it makes of `path`, or of something around it."""
+        return any(path[: len(done.path)] == done.path for done in self.changed)
+
     def reads_of_instance(self, path: ConfigPath) -> bool:
         """Whether the code makes an instance that has `path` as an attribute, and asks the config itself for nothing of
         that name: what `field(init=False)` leaves without a value, its `__post_init__` may give.
