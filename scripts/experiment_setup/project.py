@@ -171,7 +171,7 @@ class Project:
     @cached_property
     def entries(self) -> frozenset[Path]:
         """All entry points."""
-        return frozenset(one.entry for one in self.with_further if one.entry is not None)
+        return frozenset().union(*self._entries_of.values())
 
     def entries_of(self, config_dir: Path) -> frozenset[Path]:
         """The entry points that compose from a config folder."""

@@ -70,6 +70,11 @@ _DECLARING = (
 )
 
 
+def _spelled(module: str) -> str:
+    """A pattern for the package that brings a module, with dashes or underscores."""
+    return re.sub(r"\\?[-_]", "[-_]", re.escape(package_of(module) or module))
+
+
 # `==1.1.0`, `=1.1` of conda, `= "~1.1"` of Poetry, `<1.2`: what lets newer releases through is none.
 _BOUND = compiled(
     r"(?P<kind>(?<![<>!~=])={1,2}|~=?|<=?)\s*[\"']?(?P<major>\d+)(?:\.(?P<minor>\d+)(?:\.(?P<patch>\d+))?)?"
@@ -192,8 +197,7 @@ class Declared:
 
     def names(self, module: str, below: Path) -> bool:
         """Whether what declares requirements, at the root or on the way down to `below`, has a line for a module."""
-        package = re.escape(package_of(module) or module).replace("_", "[-_]").replace(r"\-", "[-_]")
-        line = re.compile(rf"^[ \t]*(?:-[ \t]*)?[\"']?{package}(?![\w.-])", re.MULTILINE)
+        line = re.compile(rf"^[ \t]*(?:-[ \t]*)?[\"']?{_spelled(module)}(?![\w.-])", re.MULTILINE)
         return any(map(line.search, self._texts(_DECLARING, below)))
 
     def requirement(self, module: str) -> str | None:
@@ -205,7 +209,7 @@ class Declared:
 
         Told by what follows the package's name: `==1.1.0`, `>=1.0,<1.2`, or `= "~1.1"` of Poetry.
         """
-        package = (package_of(module) or module).replace("-", "[-_]")
+        package = _spelled(module)
         value = r"""\{[^}\n]*\}|"[^"\n]*"|'[^'\n]*'|[^"'\n#;]*"""  # no further: a line may have other packages as well
         named = re.compile(rf"(?<![\w-]){package}(?![\w-])[\"']?[ \t]*((?:=[ \t]*)?(?:{value}))")
         locked = re.compile(rf'name = "{package}"\s*\nversion( = .*)')

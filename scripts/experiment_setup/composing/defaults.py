@@ -143,7 +143,7 @@ def _checked(path: str) -> str:
 def _package(written: str) -> str:
     if written == "_here_":
         return ""
-    if not _PACKAGE.fullmatch(written) or _OLD_WORDS.search(written):
+    if not _PACKAGE.fullmatch(written) or has_old_words(written):
         raise Declined(f"package {written!r}")
     return written
 
@@ -162,7 +162,7 @@ def header_package(lines: Iterable[str], *, as_1_1: bool = False) -> str | None:
             found = words[1]
     if found is None or (as_1_1 and found == "_group_"):
         return None
-    if not _PACKAGE.fullmatch(found) or (as_1_1 and _OLD_WORDS.search(found)):
+    if not _PACKAGE.fullmatch(found) or (as_1_1 and has_old_words(found)):
         raise Declined(f"package {found!r}")
     return found if found == GLOBAL or found.startswith(f"{GLOBAL}.") else f"{GLOBAL}.{found}"
 
@@ -226,11 +226,6 @@ class _Outline(NamedTuple):
 
     places: tuple[tuple[str | None, _Place], ...]  # from the last to the first, with what an override calls them
     of_hydra: tuple[_Place, ...]  # what it chooses of Hydra's own groups
-
-    @property
-    def keys(self) -> list[str]:
-        """What overrides call its groups."""
-        return [key for key, _ in self.places if key is not None]
 
 
 class Known:
@@ -327,8 +322,8 @@ class Choosing:
                 return None
             else:
                 places.append((place.key if entry.is_group else None, place))
-        outline = _Outline(tuple(places), tuple(of_hydra))
-        return outline if places and len(set(outline.keys)) == len(outline.keys) else None
+        keys = [key for key, _ in places if key is not None]
+        return _Outline(tuple(places), tuple(of_hydra)) if places and len(set(keys)) == len(keys) else None
 
     def _alone(self, place: _Place) -> list[Listed] | None:
         """What a place comes to, whatever else is chosen; None if that has a say in other choices."""

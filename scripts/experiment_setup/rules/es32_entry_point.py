@@ -163,7 +163,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     main = context.schema.main
     if main is None or isinstance(main.version_base, Opaque) or main.version_base is None:
         return
-    given = main.version_base
+    given, is_new = main.version_base, installed.hydra_since_1_4()
     advice = "write version_base=None"
     if given is UNSET:
         if Declared(context.project.root).is_bound_before("hydra", (1, 2), main.location.path.parent):
@@ -172,8 +172,8 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
         yield version_base.finding(
             main.location,
             "version_base is not given: Hydra 1.3 falls back to the behaviour of 1.1",
-            advice if _hydra_is_new() else keeping,
-            severity=Severity.INFO if _hydra_is_new() else None,
+            advice if is_new else keeping,
+            severity=Severity.INFO if is_new else None,
         )
     elif not isinstance(given, str) or not re.fullmatch(r"\d+\.\d+(\.\d+)?", given):
         wrong = f"version_base={given!r} is not a version: expected a string such as '1.3', or None"
@@ -183,12 +183,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
         yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR, spoils=[phases.code()])
     elif _version(given) < (1, 3):
         refused = f"version_base={given!r} is refused by Hydra 1.4"
-        yield version_base.finding(main.location, refused, advice, severity=None if _hydra_is_new() else Severity.INFO)
-
-
-def _hydra_is_new() -> bool:
-    version = installed.hydra_version()
-    return version is not None and _version(version) >= (1, 4)
+        yield version_base.finding(main.location, refused, advice, severity=None if is_new else Severity.INFO)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -219,7 +214,7 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
             'write config_path=".", config_name="config"',
         )
         return
-    if main.version_base in (UNSET, "1.1") and not _hydra_is_new():
+    if main.version_base in (UNSET, "1.1") and not installed.hydra_since_1_4():
         return
     if main.config_path is not UNSET and main.config_path is not None:
         return
