@@ -58,12 +58,15 @@ def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
         if len(named) == 1:
             above = _composed_parent(context, option.group, named[0], option.package((option.group,)))
             yield from _near_misses(option, own, above, (), root)
-    for option in {option.path: option for option in (*context.options.root_sets, *context.options.added)}.values():
-        if option.document.error is not None:
-            continue
-        if option.package((option.group,)) == () and len(entries.parents(option)) != 1:
-            own, composed = values(option.document), context.compositions.of_option(option).container
-            yield from _near_misses_at_root(context, option, own, composed, ())
+    judged = {option.path for option in context.options.all() if len(entries.parents(option)) == 1}
+    for option in (*context.options.root_sets, *context.options.added):
+        for document in context.options.lineage(option):
+            written = Option(option.group, option.name, document)
+            if document.path in judged or written.package((option.group,)) != ():
+                continue
+            judged.add(document.path)
+            own, composed = values(document), context.compositions.of_option(option).container
+            yield from _near_misses_at_root(context, written, own, composed, ())
 
 
 def _near_misses_at_root(
