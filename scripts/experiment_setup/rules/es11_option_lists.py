@@ -440,6 +440,8 @@ def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
             is_self = entry.group == entries.SELF
             if not is_self and (not group or name not in entries.names(context, group)):
                 continue
+            if files.is_folder(context.experiment.group_dir(f"{group}/{name}")):
+                continue  # `compression/clustering/` beside compression/clustering.yaml: nothing is chosen from it
             yield _stray(document, entry, name, is_self)
 
 
