@@ -268,11 +268,16 @@ class Options:
             yield from self.of_group(group)
 
     def of_group(self, group: str) -> Iterator[Option]:
-        """The options of a group, but for those that another entry point composes as its primary config."""
+        """The options of a group, but for those that another entry point composes as its primary config, or that are
+        run with it by their name: they have settings of Hydra, and lie in its config folder.
+        """
         named = self.groups.get(group)
         for option in self.by_group[group].values():
-            if option.name == named or option.path not in self.project.primary_configs:
+            if option.name == named or not (option.path in self.project.primary_configs or self._is_run_alone(option)):
                 yield option
+
+    def _is_run_alone(self, option: Option) -> bool:
+        return unlisted.has_own_settings(option.document) and bool(self.project.entries_of(option.path.parent))
 
     def documents(self) -> Iterator[Document]:
         """The primary config, where there is one, and the file of every option."""

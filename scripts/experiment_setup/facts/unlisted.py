@@ -78,6 +78,11 @@ def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path],
     return added + list(_never_chosen(experiment.config_dir, folders.values(), named, read))
 
 
+def has_own_settings(document: Document) -> bool:
+    """Whether a file has settings of Hydra where a primary config has them."""
+    return document.header is None and _OWN_SETTINGS.search(document.text_or_empty) is not None
+
+
 def is_chosen(experiment: Experiment, group: str, read: Callable[[Path], Document]) -> bool:
     """Whether a defaults list of a file in a folder of the config folder chooses from the group."""
     inside = (path for folder in _groups(experiment.config_dir) for path in _yaml_files(folder, 1))
@@ -216,7 +221,7 @@ def _unlisted(
     from_the_root = any(text.header or _FROM_THE_ROOT.search(text.text_or_empty) for text in texts)
     if not files or (name in (SETS, ENVIRONMENTS) and not from_the_root):
         return  # they belong into the primary defaults list
-    if any(text.header is None and _OWN_SETTINGS.search(text.text_or_empty) for text in texts):
+    if any(map(has_own_settings, texts)):
         return  # a config folder of its own, with a primary config in it
     yield Unlisted(f"+{name}", files, writes_the_config=from_the_root and len(files) <= _MOST)
 
