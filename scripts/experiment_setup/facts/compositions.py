@@ -246,15 +246,20 @@ class Compositions:
         return next((origin.location for origin in reversed(origins.get(key, ())) if origin.location), None)
 
     def _chosen(self, choices: Mapping[str, str | None]) -> Iterator[tuple[Option, tuple[str, ...]]]:
-        """The options that are chosen, each with its place in the config; those that nobody lists come first."""
+        """The options that are chosen, each with its place in the config; those that nobody lists come first.
+
+        Some may be chosen for a group that every run has to choose, and by what other options say of it.
+        """
+        choices = self.of(choices).choices
+        again = dict(self.options.chosen_again(choices))
         yield from (
             (option, option.package((option.group,)))
             for option in self.options.added
             if choices.get(option.key) == option.name
         )
         for placed in self.options.choices:
-            option = self.options.by_group.get(placed.group, {}).get(choices.get(placed.key) or placed.option or "")
-            if option is not None:
+            name = choices.get(placed.key) or again.get(placed.group) or placed.option or ""
+            if (option := self.options.by_group.get(placed.group, {}).get(name)) is not None:
                 yield option, option.package(placed.package)
 
     def _written_in(self, option: Option, inner: Steps) -> Document | None:

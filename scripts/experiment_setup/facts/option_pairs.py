@@ -25,8 +25,10 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     if not isinstance(bad.refusal, NoSuchTarget) or not chosen.keys().isdisjoint((SETS, ENVIRONMENTS)):
         return None
     owner, (target, *inner) = nodes.top(bad.key), nodes.names(bad.refusal.key)
-    group = owner if owner in context.options.further_groups and owner not in chosen else target
     known = {*context.options.further_groups, ENVIRONMENTS} & context.options.groups.keys()
+    if _is_whatever_is_chosen(context, chosen, bad):
+        return str(target) if target in known - {owner} - chosen.keys() else None
+    group = owner if owner in context.options.further_groups and owner not in chosen else target
     if group in chosen or group not in known:  # the value may stand in a group with a place of its own
         file = context.compositions.written_with(bad.key, chosen).path
         group = context.options.group_of(file) or group
@@ -39,6 +41,31 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     near = nodes.child(config, target) if target in chosen and len(inner) == 1 else None
     typo = isinstance(near, DictConfig) and any(entries.one_letter_away(inner[0], str(key)) for key in near)
     return None if typo else group
+
+
+def _is_whatever_is_chosen(context: ExperimentContext, chosen: Mapping[str, str | None], bad: UnusableValue) -> bool:
+    """Whether the value is as bad with each option of the group: the chosen one has nothing to do with it.
+
+    Where the config composes with no choice at all, that has shown such a value already.
+    """
+    if context.compositions.at().config is not None:
+        return False
+    others = [
+        _open_values(context, {group: other})
+        for group, option in chosen.items()
+        for other in context.options.by_group.get(group, ())
+        if other != option
+    ]
+    composed = [found for found in others if found is not None]
+    return bool(composed) and all(bad.key in found for found in composed)
+
+
+def _open_values(context: ExperimentContext, chosen: Mapping[str, str | None]) -> list[str] | None:
+    """The keys of the values that fail with a choice when they are read; None where it does not compose."""
+    outcome = context.compositions.of(chosen)
+    if outcome.config is None:
+        return None
+    return [value.key for value in outcome.unusable_values(context.code.resolvers) if not value.missing]
 
 
 def _writing(context: ExperimentContext, key: str) -> Iterator[str]:
@@ -54,11 +81,8 @@ def fits(context: ExperimentContext, chosen: Mapping[str, str | None], bad: Unus
     owner = nodes.top(bad.key)
     place = owner if group == owner else bad.key
     for option in _options(context, group):
-        outcome = context.compositions.of({**chosen, group: option})
-        if outcome.config is None:
-            continue
-        open_values = [value.key for value in outcome.unusable_values(context.code.resolvers) if not value.missing]
-        if not any(f"{key}.".startswith(f"{place}.") for key in open_values):
+        found = _open_values(context, {**chosen, group: option})
+        if found is not None and not any(f"{key}.".startswith(f"{place}.") for key in found):
             return True
     return False
 

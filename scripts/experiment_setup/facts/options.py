@@ -323,7 +323,7 @@ def listed(document: Document, *, overriding: bool = False) -> dict[str, str | N
     entries = entries if isinstance(entries, list) else []
     chosen = [item for entry in entries if isinstance(entry, dict) and len(entry) == 1 for item in entry.items()]
     return {
-        str(key).split()[-1].split("@")[0].lstrip("/"): None if option is None else str(option)
+        str(key).split()[-1].split("@")[0].lstrip("/"): _name(option)
         for key, option in chosen
         if str(key).split() and ("override" in str(key).split()) is overriding
     }
@@ -345,5 +345,9 @@ def _placed(key: str, option: Any, above: tuple[str, ...]) -> Placed:
     own = nodes.names(group.replace("/", "."))
     below = {"": own, "_group_": own, "_here_": ()}.get(package, nodes.names(package))
     steps = nodes.in_package(package) if package.partition(".")[0] == nodes.GLOBAL else (*above, *below)
-    chosen = None if option is None else str(option)
-    return Placed(group if steps == own else f"{group}@{'.'.join(steps) or nodes.GLOBAL}", group, steps, chosen)
+    return Placed(group if steps == own else f"{group}@{'.'.join(steps) or nodes.GLOBAL}", group, steps, _name(option))
+
+
+def _name(option: Any) -> str | None:
+    """What a defaults list chooses, by its name: `db: small.yaml` is `db: small` to Hydra."""
+    return None if option is None else str(option).removesuffix(".yaml")

@@ -239,7 +239,7 @@ def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> lis
         )
 
         return settings(inner)
-    node = nodes.at(context.compositions.at().config, (group, *inner))
+    node = nodes.at(context.compositions.some, (group, *inner))
     if nodes.is_mapping(node):
         return [str(key) for key in node]
     return [field.name for field in _declared(context, group, inner)]
