@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -15,14 +16,15 @@ class Latest(Generic[K, V]):
     def __init__(self, size: int, weight: Callable[[V], int] | None = None) -> None:
         self._size = size
         self._weight = weight
-        self._kept: dict[K, V] = {}
+        self._kept: OrderedDict[K, V] = OrderedDict()  # a dict passes over all that was taken out before its first
 
     def get(self, question: K, answer: Callable[[], V]) -> V:
         """What is known, or what `answer` gives. What that raises is not kept; the last answer is, of any weight."""
-        known = self._kept.pop(question) if question in self._kept else answer()
-        self._kept[question] = known  # the last one used goes last
+        known = self._kept[question] if question in self._kept else answer()
+        self._kept[question] = known
+        self._kept.move_to_end(question)
         while len(self._kept) > 1 and self._total() > self._size:
-            del self._kept[next(iter(self._kept))]
+            self._kept.popitem(last=False)
         return known
 
     def _total(self) -> int:

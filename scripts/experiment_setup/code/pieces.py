@@ -11,6 +11,7 @@ import bisect
 import itertools
 import re
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
@@ -167,7 +168,7 @@ class _Kept:
     """The pieces that are known by their text, the last one used last."""
 
     def __init__(self) -> None:
-        self.pieces: dict[str, Piece] = {}
+        self.pieces: OrderedDict[str, Piece] = OrderedDict()
         self.size = 0
 
     def take(self, texts: Sequence[str]) -> list[Piece]:
@@ -177,10 +178,13 @@ class _Kept:
         statement that does not end in the piece that it begins in.
         """
         found = [self.pieces.get(text) for text in texts]
-        taken: list[Piece] = []
+        taken: list[tuple[int, int]] = []  # the line numbers that pieces have, in order
         for number, piece in enumerate(found):
-            if piece is not None and _is_free(piece.first, piece.last, taken):
-                taken.append(piece)
+            if piece is None:
+                continue
+            place = bisect.bisect(taken, (piece.first, piece.last))
+            if _is_free(piece, taken[max(0, place - 1) : place + 1]):
+                taken.insert(place, (piece.first, piece.last))
             else:
                 found[number] = None
         new = _parsed([text for text, piece in zip(texts, found, strict=True) if piece is None], taken)
@@ -190,21 +194,20 @@ class _Kept:
         return pieces
 
     def _keep(self, piece: Piece) -> None:
-        before = self.pieces.pop(piece.text, None)
+        self.size += len(piece.text) if piece.text not in self.pieces else 0
         self.pieces[piece.text] = piece
-        self.size += len(piece.text) if before is None else 0
+        self.pieces.move_to_end(piece.text)
         while self.size > _KEPT_SIZE and len(self.pieces) > 1:
-            oldest = next(iter(self.pieces))
-            del self.pieces[oldest]
+            oldest, _ = self.pieces.popitem(last=False)
             self.size -= len(oldest)
 
 
-def _is_free(first: int, last: int, taken: Iterable[Piece]) -> bool:
-    return all(last < other.first or other.last < first for other in taken)
+def _is_free(piece: Piece, neighbours: Iterable[tuple[int, int]]) -> bool:
+    return all(piece.last < first or last < piece.first for first, last in neighbours)
 
 
-def _parsed(texts: Sequence[str], taken: Sequence[Piece]) -> Iterator[Piece]:
-    """The new pieces of these texts, beside those that are taken."""
+def _parsed(texts: Sequence[str], taken: Sequence[tuple[int, int]]) -> Iterator[Piece]:
+    """The new pieces of these texts, beside the line numbers that are taken."""
     first = _first_gap(sum(text.count("\n") + 1 for text in texts), taken)
     body = ast.parse("\n" * (first - 1) + "\n".join(texts)).body
     waiting = iter([*body, None])
@@ -220,13 +223,13 @@ def _parsed(texts: Sequence[str], taken: Sequence[Piece]) -> Iterator[Piece]:
         yield piece
 
 
-def _first_gap(lines: int, taken: Iterable[Piece]) -> int:
+def _first_gap(lines: int, taken: Iterable[tuple[int, int]]) -> int:
     """The lowest number from which on as many lines are free: the parser counts empty lines up to the first one."""
     first = 1
-    for piece in sorted(taken, key=lambda piece: piece.first):
-        if first + lines <= piece.first:
+    for begin, last in taken:
+        if first + lines <= begin:
             break
-        first = piece.last + 1
+        first = last + 1
     return first
 
 
