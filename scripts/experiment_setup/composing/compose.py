@@ -21,7 +21,7 @@ from experiment_setup.composing.expansion import TooFar
 from experiment_setup.composing.fast_path import FastPath
 from experiment_setup.composing.interpolation import UnusableValue, unusable_values
 from experiment_setup.composing.layers import Declined
-from experiment_setup.composing.origins import Places, Trace
+from experiment_setup.composing.origins import Places
 from experiment_setup.composing.refusals import Failure, Other
 from experiment_setup.project import Experiment
 from experiment_setup.reading.source import Document, SourceError
@@ -63,31 +63,30 @@ class Composer:
         wanted = dict(choices or {})
         if self._fatal:
             return Composition(wanted, None, Failure(Other(f"{self._fatal.message}")))
-        trace = Trace(Places(self.experiment, self.schema, self.document)) if origins else None
+        places = Places(self.experiment, self.schema, self.document) if origins else None
         if not self._always_hydra:
             try:
-                return self._fast.compose(wanted, [changes.parse(word) for word in overrides], trace)
+                return self._fast.compose(wanted, [changes.parse(word) for word in overrides], places)
             except Declined:
                 pass
             except TooFar as error:
                 return Composition(wanted, None, Failure(Other(error.message)))
-        if trace is None:
+        if places is None:
             return self._ask_hydra(wanted, overrides)
-        return self._traced_by_hydra(wanted, overrides)
+        return self._traced_by_hydra(wanted, overrides, places)
 
     @property
     def has_asked_enough(self) -> bool:
         """Whether the real Hydra has composed as much as anybody waits for: what can be left out, and said, is."""
         return self._asked_hydra >= MOST_OF_HYDRA
 
-    def _traced_by_hydra(self, choices: dict[str, str | None], overrides: Sequence[str]) -> Composition:
+    def _traced_by_hydra(self, choices: dict[str, str | None], overrides: Sequence[str], places: Places) -> Composition:
         """What Hydra composes; its merges are done once more for their origins, which are known where both agree."""
         from experiment_setup.composing import recording
 
         with recording.of_hydra() as record:
             outcome = self._ask_hydra(choices, overrides)
         if outcome.config is not None:
-            places = Places(self.experiment, self.schema, self.document)
             outcome.origins = record.origins(outcome.config, places, self.schema)
         return outcome
 

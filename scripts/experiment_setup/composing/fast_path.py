@@ -7,6 +7,7 @@ itself, below `hydra`, it has to have seen once.
 
 from __future__ import annotations
 
+import contextlib
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import field
@@ -23,8 +24,8 @@ from experiment_setup.composing.changes import Change
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.defaults import Choosing, Config, Entry, Listed
 from experiment_setup.composing.interpolation import UnusableValue
-from experiment_setup.composing.layers import Declined, Layer, MergeError, crossed, merge
-from experiment_setup.composing.origins import Source, Trace
+from experiment_setup.composing.layers import Declined, Layer, MergeError, created, crossed, merge
+from experiment_setup.composing.origins import Places, Source, Trace
 from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, PlainPart, plain_part
 from experiment_setup.composing.refusals import Failure
 from experiment_setup.latest import Latest
@@ -112,6 +113,7 @@ class FastPath:
         self._told: Latest[tuple[str, tuple[Layer, ...]], PlainPart | None] = Latest(_KEPT)
         self._merged: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
         self._begun: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
+        self._traces: Latest[tuple[Layer, ...], tuple[DictConfig, Trace]] = Latest(_KEPT)
         self._outcomes: dict[tuple[Any, ...], UnusableValue | None] = {}
         self._in_parts = in_parts  # else everything is merged
         self._fine: set[tuple[Any, ...]] = set()  # what Hydra takes for its own settings
@@ -147,9 +149,9 @@ class FastPath:
             self._refused[declined.key] = failure
 
     def compose(
-        self, choices: dict[str, str | None], changes: Sequence[Change] = (), trace: Trace | None = None
+        self, choices: dict[str, str | None], changes: Sequence[Change] = (), places: Places | None = None
     ) -> Composition:
-        """The composition, or Declined. For `changes` and for a `trace`, everything is merged."""
+        """The composition, or Declined; with `places`, and where its values come from."""
         self._declined = None
         try:
             pieces = self._chosen(choices)
@@ -160,9 +162,9 @@ class FastPath:
             raise
         layers = tuple(piece.layer for piece in pieces if piece.layer is not None)
         try:
-            if changes or trace is not None:
+            if changes or places is not None:
                 self._reads_nothing_of_hydra(pieces)
-                return self._changed(choices, layers, changes, trace)
+                return self._changed(choices, layers, changes, places)
             if not all(layer.text is not None for layer in layers):
                 self._reads_nothing_of_hydra(pieces)
             if self._in_parts and (composed := self._put_together(choices, layers)) is not None:
@@ -176,18 +178,53 @@ class FastPath:
         choices: dict[str, str | None],
         layers: tuple[Layer, ...],
         changes: Sequence[Change],
-        trace: Trace | None,
+        places: Places | None,
     ) -> Composition:
         for change in changes:
             if self._group_exists(change.key) or change.steps[0] == "hydra":
                 raise Declined("an override that is not of a value of the experiment")
-        if trace is not None:
-            config = merge(layers, trace)
-        else:  # a hundred runs of one set differ in their changes alone
-            config = merge((), begun=self._begun.get(layers, lambda: self._merge(layers)))
+        trace: Trace | None = None
+        if places is not None:
+            config, trace = self._with_trace(choices, layers, places)
+        else:
+            config = self._begun.get(layers, lambda: self._merge(layers))
+        if changes:  # a hundred runs of one set differ in these alone
+            config = merge((), begun=config)
         for change in changes:
             change.apply(config, trace)
         return Composition(choices, config, origins=trace.origins(config) if trace is not None else None)
+
+    def _with_trace(
+        self, choices: dict[str, str | None], layers: tuple[Layer, ...], places: Places
+    ) -> tuple[DictConfig, Trace]:
+        """The config of the layers, and where its values come from.
+
+        A hundred sets differ in the last layer that speaks of some keys. What that comes to, the config shows: it is
+        merged into nothing, and those beside it share the trace of all others.
+        """
+        composed = self._put_together(choices, layers) if self._in_parts else None
+        last = _last_of_their_keys(layers) if composed is not None else []
+        if composed is not None and last:
+            with contextlib.suppress(MergeError, Declined):  # of a key that one of the last ones gives
+                trace = self._traced(tuple(layer for layer in layers if layer not in last), places)[1].copy()
+                whole = composed.config
+                assert whole is not None
+                for layer in last:
+                    trace.merged(layer.source, nodes.split(layer.package), created(layer), whole)
+                return whole, trace
+        config, trace = self._traced(layers, places)
+        return config, trace.copy()
+
+    def _traced(self, layers: tuple[Layer, ...], places: Places) -> tuple[DictConfig, Trace]:
+        """The config of the layers, and where its values come from: both are shared."""
+
+        def made() -> tuple[DictConfig, Trace]:
+            cut = _cut(layers)
+            begun, known = self._traced(layers[:cut], places) if cut else (None, Trace(places))
+            trace = known.copy()
+            return merge(layers[cut:], trace, begun), trace
+
+        return self._traces.get(layers, made)
 
     def _all(self, layers: Sequence[Layer], pieces: Sequence[_Piece]) -> DictConfig:
         """All layers merged. Raises MergeError or Declined."""
@@ -203,7 +240,7 @@ class FastPath:
 
     def _merge(self, layers: tuple[Layer, ...]) -> DictConfig:
         """The config of the layers; of a long line only what others do not begin with as well."""
-        cut = max(len(layers) - 1, 0) // _STRIDE * _STRIDE
+        cut = _cut(layers)
         if not cut:
             return merge(layers)
         return merge(layers[cut:], begun=self._begun.get(layers[:cut], lambda: self._merge(layers[:cut])))
@@ -481,6 +518,23 @@ class FastPath:
             stored=content,
             reads_hydra=any(map(_READS_HYDRA.search, written)),
         )
+
+
+def _cut(layers: Sequence[Layer]) -> int:
+    """How many layers others may begin with as well; 0 where it is not worth while."""
+    return max(len(layers) - 1, 0) // _STRIDE * _STRIDE
+
+
+def _last_of_their_keys(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers of files that no other layer comes after at the keys at the root that they speak of."""
+    found: list[Layer] = []
+    spoken_of: set[Any] = set()
+    for layer in reversed(layers):
+        keys = [layer.package.partition(".")[0]] if layer.package else layer.keys
+        if layer.stored is None and spoken_of.isdisjoint(keys):
+            found.append(layer)
+        spoken_of.update(keys)
+    return found[::-1]
 
 
 def _shared(group: str, layers: Sequence[Layer]) -> PlainPart | None:

@@ -79,7 +79,8 @@ def _interpolates(value: Any) -> bool:
     return isinstance(value, str) and "${" in value
 
 
-def _created(layer: Layer) -> DictConfig:
+def created(layer: Layer) -> DictConfig:
+    """What a layer of a file says, from the root."""
     return nodes.created(layer.nested) if layer.text is not None else OmegaConf.create(layer.nested)
 
 
@@ -100,7 +101,7 @@ def merge(layers: Sequence[Layer], trace: Trace | None = None, begun: DictConfig
     OmegaConf.set_struct(config, None)
     for layer in layers:
         if layer.stored is None:
-            content = _created(layer)
+            content = created(layer)
         elif layer.package and not layer.embedded:
             content = OmegaConf.create()
             OmegaConf.update(content, layer.package, layer.stored, merge=False)

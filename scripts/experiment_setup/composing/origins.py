@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import field
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +44,27 @@ class Source:
     registration: Registration | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Entry:
-    """A key of the config while it is being merged."""
+    """A key of the config while it is being merged; configs that begin with the same layers share what these tell."""
 
-    chain: list[Origin] = field(default_factory=list)  # the oldest first
-    inner: dict[Any, _Entry] | None = None  # the keys of a mapping
+    chain: tuple[Origin, ...] = ()  # the oldest first
+    inner: Mapping[Any, _Entry] | None = None  # the keys of a mapping
+
+
+_NEW, _NO_KEYS = _Entry(), _Entry(inner={})
 
 
 class Trace:
     """The origins of a config that is being merged."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, root: _Entry = _NO_KEYS) -> None:
         self._places = places
-        self._root = _Entry(inner={})
+        self._root = root
+
+    def copy(self) -> Trace:
+        """The origins up to here, for a config that goes on with layers of its own."""
+        return Trace(self._places, self._root)
 
     def merged(self, source: Source, package: Steps, content: Any, config: DictConfig) -> None:
         """`content` has been merged into `config`, from its root; what is written in `source` stands in `package`."""
@@ -66,31 +72,13 @@ class Trace:
         def origin(steps: Steps, node: Any) -> Origin:
             return self._places.origin(source, steps[len(package) :], node)
 
-        _record(self._root, (), content, config, origin)
+        self._root = _recorded(self._root, (), content, config, origin)
 
     def set_by(self, word: str, key: Steps, before: Any, config: DictConfig) -> None:
         """`word` of the command line has set `key`; `before` is what the config was, as plain data."""
         after: Any = OmegaConf.to_container(config, resolve=False)
         for steps in [*_changed(before, after, ()), key]:
-            self._set(word, steps, config)
-
-    def _set(self, word: str, steps: Steps, config: DictConfig) -> None:
-        entry = self._root
-        for index, step in enumerate(steps):
-            node = nodes.at(config, steps[: index + 1])
-            if node is None:
-                (entry.inner or {}).pop(step, None)
-                return
-            if entry.inner is None:
-                entry.inner = {}
-            entry = entry.inner.setdefault(step, _Entry())
-            if nodes.is_list(node):
-                break
-        if not nodes.is_mapping(node):
-            origin = Origin(COMMAND_LINE, plain(node), word=word)
-            if not entry.chain or entry.chain[-1] != origin:
-                entry.chain.append(origin)
-            entry.inner = None
+            self._root = _set(self._root, word, steps, 0, config)
 
     def origins(self, config: DictConfig) -> dict[str, tuple[Origin, ...]]:
         """For each value of `config`, by dotted key: where it is set, then what that replaced; () where not known.
@@ -137,17 +125,31 @@ def plain(node: Any) -> Any:
     return OmegaConf.to_container(found, resolve=False) if OmegaConf.is_config(found) else found
 
 
-def _record(entry: _Entry, steps: Steps, node: Any, after: Any, origin: Callable[[Steps, Any], Origin]) -> None:
+def _recorded(entry: _Entry, steps: Steps, node: Any, after: Any, origin: Callable[[Steps, Any], Origin]) -> _Entry:
     if nodes.is_mapping(node) and nodes.is_mapping(after):
-        if steps and (entry.inner is None or not entry.inner):
-            entry.chain.append(origin(steps, node))
-        if entry.inner is None:
-            entry.inner = {}
+        chain = entry.chain if not steps or entry.inner else (*entry.chain, origin(steps, node))
+        inner = dict(entry.inner or {})
         for key, child in nodes.children(node):
-            _record(entry.inner.setdefault(key, _Entry()), (*steps, key), child, nodes.child(after, key), origin)
-    elif after is not None and not (nodes.is_missing(node) and entry.chain):  # `???` leaves a value as it is
-        entry.chain.append(origin(steps, node))
-        entry.inner = None
+            inner[key] = _recorded(inner.get(key, _NEW), (*steps, key), child, nodes.child(after, key), origin)
+        return _Entry(chain, inner)
+    if after is not None and not (nodes.is_missing(node) and entry.chain):  # `???` leaves a value as it is
+        return _Entry((*entry.chain, origin(steps, node)))
+    return entry
+
+
+def _set(entry: _Entry, word: str, steps: Steps, depth: int, config: DictConfig) -> _Entry:
+    """The entry of the first `depth` steps, when `word` of the command line has set what all of them lead to."""
+    node = nodes.at(config, steps[:depth])
+    if depth == len(steps) or nodes.is_list(node):
+        if nodes.is_mapping(node):
+            return entry
+        origin = Origin(COMMAND_LINE, plain(node), word=word)
+        return _Entry(entry.chain if entry.chain[-1:] == (origin,) else (*entry.chain, origin))
+    step, inner = steps[depth], dict(entry.inner or {})
+    if nodes.at(config, steps[: depth + 1]) is not None:
+        return _Entry(entry.chain, {**inner, step: _set(inner.get(step, _NEW), word, steps, depth + 1, config)})
+    inner.pop(step, None)
+    return _Entry(entry.chain, inner) if entry.inner is not None else entry
 
 
 def _changed(before: Any, after: Any, steps: Steps) -> Iterator[Steps]:
