@@ -199,8 +199,7 @@ def _check_one(
     shares = folders_of_configs[experiment.config_dir] > 1
     if shares and make_composer is Composer and not context.schema.registrations and not context.schema.problems:
         # Seventy entry points of one config with three hundred options compose the same, if none stores anything.
-        version_base = context.schema.main and repr(context.schema.main.version_base)
-        same = (experiment.config_file, version_base, context.schema.search_path)
+        same = (experiment.config_file, repr(context.schema.version_base), context.schema.search_path)
         context.memo = memos.setdefault(same, context.memo)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
     of_another = [_of_another_hydra(finding) for finding in findings]

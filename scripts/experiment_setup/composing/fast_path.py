@@ -336,8 +336,8 @@ class FastPath:
 
     def _chosen(self, choices: Mapping[str, str | None]) -> list[_Piece]:
         """What the configs say that Hydra would merge, in its order. Raises Declined or TooFar."""
-        main, name = self._schema.main, self._experiment.config_name
-        if main is not None and not _is_supported(main.version_base):
+        name = self._experiment.config_name
+        if not _is_supported(self._schema.version_base):
             raise Declined("version_base")
         if self._experiment.entry is None or not name:
             raise Declined("no entry point")
@@ -443,8 +443,7 @@ class FastPath:
     @cached_property
     def _as_1_1(self) -> bool:
         """Whether Hydra keeps to the ways of 1.1, as it does where main names no version_base (hydra/version.py)."""
-        main = self._schema.main
-        return not installed.hydra_since_1_4() and (main is None or main.version_base in (UNSET, "1.1"))
+        return not installed.hydra_since_1_4() and self._schema.version_base in (UNSET, "1.1")
 
     def _group_exists(self, group: str) -> bool:
         if group not in self._groups:

@@ -38,7 +38,7 @@ from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment
 from experiment_setup.reading import yaml_loader
 from experiment_setup.reading.source import Document
-from experiment_setup.schema import UNSET, Opaque, Schema
+from experiment_setup.schema import UNSET, Schema
 
 _clean_store: dict[str, Any] | None = None
 
@@ -109,10 +109,7 @@ class HydraSession:
         store.repo = copy.deepcopy(_clean_store)
         self._register(store)
         GlobalHydra.instance().clear()
-        main = self._schema.main
-        given = {} if main is None or main.version_base is UNSET else {"version_base": main.version_base}
-        if isinstance(given.get("version_base"), Opaque):
-            given = {"version_base": None}  # computed when it runs; hardly an outdated one
+        given = {} if self._schema.version_base is UNSET else {"version_base": self._schema.version_base}
         job = self._experiment.entry.stem if self._experiment.entry else None
         initialize_config_dir(str(self._experiment.config_dir), job_name=job or "app", **given)
         if self._schema.search_path:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup.code.modules import Modules
 from experiment_setup.code.problems import Problem
-from experiment_setup.code.values import Known
+from experiment_setup.code.values import Known, Opaque
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 
@@ -109,6 +109,15 @@ class Schema:
     search_path: tuple[str, ...] = ()  # what the project's own plugins add to it
     _opaque: dict[int, dict[str, str]] = dataclasses.field(default_factory=dict, repr=False)  # by id of registration
     _nodes: dict[int, Any] = dataclasses.field(default_factory=dict, repr=False)
+
+    @property
+    def version_base(self) -> Any:
+        """Which Hydra the entry point keeps to: UNSET where it names none, and None, for none that is outdated, where
+        the call of `hydra.main` stands behind what only running the code tells.
+        """
+        if self.main is None:
+            return None if self.code is not None else UNSET
+        return None if isinstance(self.main.version_base, Opaque) else self.main.version_base
 
     def add(self, registration: Registration, opaque: dict[str, str], node: Any) -> None:
         """Add what is stored next; `opaque` as opaque_paths gives it, `node` OmegaConf's node if it is made already."""
