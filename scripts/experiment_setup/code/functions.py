@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from experiment_setup.code.flow import Returned, UnknownFlow
 from experiment_setup.code.modules import Scope
 from experiment_setup.code.native import call_native
-from experiment_setup.code.tree import Function, own_nodes
-from experiment_setup.code.values import Call, Known, Special, empty_function
+from experiment_setup.code.tree import Function, own_nodes, walk
+from experiment_setup.code.values import Call, Known, Opaque, Special, empty_function
 from experiment_setup.light import dataclass
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class UserFunction(Known):
         """Compute a call."""
         node = self.node
         if self.hidden or isinstance(node, ast.AsyncFunctionDef):
-            return evaluator.opaque(call.node, call.scope)
+            return self._not_followed(evaluator, call)
         names = parameter_values(self, call, evaluator)
         scope = Scope("function", names, self.scope.module, self.scope, qualname=f"{self.name}.<locals>.")
         try:
@@ -40,13 +40,34 @@ class UserFunction(Known):
                 if isinstance(node, ast.Lambda):
                     return evaluator.eval(node.body, scope)
                 if any(isinstance(inner, (ast.Yield, ast.YieldFrom)) for inner in own_nodes(node.body)):
-                    return evaluator.opaque(call.node, call.scope)
+                    return self._not_followed(evaluator, call)
                 evaluator.run(node.body, scope)
         except Returned as result:
             return result.value
         except UnknownFlow:
-            return evaluator.opaque(call.node, call.scope)
+            return self._not_followed(evaluator, call)
         return None
+
+    def _not_followed(self, evaluator: Evaluator, call: Call) -> Opaque:
+        result = evaluator.opaque(call.node, call.scope)
+        self.leave_out(evaluator, result.reason)
+        return result
+
+    def leave_out(self, evaluator: Evaluator, reason: str) -> None:
+        """It is called and not followed: what it calls `global` may be bound now, and so for the functions it names."""
+        waiting, seen = [self], {id(self)}
+        while waiting:
+            function = waiting.pop()
+            body = function.node.body
+            for node in (node for part in (body if isinstance(body, list) else [body]) for node in walk(part)):
+                evaluator.budget.charge(1)
+                if isinstance(node, ast.Global):
+                    function.scope.module.names.update(dict.fromkeys(node.names, Opaque(reason)))
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                    named = evaluator.lookup(node.id, function.scope)[1]
+                    if isinstance(named, UserFunction) and id(named) not in seen:
+                        seen.add(id(named))
+                        waiting.append(named)
 
     def attribute(self, name: str, evaluator: Evaluator, node: ast.AST, scope: Scope) -> Any:
         """Its name, and what makes a property's setter."""

@@ -33,6 +33,7 @@ class MainFunction(Known):
         """Hydra takes over: what it returns is None. The function that it calls may change what it knows of."""
         self.called = self.ran = True
         if isinstance(self.function, UserFunction):
+            self.function.leave_out(evaluator, f"what {self.name} does")
             body = self.function.node.body
             nodes = (node for part in (body if isinstance(body, list) else [body]) for node in walk(part))
             for node in nodes:
