@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import traceback
+from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from experiment_setup.errors import CommandError
 from experiment_setup.project import Project
 from experiment_setup.showing import request, shown
 from experiment_setup.writing.adding import SetsRequest, add_sets
-from running import PLAIN_EXPERIMENT, hydra, run, write
+from running import PLAIN_EXPERIMENT, hydra, run, run_entry, write
 
 SET = "defaults:\n  - default@_here_\n\n"
 SECONDS = 20  # of CPU; each takes a fraction of one
@@ -106,10 +107,10 @@ def test_a_file_that_nobody_can_hold_is_named(name: str, where: str, tmp_path: P
     in_a_fork(act)
 
 
-@pytest.mark.parametrize(("parts", "code"), [(45, 0), (95, 0), (300, 2)])
+@pytest.mark.parametrize(("parts", "code"), [(45, 0), (96, 0), (240, 0), (300, 2)])
 @pytest.mark.parametrize("form", ["entry", "header", "stored"])
 def test_a_package_is_as_deep_as_commands_go(form: str, parts: int, code: int, tmp_path: Path) -> None:
-    """Hydra takes one of some 300 parts, and nobody has any of ten."""
+    """Hydra takes one of some 345 parts, and nobody has any of ten."""
     entry, package = tmp_path / "experiments/001-baseline/train.py", ".".join(("a", "b", "c") * (parts // 3))
     entries = {"entry": f"  - more@{package}: a\n"}.get(form, "  - more: a\n")
     stored = f'ConfigStore.instance().store(group="more", name="a", node={{"x": 1}}, package="{package}")\n'
@@ -129,19 +130,51 @@ def test_a_package_is_as_deep_as_commands_go(form: str, parts: int, code: int, t
         assert run("show.py", "001", "--json", cwd=tmp_path).json["config"] == hydra(entry)
 
 
-@pytest.mark.parametrize(("levels", "said"), [(60, 0), (300, 1)])
-def test_what_hydra_reads_is_read(levels: int, said: int, tmp_path: Path) -> None:
+DEEP: dict[str, Callable[[int], str]] = {
+    "brackets": lambda levels: f"{'{a: ' * levels}1{'}' * levels}",
+    "brackets in quotes": lambda levels: "{b: '}', a: " * levels + "1" + "}" * levels,
+    "brackets in comments": lambda levels: "[  # ]\n  " * levels + "]" * levels,
+    "lines and brackets": lambda levels: (
+        "".join(f"\n{' ' * (at + 1)}a:" for at in range(levels // 2))
+        + f" {'[' * (levels - levels // 2)}1{']' * (levels - levels // 2)}"
+    ),
+    "aliases": lambda levels: "[&a0 []" + "".join(f", &a{at} [*a{at - 1}]" for at in range(1, levels - 1)) + "]",
+}
+
+
+@pytest.mark.parametrize("levels", [60, 300])
+@pytest.mark.parametrize("form", DEEP)
+def test_what_is_too_deep_is_named(form: str, levels: int, tmp_path: Path) -> None:
     """Hydra ends in a RecursionError at about a hundred levels."""
     entry = tmp_path / "experiments/001-baseline/train.py"
-    text = f"extra: {'{a: ' * levels}1{'}' * levels}\n"
-    write(entry.parent, {**PLAIN_EXPERIMENT, "exp/001.yaml": text})
+    write(entry.parent, {**PLAIN_EXPERIMENT, "exp/001.yaml": f"extra: {DEEP[form](levels)}\n"})
     found = [f for f in run("validate.py", "--json", cwd=tmp_path).json["findings"] if f["code"] == "ES003"]
-    assert len(found) == said
-    if said:
-        assert found[0]["line"] == 1
+    assert len(found) == (levels > 100)
+    if found:
         assert "levels deep" in found[0]["message"]
     else:
         assert run("show.py", "001", "exp=001", "--json", cwd=tmp_path).json["config"] == hydra(entry, "exp=001")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["brackets", "lines and brackets"])
+def test_python_ends_here_where_it_ends_in_a_run(form: str, tmp_path: Path) -> None:
+    """At 73 to 95 levels, by its release, OmegaConf's and the kind of values; not below the frames of a test."""
+    entry = tmp_path / "experiments/001-baseline/train.py"
+    asked = {}
+
+    def answers(levels: int) -> tuple[bool, bool]:
+        if levels not in asked:
+            write(entry.parent, {**PLAIN_EXPERIMENT, "more/deep.yaml": f"extra: {DEEP[form](levels)}\n"})
+            ours = run("show.py", "001", "+more=deep", cwd=tmp_path).code
+            asked[levels] = (ours == 0, run_entry(entry, "+more=deep", python=Path(sys.executable)).code == 0)
+        return asked[levels]
+
+    last = bisect_left(range(60, 100), True, key=lambda levels: not answers(levels)[1]) + 59
+    assert 70 < last < 99
+    for levels in (last - 2, last - 1, last, last + 1, last + 2, 99):
+        ours, hydras = answers(levels)
+        assert ours == hydras, levels
 
 
 @pytest.mark.slow

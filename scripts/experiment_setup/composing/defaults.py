@@ -17,7 +17,8 @@ from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import GLOBAL
 
 _DEEPEST = 30  # of parents that name groups; this takes several frames each
-_LONGEST_PACKAGE = 100  # parts; with what a file may have below them, all that is deeper ends in Python's recursion
+_LONG_PACKAGE = 70  # parts; with what a file may have below them, Hydra is to say where Python's recursion ends
+_LONGEST_PACKAGE = 250  # with more, and up to 345, some of what is done with a config here ends so
 _LONGEST_LINE = 450  # of parents; Hydra recurses two frames each, and is to say itself where Python's limit ends that
 
 _HYDRA = "hydra/"
@@ -211,6 +212,8 @@ class _Place(NamedTuple):
         whole = f"{self.outer}.{own}" if self.outer and own else self.outer or own
         if whole.count(".") >= _LONGEST_PACKAGE:
             raise TooFar(f"a package of more than {_LONGEST_PACKAGE} parts")
+        if whole.count(".") >= _LONG_PACKAGE:
+            raise Declined("a long package")
         _, is_absolute, inner = whole.rpartition(GLOBAL)
         return inner[1:] if is_absolute else whole
 

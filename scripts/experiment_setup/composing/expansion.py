@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from experiment_setup import recursion
 from experiment_setup.errors import CommandError
 
 _MOST = 2_000  # configs that one composition asks for; a large one asks for some two hundred, a line of 470 for 1,500
@@ -59,7 +60,8 @@ class Expansion:
 
         CachingConfigRepository.load_config = load_config  # type: ignore[method-assign, assignment]
         try:
-            yield
+            with recursion.as_in_a_run(recursion.OF_COMPOSING):
+                yield
         except (RecursionError, TooFar) as error:
             too_far = error if isinstance(error, TooFar) else TooFar.in_circle()
             if too_far is not error and len(seen) < 5 * len(set(seen)):

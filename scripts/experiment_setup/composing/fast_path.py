@@ -483,6 +483,8 @@ class FastPath:
         document = self.documents.get(file) or Document(file)
         if document.error is not None:
             raise document.error
+        if document.is_deep:
+            raise Declined("values in values, as deep as Python's recursion goes")
         content = {} if document.data is None else document.data
         if not isinstance(content, dict):
             raise Declined("no mapping")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import takewhile
 from pathlib import Path
@@ -18,7 +18,7 @@ import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import files, nodes
+from experiment_setup import files, nodes, recursion
 from experiment_setup.errors import CommandError
 from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
@@ -37,6 +37,7 @@ _NOTICED_LATE = frozenset(
         "parsing a flow mapping",
     )
 )
+_SURE = 70  # levels; with what Hydra may ask of a config, OmegaConf's recursion ends at 73 and more
 _HEADER_CHARACTERS = 512  # FileConfigSource.load_config reads no further for the header
 
 
@@ -145,9 +146,17 @@ class Document:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether OmegaConf surely takes the content: dicts by name, lists, and scalars."""
+        """Whether OmegaConf surely takes the content: dicts by name, lists, and scalars, none of them deep."""
         data, error = self._data
-        return error is None and type(data) is dict and _is_plain_value(data)
+        return error is None and type(data) is dict and _is_plain_value(data) and not self.is_deep
+
+    @cached_property
+    def is_deep(self) -> bool:
+        """Whether Python's recursion may end before Hydra has made a config of the content."""
+        level = [self._data[0]]
+        for _ in range(_SURE):
+            level = [inner for outer in level if isinstance(outer, (dict, list)) for inner in _values(outer)]
+        return bool(level)
 
     @cached_property
     def root(self) -> yaml.Node | None:
@@ -189,6 +198,10 @@ class Document:
             return SourceError(place, words)
         if isinstance(error, OmegaConfBaseException):
             return SourceError(self._refused(error), str(error).splitlines()[0])
+        if isinstance(error, RecursionError):
+            deep = yaml_loader.below(self.root, _SURE) if self.root is not None else None
+            words = "nested deeper than Python's recursion goes: Hydra cannot read it"
+            return SourceError(self._at(deep.start_mark if deep is not None else None), words)
         if isinstance(error, (LookupError, AttributeError)):
             return SourceError(Location(self.path), f"a value does not fit its tag (!!…): {error!r}")
         return SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error))
@@ -270,10 +283,15 @@ def _config(document: Document) -> DictConfig | ListConfig:
         return nodes.created(data)
     try:
         if isinstance(data, (dict, list)):
-            return OmegaConf.create(data)
+            with recursion.as_in_a_run(recursion.OF_LOADING):
+                return OmegaConf.create(data)
         return OmegaConf.load(io.StringIO(document.text))  # nothing, or a scalar: OmegaConf has its own ways with them
     except Exception as error:
         raise document._explained(error) from error
+
+
+def _values(container: dict[Any, Any] | list[Any]) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _is_plain_value(value: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -101,9 +101,14 @@ def parse(text: str) -> yaml.Node | None:
     """
     if _may_be_too_much(text):
         _refuse_events(text)
-    node = _parsed(text)
-    if node is not None and _may_have_aliases(text):
-        _written_out(node, {})
+    try:
+        node = _parsed(text)
+        if node is not None and _may_have_aliases(text):
+            _written_out(node, {})
+    except RecursionError:
+        raise TooMuch(_TOO_DEEP, None) from None
+    if node is not None and _may_be_deep(text) and (deep := below(node, DEEPEST)):
+        raise TooMuch(_TOO_DEEP, deep.start_mark)
     if node is not None and _LONG_NUMBER.search(text):
         _refuse_long_numbers(node)
     if node is not None and _may_list_too_much(text):
@@ -124,13 +129,39 @@ def refuse_too_much(text: str) -> None:
 
 
 _BRACKET = compiled(r"[\[\]{}]")
-_DEEP_BLOCK = compiled(rf"^(?: {{{DEEPEST}}}| *(?:[-?] +){{{DEEPEST // 2}}})", re.MULTILINE)
+_LEAD = compiled(r"^[ \t?:\-]{20,}", re.MULTILINE)  # in which each level of a block has a character
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep: Hydra cannot read it"
 
 
 def _may_be_too_much(text: str) -> bool:
-    """Whether it is worth looking at the events of a text: no other one is too deep or has too many values."""
+    """Whether to look at the events of a text first, since it has too many values or goes too deep in a usual way."""
     many = len(text) > MOST and sum(map(text.count, "\n:,[{?-")) > MOST
-    return many or _deepest_bracket(text) > DEEPEST or _DEEP_BLOCK.search(text) is not None
+    return many or (_may_be_deep(text) and (_deepest_bracket(text) > DEEPEST or _longest_lead(text) > DEEPEST))
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether to look how deep a text goes: each level takes a bracket, a column, or an alias."""
+    brackets = text.count("[") + text.count("{")
+    return _may_have_aliases(text) or brackets > DEEPEST or brackets + _longest_lead(text) > DEEPEST
+
+
+def _longest_lead(text: str) -> int:
+    return max((len(found[0]) for found in _LEAD.finditer(text)), default=20)
+
+
+def below(root: yaml.Node, levels: int) -> yaml.Node | None:
+    """A list or mapping that lies below so many levels of a tree, which has its aliases written out."""
+    found = [root]
+    for _ in range(levels):
+        children = (child for node in found for child in _children(node))
+        found = [child for child in children if isinstance(child, yaml.CollectionNode)]
+    return next(iter(found), None)
+
+
+def _children(node: yaml.Node) -> Iterable[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return (part for pair in node.value for part in pair)
+    return node.value if isinstance(node, yaml.SequenceNode) else ()
 
 
 def _may_list_too_much(text: str) -> bool:
@@ -155,7 +186,7 @@ def _may_have_aliases(text: str) -> bool:
 
 
 def _deepest_bracket(text: str) -> int:
-    """An upper bound of the depth of lists and mappings in brackets: those in comments and quotes count as well."""
+    """How deep lists and mappings in brackets go, where those in comments and quotes count as well."""
     depth = deepest = 0
     for found in _BRACKET.finditer(text):
         depth = depth + 1 if found[0] in "[{" else max(0, depth - 1)
@@ -166,19 +197,18 @@ def _deepest_bracket(text: str) -> int:
 def _refuse_events(text: str) -> None:
     """Raise TooMuch where the text is too deep or has too many values; its events come one by one, unrecursively."""
     depth = count = 0
-    deep = f"nested more than {DEEPEST} levels deep: Hydra cannot read it"
     many = f"more than {MOST:,} keys and values, and a file is read no further than that"
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader if CParser is None else yaml.CSafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             count += isinstance(event, yaml.NodeEvent)
             if depth > DEEPEST or count > MOST:
-                raise TooMuch(deep if depth > DEEPEST else many, event.start_mark)
+                raise TooMuch(_TOO_DEEP if depth > DEEPEST else many, event.start_mark)
     except TooMuch:
         raise
     except yaml.MarkedYAMLError as error:
         if "nesting depth" in str(error.problem):  # libyaml looks ahead, and has a limit of its own
-            raise TooMuch(deep, error.problem_mark) from None
+            raise TooMuch(_TOO_DEEP, error.problem_mark) from None
 
 
 def _written_out(node: yaml.Node, known: dict[int, int | None]) -> int:
@@ -189,8 +219,7 @@ def _written_out(node: yaml.Node, known: dict[int, int | None]) -> int:
     if count or isinstance(node, yaml.ScalarNode):
         return count or 1
     known[id(node)] = None
-    children = node.value if isinstance(node, yaml.SequenceNode) else (part for pair in node.value for part in pair)
-    count = 1 + sum(_written_out(child, known) for child in children)
+    count = 1 + sum(_written_out(child, known) for child in _children(node))
     if count > MOST:
         words = f"comes to more than {MOST:,} values with its aliases written out, as Hydra does: it cannot be read"
         raise TooMuch(words, node.start_mark)
@@ -293,10 +322,7 @@ def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
             continue
         seen.add(id(current))
         yield current
-        if isinstance(current, yaml.MappingNode):
-            waiting += [part for pair in current.value for part in pair]
-        elif isinstance(current, yaml.SequenceNode):
-            waiting += current.value
+        waiting += _children(current)
 
 
 _REWRITTEN = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
