@@ -12,14 +12,14 @@ from experiment_setup.uses import shapes
 from experiment_setup.uses.arguments import given_parts, parts_in_containers
 from experiment_setup.uses.follower import Follower, Frame
 from experiment_setup.uses.functions import follow_call, parts_of
-from experiment_setup.uses.records import CallSite, Kind, Part
+from experiment_setup.uses.records import COPIES, CallSite, Kind, Part
 
 DICT_METHODS = frozenset(name for name in dir(DictConfig) if not name.startswith("_"))  # `cfg.exp.items` is one of them
 
-# What is given the config as a whole only to show or to save it: that reads no field in particular.
-_SHOWN_BY_NAME = frozenset(
+# What is given the config as a whole only to show, to save or to copy it: that reads no field in particular.
+_SHOWN_BY_NAME = COPIES | frozenset(
     "print pprint pprint.pprint rich.print repr str type len id isinstance hasattr json.dumps json.dump yaml.dump"
-    " yaml.safe_dump open_dict omegaconf.open_dict wandb.init wandb.config.update copy.copy copy.deepcopy".split()
+    " yaml.safe_dump open_dict omegaconf.open_dict wandb.init wandb.config.update".split()
 )
 _SHOWN_BY_METHOD = frozenset(
     "to_yaml save set_struct set_readonly resolve is_missing debug info warning error critical exception log"

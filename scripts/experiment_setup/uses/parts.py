@@ -7,7 +7,7 @@ import ast
 from experiment_setup.code.tree import last_name
 from experiment_setup.uses.follower import PARTS, Follower, Frame
 from experiment_setup.uses.functions import returned
-from experiment_setup.uses.records import ELEMENT, Form, Part
+from experiment_setup.uses.records import COPIES, ELEMENT, Form, Part
 
 
 @PARTS.reads(ast.Attribute)
@@ -43,7 +43,7 @@ def _made_by_call(follower: Follower, node: ast.Call, frame: Frame) -> Part | No
     inner = follower.part(node.args[0], frame) if node.args else None
     if inner is None:
         return returned(follower, node, frame)
-    if name in ("copy.copy", "copy.deepcopy"):
+    if name in COPIES:
         return inner
     if name == "dict":
         plain = len(node.args) == 1 and not node.keywords

@@ -22,6 +22,9 @@ Form = Literal["config", "object", "dict", "shallow"]
 
 ELEMENT = "[]"  # the step from a list to what is in it
 
+# Calls that give a config of their own with the same keys, under the same protection.
+COPIES = frozenset(("copy.copy", "copy.deepcopy", "omegaconf.DictConfig", "omegaconf.OmegaConf.create"))
+
 
 class Part(NamedTuple):
     """A part of the config, and as what the code has it."""
