@@ -197,8 +197,8 @@ _NONE = compiled(r"\b(?:[Nn]one|NONE|nil)\b")
 )
 def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     """Python's None is `null` in YAML. An error for a field that can be None, a warning for other text, and for `none`
-    and `nil` in a field that can be None. Where nothing types the value, it is right if the code has the text "None",
-    and what many files say alike is said once.
+    and `nil` in a field that can be None. Where nothing types the value, it is right if the code has the text "None"
+    or evaluates the value, and what many files say alike is said once.
     """
     alike: dict[Steps, list[Location]] = {}
     for group, document, path, node in _nones(context):
@@ -207,7 +207,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
             continue  # Hydra refuses it
         optional = kind(field) is str and not isinstance(field, type) and nodes.is_optional(field)
         is_none = node.value == "None"
-        if not optional and (not is_none or any(word in context.code.text for word in ('"None"', "'None'"))):
+        if not optional and (not is_none or _knows_the_text(context, str(path[-1]))):
             continue
         if not optional and kind(field) is None:
             alike.setdefault(path, []).append(start(document, node))
@@ -222,6 +222,14 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
             severity=None if is_sure else Severity.WARNING,
         )
     yield from (_said_by_many(path, places) for path, places in alike.items())
+
+
+def _knows_the_text(context: ExperimentContext, key: str) -> bool:
+    """Whether the code has the text "None", or evaluates what stands at the key: `eval(cfg.norm)`."""
+    if any(word in context.code.text for word in ('"None"', "'None'")):
+        return True
+    evaluated = re.compile(rf"\beval\(\s*(?:[\w.]*\.)?{re.escape(key)}\s*[,)]")
+    return any(map(evaluated.search, (context.code.text, *context.code.in_reach)))
 
 
 def _nones(context: ExperimentContext) -> Iterator[tuple[str | None, Document, Steps, yaml.ScalarNode]]:
