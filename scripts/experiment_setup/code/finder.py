@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -38,14 +39,15 @@ class Finder:
         above = (folder for folder in entry.parents if folder.is_relative_to(root))
         inside = [folder for folder in above if any(files.is_file(folder / name) for name in _SETUPS)]
         self._fallbacks = [part for folder in (*inside, root) for part in (folder, folder / "src")]
-        self._in_a_package = (entry.parent / "__init__.py").is_file() or _names_its_folder(entry)
+        packages = _packages_of(entry)
+        self._fallbacks += [folder.parent for folder in packages[-1:] if folder.is_relative_to(root)]
+        self._in_a_package = bool(packages) or _names_its_folder(entry)
         self._root = root
         given = os.environ.get("PYTHONPATH", "")
         self._names: dict[Path, frozenset[str] | None] = {}  # in folders that were searched; None: it does not tell
         first = [entry.parent]
         if entry.name == "__main__.py":
-            packages = (folder for folder in entry.parents if (folder / "__init__.py").is_file())
-            first = [*(folder.parent for folder in [*packages][-1:]), root, *first]
+            first = [*(folder.parent for folder in packages[-1:]), root, *first]
         self._folders_of: dict[str, list[Path]] = {}
         self.path: list[Any] = [*map(str, first), *(p for p in given.split(os.pathsep) if p), INSTALLED]
 
@@ -53,9 +55,9 @@ class Finder:
         """A top-level module of the project; None for what is installed, or is not found.
 
         As in importlib, what Python starts with comes first, then sys.path in its order; a folder without
-        `__init__.py` counts only if nothing else of the name is found. The project's root, its src/ and the packages in
-        it that can be installed come last, the one with the entry point first: they are on the path where they are,
-        or PYTHONPATH names them.
+        `__init__.py` counts only if nothing else of the name is found. The project's root, its src/, the packages in
+        it that can be installed, the one with the entry point first, and the folder of the package that the entry point
+        lies in come last: they are on the path where they are, or PYTHONPATH names them.
 
         `inside`: the names that are wanted of it. A folder without `__init__.py` that has none of them is no package:
         folders such as wandb/ or data/ may have the name of a library that is not installed here.
@@ -88,11 +90,9 @@ class Finder:
         says that it is run so, or if the root has that package. Above the topmost package there may be folders without
         one, to which an import with `level` dots leads.
         """
-        parts: list[str] = []
-        folder = self._entry.parent
-        while (folder / "__init__.py").is_file() and folder.parent != folder:
-            parts.insert(0, folder.name)
-            folder = folder.parent
+        packages = _packages_of(self._entry)
+        parts = [folder.name for folder in reversed(packages)]
+        folder = packages[-1].parent if packages else self._entry.parent
         if not parts and self._entry.is_relative_to(self._root):
             for folder in (base for base in self._entry.parent.parents if base.is_relative_to(self._root)):
                 below = self._entry.parent.relative_to(folder).parts
@@ -149,6 +149,11 @@ class Finder:
                     self._folders_of[item] = bases
                 current.extend(self._folders_of[item])
         return before, after
+
+
+def _packages_of(entry: Path) -> list[Path]:
+    """The folders with an `__init__.py` that an entry point lies in, the topmost last."""
+    return list(itertools.takewhile(lambda folder: (folder / "__init__.py").is_file(), entry.parents))
 
 
 def _names_its_folder(entry: Path) -> bool:
