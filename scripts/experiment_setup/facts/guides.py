@@ -12,7 +12,7 @@ from experiment_setup import files
 _GUIDES = ("*.md", "*.rst", "*.sh")  # in a folder of a project with several
 _TELLS_WHAT_TO_SET = (
     *(*_GUIDES, "docs/**/*.md", "docs/**/*.rst"),
-    *("scripts/**/*.sh", ".env.example", "Dockerfile"),
+    *("*/*.sh", "scripts/**/*.sh", ".env.example", "Dockerfile"),
 )
 _MOST_READ = 100  # files of a kind
 
@@ -24,7 +24,7 @@ def read(root: Path, entry: Path | None, *, with_dotenv: bool) -> list[str]:
     asked = [(root, found) for found in _TELLS_WHAT_TO_SET]
     asked += [(folder, found) for folder in between for found in _GUIDES]
     told += [path for folder, found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ)]
-    return list(map(files.read_loosely, told))
+    return list(map(files.read_loosely, dict.fromkeys(told)))
 
 
 def commands(texts: Iterable[str], entry: Path) -> list[str]:

@@ -320,8 +320,8 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group.
 
-    A note where no option has nearly that name, and the config composes with a parameter set of another group, or each
-    command of the guides chooses another option: what it chooses unasked is never used then.
+    A note where no option has nearly that name, and the config composes with a parameter set of another
+    group, or each command of the guides chooses another option: what it chooses unasked is never used then.
     """
     failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
@@ -351,13 +351,14 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
             )
             return
         guess = did_you_mean((entry.option or "").removesuffix(".yaml"), known)
+        is_slip = guess is not None and abs(len(guess) - len(entry.option or "")) < _ANOTHER_WORD
         there = ", ".join(known or islice(context.experiment.options_in_folders(group), _MOST_NAMED))
         there = f"available: {there}" if there else f"there is no folder {group}/ and nothing is stored for it"
         yield choice_not_found.finding(
             context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
-            severity=Severity.INFO if not guess and is_never_meant(context, group) else None,
+            severity=Severity.INFO if not is_slip and is_never_meant(context, group) else None,
             rests_on=[
                 phases.file(context.experiment.group_dir(group) / f"{entry.option}.yml"),
                 phases.group(group),
@@ -368,6 +369,7 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
 
 
 _MOST_NAMED = 5
+_ANOTHER_WORD = 4  # letters more or less: `gaussian` is no slip for `gaussian_mixture`
 
 
 def _plain_not_found(context: ExperimentContext, entry: Entry, document: Document) -> Finding:
