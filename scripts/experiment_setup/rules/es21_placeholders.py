@@ -21,6 +21,7 @@ from experiment_setup.facts.written import (
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
 
@@ -45,14 +46,14 @@ _UNEXPANDED = compiled(r"~\w*/|(?:^|\S*[/=:])\$[A-Z_][A-Z0-9_]*|\S*\$\(\w")
 )
 def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
     """The shell does that, not YAML: a folder named `~` appears in the working directory. Nothing is said where some
-    code of the project's expands them itself.
+    code of the project's expands them itself, and of a list of commands for a shell, such as a launcher's `setup`.
     """
     for option in context.options.all():
         text = option.document.text_or_empty
         if "~" not in text and "$" not in text:
             continue
         for path, value in leaves(values(option.document)):
-            if isinstance(value, str) and _UNEXPANDED.match(value):
+            if isinstance(value, str) and _UNEXPANDED.match(value) and not _is_for_a_shell(option.document, path):
                 if any(
                     f"expand{'user' if value.startswith('~') else 'vars'}" in text for text in context.code.in_reach
                 ):
@@ -64,6 +65,15 @@ def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
                     f"{dotted(path)}: {value} is taken literally",
                     f"write {better}" if better != value else "write the path itself",
                 )
+
+
+def _is_for_a_shell(document: Document, path: Steps) -> bool:
+    """Whether it stands in a list with a line that is surely a command."""
+    beside = document.at(path[:-1]) if isinstance(path[-1], int) else ()
+    return any(isinstance(line, str) and _COMMAND.match(line) for line in beside)
+
+
+_COMMAND = compiled(r"(?:export|source|module|conda|cd|echo)\s")
 
 
 @rule(
