@@ -134,6 +134,8 @@ def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
     if not folders or moves_into_run_dir(context) or says_any(context.code.acting, {**_OWN_FOLDER, **EACH_RUN_APART}):
         return []
     own = [context.experiment.folder]
+    if own[0] != context.project.root and _joins(context.code.acting, own[0].name):
+        return []
     by, name = context.relative(context.experiment.folder), context.experiment.name
     return [
         WrittenFolder(key, str(value), by, name, context.compositions.written_at(key, parameter_set, environment))
@@ -145,6 +147,12 @@ def written_folders(context: ExperimentContext) -> list[WrittenFolder]:
             or code_sets(context, key)
         )
     ]
+
+
+def _joins(code: str, name: str) -> bool:
+    """Whether the code puts a folder of this name below another: `Path(cfg.dir.output_dir) / "exp002"`."""
+    joined = re.compile(rf"""(?:/\s*|\b(?:join|joinpath|Path)\([^\n]*)f?["'](?:[^"'\n]*/)?{re.escape(name)}(?=["'/])""")
+    return name in code and joined.search(code) is not None
 
 
 def all_folders(context: ExperimentContext) -> Iterator[tuple[str, Any, str | None, str | None]]:
