@@ -266,12 +266,17 @@ def _advice(context: ExperimentContext, found: _Unknown) -> str:
         return f"write {guess}"
     if path == ("hydra",):
         return "Hydra's own settings are read through HydraConfig.get()"
-    owner = context.options.config_class(path[0]) if len(path) == 2 else None
+    owner, whole = context.options.config_class(path[0]) if len(path) == 2 else None, root_class(context)
     stored = (known.config_class for known in context.schema.registrations if known.group == path[0])
     classes = list(dict.fromkeys(found.name for found in stored if found is not None))
     if owner and len(classes) > 1:
         return f"add `{path[-1]}: TYPE = DEFAULT` to the one that needs it: {', '.join(classes)}"
-    return f"add `{path[-1]}: TYPE = DEFAULT` to {owner.name if owner else shown_path(path[:-1]) or 'the config'}"
+    if classes or whole is not None:
+        return f"add `{path[-1]}: TYPE = DEFAULT` to {owner.name if owner else shown_path(path[:-1]) or 'the config'}"
+    file = context.experiment.config_file
+    if len(path) > 1 and ELEMENT not in path:
+        file = context.compositions.written_with(".".join(path[:-1]), {}, of_key=True).path
+    return f"add `{path[-1]}: VALUE` to {context.relative(file)}, or ask for it with a default"
 
 
 @rule(
