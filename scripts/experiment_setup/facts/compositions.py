@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from omegaconf import DictConfig
 from experiment_setup import nodes
 from experiment_setup.composing.compose import MOST_OF_HYDRA, Composer, Composition
 from experiment_setup.composing.origins import Origin
-from experiment_setup.composing.refusals import NotChosen, NotFound
-from experiment_setup.facts.options import Option, Options, Placed
+from experiment_setup.composing.refusals import NotChosen, NotFound, NotOverridable
+from experiment_setup.facts.options import Option, Options, Placed, listed
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -32,6 +33,8 @@ class Memo:
     known: dict[tuple[tuple[str, str], ...], Composition] = field(default_factory=dict)
     # The options that a group would follow other choices to and that do not exist, each with such a choice.
     derived_missing: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    # What fails by itself and composes beside an option of another group, by the choices with that.
+    alone: dict[tuple[tuple[str, str | None], ...], Composition] = field(default_factory=dict)
     left_out: set[tuple[tuple[str, str], ...]] = field(default_factory=set)  # choices beyond MOST_OF_HYDRA
     required: dict[str, str] | None = None  # see Compositions.required
     asked_hydra: int = 0
@@ -71,7 +74,8 @@ class Compositions:
             if self.memo.asked_hydra >= MOST_OF_HYDRA:
                 self.memo.left_out.add(key)
                 return Composition(dict(chosen), None)
-            known[key] = self._with_a_choice_of_its_own(chosen, self._composer.compose(chosen))
+            outcome = self._with_a_choice_of_its_own(chosen, self._composer.compose(chosen))
+            known[key] = self._beside_another(chosen, outcome)
             self.memo.asked_hydra += known[key].asked_hydra
         return known[key]
 
@@ -143,6 +147,31 @@ class Compositions:
             typed[placed.key] = option
             outcome = self._composer.compose(typed)
         return outcome
+
+    def _beside_another(self, chosen: dict[str, str], outcome: Composition) -> Composition:
+        """What is composed beside an option of another group, where what is chosen has `override /head: big` for a
+        group that only such an option brings into the list: they go together. `alone` has what fails without it.
+        """
+        refusal = outcome.failure.refusal if chosen and outcome.failure is not None else None
+        if isinstance(refusal, NotOverridable) and self.at().failure is None:
+            for key, name in islice(self._bringing(refusal.group.partition("@")[0], chosen), MOST_TRIED):
+                together = self._composer.compose({**chosen, key: name})
+                self.memo.asked_hydra += together.asked_hydra
+                if together.failure is None:
+                    self.memo.alone[_key(together.choices)] = outcome
+                    return together
+        return outcome
+
+    def _bringing(self, group: str, chosen: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """The options of other groups whose defaults lists choose from a group that the primary one does not have."""
+        for placed in self.options.choices if group not in self.options.groups else ():
+            for option in self.options.by_group[placed.group].values() if placed.key not in chosen else ():
+                if any(group in listed(document) for document in self.options.lineage(option)):
+                    yield placed.key, option.name
+
+    def alone(self, outcome: Composition) -> Composition | None:
+        """What fails without the option of another group that was chosen besides; None where none was needed."""
+        return self.memo.alone.get(_key(outcome.choices))
 
     def of_option(self, option: Option) -> Composition:
         """What Hydra composes with this option, the other groups at their defaults."""
@@ -235,6 +264,17 @@ class Compositions:
             return declared.value_location or declared.location
         return self._origin(key, choices) or Location(self.options.experiment.config_file)
 
+    def emptied_at(self, steps: Steps, choices: Mapping[str, str | None]) -> Location | None:
+        """The key in a file of these choices that has no value, and so makes null of what others give for it."""
+        own = (self.options.primary, *self.options.included) if self.options.has_primary else ()
+        primary: Iterator[tuple[Document, Steps]] = ((document, ()) for document in own)
+        chosen = ((option.document, package) for option, package in self._chosen(choices))
+        for document, package in (*primary, *chosen):
+            inner = steps[len(package) :]
+            if inner and steps[: len(package)] == package and document.says(inner) and document.at(inner) is None:
+                return document.key(inner)
+        return None
+
     def _origin(self, key: str, choices: Mapping[str, str | None]) -> Location | None:
         """Where the merge itself took a value from, such as a config of the search path; None where it does not know.
 
@@ -265,3 +305,7 @@ class Compositions:
     def _written_in(self, option: Option, inner: Steps) -> Document | None:
         """The file of an option, or of one that it inherits from, which has a value; None where none has."""
         return next((document for document in self.options.lineage(option) if document.has(inner)), None)
+
+
+def _key(choices: Mapping[str, str | None]) -> tuple[tuple[str, str | None], ...]:
+    return tuple(sorted(choices.items()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 from itertools import islice
 
 from experiment_setup.composing.compose import Composition, Failure
@@ -33,6 +34,7 @@ class Refused:
     failure: Failure
     outcome: Composition
     location: Location
+    beside: Mapping[str, str | None] = field(default_factory=dict)  # with which it composes
 
     @property
     def steps(self) -> list[str]:
@@ -86,6 +88,10 @@ def refusals(context: ExperimentContext) -> list[Refused]:
         known.update(wrong)
     broken: set[tuple[str, str]] = set()
     for option, outcome in chosen_options(context):
+        alone = context.compositions.alone(outcome)
+        if alone is not None and alone.failure is not None and not _is_of_a_sibling(context, alone.failure):
+            beside = {key: name for key, name in outcome.choices.items() if key not in alone.choices}
+            found.append(Refused(alone.failure, alone, _place(context, alone.failure, option), beside))
         for failure in context.composer.failures(outcome):
             if isinstance(failure.refusal, AddedTwice) and failure.refusal.group == option.group:
                 continue  # others add to the group: such a choice is left to the lists

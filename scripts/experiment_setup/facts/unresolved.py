@@ -238,7 +238,7 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
     if reading.followed and not reading.reads(nodes.names(bad.key)):
         return bool(others)
     handed_on = not reading.followed or any(use.path == () for use in reading.uses)
-    return handed_on and isinstance(refusal, NoSuchTarget) and any(o.has(_target(bad, refusal)) for o in others)
+    return handed_on and isinstance(refusal, NoSuchTarget) and any(o.has(target_of(bad, refusal)) for o in others)
 
 
 def _is_of_a_whole_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
@@ -338,7 +338,7 @@ def _is_for_a_parameter_set(context: ExperimentContext, chosen: Chosen, bad: Unu
     """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
     if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.options.root_sets):
         return False
-    target = _target(bad, bad.refusal)
+    target = target_of(bad, bad.refusal)
     return any(_has(context.compositions.of_option(option).container, target) for option in context.options.root_sets)
 
 
@@ -346,7 +346,7 @@ def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
     """Whether an option that no defaults list comes to has what is referred to: who chooses one may add the other."""
     if not isinstance(bad.refusal, NoSuchTarget):
         return False
-    target, root = _target(bad, bad.refusal), context.experiment.config_dir
+    target, root = target_of(bad, bad.refusal), context.experiment.config_dir
     for known in context.options.unlisted:
         for name, path in islice(known.options.items(), _MOST_READ):
             option = Option(known.group, name, context.composer.document(path))
@@ -376,7 +376,7 @@ def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:
     """Whether a guide or a script types what is referred to, or something above it: `+base_dir=/data`."""
     if not isinstance(bad.refusal, NoSuchTarget):
         return False
-    target = list(map(str, _target(bad, bad.refusal)))
+    target = list(map(str, target_of(bad, bad.refusal)))
     keys = (".".join(target[:count]) for count in range(1, len(target) + 1))
     typed = "|".join(re.escape(key) for key in keys if key not in context.options.groups)
     said = re.compile(rf"(?:^|[\s'\"])\+{{0,2}}(?:{typed})=(?!=)", re.MULTILINE)
@@ -400,7 +400,7 @@ def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> boo
     """
     if not context.options.is_run_by_name or not isinstance(bad.refusal, NoSuchTarget):
         return False
-    target = _target(bad, bad.refusal)
+    target = target_of(bad, bad.refusal)
     others = [one for one in context.options.siblings if one.path in context.project.primary_configs]
     if not any(one.error is None and (str(target[0]) in listed(one) or one.has(target)) for one in others):
         return False
@@ -408,7 +408,7 @@ def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> boo
     return not any(map(name.search, (*context.guides, context.code.text)))
 
 
-def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
+def target_of(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
     """The whole key that a value refers to: with leading dots it counts from where the value stands."""
     dots = re.search(rf"(?<!\.)(\.*){re.escape(refusal.key)}", bad.written)
     above = nodes.split(bad.key)[: -len(dots[1])] if dots and dots[1] else ()
@@ -417,7 +417,7 @@ def _target(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
 
 def _leads_below_a_placeholder(outcome: Composition, bad: UnusableValue) -> bool:
     """Whether it refers to a key of what stands at `???`, so that a run has to give that."""
-    steps = _target(bad, bad.refusal) if isinstance(bad.refusal, NoSuchTarget) else ()
+    steps = target_of(bad, bad.refusal) if isinstance(bad.refusal, NoSuchTarget) else ()
     return any(nodes.within(outcome.container, steps[:count]) == "???" for count in range(1, len(steps) + 1))
 
 

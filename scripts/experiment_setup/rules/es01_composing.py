@@ -36,12 +36,14 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import Refused, refusals
 from experiment_setup.facts.resolvers import BUILT_IN
-from experiment_setup.facts.unresolved import Unresolved, unresolved
+from experiment_setup.facts.unlisted import ROOT_SETS
+from experiment_setup.facts.unresolved import Unresolved, target_of, unresolved
 from experiment_setup.facts.written import at_offset, declared, kind, schema
 from experiment_setup.findings import Finding, Severity, Subject
 from experiment_setup.light import compiled
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
@@ -75,9 +77,21 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
             refused.location,
             f"Hydra fails {_run(context, refused) or 'without choices'}: {_hydras_words(context, refused)}",
             _advice(context, refused),
-            severity=Severity.WARNING if isinstance(refused.failure.refusal, UnsetVariable) else None,
+            severity=_weight(context, refused),
         )
     yield from _followed(context)
+
+
+def _weight(context: ExperimentContext, refused: Refused) -> Severity | None:
+    """A variable may be set where the experiment runs. What goes with an option of another group is no mistake where
+    that is typed beside it; a parameter set is meant to be all that is typed.
+    """
+    if isinstance(refused.failure.refusal, UnsetVariable):
+        return Severity.WARNING
+    is_a_set = any(key.lstrip("+") in {*ROOT_SETS, SETS} for key in refused.outcome.choices)
+    if refused.beside and (not is_a_set or all(map(context.is_always_typed, refused.beside))):
+        return Severity.INFO
+    return None
 
 
 def _run(context: ExperimentContext, refused: Refused) -> str:
@@ -114,6 +128,10 @@ _SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
 
 def _advice(context: ExperimentContext, refused: Refused) -> str:
     failure = refused.failure
+    if refused.beside:
+        typed = " ".join(f"{key}={name}" for key, name in refused.beside.items())
+        entry = ", ".join(f"- override /{key}: {name}" for key, name in refused.beside.items())
+        return f"it composes with {typed}: type that beside it, or write {entry} above the entry"
     if isinstance(failure.refusal, NotOverridable):
         group = failure.refusal.group.partition("@")[0]
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
@@ -124,6 +142,8 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
             file = context.experiment.config_file.name
             return f"an option chooses again what stands above it: in {file}, put `- {own}: …` below `- {group}: …`"
         first, *rest = group.split("/")
+        if group not in context.options.groups and context.experiment.options_in_folders(group):
+            return f"no list above chooses from {group}: write - /{group}: … without override"
         if rest and nodes.within(context.compositions.at().container, (first, *rest)) is not None:
             value = ": {".join([first, *rest]) + ": …" + "}" * len(rest)
             named = nodes.join((first, *rest))
@@ -270,17 +290,26 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     """`--cfg job` prints interpolations as they are written and exits with 0; the run fails where the value is read.
 
     What an option leaves open for another file is a note. A variable of the environment is a warning where nobody has
-    to choose what needs it.
+    to choose what needs it. A key without a value, as `paths:` over lines that are comments, makes null of what the
+    option of the group `paths` gives: that is said once, there.
     """
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
+    emptied: dict[tuple[Steps, Location], list[Unresolved]] = {}
     for found in unresolved(context):
         bad = found.value
+        block = _emptied_block(context, found)
+        nothing = context.compositions.emptied_at(block, found.chosen) if block is not None else None
+        if block is not None and nothing is not None:
+            emptied.setdefault((block, nothing), []).append(found)
+            continue
         place = _at_reference(context, context.compositions.written_with(bad.key, found.chosen), bad.refusal)
         if (place, bad.refusal) in places:
             continue
         places.add((place, bad.refusal))
-        chosen = (f"{group}={option}" for group, option in found.chosen.items() if option)
-        run = " ".join(filter(None, (context.options.by_name, *chosen)))
+        run = _run_of(context, found)
+        beside = {sibling.path for sibling in context.options.siblings}
+        if not run and place.path != context.experiment.config_file and beside & context.project.primary_configs:
+            run = context.experiment.config_file.name
         unset = f"{bad.refusal.name} is not set here" if isinstance(bad.refusal, UnsetVariable) else None
         yield broken_interpolation.finding(
             place,
@@ -289,6 +318,41 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             severity=Severity.INFO if found.left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
             rests_on=_what_it_refers_to(context, found),
         )
+    for (block, nothing), broken in emptied.items():
+        key, first = nodes.join(block), broken[0]
+        run = _run_of(context, first)
+        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+        yield broken_interpolation.finding(
+            nothing,
+            f"{key} has no value here, which makes all of {key} null: {first.value.written} does not resolve"
+            f"{f' with {run}' if run else ''}{more}",
+            f"take the line out, or write below it what changes in {key}",
+            severity=Severity.INFO if all(found.left_open for found in broken) else None,
+        )
+
+
+def _run_of(context: ExperimentContext, found: Unresolved) -> str:
+    """What is typed behind the entry point's name, to see it."""
+    chosen = (f"{group}={option}" for group, option in found.chosen.items() if option)
+    return " ".join(filter(None, (context.options.by_name, *chosen)))
+
+
+def _emptied_block(context: ExperimentContext, found: Unresolved) -> Steps | None:
+    """The place of a group of which the value refers to a key, where an option of it is chosen and null is there."""
+    refusal = found.value.refusal
+    steps = target_of(found.value, refusal) if isinstance(refusal, NoSuchTarget) else ()
+    outcome = context.compositions.of(found.chosen)
+    above = [steps[:count] for count in range(1, len(steps))]
+    return next(
+        (
+            placed.package
+            for placed in context.options.choices
+            if placed.package in above and outcome.choices.get(placed.key, placed.option) is not None
+            if nodes.within(outcome.container, placed.package) is None
+            if placed.package[-1] in nodes.within(outcome.container, placed.package[:-1])
+        ),
+        None,
+    )
 
 
 _GROUP_OF_REFERENCE = compiled(r"\$\{[\s.]*(\w+)")
