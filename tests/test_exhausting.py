@@ -89,6 +89,11 @@ EXHAUST = {
     + '""")',
     "many stores": "".join(STORE.replace("more", f"d{i}").format("{'a': 1}") for i in range(5_000)),
     "a constructor without end": f"{FIRST}    def __post_init__(self):\n        C0()\n{STORE.format('C0')}",
+    "lists in a long block": "if True:\n"
+    + "".join(f"    x{i} = list(range({i}_000_000, {i}_000_380))\n" for i in range(10_000)),
+    "lists behind many lines": "if True:\n"
+    + "    pass\n" * 20_000
+    + "".join(f"    x{i} = list(range({i}_000_000, {i}_019_000))\n" for i in range(400)),
     "attributes without end": "class A:\n    def __getattr__(self, n):\n        return getattr(self, n)\nx = A().b",
 }
 
@@ -132,6 +137,19 @@ def test_the_rest_of_such_a_module_is_known(name: str, tmp_path: Path) -> None:
     registration = read.registration("exp", "default")
     assert registration is not None
     assert read.structured(registration).a == 3
+
+
+@pytest.mark.parametrize(
+    "line", ["    f{0}: int = {0}\n", "    f{0}: list[int] = field(default_factory=lambda: [{0}])\n"]
+)
+def test_what_people_write_down_is_read(line: str, tmp_path: Path) -> None:
+    """The budget grows with the lines, so that a large dataclass is no exhausting one."""
+    fields = "".join(line.format(number) for number in range(2_000))
+    write(tmp_path, {"train.py": f"{HEAD}\n@dataclass\nclass ExpConfig:\n{fields}{TAIL}"})
+    read = schema.read(tmp_path / "train.py", tmp_path)
+    registration = read.registration("exp", "default")
+    assert registration is not None
+    assert read.structured(registration).f1999 in (1999, [1999])
 
 
 @pytest.mark.parametrize(

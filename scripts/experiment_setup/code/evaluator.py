@@ -263,7 +263,7 @@ class Evaluator:
         for index, node in enumerate(statements):
             try:
                 if self._is_at_top(scope):
-                    self.budget.next_statement()
+                    self.budget.next_statement((node.end_lineno or node.lineno) - node.lineno)
                 self.budget.spend()
                 execute = STATEMENTS.get(type(node))
                 if execute is None:

@@ -23,6 +23,8 @@ from experiment_setup.light import compiled
 # In units of about a microsecond: a syntax node, or eight elements of a list, is one.
 _STATEMENT = 20_000  # a config module takes a few thousand in all
 _MODULE = 200_000
+_LINE = 60  # what a line of a statement brings with it: a field with a type and a default takes 20 to 50
+_LINES = 600_000  # all that lines bring
 _IMPORTED = 400_000  # all modules that the entry point imports
 _SMALL = 200  # what a statement still gets when its module has spent all
 _RESERVE = 40_000
@@ -39,6 +41,7 @@ class Budget:
         self._module = _MODULE
         self._imported = _IMPORTED
         self._reserve = _RESERVE
+        self._lines = _LINES
 
     def spend(self, units: int = 1) -> None:
         """Raises Stop if there is nothing left."""
@@ -56,9 +59,15 @@ class Budget:
         """Spend what it takes to look at elements of a value. Raises Stop if there is nothing left."""
         self.spend(elements // _ELEMENTS)
 
-    def next_statement(self) -> None:
-        """A statement of a module's own level begins. A small one, such as the definition of main, is always read."""
-        self._statement = _STATEMENT
+    def next_statement(self, lines: int) -> None:
+        """A statement of a module's own level begins. A small one, such as the definition of main, is always read.
+
+        Lines are there for what people write down: a loop of three of them has no more than a loop of one.
+        """
+        brought = min(_LINE * lines, self._lines)
+        self._lines -= brought
+        self._module += brought
+        self._statement = _STATEMENT + brought
         if self._module < _SMALL <= self._reserve:
             self._module = _SMALL
             self._reserve -= _SMALL
@@ -93,7 +102,7 @@ class Budget:
         try:
             yield
         finally:
-            self._imported -= start - self._module
+            self._imported -= max(0, start - self._module)  # without what its lines brought
             self._statement, self._module, self.depth = saved
 
 
