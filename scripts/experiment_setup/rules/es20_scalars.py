@@ -200,7 +200,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     and `nil` in a field that can be None. Where nothing types the value, it is right if the code has the text "None"
     or evaluates the value, and what many files say alike is said once.
     """
-    alike: dict[Steps, list[Location]] = {}
+    alike: dict[Steps, list[tuple[Steps, Location]]] = {}
     for group, document, path, node in _nones(context):
         field = declared(schema(context, group) if group is not None else None, path)
         if kind(field) not in (str, None):
@@ -210,7 +210,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
         if not optional and (not is_none or _knows_the_text(context, str(path[-1]))):
             continue
         if not optional and kind(field) is None:
-            alike.setdefault(path, []).append(start(document, node))
+            alike.setdefault(path[-2:], []).append((path, start(document, node)))
             continue
         is_sure = optional and is_none
         yield none_is_text.finding(
@@ -221,7 +221,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
             safe=is_none,
             severity=None if is_sure else Severity.WARNING,
         )
-    yield from (_said_by_many(path, places) for path, places in alike.items())
+    yield from map(_said_by_many, alike.values())
 
 
 def _knows_the_text(context: ExperimentContext, key: str) -> bool:
@@ -241,7 +241,8 @@ def _nones(context: ExperimentContext) -> Iterator[tuple[str | None, Document, S
                     yield group, document, path, node
 
 
-def _said_by_many(path: Steps, places: Sequence[Location]) -> Finding:
+def _said_by_many(found: Sequence[tuple[Steps, Location]]) -> Finding:
+    path, places = found[0][0], [place for _, place in found]
     more = f" (and in {len(places) - 1} more {'file' if len(places) == 2 else 'files'})" if len(places) > 1 else ""
     return none_is_text.finding(
         places[0],
