@@ -41,11 +41,11 @@ def values(document: Document) -> dict[str, Any]:
 
 
 def leaves(value: Any, path: Steps = ()) -> Iterator[tuple[Steps, Any]]:
-    """Every scalar below `value`, with its path."""
-    if isinstance(value, dict):
+    """Every scalar below `value`, and every list and mapping without content, with its path."""
+    if isinstance(value, dict) and value:
         for key, child in value.items():
             yield from leaves(child, (*path, str(key)))
-    elif isinstance(value, list):
+    elif isinstance(value, list) and value:
         for index, child in enumerate(value):
             yield from leaves(child, (*path, index))
     else:
