@@ -53,8 +53,9 @@ def test_a_huge_file_is_refused_by_its_name(project: Path, experiment: Path, nam
 def test_code_that_reads_its_files_by_hand_is_no_experiment(project: Path, experiment: Path) -> None:
     """The twin of an entry point that is too large to be read."""
     write(experiment, {"train.py": "import yaml\n\nprint(yaml.safe_load(open('exp/001.yaml')))\n"})
-    code, said = ends(project, ["validate.py"])
-    assert (code, "no experiment was found" in said) == (2, True)
+    for words in ([], ["."]):
+        code, said = ends(project, ["validate.py", *words])
+        assert (code, "no experiment was found" in said) == (2, True)
 
 
 def test_no_tree_is_made_of_code_that_is_too_large(

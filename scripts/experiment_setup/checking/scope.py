@@ -23,14 +23,11 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
 
     Raises CommandError for a word that names none, and where there is no experiment at all.
     """
-    found = [
-        experiment
-        for word in dict.fromkeys(words)
-        for experiment in project.at_path(word) or project.below(word) or [project.experiment(word)]
-    ]
-    found = found or list(project.experiments)
-    if not found:
+    around = {word: project.at_path(word) or project.below(word) for word in words}
+    if not project.experiments and not any(around.values()):
         raise _nothing_below(project)
+    found = [experiment for word, known in around.items() for experiment in known or [project.experiment(word)]]
+    found = found or list(project.experiments)
     return list(_with_further(project, {experiment.folder: experiment for experiment in found}.values()))
 
 
