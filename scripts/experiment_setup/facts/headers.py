@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from experiment_setup import nodes
+from experiment_setup.composing.composed import Composition
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
@@ -26,8 +29,48 @@ def overlooked(document: Document, group: str) -> re.Match[str] | None:
     for line in _MEANT.finditer(text):
         word, place = line["word"].lower(), line["package"]
         right, near = word == "package", entries.one_letter_away(word, "package")
-        if (right or near) and (line["at"] or place == GLOBAL) and place not in (group.replace("/", "."), "_group_"):
+        own = nodes.names(group.replace("/", "."))
+        is_own = (
+            place == "_group_" or (nodes.in_package(place) if place.startswith(GLOBAL) else nodes.names(place)) == own
+        )
+        if (right or near) and (line["at"] or place == GLOBAL) and not is_own:
             return line
+    return None
+
+
+def is_meant_for_the_root(option: Option) -> bool:
+    """Whether a header for the root of the config is misspelled, or stands where Hydra passes over it."""
+    line = overlooked(option.document, option.group)
+    return is_nearly_global(option.document) or (line is not None and line["package"] == GLOBAL)
+
+
+def composed_with(context: ExperimentContext) -> Iterator[tuple[Option, Callable[[], Composition]]]:
+    """Each option, what it inherits from and what the primary config includes, with what is composed of it."""
+    root, seen = context.experiment.config_dir, {context.experiment.config_file}
+    found: list[tuple[Option | None, Document, Callable[[], Composition]]] = [
+        (option, document, partial(context.compositions.of_option, option))
+        for option in (*context.options.all(), *context.options.added)
+        for document in context.options.lineage(option)
+    ]
+    found += ((None, document, context.compositions.at) for document in context.options.included)
+    for option, document, outcome in found:
+        folder = document.path.parent
+        if document.path in seen or folder == root or not folder.is_relative_to(root):
+            continue
+        seen.add(document.path)
+        if option is not None and option.path == document.path:
+            yield option, outcome
+        else:
+            yield Option(folder.relative_to(root).as_posix(), document.path.stem, document), outcome
+
+
+def read_in_its_group(context: ExperimentContext, option: Option) -> str | None:
+    """A key of the file that the code reads at the place of its group; None where it reads none of them there."""
+    group = option.group.split("/")
+    for key in entries.own_keys(option.document):
+        place = (*group, key)
+        if any(use.path[: len(place)] == place for use in context.code.reading.uses):
+            return ".".join(place)
     return None
 
 

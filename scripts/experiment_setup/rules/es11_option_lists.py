@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from experiment_setup import files, installed, nodes
+from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
@@ -188,20 +189,15 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
     as 1.1). `_global_` is right over a file that is written from the root of the config, as those of Hydra's experiment
     pattern are; over the keys of a group it puts them beside the group. Where the other options of a group have that
     header, a file with blocks of the same kind and without it is reported too: nothing reads what it sets. Hydra takes
-    a header only above everything else in the file, and passes over one that is misspelled (a warning).
+    a header only above everything else in the file, and passes over one that is misspelled: a warning where the file
+    composes without it, and a note where the code reads what it sets at the place of its group.
     """
     for option in (*context.options.all(), *context.options.added):
         if headers.is_nearly_global(option.document):
             yield _misspelled(option)
-            continue
-        overlooked = headers.overlooked(option.document, option.group)
-        if overlooked is not None:
-            yield package_header.finding(
-                Location(option.path, option.document.text.count("\n", 0, overlooked.start()) + 1),
-                f"Hydra passes over `{overlooked[0].strip()}`, so that {option.config_path} lands at `{option.group}`",
-                f"write # @package {overlooked['package']} in the first line of the file",
-                severity=Severity.WARNING,
-            )
+    for option, outcome in headers.composed_with(context):
+        if (line := headers.overlooked(option.document, option.group)) is not None:
+            yield _passed_over(context, option, line, outcome())
     for option in context.options.all():
         package = option.document.package
         if headers.overlooked(option.document, option.group) is not None or headers.is_nearly_global(option.document):
@@ -225,6 +221,25 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
         package = context.options.primary.package
         if package not in (None, nodes.GLOBAL) and context.compositions.at().failure:
             yield _header_finding(context.options.primary, f"puts the whole config at `{package}`")
+
+
+def _passed_over(context: ExperimentContext, option: Option, line: re.Match[str], outcome: Composition) -> Finding:
+    text, package = option.document.text, line["package"]
+    header = f"# @package {package}"
+    said = f"Hydra passes over `{line[0].strip()}`, so that {option.config_path} lands at `{option.group}`"
+    advice, severity = f"write {header} in the first line of the file", Severity.WARNING
+    failure, base = outcome.failure, context.compositions.base.failure
+    if failure is not None and (base is None or failure.refusal != base.refusal):
+        moved = "\n".join((header, text[: line.start()] + text[line.end() :].lstrip("\n")))
+        documents = {option.path: Document(option.path, moved)}
+        then = context.composer.compose_with(documents, dict(outcome.choices)).failure
+        if then is None or then.refusal != failure.refusal:
+            said, severity = f"{said} and fails: {failure.refusal.words}", Severity.ERROR
+    elif (used := headers.read_in_its_group(context, option)) is not None:
+        said, severity = f"`{line[0].strip()}` has no effect, and the code reads {used}", Severity.INFO
+        advice = "remove the line"
+    place = Location(option.path, text.count("\n", 0, line.start()) + 1)
+    return package_header.finding(place, said, advice, severity=severity)
 
 
 def _is_keyword(context: ExperimentContext) -> bool:
@@ -483,7 +498,7 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
     env. (Hydra's "experiment" pattern needs other headers and another order of the groups.)
     """
     for option, found in entries.each(context):
-        if _lacks_the_header(context, option) or headers.is_nearly_global(option.document):
+        if _lacks_the_header(context, option) or headers.is_meant_for_the_root(option):
             continue  # package-header: with the header it may choose
         for entry in found:
             group = _named_from_the_root(entry)
