@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,12 +21,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import schema, uses
-from experiment_setup.checking.check import check
+from experiment_setup.checking import validation, workers
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.composing import resolving
 from experiment_setup.composing.interpolation import unusable_values
 from experiment_setup.composing.refusals import TooLong
-from experiment_setup.project import Project
 from running import PLAIN_EXPERIMENT, SCRIPTS, write
 from schema_samples import HEAD, TAIL
 
@@ -352,8 +352,8 @@ def test_experiments_that_import_one_large_package_take_the_memory_of_one(tmp_pa
     assert peak(*names) < 2 * peak(names[0])
 
 
-def calls_of_a_check(root: Path, count: int) -> int:
-    """How many calls of Python functions it takes to check an experiment with so many sets, and options beside them."""
+def _sets(count: int) -> dict[str, str]:
+    """Parameter sets, and options beside them; every fourth has a finding."""
     texts = dict(PLAIN_EXPERIMENT)
     texts["config.yaml"] = texts["config.yaml"].replace("  - override", "  - data: d0000\n  - override", 1)
     for number in range(count):
@@ -362,21 +362,74 @@ def calls_of_a_check(root: Path, count: int) -> int:
         if number % 4 == 0:
             texts[f"exp/x{number:04}.yaml"] = f"seed: {number}\n"  # with a finding
             texts[f"data/e{number:04}.yaml"] = f"defaults:\n  - d{number:04}\n\nsize: 7\n"
+    return texts
+
+
+_UNTYPED = {
+    "train.py": """import hydra
+
+
+@hydra.main(config_path="configs", config_name="train", version_base=None)
+def main(cfg):
+    print(cfg.model.width, cfg.seed)
+
+
+if __name__ == "__main__":
+    main()
+""",
+    "configs/train.yaml": "defaults:\n  - _self_\n  - model: small\n  - experiment: null\n\nseed: 1\n",
+    "configs/model/small.yaml": "width: 1\n",
+    "configs/model/large.yaml": "width: 9\n",
+}
+
+
+def _sets_at_the_root(count: int) -> dict[str, str]:
+    text = "# @package _global_\ndefaults:\n  - override /model: large\n\nseed: {0}\nmodel:\n  width: {0}\n"
+    return _UNTYPED | {f"configs/experiment/e{number:04}.yaml": text.format(number) for number in range(count)}
+
+
+def _configs_beside_each_other(count: int) -> dict[str, str]:
+    text = "defaults:\n  - train\n  - _self_\n\nseed: {0}\n"
+    return _UNTYPED | {f"configs/run_{number:04}.yaml": text.format(number) for number in range(count)}
+
+
+def _entry_points(count: int) -> dict[str, str]:
+    return _UNTYPED | {f"run_{number:04}.py": _UNTYPED["train.py"] for number in range(count)}
+
+
+def calls_of_a_check(root: Path, texts: Mapping[str, str]) -> int:
+    """How many calls of Python functions it takes to check the experiments of these files, from their folder."""
     write(root / "experiments/001-baseline", texts)
-    project, calls = Project(root), [0]
+    calls = [0]
 
     def counted(_frame: FrameType, event: str, _argument: object) -> None:
         calls[0] += event == "call"
 
     sys.setprofile(counted)
     try:
-        check(project, project.experiments)
+        assert not validation.run(validation.Request(root=root)).result.defects
     finally:
         sys.setprofile(None)
     return calls[0]
 
 
-def test_the_work_of_a_check_grows_as_the_sets_do(tmp_path: Path) -> None:
-    calls_of_a_check(tmp_path / "warm", 20)
-    few, many, most = (calls_of_a_check(tmp_path / str(count), count) for count in (100, 200, 400))
-    assert most - many < 2.2 * (many - few)  # twice as many sets; of each to each of the others it would be four times
+@pytest.mark.parametrize(
+    ("made", "size", "most_times"),
+    [
+        (_sets, 100, 2.2),  # of each to each of the others it would be four times
+        (_sets_at_the_root, 100, 2.2),
+        (_configs_beside_each_other, 30, 2.2),
+        (_entry_points, 30, 3),  # each is asked what it declares, by each of the others
+    ],
+)
+def test_the_work_of_a_check_grows_as_the_project_does(
+    made: Callable[[int], dict[str, str]],
+    size: int,
+    most_times: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "_cores", lambda: 1)  # other processes are not counted
+    calls_of_a_check(tmp_path / "warm", made(20))
+    few, many, most = (calls_of_a_check(tmp_path / str(count), made(count)) for count in (size, 2 * size, 4 * size))
+    assert most - many < most_times * (many - few)

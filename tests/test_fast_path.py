@@ -112,7 +112,7 @@ def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
         if found is None or found.entry is None:
             continue
         read = schema.read(found.entry, tmp_path)
-        quick, thorough = FastPath(found, read, tmp_path), FastPath(found, read, tmp_path, in_parts=False)
+        quick, thorough = FastPath(found, read, tmp_path, {}), FastPath(found, read, tmp_path, {}, in_parts=False)
         for run in example.runs * 2:  # the second time, what is remembered answers
             ours = _composed(quick, run)
             if isinstance(ours, PartsComposition):
@@ -226,7 +226,7 @@ def test_what_an_interpolation_gives_depends_on_the_values_it_names(experiment: 
     running.write(experiment, {f"exp/{name}.yaml": f"{_HEAD}notes: {notes}\n" for name, notes in words.items()})
     found = experiment_at(experiment)
     assert found is not None
-    path = FastPath(found, schema.read(train, experiment), experiment)
+    path = FastPath(found, schema.read(train, experiment), experiment, {})
     unusable = {name: [bad.refusal.words for bad in path.compose({"exp": name}).unusable_values()] for name in words}
     assert unusable["002"] == unusable["004"] == []
     assert "many" in unusable["003"][0]

@@ -11,7 +11,10 @@ V = TypeVar("V")
 
 
 class Latest(Generic[K, V]):
-    """The answers to the questions that were asked last: at most `size` of them, or as many as weigh that much."""
+    """The answers to the questions that were asked last: at most `size` of them, or as many as weigh that much.
+
+    They are weighed when a new one comes: some have grown since they came.
+    """
 
     def __init__(self, size: int, weight: Callable[[V], int] | None = None) -> None:
         self._size = size
@@ -20,9 +23,10 @@ class Latest(Generic[K, V]):
 
     def get(self, question: K, answer: Callable[[], V]) -> V:
         """What is known, or what `answer` gives. What that raises is not kept; the last answer is, of any weight."""
-        known = self._kept[question] if question in self._kept else answer()
-        self._kept[question] = known
-        self._kept.move_to_end(question)
+        if question in self._kept:
+            self._kept.move_to_end(question)
+            return self._kept[question]
+        known = self._kept[question] = answer()
         while len(self._kept) > 1 and self._total() > self._size:
             self._kept.popitem(last=False)
         return known

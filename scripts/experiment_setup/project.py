@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -91,6 +92,7 @@ class Project:
 
     def __init__(self, root: Path, known: Sequence[Experiment] | None = None) -> None:
         self.root = root
+        self._scripts: dict[Path, list[Path]] = {}  # with @hydra.main, by their folder
         if root.is_absolute():  # else it stands for none
             processes.distrust(root)
         if known is not None:
@@ -154,8 +156,10 @@ class Project:
         """The other files with `@hydra.main` in the experiment's folder."""
         if experiment.entry is None:
             return []
-        scripts = sorted(experiment.folder.glob("*.py"))
-        return [script for script in scripts if script != experiment.entry and main_call.named(script) is not None]
+        folder = experiment.folder
+        if folder not in self._scripts:
+            self._scripts[folder] = [path for path in sorted(folder.glob("*.py")) if main_call.named(path) is not None]
+        return [script for script in self._scripts[folder] if script != experiment.entry]
 
     def further(self, experiment: Experiment) -> list[Experiment]:
         """The other entry points of the experiment's folder, each with the config that it composes."""
@@ -171,19 +175,19 @@ class Project:
     @cached_property
     def entries(self) -> frozenset[Path]:
         """All entry points."""
-        return frozenset().union(*self._entries_of.values())
+        return frozenset(itertools.chain.from_iterable(self._entries_of.values()))
 
-    def entries_of(self, config_dir: Path) -> frozenset[Path]:
-        """The entry points that compose from a config folder."""
-        return self._entries_of.get(config_dir, frozenset())
+    def entries_of(self, config_dir: Path) -> Sequence[Path]:
+        """The entry points that compose from a config folder, in their order."""
+        return self._entries_of.get(config_dir, ())
 
     @cached_property
-    def _entries_of(self) -> dict[Path, frozenset[Path]]:
+    def _entries_of(self) -> dict[Path, Sequence[Path]]:
         found: dict[Path, set[Path]] = {}
         for one in self.with_further:
             if one.entry is not None:
                 found.setdefault(one.config_dir, set()).add(one.entry)
-        return {folder: frozenset(entries) for folder, entries in found.items()}
+        return {folder: sorted(entries) for folder, entries in found.items()}
 
     @cached_property
     def second_configs(self) -> list[Experiment]:

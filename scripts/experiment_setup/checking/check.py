@@ -7,12 +7,13 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 
 from experiment_setup import schema
 from experiment_setup.checking import second_look, workers
 from experiment_setup.code.annotations import let_go_of_types
-from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.compose import Composer, MakeComposer
 from experiment_setup.composing.parts import let_go_of_nodes
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.errors import CommandError, Defect
@@ -23,10 +24,12 @@ from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.refusals import chosen_options
 from experiment_setup.facts.together import ConfigFiles, Together
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
 from experiment_setup.reading import suppression
+from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.suppression import Suppression
 from experiment_setup.requirements import Declared
 from experiment_setup.rules import ALL
@@ -63,7 +66,7 @@ class Checked:
         left_out = {
             known.group: len(known.options) for known in context.options.unlisted if not known.writes_the_config
         }
-        known = [other.entry for other in context.project.further(context.experiment)]
+        known = {other.entry for other in context.project.further(context.experiment)}
         unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
         untyped = {
             placed.group: len(context.options.by_group[placed.group].keys() - {placed.option})
@@ -112,7 +115,7 @@ def check(
     experiments: Sequence[Experiment],
     *,
     codes: Collection[str] | None = None,
-    make_composer: Callable[[Experiment, schema.Schema, Path], Composer] = Composer,
+    make_composer: MakeComposer = Composer,
     started: Callable[[int, str], None] = lambda *_: None,
 ) -> Result:
     """Check the experiments with the rules in `codes` (None: all). What a `# noqa` silences is left out.
@@ -120,13 +123,12 @@ def check(
     `started` is told the number and the name of experiments when their turn comes.
     """
 
-    memos: dict[object, Memo] = {}
-    folders_of_configs = Counter(experiment.config_dir for experiment in experiments)
+    shared = _Shared(Counter(experiment.config_dir for experiment in experiments))
 
     def one(number: int, experiment: Experiment) -> _Outcome | Defect:
         started(number, experiment.name)
         try:
-            return _check_one(project, experiment, folders_of_configs, make_composer, memos)
+            return _check_one(project, experiment, make_composer, shared)
         except (CommandError, OSError):
             raise
         except Exception as error:  # one experiment does not hide the rest
@@ -187,20 +189,34 @@ class _Outcome:
     files: ConfigFiles
 
 
-def _check_one(
-    project: Project,
-    experiment: Experiment,
-    folders_of_configs: Mapping[Path, int],
-    make_composer: Callable[[Experiment, schema.Schema, Path], Composer],
-    memos: dict[object, Memo],
-) -> _Outcome:
+@dataclass
+class _Shared:
+    """What the experiments whose configs lie in one folder have in common."""
+
+    counts: Mapping[Path, int]  # of the experiments of each folder
+    # They come one after the other.
+    memos: Latest[object, Memo] = field(default_factory=partial(Latest, 8))
+    folders: Latest[Path, ConfigFolder] = field(default_factory=partial(Latest, 1))
+
+    def folder(self, experiment: Experiment) -> ConfigFolder:
+        """Its config folder, whose files are kept for the next one if that has the same."""
+        path = experiment.config_dir
+        return self.folders.get(path, partial(ConfigFolder, path)) if self.is_of_several(path) else ConfigFolder(path)
+
+    def is_of_several(self, config_dir: Path) -> bool:
+        """Whether several experiments have their configs in the folder."""
+        return self.counts[config_dir] > 1
+
+
+def _check_one(project: Project, experiment: Experiment, make_composer: MakeComposer, shared: _Shared) -> _Outcome:
     """Run all rules on one of the experiments, and read the comments of each file that they speak of."""
-    context = context_of(project, experiment, make_composer)
-    shares = folders_of_configs[experiment.config_dir] > 1
-    if shares and make_composer is Composer and not context.schema.registrations and not context.schema.problems:
+    context = context_of(project, experiment, make_composer, shared.folder(experiment))
+    shares = shared.is_of_several(experiment.config_dir)
+    stores = context.schema.registrations or context.schema.problems
+    if shares and not context.composer.runs_the_code and not stores:
         # Seventy entry points of one config with three hundred options compose the same, if none stores anything.
         same = (experiment.config_file, repr(context.schema.version_base), context.schema.search_path)
-        context.memo = memos.setdefault(same, context.memo)
+        context.memo = shared.memos.get(same, lambda: context.memo)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
     of_another = [_of_another_hydra(finding) for finding in findings]
     if of_another != findings and Declared(project.root).is_bound_before("hydra", (1, 1), experiment.folder):
@@ -290,11 +306,11 @@ def _of_all(checked: Together) -> Iterator[Finding]:
 
 
 def context_of(
-    project: Project, experiment: Experiment, make_composer: Callable[[Experiment, schema.Schema, Path], Composer]
+    project: Project, experiment: Experiment, make_composer: MakeComposer, folder: ConfigFolder | None = None
 ) -> ExperimentContext:
-    """What the rules look at for one experiment."""
+    """What the rules look at for one experiment, whose config folder may have been read already."""
     read = schema.read(experiment.entry, project.root) if experiment.entry else schema.empty(experiment.config_file)
-    return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root))
+    return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root, folder))
 
 
 # What differs where several primary configs, or several choices, show one fault.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,15 @@ from experiment_setup.checking import fix_proof
 from experiment_setup.checking.check import Result, check, context_of
 from experiment_setup.checking.fix_proof import Change, Composed
 from experiment_setup.checking.mirror import Mirror, mirrored
-from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.compose import Composer, MakeComposer
 from experiment_setup.errors import CommandError
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, edited
 from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
-from experiment_setup.schema import Schema
 
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _ROUNDS = 20  # of fixing and checking again; a file that still changes then has fixes that undo each other
-
-MakeComposer = Callable[[Experiment, Schema, Path], Composer]
 
 
 @dataclass(frozen=True)

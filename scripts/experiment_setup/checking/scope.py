@@ -16,6 +16,7 @@ from experiment_setup.facts import unlisted
 from experiment_setup.files import real
 from experiment_setup.listing import few_of_many
 from experiment_setup.project import Experiment, Project, entry_points, scripts_with
+from experiment_setup.reading.config_folder import ConfigFolder
 
 
 def named(project: Project, words: Sequence[str]) -> list[Experiment]:
@@ -45,7 +46,7 @@ def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterat
             if entry.config_dir in folders:
                 continue
             folders.add(entry.config_dir)
-            for path in unlisted.primary_configs(entry):
+            for path in unlisted.primary_configs(entry, ConfigFolder(entry.config_dir)):
                 if path not in named:
                     named.add(path)
                     name = path.relative_to(entry.config_dir).with_suffix("").as_posix()

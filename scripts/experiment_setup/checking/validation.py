@@ -20,7 +20,8 @@ from experiment_setup.project import Project
 from experiment_setup.style import Style
 
 if TYPE_CHECKING:
-    from experiment_setup.checking.fix import Fixed, MakeComposer
+    from experiment_setup.checking.fix import Fixed
+    from experiment_setup.composing.compose import MakeComposer
 
 _NAMED = 10  # findings that `--diff` names beside it
 
@@ -158,4 +159,4 @@ def _composers(request: Request) -> MakeComposer:
         from experiment_setup.composing.interpreter import InterpreterComposer
 
         return InterpreterComposer.using(request.python)
-    return partial(Composer, always_hydra=request.hydra)
+    return partial(Composer, always_hydra=True) if request.hydra else Composer

@@ -7,7 +7,7 @@ to the real Hydra (`hydra_bridge`). Types, coercions and their errors are OmegaC
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,15 +24,17 @@ from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.origins import Places
 from experiment_setup.composing.refusals import Failure, Other
 from experiment_setup.project import Experiment
+from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.schema import Schema
 
 if TYPE_CHECKING:
     from experiment_setup.composing.hydra_bridge import HydraSession
 
-__all__ = ["Choices", "Composer", "Composition", "Failure", "UnusableValue", "unusable_values"]
+__all__ = ["Choices", "Composer", "Composition", "Failure", "MakeComposer", "UnusableValue", "unusable_values"]
 
 Choices = Mapping[str, "str | None"]  # config group -> option
+MakeComposer = Callable[[Experiment, Schema, Path, "ConfigFolder | None"], "Composer"]  # the third is the root
 
 MOST_OF_HYDRA = 300  # compositions of an experiment by the real Hydra, at a tenth of a second to a second each
 
@@ -42,12 +44,21 @@ class Composer:
 
     runs_the_code = False  # whether what is stored in the ConfigStore is what the entry point really stores
 
-    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, always_hydra: bool = False) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        schema: Schema,
+        root: Path,
+        folder: ConfigFolder | None = None,
+        *,
+        always_hydra: bool = False,
+    ) -> None:
         self.experiment = experiment
+        self.folder = folder or ConfigFolder(experiment.config_dir)
         self.schema = schema
         self.root = root
         self._always_hydra = always_hydra
-        self._fast = FastPath(experiment, schema, root)
+        self._fast = FastPath(experiment, schema, root, self.folder.documents)
         self._session: HydraSession | None = None
         self._asked_hydra = 0
         self._fatal = next((problem for problem in schema.problems if problem.fatal), None)
@@ -137,11 +148,11 @@ class Composer:
 
     def document(self, path: Path) -> Document:
         """The YAML file at `path`, read once for whoever composes it and whoever looks at its text."""
-        return self._fast.documents.setdefault(path, Document(path))
+        return self.folder.read(path)
 
     def read_as(self, documents: Mapping[Path, Document]) -> None:
         """From now on take these for the files at these paths. The real Hydra, where it is asked, reads the files."""
-        self._fast.documents.update(documents)
+        self.folder.documents.update(documents)
 
     def groups(self) -> dict[str, str | None]:
         """The config groups of the defaults list in config.yaml, each with the option that it names."""

@@ -99,7 +99,15 @@ class _Unseen(Declined):
 class FastPath:
     """The merges that Hydra would do for one experiment."""
 
-    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, in_parts: bool = True) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        schema: Schema,
+        root: Path,
+        documents: MutableMapping[Path, Document],
+        *,
+        in_parts: bool = True,
+    ) -> None:
         self._experiment = experiment
         self._schema = schema
         self._root = root
@@ -119,15 +127,15 @@ class FastPath:
         self._fine: set[tuple[Any, ...]] = set()  # what Hydra takes for its own settings
         self._refused: dict[tuple[Any, ...], Failure] = {}  # what Hydra says of what it does not take
         self._declined: _Unseen | defaults.NotThere | None = None  # where Hydra's answer will serve for others as well
-        self.documents: MutableMapping[Path, Document] = {}  # files that have been read already
+        self._documents = documents  # files that have been read already
         self._given: Mapping[Path, Document] = {}  # contents in place of what the files have, or of files to be made
 
     def with_documents(self, documents: Mapping[Path, Document]) -> FastPath:
         """The same experiment with other contents of some files, for one composition."""
         # Everything is merged: elsewhere, a text stands for what comes of it.
-        result = FastPath(self._experiment, self._schema, self._root, in_parts=False)
+        known = ChainMap({}, dict(documents), self._documents)
+        result = FastPath(self._experiment, self._schema, self._root, known, in_parts=False)
         result._given = documents
-        result.documents = ChainMap({}, dict(documents), self.documents)
         result._configs = {
             path: config
             for path, config in self._configs.items()
@@ -413,7 +421,7 @@ class FastPath:
     def _folders(self) -> tuple[Path, ...]:
         """Where Hydra looks for configs, in its order: the config folder, then `hydra.searchpath`."""
         file = self._experiment.config_file
-        document = self.documents.setdefault(file, Document(file)) if files.exists(file) else None
+        document = self._documents.setdefault(file, Document(file)) if files.exists(file) else None
         if document is not None and document.error is not None:
             raise Declined(str(document.error))
         searchpath = nodes.within(document.data if document is not None else None, ("hydra", "searchpath"))
@@ -480,7 +488,7 @@ class FastPath:
             return self._stored(path, stored) if stored is not None else None
         if stored is not None:
             raise Declined("a file with the name of a stored config")  # 1.3 merges both, 1.4 takes the file
-        document = self.documents.get(file) or Document(file)
+        document = self._documents.get(file) or Document(file)
         if document.error is not None:
             raise document.error
         if document.is_deep:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from omegaconf import OmegaConf
 
 from experiment_setup import naming, processes
 from experiment_setup.composing import environment, search_path
-from experiment_setup.composing.compose import Choices, Composer, Composition, Failure
+from experiment_setup.composing.compose import Choices, Composer, Composition, Failure, MakeComposer
 from experiment_setup.composing.refusals import Other
 from experiment_setup.errors import CommandError, EnvironmentLacks
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
+from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.schema import Schema
 
 _PROBE = Path(__file__).with_name("probe.py")
@@ -33,13 +35,15 @@ class InterpreterComposer(Composer):
 
     runs_the_code = True
 
-    def __init__(self, experiment: Experiment, schema: Schema, root: Path, *, python: Path) -> None:
-        super().__init__(experiment, schema, root)
+    def __init__(
+        self, experiment: Experiment, schema: Schema, root: Path, folder: ConfigFolder | None = None, *, python: Path
+    ) -> None:
+        super().__init__(experiment, schema, root, folder)
         self._python = python
         self._answers: dict[tuple[str, ...], Composition] | None = None
 
     @classmethod
-    def using(cls, python: Path) -> Callable[[Experiment, Schema, Path], Composer]:
+    def using(cls, python: Path) -> MakeComposer:
         """A maker of composers for this interpreter. Raises EnvironmentLacks if it does not run or has no hydra."""
         try:
             answer = processes.run_project(
@@ -55,7 +59,7 @@ class InterpreterComposer(Composer):
                 f"--python {python} cannot import hydra: {_last_line(answer)}",
                 f"type: {python} -m pip install hydra-core",
             )
-        return lambda experiment, schema, root: cls(experiment, schema, root, python=python)
+        return partial(cls, python=python)
 
     def compose(
         self, choices: Choices | None = None, overrides: Sequence[str] = (), *, origins: bool = False

@@ -109,7 +109,7 @@ class Code:
     @cached_property
     def _others(self) -> list[_Other]:
         project, own = self.options.project, self.options.experiment
-        entries = sorted(project.entries_of(own.config_dir) - {own.entry})
+        entries = [entry for entry in project.entries_of(own.config_dir) if entry != own.entry]
         return [_others.get((entry, project.root), partial(_Other, entry, project.root)) for entry in entries]
 
     @cached_property

@@ -78,7 +78,7 @@ class ExperimentContext:
             return False
         others = self.project.entries_of(self.experiment.config_dir)
         own = guides.commands(self.guides, self.experiment.entry)
-        typed = own or [command for entry in sorted(others) for command in guides.commands(self.guides, entry)]
+        typed = own or [command for entry in others for command in guides.commands(self.guides, entry)]
         return bool(typed) and all(guides.chooses(command, group) for command in typed)
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from experiment_setup import nodes
@@ -119,12 +119,19 @@ def group_keys(context: ExperimentContext, option: Option) -> frozenset[str]:
         return frozenset(field.name for field in found.fields)
     part = nodes.child(context.compositions.some, option.group)
     typed = [str(key) for key in part] if entries.is_typed(context.compositions.some, option.group) else []
-    others = [
-        o
-        for o in context.options.by_group[option.group].values()
-        if o.path != option.path and o.document.header is None
-    ]
-    return frozenset((*typed, *(key for other in others for key in entries.own_keys(other.document))))
+    counted = _keys_of_options(context)[option.group]
+    own = set(entries.own_keys(option.document)) if option.document.header is None else ()
+    return frozenset((*typed, *(key for key, count in counted.items() if count > (key in own))))
+
+
+@once
+def _keys_of_options(context: ExperimentContext) -> Mapping[str, Counter[str]]:
+    """How many options without a header set a key, by config group."""
+    counted: dict[str, Counter[str]] = {}
+    for group, options in context.options.by_group.items():
+        documents = (option.document for option in options.values() if option.document.header is None)
+        counted[group] = Counter(key for document in documents for key in set(entries.own_keys(document)))
+    return counted
 
 
 def belongs_at_the_root(context: ExperimentContext, option: Option) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property, partial
@@ -17,6 +17,7 @@ from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import ConfigClass, Opaque, Registration, Schema
 
@@ -127,17 +128,19 @@ class Options:
     @cached_property
     def siblings(self) -> list[Document]:
         """The files beside the primary config: some are run with `-cn`, and have other keys."""
-        folder = self.experiment.config_dir
-        paths = sorted(folder.glob("*.yaml")) if files.is_folder(folder) else []
-        return [self._composer.document(path) for path in paths if path != self.experiment.config_file]
+        folder, own = self._composer.folder, self.experiment.config_file
+        return [folder.read(path) for path in folder.beside() if path != own]
 
     def is_of_a_sibling(self, group: str) -> bool:
         """Whether another primary config of the folder lists a group, and this one does not."""
-        return group not in self.groups and any(group in listed(sibling) for sibling in self.siblings)
+        if group in self.groups:
+            return False
+        own = self.has_primary and group in listed(self.primary)
+        return self._composer.folder.once(_listed_beside)[group] > own
 
     def is_chosen_by_options(self, group: str) -> bool:
         """Whether options choose from a group (`/env: base` in exp/walk.yaml), and the primary config does not."""
-        return group not in self.groups and unlisted.is_chosen(self.experiment, group, self._composer.document)
+        return group not in self.groups and unlisted.is_chosen(self._composer.folder, group)
 
     @property
     def is_run_by_name(self) -> bool:
@@ -179,7 +182,7 @@ class Options:
     @cached_property
     def unlisted(self) -> list[Unlisted]:
         """The options of the config folder that no defaults list comes to."""
-        found = unlisted.find(self.experiment, self.groups, self._composer.document)
+        found = unlisted.find(self.experiment, self.groups, self._composer.folder)
         if "/" in self.experiment.config_name:  # the other folders hold primary configs as well
             return [replace(known, writes_the_config=False) for known in found]
         # `data@train: sub/001` is chosen with its package: `data=sub/002` is an override of nothing.
@@ -327,6 +330,11 @@ def listed(document: Document, *, overriding: bool = False) -> dict[str, str | N
         for key, option in chosen
         if str(key).split() and ("override" in str(key).split()) is overriding
     }
+
+
+def _listed_beside(folder: ConfigFolder) -> Counter[str]:
+    """How many of the configs that lie beside each other choose from a group."""
+    return Counter(group for path in folder.beside() for group in listed(folder.read(path)))
 
 
 def packages(document: Document) -> set[str]:

@@ -3,7 +3,6 @@ group (`exp=sub/001`)."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -11,14 +10,13 @@ from pathlib import Path
 
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
+from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 
 # What people call a group of parameter sets that are written from the root of the config.
 ROOT_SETS = frozenset("experiment experiments exp exps study studies overrides".split())
 
 _MOST = 300  # options of a group; more are made by a program, and composing them would take minutes
-_DEEPEST = 4  # folders below the config folder; what lies deeper is no option that a person types
-_NO_GROUPS = frozenset("hydra __pycache__ node_modules wandb mlruns multirun outputs lightning_logs".split())
 _MEANT_FOR_HYDRA = compiled(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
 HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
 _OF_A_PRIMARY = compiled(r"^(?:defaults|hydra)[ \t]*:", re.MULTILINE)
@@ -30,6 +28,7 @@ _NAMED = compiled(
     r"[\"']?[ \t]*(?P<chosen>:.*)?$",
     re.MULTILINE,
 )
+_CHOSEN_FROM_THE_ROOT = compiled(r"^[ \t]*-[ \t]*[\"']?/([\w./\-]+)(?:@[\w.]+)?[ \t]*[\"']?[ \t]*:", re.MULTILINE)
 _PLAIN_NAME = compiled(r"[\w.\-/]+")
 
 
@@ -47,35 +46,33 @@ class Unlisted:
         return self.key.lstrip("+")
 
 
-def find(experiment: Experiment, listed: Collection[str], read: Callable[[Path], Document]) -> list[Unlisted]:
+def find(experiment: Experiment, listed: Collection[str], folder: ConfigFolder) -> list[Unlisted]:
     """The groups below the config folder that are not `listed`, and the options in folders of those that are.
 
     A group that any file of the config folder names in a defaults list is not added: its options are meant for that
     place, and those that no list chooses there are composed nowhere. In a folder that holds code as well, a folder
     counts where a file in it is written for Hydra.
     """
-    folders = {name: files for name, files in _folders(experiment, listed, read) if files}
+    folders = {name: files for name, files in _folders(experiment, listed, folder) if files}
     if not folders:
         return []
-    named = _Named.by(experiment.config_dir, read)
+    root, read, named = folder.path, folder.read, folder.once(_named)
     found = {
         name: {
             option: path
             for option, path in files.items()
-            if not named.group(_group(experiment.config_dir, path))
-            if path not in named.files
-            and path not in named.chosen
-            and not _includes_a_primary(experiment.config_dir, path, read)
+            if not named.group(_group(root, path))
+            if path not in named.files and path not in named.chosen and not _includes_a_primary(root, path, read)
         }
         for name, files in folders.items()
     }
     added = [
         part
         for name, files in found.items()
-        for made in _unlisted(experiment.config_dir, name, files, listed, read, named.within)
-        for part in _by_folder(experiment.config_dir, made, read, named.within)
+        for made in _unlisted(root, name, files, listed, read, named.within)
+        for part in _by_folder(root, made, read, named.within)
     ]
-    return added + list(_never_chosen(experiment.config_dir, folders.values(), named, read))
+    return added + list(_never_chosen(root, folders.values(), named, read))
 
 
 def has_own_settings(document: Document) -> bool:
@@ -83,11 +80,14 @@ def has_own_settings(document: Document) -> bool:
     return document.header is None and _OWN_SETTINGS.search(document.text_or_empty) is not None
 
 
-def is_chosen(experiment: Experiment, group: str, read: Callable[[Path], Document]) -> bool:
+def is_chosen(folder: ConfigFolder, group: str) -> bool:
     """Whether a defaults list of a file in a folder of the config folder chooses from the group."""
-    inside = (path for folder in _groups(experiment.config_dir) for path in _yaml_files(folder, 1))
-    entry = re.compile(rf"^[ \t]*-[ \t]*[\"']?/{re.escape(group)}(?:@[\w.]+)?[ \t]*[\"']?[ \t]*:", re.MULTILINE)
-    return any(entry.search(text) for path in inside if "defaults" in (text := read(path).text_or_empty))
+    return group in folder.once(_chosen_inside)
+
+
+def _chosen_inside(folder: ConfigFolder) -> frozenset[str]:
+    texts = (folder.read(path).text_or_empty for inner in folder.groups() for path in folder.yaml_files(inner))
+    return frozenset(entry[1] for text in texts if "defaults" in text for entry in _CHOSEN_FROM_THE_ROOT.finditer(text))
 
 
 def _never_chosen(
@@ -137,53 +137,47 @@ def _by_folder(
         yield replace(added, key=f"+{folder}", options={path.stem: path for path in own})
 
 
-def primary_configs(experiment: Experiment, read: Callable[[Path], Document] = Document) -> list[Path]:
+def primary_configs(experiment: Experiment, folder: ConfigFolder) -> list[Path]:
     """The files beside the primary config that have a defaults list or settings of Hydra, and that no other list names.
 
     They are run with `-cn NAME`. Those in folders are meant so if they include one that lies beside it, and no list
     chooses from their folder.
     """
-    root = experiment.config_dir
-    beside = [path for path in _entries(root) if path.suffix == ".yaml" and path.is_file()]
-    inside = [
-        path for folder in _groups(root) for path in _yaml_files(folder, 1) if _includes_a_primary(root, path, read)
-    ]
-    found = (path for path in (*beside, *inside) if path != experiment.config_file)
+    root, read = folder.path, folder.read
+    inside = (path for group in folder.groups() for path in folder.yaml_files(group))
+    including = (path for path in inside if _includes_a_primary(root, path, read))
+    found = (path for path in (*folder.beside(), *including) if path != experiment.config_file)
     own = [path for path in found if _OF_A_PRIMARY.search(read(path).text_or_empty)]
     if not own:
         return []
-    named = _Named.by(root, read)
+    named = folder.once(_named)
     return [path for path in own if path not in named.files and not named.group(_group(root, path))]
 
 
 def _folders(
-    experiment: Experiment, listed: Collection[str], read: Callable[[Path], Document]
+    experiment: Experiment, listed: Collection[str], config_folder: ConfigFolder
 ) -> Iterator[tuple[str, dict[str, Path]]]:
     """Each folder of the config folder with the files that may be options and that nobody lists, by their names."""
-    root = experiment.config_dir
-    with_code = any(path.suffix == ".py" and path.name != "__init__.py" for path in _entries(root))
-    for folder in _groups(root):
+    root, read = config_folder.path, config_folder.read
+    with_code = config_folder.once(_has_code)
+    for folder in config_folder.groups():
         own = experiment.config_file  # `config_name="nav/ppo"`
-        files = [path for path in _yaml_files(folder, 1) if path != own and _group(root, path) not in listed]
+        found = config_folder.yaml_files(folder)
+        files = [path for path in found if path != own and _group(root, path) not in listed]
         is_group = (
             not with_code
             or folder.name in ROOT_SETS
             or any(f"{name}/".startswith(f"{folder.name}/") for name in listed)
         )
-        if with_code and _is_package(folder) and not any(path.parent == folder for path in files):
+        is_package = any(path.name == "__init__.py" for path in config_folder.entries(folder))
+        if with_code and is_package and not any(path.parent == folder for path in files):
             continue  # configs of other entry points may lie in it
         if is_group or any(_MEANT_FOR_HYDRA.search(read(path).text_or_empty) for path in files):
             yield folder.name, {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
 
 
-def _is_package(folder: Path) -> bool:
-    return any(path.name == "__init__.py" for path in _entries(folder))  # of a closed folder, nothing is seen
-
-
-def _groups(root: Path) -> Iterator[Path]:
-    for folder in _entries(root):
-        if folder.name not in _NO_GROUPS and not folder.name.startswith(".") and folder.is_dir():
-            yield folder
+def _has_code(folder: ConfigFolder) -> bool:
+    return any(path.suffix == ".py" and path.name != "__init__.py" for path in folder.entries(folder.path))
 
 
 def _includes_a_primary(root: Path, path: Path, read: Callable[[Path], Document]) -> bool:
@@ -236,31 +230,6 @@ class _Named:
     chosen: frozenset[Path]  # the files of the options that they choose
     opened: frozenset[str]  # groups all of which are composed with a primary config, or that choose more than a name
 
-    @classmethod
-    def by(cls, root: Path, read: Callable[[Path], Document]) -> _Named:
-        """Look at every file. A word of a list that is no defaults list names nothing that there is."""
-        groups: set[str] = set()
-        files: set[Path] = set()
-        within: set[str] = set()
-        chosen: set[Path] = set()
-        opened: set[str] = set()
-        for path in _yaml_files(root, 0):
-            text = read(path).text_or_empty
-            for entry in _NAMED.finditer(text) if "defaults" in text else ():
-                if entry["chosen"] is not None:
-                    option = entry["chosen"].partition("#")[0].strip(": \t\"'")
-                    folder = option.rpartition("/")[0]
-                    chosen.update(
-                        base / entry["path"] / f"{option.removesuffix('.yaml')}.yaml" for base in (root, path.parent)
-                    )
-                    if (path.parent == root and not entry["override"]) or not _PLAIN_NAME.fullmatch(option):
-                        opened.add(entry["path"])
-                    within.update((f"{entry['path']}/{folder}",) if folder else ())
-                    groups.update(() if entry["override"] else (entry["path"],))
-                else:
-                    files.update(base / f"{entry['path']}.yaml" for base in (root, path.parent))
-        return cls(frozenset(groups), frozenset(files), frozenset(within), frozenset(chosen), frozenset(opened))
-
     def group(self, path: str) -> bool:
         """Whether a list chooses for the group or for one that it lies in, by its whole path or from within a folder
         of it: `- regularizers: all` in exp/ is about what lies in exp/regularizers/.
@@ -274,24 +243,30 @@ class _Named:
         return any(part in self.opened for part in _ends(path))
 
 
+def _named(folder: ConfigFolder) -> _Named:
+    """Look at every file. A word of a list that is no defaults list names nothing that there is."""
+    groups: set[str] = set()
+    files: set[Path] = set()
+    within: set[str] = set()
+    chosen: set[Path] = set()
+    opened: set[str] = set()
+    for path in folder.yaml_files(folder.path):
+        text = folder.read(path).text_or_empty
+        bases = (folder.path, path.parent)
+        for entry in _NAMED.finditer(text) if "defaults" in text else ():
+            if entry["chosen"] is not None:
+                option = entry["chosen"].partition("#")[0].strip(": \t\"'")
+                above = option.rpartition("/")[0]
+                chosen.update(base / entry["path"] / f"{option.removesuffix('.yaml')}.yaml" for base in bases)
+                if (path.parent == folder.path and not entry["override"]) or not _PLAIN_NAME.fullmatch(option):
+                    opened.add(entry["path"])
+                within.update((f"{entry['path']}/{above}",) if above else ())
+                groups.update(() if entry["override"] else (entry["path"],))
+            else:
+                files.update(base / f"{entry['path']}.yaml" for base in bases)
+    return _Named(frozenset(groups), frozenset(files), frozenset(within), frozenset(chosen), frozenset(opened))
+
+
 def _ends(path: str) -> Iterator[str]:
     steps = path.split("/")
     return ("/".join(steps[start:]) for start in range(len(steps)))
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(Path(entry.path) for entry in os.scandir(folder))
-    except (OSError, ValueError):  # the second: a NUL in the name
-        return []
-
-
-def _yaml_files(folder: Path, depth: int) -> Iterator[Path]:
-    """The files that Hydra takes for options, hidden ones and those of its own groups left out."""
-    for path in _entries(folder):
-        if path.name.startswith("."):
-            continue
-        if path.suffix == ".yaml" and path.is_file():
-            yield path
-        elif depth < _DEEPEST and path.suffix == "" and path.name not in _NO_GROUPS and path.is_dir():
-            yield from _yaml_files(path, depth + 1)

@@ -49,8 +49,6 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
     (info).
     """
     says_self = any(entry.is_self for entry in entries.of_primary(context))
-    is_one_of_several = any(listed(sibling) for sibling in context.options.siblings)
-    meant = Severity.INFO if says_self and is_one_of_several else Severity.WARNING
     for group in _blocks(context) if not context.options.is_run_by_name else ():
         beaten = [] if _self_is_first(context, group) else list(_beaten(context, group))
         if beaten:
@@ -59,7 +57,7 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
                 context.options.primary.key([group, *beaten[0]]),
                 f"{context.options.primary.path.name} sets {keys} after the groups: no choice of {group} can change it",
                 f"move the values to the default of {group}, and `- _self_` to the top of the list",
-                severity=None if group in (SETS, ENVIRONMENTS) else meant,
+                severity=None if group in (SETS, ENVIRONMENTS) else _outside_of_sets(context, says_self),
                 spoils=[phases.values_of(group)],
             )
     for group in context.options.groups if says_self and not context.options.is_run_by_name else ():
@@ -70,8 +68,13 @@ def config_beats_sets(context: ExperimentContext) -> Iterator[Finding]:
                 context.options.primary.key([*beaten[0]]),
                 f"{context.options.primary.path.name} sets {keys} after {group}: no file of {group}/ can change it",
                 f"move `- _self_` above `- {group}: …` in the defaults list",
-                severity=meant,
+                severity=_outside_of_sets(context, says_self),
             )
+
+
+def _outside_of_sets(context: ExperimentContext, says_self: bool) -> Severity:
+    is_one_of_several = any(listed(sibling) for sibling in context.options.siblings)
+    return Severity.INFO if says_self and is_one_of_several else Severity.WARNING
 
 
 def _beaten_at_the_root(context: ExperimentContext, group: str) -> Iterator[Steps]:

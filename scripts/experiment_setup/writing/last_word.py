@@ -25,6 +25,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, Experiment, Project, experiment_at
+from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import Schema
 from experiment_setup.showing import values
@@ -251,8 +252,8 @@ def _proof(
     composer = Composer(experiment, schema.read(experiment.entry, mirror.project.root), mirror.project.root)
     shown = _composed(mirror, composer, combinations)
 
-    def composer_of(other: Experiment, read: Schema, root: Path) -> Composer:
-        return composer if other is experiment else Composer(other, read, root)
+    def composer_of(other: Experiment, read: Schema, root: Path, folder: ConfigFolder | None) -> Composer:
+        return composer if other is experiment else Composer(other, read, root, folder)
 
     chosen = next(iter(combinations))
     told = combinations.made and shown.configs and not shown.refused and combinations.key in chosen
