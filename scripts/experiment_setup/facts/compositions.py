@@ -283,7 +283,7 @@ class Compositions:
         chosen = self.of(choices).choices
         composed = partial(self._composer.compose, chosen, origins=True)
         origins = self._origins.get(tuple(chosen.items()), lambda: composed().origins or {})
-        return next((origin.location for origin in reversed(origins.get(key, ())) if origin.location), None)
+        return next((origin.location for origin in origins.get(key, ()) if origin.location), None)
 
     def _chosen(self, choices: Mapping[str, str | None]) -> Iterator[tuple[Option, tuple[str, ...]]]:
         """The options that are chosen, each with its place in the config; those that nobody lists come first.
