@@ -246,7 +246,7 @@ def _of_another_hydra(finding: Finding) -> Finding:
     return replace(finding, severity=Severity.INFO, message=message, edits=(), rename=None)
 
 
-_REFUSED = ("ES010", "ES011", "ES014")  # rules of what does not compose
+_REFUSED = ("ES010", "ES011", "ES014", "ES110")  # rules of what does not compose
 
 
 def _sound(context: ExperimentContext) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
@@ -69,9 +70,17 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
     """Every set is composed in every environment. What Hydra refuses and no other rule explains is said here.
 
     Hydra stops at the first mistake; here all of them are named, each as Hydra would once those before it are mended.
+    What other entry points store, and this one does not import, is said where that is.
     """
+    not_imported: set[Path] = set()
     for refused in refusals(context):
         if refused.of_a_key or refused.of_a_value:
+            continue
+        storing = _stored_for_others(context, refused)
+        if storing is not None and (not_imported or refused.outcome is context.compositions.at()):
+            if storing not in not_imported:
+                yield _not_imported(context, refused, storing)
+            not_imported.add(storing)
             continue
         yield does_not_compose.finding(
             refused.location,
@@ -80,6 +89,26 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
             severity=_weight(context, refused),
         )
     yield from _followed(context)
+
+
+def _stored_for_others(context: ExperimentContext, refused: Refused) -> Path | None:
+    """The module that stores what Hydra does not find, when another entry point of the config folder runs."""
+    if not isinstance(refused.failure.refusal, NotFound) or context.options.by_name or context.schema.main is None:
+        return None
+    group, _, name = refused.failure.refusal.config.rpartition("/")
+    found = (other.registration(group or None, name) for other in context.code.other_schemas)
+    return next((stored.location.path for stored in found if stored is not None), None)
+
+
+def _not_imported(context: ExperimentContext, refused: Refused, storing: Path) -> Finding:
+    assert context.schema.main is not None
+    entry, module = context.schema.main.location.path, context.relative(storing)
+    return does_not_compose.finding(
+        context.schema.main.location,
+        f"Hydra fails without choices: {refused.failure.refusal.words.rstrip('.')}, "
+        f"which {module} stores for other entry points",
+        f"import {module} in {entry.name}",
+    )
 
 
 def _weight(context: ExperimentContext, refused: Refused) -> Severity | None:
