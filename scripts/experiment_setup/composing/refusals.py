@@ -227,7 +227,7 @@ _LISTS = _sentences(
     (ChosenTwice, r"^Multiple values for (?P<group>\S+)\. "),
     (NotOverridable, r"^Could not override '(?P<group>[^']+)'\."),
     (UnresolvedOption, r"^Error resolving interpolation '(?P<written>[^']+)'"),
-    (NotOverridable, r"^Invalid Defaults List override '(?P<group>\S+): "),
+    (NotOverridable, r"^Invalid Defaults List override '/?(?P<group>[^\s:]+): "),
     (OverrideTooEarly, r"^(?:In [^:]*: )?Override '[^']*' is defined before '(?P<group>[^':]+): "),
     (UnknownKeyword, r"^In .*: Unsupported keyword '(?P<keyword>[^']+)' in defaults list"),
 )

@@ -238,6 +238,9 @@ def _entry_at_fault(context: ExperimentContext, option: Option, failure: Failure
         for entry in entries.entries(document):
             path = "/".join(part for part in (entry.group, entry.option) if part)
             group = (entry.group or "").lstrip("/")
-            if path and (path.lstrip("/") == wanted or wanted in (f"{option.group}/{path}", f"{folder}/{path}", group)):
+            meant = [path.lstrip("/"), f"{option.group}/{path}", f"{folder}/{path}", group]
+            if isinstance(failure.refusal, NotOverridable):  # Hydra 1.4 takes `model: im2im/mae` for `model/im2im: mae`
+                meant.append(path.lstrip("/").rpartition("/")[0])
+            if path and wanted in meant:
                 return document.value(["defaults", entry.index])
     return Location(option.path)
