@@ -211,13 +211,15 @@ class FastPath:
         merged into nothing, and those beside it share the trace of all others.
         """
         composed = self._put_together(choices, layers) if self._in_parts else None
-        last = _last_of_their_keys(layers) if composed is not None else []
+        last = _last_of_their_keys(layers) if composed is not None else ()
         if composed is not None and last:
             with contextlib.suppress(MergeError, Declined):  # of a key that one of the last ones gives
-                trace = self._traced(tuple(layer for layer in layers if layer not in last), places)[1].copy()
+                shared = tuple(layer for place, layer in enumerate(layers) if place not in last)
+                trace = self._traced(shared, places)[1].copy()
                 whole = composed.config
                 assert whole is not None
-                for layer in last:
+                for place in last:
+                    layer = layers[place]
                     trace.merged(layer.source, nodes.split(layer.package), created(layer), whole)
                 return whole, trace
         config, trace = self._traced(layers, places)
@@ -534,14 +536,14 @@ def _cut(layers: Sequence[Layer]) -> int:
     return max(len(layers) - 1, 0) // _STRIDE * _STRIDE
 
 
-def _last_of_their_keys(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers of files that no other layer comes after at the keys at the root that they speak of."""
-    found: list[Layer] = []
+def _last_of_their_keys(layers: Sequence[Layer]) -> Sequence[int]:
+    """The places of the layers of files that no other layer comes after at the keys at the root that they speak of."""
+    found: list[int] = []
     spoken_of: set[Any] = set()
-    for layer in reversed(layers):
+    for place, layer in reversed(list(enumerate(layers))):
         keys = [layer.package.partition(".")[0]] if layer.package else layer.keys
         if layer.stored is None and spoken_of.isdisjoint(keys):
-            found.append(layer)
+            found.append(place)
         spoken_of.update(keys)
     return found[::-1]
 
