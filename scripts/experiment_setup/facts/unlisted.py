@@ -16,7 +16,7 @@ from experiment_setup.reading.source import Document
 # What people call a group of parameter sets that are written from the root of the config.
 ROOT_SETS = frozenset("experiment experiments exp exps study studies overrides".split())
 
-_MOST = 300  # options of a group; more are made by a program, and composing them would take minutes
+_MOST = 3_000  # options of a group; more are made by a program, and composing them would take a while
 _MEANT_FOR_HYDRA = compiled(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
 HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
 _OF_A_PRIMARY = compiled(r"^(?:defaults|hydra)[ \t]*:", re.MULTILINE)
