@@ -275,19 +275,23 @@ def _header_span(document: Document) -> tuple[int, int]:
 def _lacks_the_header(context: ExperimentContext, option: Option) -> bool:
     """Whether the file is written from the root, as the others of its group are, which have the header for that.
 
-    Without such a sibling, it is if its group is chosen for a run only, and it has blocks that the config has as well.
+    Without such a sibling, it is if its group is chosen for a run only, and it has blocks that the config has as well,
+    and nothing reads them at the group: others without the header have the same fault.
     """
     keys = set(entries.own_keys(option.document))
     chooses_there = headers.overrides_the_root(context, option.document)
-    if not (chooses_there or keys <= headers.root_keys(context)) or not headers.belongs_at_the_root(context, option):
+    if not (chooses_there or keys <= headers.root_keys(context)):
         return False
+    belongs_there = headers.belongs_at_the_root(context, option)
     if option.group in headers.groups_at_the_root(context):
-        return bool(keys)
+        return bool(keys) and belongs_there
     open_choice = (
         context.options.groups.get(option.group) in (None, "???") and context.options.registration(option.group) is None
     )
-    read = not chooses_there and any(context.code.reading.reads((option.group, key)) for key in keys)
-    return open_choice and not read and headers.repeats_the_root(context, option)
+    reading = context.code.reading
+    read = not chooses_there and any(reading.reads((option.group, key)) for key in keys)
+    unread = bool(keys) and reading.followed and not read
+    return open_choice and not read and (belongs_there or unread) and headers.repeats_the_root(context, option)
 
 
 def _without_header(context: ExperimentContext, option: Option) -> Finding:
@@ -304,6 +308,7 @@ def _without_header(context: ExperimentContext, option: Option) -> Finding:
         else f"without a header {option.config_path} cannot choose what stands at the root of the config",
         f"begin the file with {header}",
         edits=(Edit(start, start, f"{header}{entries.newline(text)}"),),
+        severity=None if headers.belongs_at_the_root(context, option) else Severity.WARNING,
         safe=False,
     )
 
