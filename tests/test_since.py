@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import subprocess
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,14 @@ def test_remarks_and_other_spellings_change_nothing(made: Path, project: Path) -
     data = since(project)
     assert (data["changed"], data["unchanged"]) == ([], 4)
     assert run("compare.py", "--since", "--exit-code", cwd=project).code == 0
+
+
+def test_the_copy_of_the_commit_is_no_part_of_the_project(made: Path, project: Path) -> None:
+    """Where TMPDIR leads into the project."""
+    (project / "tmp").mkdir()
+    for folder in (project, project / "tmp", project / "experiments"):
+        found = run("compare.py", "--since", "--json", cwd=project, env={"TMPDIR": str(folder)}).json
+        assert (found["added"], found["changed"], found["unchanged"]) == ([], [], 4)
 
 
 def test_a_renamed_field_breaks_the_sets_that_set_it(made: Path, project: Path) -> None:
@@ -430,6 +439,10 @@ def test_a_commit_that_is_too_large_is_not_read(made: Path, project: Path, monke
 def test_a_program_that_says_too_much_or_does_not_end_is_ended() -> None:
     found = processes.ask(["/bin/sh", "-c", "cat; echo complaint >&2; exit 3"], given=b"x" * 200_000, seconds=20)
     assert (found.code, len(found.out), found.err) == (3, 200_000, b"complaint\n")
+    tracemalloc.start()
+    processes.ask(["/bin/sh", "-c", "echo answer"], seconds=20)
+    assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    tracemalloc.stop()
     with pytest.raises(TimeoutError):
         processes.ask(["/bin/sh", "-c", "exec sleep 60"], seconds=0.2)
     with pytest.raises(OSError, match="says more"):

@@ -106,9 +106,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def is_no_part(folder: Path) -> bool:
-    """Whether a folder of a project is a virtual environment, or one that may not be looked into, as a container that
-    runs as root leaves it: nothing in it is the project's own.
+    """Whether a folder of a project is a virtual environment, one that may not be looked into, as a container that
+    runs as root leaves it, or a temporary one of ours, where TMPDIR leads there: nothing in it is the project's own.
     """
+    if folder.name.startswith(_BEFORE) and folder.name.endswith(_AFTER):
+        return True
     try:
         return (folder / "pyvenv.cfg").exists()
     except PermissionError:

@@ -18,6 +18,7 @@ from typing import IO, NoReturn
 from experiment_setup import files
 from experiment_setup.light import dataclass
 
+_PIECE = 1 << 20
 MOST = 128 << 20  # bytes that a program may say; what a commit holds can come to any number of them
 # What a program needs to start and to speak the user's language. Everything else stays here: tokens, GIT_DIR, PYTHON….
 _PASSED_ON = frozenset(
@@ -115,8 +116,11 @@ def _run(
 
 
 def _read(stream: IO[bytes] | None) -> bytes:
-    """All that comes, or a little more than MOST of it."""
-    return stream.read(MOST + 1) if stream is not None else b""
+    """All that comes, or a little more than MOST of it: piece by piece, since Python makes room for all it may read."""
+    pieces: list[bytes] = []
+    while stream is not None and sum(map(len, pieces)) <= MOST and (piece := stream.read(_PIECE)):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _give(stream: IO[bytes] | None, data: bytes) -> None:
