@@ -82,6 +82,13 @@ class ExperimentContext:
         return bool(typed) and all(guides.chooses(command, group) for command in typed)
 
     @cached_property
+    def is_never_run(self) -> bool:
+        """Whether each command of the guides for the entry point names another primary config than this one."""
+        typed = guides.commands(self.guides, self.experiment.entry) if self.experiment.entry is not None else []
+        named = [guides.names_a_config(command) or "" for command in typed]
+        return bool(named) and all(name not in ("", self.experiment.config_name) for name in named)
+
+    @cached_property
     def files(self) -> list[Path]:
         """What this experiment is made of: its primary config, its options and the modules it is read from."""
         options = [option.path for options in self.options.by_group.values() for option in options.values()]

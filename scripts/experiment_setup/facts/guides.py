@@ -38,3 +38,9 @@ def commands(texts: Iterable[str], entry: Path) -> list[str]:
 def chooses(typed: str, group: str) -> bool:
     """Whether a command chooses from a group."""
     return re.search(rf"[\s'\"]\+?{re.escape(group)}=", typed) is not None
+
+
+def names_a_config(typed: str) -> str | None:
+    """The primary config that a command runs, where it names one: `--config-name=small`."""
+    found = re.search(r"(?:^|\s)(?:--config-name|-cn)(?:=|\s+)[\"']?(?P<name>[\w./-]+)", typed)
+    return found["name"].removesuffix(".yaml") if found else None

@@ -226,7 +226,8 @@ def _is_for_another_entry_point(context: ExperimentContext, chosen: Chosen, bad:
 
 def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
     """Whether it stands in an option that comes with this primary config and with others, and no code that runs with
-    this one reads it, as far as that can be told; where it can't, another one must have what it refers to.
+    this one reads it, as far as that can be told; where it can't, or where the guides run none but the others, another
+    one must have what it refers to.
     """
     place = context.compositions.written_with(bad.key, chosen).path
     if any(chosen.values()) or _is_written_in_the_config(context, chosen, bad):
@@ -237,7 +238,7 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
     reading, refusal = context.code.reading, bad.refusal
     if reading.followed and not reading.reads(nodes.names(bad.key)):
         return bool(others)
-    handed_on = not reading.followed or any(use.path == () for use in reading.uses)
+    handed_on = context.is_never_run or not reading.followed or any(use.path == () for use in reading.uses)
     return handed_on and isinstance(refusal, NoSuchTarget) and any(o.has(target_of(bad, refusal)) for o in others)
 
 
