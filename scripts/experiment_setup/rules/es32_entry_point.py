@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from experiment_setup import installed
 from experiment_setup.code import tree
@@ -19,7 +20,7 @@ from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import UNSET, Opaque, Schema
-from experiment_setup.uses.starts import is_started_elsewhere
+from experiment_setup.uses.starts import is_console_script, is_started_elsewhere
 
 _MAIN = "def main(cfg: Config) -> None:\n"
 
@@ -77,6 +78,46 @@ def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
         severity=Severity.INFO
         if any(is_started_elsewhere(other.entry, other.main.function, root) for other in likewise if other.main)
         else None,
+    )
+
+
+@rule(
+    "ES329",
+    "config-folder-is-no-package",
+    Severity.ERROR,
+    "main() is imported by what starts it, and its config folder is no package",
+    phase=Phase.FILES,
+    bad={
+        "train.py": [('if __name__ == "__main__":\n    main()\n', "")],
+        "start.py": "from train import main\n\nmain()\n",
+    },
+    good={},
+    hydra="accepts",
+)
+def config_folder_is_no_package(context: ExperimentContext) -> Iterator[Finding]:
+    """Hydra looks for a relative `config_path` beside the file of a script. Where main() is imported, by a console
+    script or another file, it looks for a package of that name, which must have an `__init__.py`; the folders of the
+    groups in it need none. `python train.py` works all the same, so that the command fails when it is installed.
+    """
+    main, root = context.schema.main, context.project.root
+    if main is None or not isinstance(main.config_path, str):
+        return
+    path, folder = main.config_path, context.experiment.config_dir
+    if Path(path).is_absolute() or "://" in path or (folder / "__init__.py").is_file() or not folder.is_dir():
+        return
+    if is_console_script(context.schema.entry, main.function, root):
+        by = "a console script"
+    elif not main.called and is_started_elsewhere(context.schema.entry, main.function, root):
+        by = "another file"
+    else:
+        return
+    is_importable = folder.parent == context.schema.entry.parent or (folder.parent / "__init__.py").is_file()
+    yield config_folder_is_no_package.finding(
+        main.location,
+        f"{by} imports {main.function}(), so that Hydra reads config_path={path!r} as a package, and it is none",
+        f"add an empty {context.relative(folder / '__init__.py')}"
+        if is_importable
+        else "give it an absolute path, made from Path(__file__)",
     )
 
 

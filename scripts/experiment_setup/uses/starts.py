@@ -30,6 +30,11 @@ def is_started_elsewhere(entry: Path, function: str, root: Path) -> bool:
     return project.is_declared() or project.is_called()
 
 
+def is_console_script(entry: Path, function: str, root: Path) -> bool:
+    """Whether a package declares a console script that starts `function` of `entry`."""
+    return _Project(entry, function, root).is_declared()
+
+
 class _Project:
     """The files around an entry point."""
 
