@@ -171,9 +171,13 @@ def _as_function(node: ast.Lambda) -> Function:
 
 
 def reached_from(schema: Schema) -> Iterator[Module]:
-    """The modules of an entry point, and whatever they import anywhere, within functions too."""
+    """The modules of an entry point, the packages that it lies in, which come first where it is imported or run as a
+    module, and whatever they import anywhere, within functions too.
+    """
     if schema.code is not None:
-        yield from _reached(list(schema.code), schema.code)
+        steps = schema.code.finder.package_of_script().split(".")
+        around = (schema.code.find(".".join(steps[:length])) for length in range(1, len(steps) + 1) if steps[0])
+        yield from _reached([*schema.code, *filter(None, around)], schema.code)
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
