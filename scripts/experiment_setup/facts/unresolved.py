@@ -288,12 +288,13 @@ def _is_left_to_others(context: ExperimentContext, chosen: Chosen, bad: Unusable
 
 _SECRET = compiled(
     r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|^(?:WANDB|MLFLOW|COMET|NEPTUNE)_"
-    r"|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$"
+    r"|^(?:USER|USERNAME|LOGNAME|HOME|HOSTNAME)$|^(?:SLURM|PBS|LSB)_"
 )
 
 
 def _is_for_those_who_choose(bad: UnusableValue, chosen: Chosen) -> bool:
-    """Whether the variable that is not set here is a secret or an account, without a default, or one that a login sets.
+    """Whether the variable that is not set here is a secret or an account, without a default, or one that a login or a
+    scheduler of jobs sets.
 
     Whoever chooses an option of a further group, such as a logger, sets what it needs.
     """
