@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from experiment_setup import nodes
 from experiment_setup.composing.compose import MOST_OF_HYDRA, Composer, Composition
 from experiment_setup.composing.origins import Origin
-from experiment_setup.composing.refusals import NotChosen, NotFound, NotOverridable
+from experiment_setup.composing.refusals import NotChosen, NotFound, NotOverridable, UnresolvedOption
 from experiment_setup.facts.options import Option, Options, Placed, listed
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
@@ -111,12 +111,18 @@ class Compositions:
         return chosen
 
     def _is_always_replaced(self, placed: Placed) -> bool:
-        """Whether config.yaml chooses what is not there, and each command of the guides another option."""
+        """Whether config.yaml chooses what is not there or what does not resolve, and each command of the guides
+        another option.
+        """
         group, option = placed.group, placed.option
-        if option is None or "${" in option or self.options.schema.registration(group, option):
+        if option is None or self.options.schema.registration(group, option):
             return False
         known = self.options.experiment.options_in_folders(group)
-        return bool(known) and option not in known and self._is_always_typed(placed.key)
+        if not known or option in known or not self._is_always_typed(placed.key):
+            return False
+        failure = self._composer.compose().failure if "${" in option else None
+        refusal = failure.refusal if failure is not None else None
+        return "${" not in option or (isinstance(refusal, UnresolvedOption) and refusal.written == option)
 
     def _candidates(self, group: str) -> list[str]:
         """Some options of a group; those that lie in folders of it come last."""

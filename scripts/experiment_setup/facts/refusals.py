@@ -158,7 +158,9 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         # What is chosen stands in a list, so that this is not how it is chosen, but for a set that no list has.
         return failure.refusal.group.partition("@")[0] not in (SETS, ENVIRONMENTS)
     if isinstance(failure.refusal, UnresolvedOption):
-        return failure.refusal.written.strip("${} ") in context.compositions.required
+        written, required = failure.refusal.written, context.compositions.required
+        replaced = any(placed.option == written and placed.key in required for placed in context.options.choices)
+        return replaced or written.strip("${} ") in required
     return isinstance(failure.refusal, NotChosen)
 
 
