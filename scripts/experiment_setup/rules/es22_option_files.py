@@ -58,6 +58,10 @@ def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
         if len(named) == 1:
             above = _composed_parent(context, option.group, named[0], option.package((option.group,)))
             yield from _near_misses(option, own, above, (), root)
+    if context.options.included and context.compositions.at().failure is None:
+        primary = Option("", context.experiment.config_name, context.options.primary)
+        own, composed = values(primary.document), context.compositions.at().container
+        yield from _near_misses_at_root(context, primary, own, composed, ())
     judged = {option.path for option in context.options.all() if len(entries.parents(option)) == 1}
     for option in (*context.options.root_sets, *context.options.added):
         for document in context.options.lineage(option):
