@@ -104,6 +104,8 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
         return any(word.search(text) for text in texts if "@package" in text or "_global_" in text)
     if any(_may_have(context, known, path[1:]) for known in context.schema.registrations if known.group == group):
         return True
+    if group not in context.options.groups and not any(p.package[:1] == (group,) for p in context.options.choices):
+        texts = [text for text in texts if "@package" in text or "_global_" in text]  # a block of the primary config
     if group not in (SETS, ENVIRONMENTS):
         return "searchpath" in context.options.primary.text_or_empty or any(word.search(text) for text in texts)
     for option in context.options.by_group[group].values():
@@ -180,7 +182,7 @@ class _Allowed:
         if use.conditional and self._context.options.config_class(path[0]) is None and len(path) > 1:
             # `if cfg.exp.model.kind == "lgb": cfg.exp.model.num_leaves`: without a dataclass, that is a habit
             beside = nodes.at(config, path[:-1]) if ELEMENT not in path else None
-            if not nodes.is_mapping(beside) or not any(_is_swapped(path[-1], str(key)) for key in beside):
+            if not nodes.is_mapping(beside) or not any(self._is_meant(path, str(key)) for key in beside):
                 return True
         if use.conditional and use.kind != "default" and path in self._defaulted:
             return True  # `if cfg.exp.get("lr"): cfg.exp.lr`
@@ -190,6 +192,15 @@ class _Allowed:
             if path[:-1] == done.path or (use.form == "dict" and path[: len(done.path)] == done.path):
                 return True
         return path[-1] in reading.checked_keys or any(path == done[: len(path)] for done in self.written)
+
+    def _is_meant(self, path: ConfigPath, known: str) -> bool:
+        """Whether a key beside the one that is asked for is it, misspelled: nobody reads it, or letters are swapped."""
+        if _is_swapped(path[-1], known):
+            return True
+        return one_letter_away(path[-1], known) and len(known) > _SHORT and not self._reading.reads((*path[:-1], known))
+
+
+_SHORT = 4  # letters: `lr` and `lrs`, `mode` and `model` may both be there
 
 
 @rule(
