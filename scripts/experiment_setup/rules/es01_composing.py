@@ -179,7 +179,9 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
             return f"{named} is a value, no group: take the entry out, and write {value} below the list"
         if (guess := did_you_mean(group, list(context.options.groups))) and group not in context.options.groups:
             return f"write {guess} instead of {group}"
-    if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config)):
+        if group not in context.options.groups:
+            return f"no list chooses from {group}, and there is no folder {group}/: take the entry out"
+    if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config, failure.config)):
         return advice
     if isinstance(failure.refusal, UnsetVariable):  # a warning, as it may be set where the experiment runs
         return _SET_IT
@@ -187,8 +189,15 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
     return " ".join(filter(None, (f"all of Hydra's words: python {entry} --cfg job", _run(context, refused))))
 
 
-def _instead(context: ExperimentContext, missing: str) -> str | None:
-    """What to write for an option that does not exist; None where its group has no files."""
+def _instead(context: ExperimentContext, missing: str, named_in: str | None) -> str | None:
+    """What to write for an option that does not exist, which the config `named_in` names; None where its group has no
+    files.
+    """
+    own = (named_in or "").rpartition("/")[0]
+    below, _, chosen = missing.removeprefix(f"{own}/").rpartition("/")
+    if own and missing.startswith(f"{own}/") and chosen in context.experiment.options_in_folders(below):
+        again = "override " if below in context.options.groups else ""
+        return f"write - {again}/{below}: {chosen}, as without the slash it is looked for in {own}/"
     group, _, name = missing.removesuffix(".yaml").rpartition("/")
     known = list(context.experiment.options_in_folders(group)) if group else []
     guess = did_you_mean(name, known)

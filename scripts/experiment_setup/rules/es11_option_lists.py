@@ -695,8 +695,11 @@ def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Findi
             f"there is no {option.group}/{group}/{entry.option}; {option.group}/{group} has {', '.join(below)}",
             f"write - {group}: {near}" if near else "name one of these",
         )
+    is_listed = any(placed.key == group for placed in context.options.choices)
     advice = (
-        f"write - /{group}@{group}: {entry.option}"
+        f"write - override /{group}: {entry.option}"
+        if is_listed and option.package((option.group,)) == ()
+        else f"write - /{group}@{group}: {entry.option}"
         if there
         else f"make the folder {option.group}/{group}/, or remove it"
     )

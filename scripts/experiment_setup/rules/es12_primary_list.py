@@ -384,9 +384,11 @@ def _plain_not_found(context: ExperimentContext, entry: Entry, document: Documen
     group, colon, option = words.partition(":")
     node = entries.item_node(document, entry.index)
     stored = [r.name for r in context.schema.registrations if r.group is None]
-    guess = entries.SELF if entries.is_like_self(entry) else did_you_mean(words, stored)
+    beside = [sibling.path.stem for sibling in context.options.siblings if sibling.path != document.path]
+    guess = entries.SELF if entries.is_like_self(entry) else did_you_mean(words, [*stored, *beside])
     fixed = f"{group}: {option}" if colon and group and option else guess if guess == entries.SELF else ""
-    help_ = f"write - {guess}" if guess else f'store it: cs.store(name="{words}", node=Config)'
+    store = f'store it: cs.store(name="{words}", node=Config)' if context.schema.registrations else f"add {file.name}"
+    help_ = f"write - {guess}" if guess else store
     return choice_not_found.finding(
         document.value(["defaults", entry.index]),
         f"there is no config {words!r}: no file, and no cs.store(name={words!r})",
