@@ -215,7 +215,8 @@ def _check_one(project: Project, experiment: Experiment, make_composer: MakeComp
     stores = context.schema.registrations or context.schema.problems
     if shares and not context.composer.runs_the_code and not stores:
         # Seventy entry points of one config with three hundred options compose the same, if none stores anything.
-        same = (experiment.config_file, repr(context.schema.version_base), context.schema.search_path)
+        version_base, typed = repr(context.schema.version_base), frozenset(context.always_replaced())
+        same = (experiment.config_file, version_base, context.schema.search_path, typed)
         context.memo = shared.memos.get(same, lambda: context.memo)
     findings = judge(context, [rule for rule in ALL.values() if not rule.together])
     of_another = [_of_another_hydra(finding) for finding in findings]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import field
 from functools import cached_property, wraps
 from pathlib import Path
@@ -69,6 +69,13 @@ class ExperimentContext:
     def guides(self) -> list[str]:
         """The texts that tell people what to set and what to type."""
         return guides.read(self.project.root, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
+
+    def always_replaced(self) -> Iterator[str]:
+        """The groups whose option in the defaults list is none of theirs, and for which each command chooses one."""
+        for placed in self.options.choices:
+            is_open = placed.option is not None and placed.option not in self.options.by_group.get(placed.group, {})
+            if is_open and self.is_always_typed(placed.key):
+                yield placed.key
 
     def is_always_typed(self, group: str) -> bool:
         """Whether each command of the guides chooses from a group: those for the entry point, or, where they have none,
