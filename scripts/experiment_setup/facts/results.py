@@ -17,14 +17,14 @@ _KEEPS_THE_RESULT = frozenset("main hydra_main no_grad inference_mode record".sp
 _NUMBERS = frozenset("float int abs len round item".split())  # what these give is one number
 
 
-def may_be_a_number(schema: Schema, main: Function) -> bool:
-    """Whether main() may return one; yes where that can't be told."""
+def may_be_a_number(schema: Schema, main: Function, *, or_named: bool = False) -> bool:
+    """Whether main() may return one, or (`or_named`) a mapping of some; yes where that can't be told."""
     module = schema.code.known.get("__main__") if schema.code is not None else None
-    return schema.code is None or module is None or _may_give(schema.code, Defined(module, main), _DEPTH)
+    return schema.code is None or module is None or _may_give(schema.code, Defined(module, main), _DEPTH, or_named)
 
 
-def _may_give(code: Modules, function: Defined, depth: int) -> bool:
-    """Whether a function may return a number, itself or by another one of the project that it returns the result of."""
+def _may_give(code: Modules, function: Defined, depth: int, or_named: bool) -> bool:
+    """Whether a function may return that, itself or by another one of the project that it returns the result of."""
     node = function.node
     if depth == 0 or isinstance(node, ast.ClassDef):
         return True
@@ -34,7 +34,10 @@ def _may_give(code: Modules, function: Defined, depth: int) -> bool:
         value = returned.value if isinstance(returned, ast.Return) else None
         called = code.defined(function.module, value.func) if isinstance(value, ast.Call) else None
         if called is not None:
-            if _may_give(code, called, depth - 1):
+            if _may_give(code, called, depth - 1, or_named):
+                return True
+        elif isinstance(value, (ast.Dict, ast.DictComp)):
+            if or_named:
                 return True
         elif value is not None and not _is_no_number(value):
             return True
@@ -44,7 +47,7 @@ def _may_give(code: Modules, function: Defined, depth: int) -> bool:
 def _is_no_number(value: ast.expr) -> bool:
     if isinstance(value, ast.Constant):
         return value.value is None or isinstance(value.value, str)
-    return isinstance(value, (ast.Dict, ast.DictComp, ast.Set, ast.SetComp, ast.JoinedStr))
+    return isinstance(value, (ast.Set, ast.SetComp, ast.JoinedStr))
 
 
 def counts(main: Function, config: Any) -> set[int]:

@@ -322,23 +322,23 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
     """Optuna, Ax and Nevergrad choose the next values by what main() returned for the last ones.
 
     Without a number each job trains to its end and then counts as failed, and so does the sweep; so it is with Optuna
-    where `direction` lists another number of directions than main() returns values. Nothing is said where a decorator
-    of the project's own may return something.
+    where `direction` lists another number of directions than main() returns values. Ax takes a mapping of results, too.
+    Nothing is said where a decorator of the project's own may return something.
     """
     source, main = entry_source(context), main_function(context)
     if source is None or main is None:
         return
-    returns_none = not results.may_be_a_number(context.schema, main)
-    counts = set() if returns_none else results.counts(main, context.compositions.some)
-    for document in context.options.documents() if returns_none or counts else ():
+    for document in context.options.documents():
         found = _SEARCHES.search(document.text_or_empty)
         if found is None or _is_for_another_entry_point(context, document):
             continue
+        returns_none = not results.may_be_a_number(context.schema, main, or_named=found[1] == "ax")
+        counts = set() if returns_none else results.counts(main, context.compositions.some)
         sweeper = f"the sweeper {found[1]} in {context.relative(document.path)}"
         directions = _directions(context, document) if found[1] == "optuna" else None
         if returns_none:
             said = f"{main.name}() returns no number, and {sweeper} needs one from each job", _RETURN_ONE
-        elif directions is not None and directions not in counts:
+        elif directions is not None and counts and directions not in counts:
             wanted = "one number" if directions == 1 else f"{directions} numbers, one for each direction,"
             advice = _RETURN_ONE if directions == 1 else f"return {directions} scores: return a, b"
             said = f"{main.name}() returns {_in_words(counts)}, and {sweeper} needs {wanted} from each job", advice
