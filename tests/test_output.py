@@ -167,16 +167,30 @@ def test_closed_and_full_streams(project: Path, closed: str, words: list[str]) -
     assert ran.returncode == (2 if words == ["add_exp.py"] or closed == "> /dev/full" else 0), ran
 
 
+RAISES = (
+    f"import shutil, sys; sys.path.insert(0, {str(SCRIPTS)!r}); sys.argv = ['x.py', *sys.argv[1:]]\n"
+    "from experiment_setup import cli\n"
+    "def main(argv): raise {}\n"
+    "sys.exit(cli.run(main))"
+)
+
+
+def test_what_the_system_refuses_is_one_line(elsewhere: Path) -> None:
+    refused = {
+        "OSError(28, 'No space left on device')": "error: No space left on device\n",
+        "OSError(5, 'Input/output error', 'a.yaml')": "error: Input/output error: a.yaml\n",
+        "shutil.Error([('a', 'b/c', 'No space left'), ('d', 'e', 'x')])": "error: No space left: b/c\n",
+    }
+    for raised, said in refused.items():
+        words = [sys.executable, "-c", RAISES.replace("{}", raised)]
+        ran = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stderr) == (2, said)
+
+
 def test_what_nobody_foresaw_is_one_line(elsewhere: Path) -> None:
-    code = (
-        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); sys.argv = ['x.py', *sys.argv[1:]]\n"
-        "from experiment_setup import cli\n"
-        "def main(argv): raise {}\n"
-        "sys.exit(cli.run(main))"
-    )
     for raised in ("ValueError('a\\nb')", "RecursionError()", "KeyError('x')", "MemoryError()", "AssertionError()"):
         for options in ([], ["--json"]):
-            words = [sys.executable, "-c", code.replace("{}", raised), *options]
+            words = [sys.executable, "-c", RAISES.replace("{}", raised), *options]
             ran = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
             assert ran.returncode == 70
             assert ran.stderr.startswith("error: experiment-setup")

@@ -127,9 +127,17 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
             )
         )
     except OSError as error:
-        return _fail(CommandError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+        return _fail(CommandError(_told(error)))
     except Exception as error:
         return _fail(Defect.of(error))
+
+
+def _told(error: OSError) -> str:
+    """What the system says, and of which file; of a folder that was being copied (shutil.Error), of the first one."""
+    if error.args and isinstance(error.args[0], list):
+        (_, place, why), *_ = error.args[0]
+        return f"{why}: {place}"
+    return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
 
 
 class _NotPrinted(Exception):
