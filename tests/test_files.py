@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -250,6 +251,31 @@ def test_a_folder_that_a_refused_command_takes_away_is_made_again(
 
     assert _together(refused, works) == [0, 0]
     assert [path.name for path in folder.iterdir()] == ["001-baseline"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs two processes")
+def test_who_writes_is_not_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another command clears away what killed ones left, while this one is about to give its files their names."""
+    write(tmp_path, {"old.json": "a"})
+    began, begin = os.pipe()
+    child = os.fork()
+    if child == 0:
+        fsync = os.fsync
+
+        def slow(handle: int) -> None:
+            fsync(handle)
+            os.write(begin, b".")
+            time.sleep(0.5)
+
+        monkeypatch.setattr(os, "fsync", slow)
+        try:
+            files.rewrite({tmp_path / "new.json": (None, "x"), tmp_path / "old.json": ("a", "b")})
+        finally:
+            os._exit(sys.exc_info()[0] is not None)
+    os.read(began, 1)
+    files.clear_unfinished([tmp_path])
+    assert os.waitpid(child, 0)[1] == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"new.json": "x", "old.json": "b"}
 
 
 # -- temporary folders -------------------------------------------------------------------------------------------------

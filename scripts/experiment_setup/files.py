@@ -215,9 +215,17 @@ def replace(path: Path, text: str) -> None:
 def rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:
     """Write files, each from the text that was read (None: there is none yet) to another one: all of them or none.
 
+    Their folders are locked meanwhile: whoever else has the lock takes unfinished files for those of a killed command.
     Raises CommandError or PermissionError, with nothing written, where a file is another one by now or its folder may
     not be written to. Ctrl-C takes effect before or after.
     """
+    with contextlib.ExitStack() as stack:
+        for folder in sorted({os.path.realpath(path.parent) for path in texts}):  # in one order for everyone
+            stack.enter_context(lock(Path(folder)))
+        _rewrite(texts)
+
+
+def _rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:
     for path, (before, _) in texts.items():
         if (read_text(path) if os.path.lexists(path) else None) != before:
             raise CommandError(f"{path} was changed while this was worked out; nothing was written", "run it again")

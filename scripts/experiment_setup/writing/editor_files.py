@@ -162,7 +162,7 @@ def _write(changes: Mapping[Path, Rewrite], settings_file: Path) -> None:
     try:
         with locks.folder_for_files(settings_file.parent):
             files.rewrite(changes)
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):  # it made a file, or took away a folder that it had made for nothing
         meanwhile = "another command wrote these schemas meanwhile; nothing was written here"
         raise CommandError(meanwhile, "run it again: it says what is left to do") from None
 
