@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import unicodedata
@@ -14,7 +15,7 @@ import pytest
 
 from experiment_setup.checking import check as checking
 from experiment_setup.checking import validation
-from running import CONFIG, SCRIPTS, run, write
+from running import CONFIG, SCRIPTS, interruptible, run, write
 
 pytestmark = pytest.mark.slow
 
@@ -185,6 +186,27 @@ def test_what_the_system_refuses_is_one_line(elsewhere: Path) -> None:
         words = [sys.executable, "-c", RAISES.replace("{}", raised)]
         ran = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
         assert (ran.returncode, ran.stderr) == (2, said)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+def test_ctrl_c_before_a_command_has_begun_says_nothing(elsewhere: Path) -> None:
+    """While a script imports its modules; a shell's job in the background, which ignores it, goes on ignoring it."""
+    sends = "\nimport os; os.kill(os.getpid(), 2); print('goes on')\n"
+    begin = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\nfrom experiment_setup import isolation\n"
+    own = f"from experiment_setup import cli\ndef main(argv): {sends.strip()}; return 0\nsys.exit(cli.run(main))"
+    codes = {"starting": f"{begin}isolation.isolate(){sends}", "at work": f"{begin}isolation.isolate()\n{own}"}
+    expected = {interruptible: {"starting": -2, "at work": 130}, ignoring: {"starting": 0, "at work": 0}}
+    for how, wanted in expected.items():
+        for name, code in codes.items():
+            words = [sys.executable, "-c", code]
+            ran = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False, preexec_fn=how)
+            assert (name, ran.returncode, ran.stderr.count("\n")) == (name, wanted[name], wanted[name] == 130)
+            assert ran.stdout == ("goes on\n" if how is ignoring else "")
+
+
+def ignoring() -> None:
+    """As a shell starts what is to run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def test_what_nobody_foresaw_is_one_line(elsewhere: Path) -> None:

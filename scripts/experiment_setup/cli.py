@@ -11,6 +11,7 @@ import gc
 import os
 import re
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -103,6 +104,8 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
     # What a project's text makes OmegaConf or Python warn of would be printed as it is, values of the environment too.
     warnings.simplefilter("ignore")
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # so far Ctrl-C has ended the process without a word
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         code = _run_checked(main)
         _print_rest()
         gc.freeze()  # at its end Python looks for circles once more, in all that there is

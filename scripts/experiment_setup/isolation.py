@@ -8,6 +8,7 @@ It needs no module that is not loaded before a script starts. What Python itself
 PYTHONPATH, `.pth` files of the environment), only `python -I` holds off.
 """
 
+import _signal  # type: ignore[import-not-found]  # what `signal` is made of; that one would have to be looked for
 import os
 import site
 import sys
@@ -18,7 +19,12 @@ _PACKAGES = ("site-packages", "dist-packages")
 
 
 def isolate() -> None:
-    """Leave only installed modules to be found, by Python's own ways of finding them."""
+    """Leave only installed modules to be found, by Python's own ways of finding them.
+
+    And until `cli.run` says what becomes of it, Ctrl-C ends the process without a word: nothing is begun.
+    """
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # it may be ignored, as in a job of a shell
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     sys.path[:] = [_SCRIPTS, *(entry for entry in sys.path if _is_installed(entry) and entry != _SCRIPTS)]
     # Editable installations bring finders that know where the project's packages are.
     sys.meta_path[:] = [finder for finder in sys.meta_path if _module_of(finder).startswith("_frozen_importlib")]
