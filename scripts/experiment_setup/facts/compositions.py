@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property, partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,8 @@ class Compositions:
         """
         refusal = outcome.failure.refusal if chosen and outcome.failure is not None else None
         if isinstance(refusal, NotOverridable) and self.at().failure is None:
-            for key, name in islice(self._bringing(refusal.group.partition("@")[0], chosen), MOST_TRIED):
+            bringing = (found for found in self._bringing(refusal.group.partition("@")[0]) if found[0] not in chosen)
+            for key, name in islice(bringing, MOST_TRIED):
                 together = self._composer.compose({**chosen, key: name})
                 self.memo.asked_hydra += together.asked_hydra
                 if together.failure is None:
@@ -168,12 +169,19 @@ class Compositions:
                     return together
         return outcome
 
-    def _bringing(self, group: str, chosen: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    def _bringing(self, group: str) -> Sequence[tuple[str, str]]:
         """The options of other groups whose defaults lists choose from a group that the primary one does not have."""
-        for placed in self.options.choices if group not in self.options.groups else ():
-            for option in self.options.by_group[placed.group].values() if placed.key not in chosen else ():
-                if any(group in listed(document) for document in self.options.lineage(option)):
-                    yield placed.key, option.name
+        return () if group in self.options.groups else self._brought.get(group, ())
+
+    @cached_property
+    def _brought(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for placed in self.options.choices:
+            for option in self.options.by_group[placed.group].values():
+                named = (listed(document) for document in self.options.lineage(option))
+                for group in dict.fromkeys(chain.from_iterable(named)):
+                    found.setdefault(group, []).append((placed.key, option.name))
+        return found
 
     def alone(self, outcome: Composition) -> Composition | None:
         """What fails without the option of another group that was chosen besides; None where none was needed."""
