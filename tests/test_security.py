@@ -210,6 +210,14 @@ def test_a_program_beside_the_project_in_its_checkout_is_not_started(
     assert not canary.exists()
 
 
+@pytest.mark.parametrize("folder", ["/root/bin", f"/{'a' * 300}", "/dev/null", "/proc/1/root"])
+def test_a_folder_that_cannot_be_looked_into_has_no_programs(project: Path, folder: str) -> None:
+    """Of another user, on PATH still after `su`; or with a name that no file system takes, which root sees as well."""
+    usual = processes.find("git", project=project)
+    assert usual is not None
+    assert processes.find("git", project=project, path=os.pathsep.join([folder, str(Path(usual).parent)])) == usual
+
+
 def test_a_python_that_is_asked_reads_nothing_of_the_project(
     project: Path, canary: Path, trap: str, tmp_path: Path
 ) -> None:
