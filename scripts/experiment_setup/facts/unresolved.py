@@ -375,10 +375,15 @@ def _is_registered_by_others(context: ExperimentContext, bad: UnusableValue) -> 
 
 
 def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether a guide or a script types what is referred to, or something above it: `+base_dir=/data`."""
-    if not isinstance(bad.refusal, NoSuchTarget):
+    """Whether a guide or a script types what is referred to, or something above it: `+base_dir=/data`. What refers to
+    nothing but itself, as `seed: ${seed}`, stands for what is typed.
+    """
+    if isinstance(bad.refusal, NoSuchTarget):
+        target = list(map(str, target_of(bad, bad.refusal)))
+    elif isinstance(bad.refusal, RefersToItself) and _PLAIN_TARGET.fullmatch(bad.written) and bad.key in bad.written:
+        target = list(map(str, nodes.split(bad.key)))
+    else:
         return False
-    target = list(map(str, target_of(bad, bad.refusal)))
     keys = (".".join(target[:count]) for count in range(1, len(target) + 1))
     typed = "|".join(re.escape(key) for key in keys if key not in context.options.groups)
     said = re.compile(rf"(?:^|[\s'\"])\+{{0,2}}(?:{typed})=(?!=)", re.MULTILINE)
