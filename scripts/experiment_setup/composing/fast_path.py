@@ -649,4 +649,6 @@ def _is_supported(version_base: Any) -> bool:
 
     The older behaviours of Hydra 1.3 differ in forms that the fast path declines anyway.
     """
-    return version_base in (None, UNSET, "1.1", "1.2", "1.3")
+    if version_base in (None, UNSET, "1.3"):
+        return True
+    return version_base in ("1.1", "1.2") and not installed.hydra_since_1_4()

@@ -197,8 +197,8 @@ def _parses(location: Location, what: str) -> Finding:
 def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.
 
-    Hydra 1.4 refuses "1.1" and "1.2": an error where that is installed, but for a project that declares an older one,
-    and for information only on 1.3. Every 1.3 refuses "1.0" and what is no version string. None means the installed
+    Hydra 1.4 refuses "1.1" and "1.2": an error where that is installed, behind which nothing composes, and for
+    information only on 1.3. Every 1.3 refuses "1.0" and what is no version string. None means the installed
     one. Hydra 1.4 takes None too, but wants the argument left out, so that a project that does is right there. Nothing
     is said of one that declares a Hydra before 1.2, which does not know it.
     """
@@ -225,9 +225,8 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
         yield version_base.finding(main.location, wrong, advice, severity=Severity.ERROR, spoils=[phases.code()])
     elif _version(given) < (1, 3):
         refused = f"version_base={given!r} is refused by Hydra 1.4"
-        is_bound = Declared(context.project.root).is_bound_before("hydra", (1, 4), main.location.path.parent)
-        severity = Severity.INFO if not is_new else None if is_bound else Severity.ERROR
-        yield version_base.finding(main.location, refused, advice, severity=severity)
+        severity, spoiled = (Severity.ERROR, [phases.code()]) if is_new else (Severity.INFO, [])
+        yield version_base.finding(main.location, refused, advice, severity=severity, spoils=spoiled)
 
 
 def _version(text: str) -> tuple[int, ...]:

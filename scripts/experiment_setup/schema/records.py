@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiment_setup import installed
 from experiment_setup.code.modules import Modules
 from experiment_setup.code.problems import Problem
 from experiment_setup.code.values import Known, Opaque
@@ -114,13 +113,11 @@ class Schema:
     @property
     def version_base(self) -> Any:
         """Which Hydra the entry point keeps to: UNSET where it names none, and None, for none that is outdated, where
-        only running the code tells, or the Hydra that is installed refuses it (version-base says so).
+        only running the code tells.
         """
         if self.main is None:
             return None if self.code is not None else UNSET
-        given = self.main.version_base
-        refused = given in ("1.1", "1.2") and installed.hydra_since_1_4()
-        return None if refused or isinstance(given, Opaque) else given
+        return None if isinstance(self.main.version_base, Opaque) else self.main.version_base
 
     def add(self, registration: Registration, opaque: dict[str, str], node: Any) -> None:
         """Add what is stored next; `opaque` as opaque_paths gives it, `node` OmegaConf's node if it is made already."""
