@@ -190,7 +190,7 @@ def test_a_defaults_list_of_many_entries_is_not_composed(form: str, tmp_path: Pa
     def config(count: int) -> str:
         return PLAIN_EXPERIMENT["config.yaml"].replace("  - override", f"{many(count)}  - override", 1)
 
-    write(entry.parent, {**PLAIN_EXPERIMENT, "config.yaml": config(20_000), "more/a.yaml": "x: 1\n"})
+    write(entry.parent, {**PLAIN_EXPERIMENT, "config.yaml": config(6_000), "more/a.yaml": "x: 1\n"})
     [found] = [f for f in run("validate.py", "--json", cwd=tmp_path).json["findings"] if f["severity"] == "error"]
     assert (found["code"], found["line"], "defaults list" in found["message"]) == ("ES003", 1, True)
     for words in (["show.py", "001"], ["add_exp.py", "001", "seed=3"], ["export_schema.py", "001"]):
