@@ -9,6 +9,7 @@ that was not found, an advice that did harm. Under `twins` stand two projects, o
   `gives_no`, `prints` a text or `prints_no` text, or `fails` with one. `only`: with that release of Hydra;
 - `commands`: what ours must do. `finds` is all that validate finds but notes, `finds_some` stands among the rest; `at`
   is FILE or FILE:LINE, `says` are patterns. `or_says` and `or_keeps` are as good as what else is expected;
+- `only`: the lesson is one with that release of Hydra; what another one makes of it is no lesson;
 - `fails_today`: what is not mended yet. The mark is strict: whoever mends it takes it away.
 """
 
@@ -33,7 +34,7 @@ LESSONS = sorted((Path(__file__).parent / "data" / "twins").glob("*.yaml"))
 Told = Mapping[str, Any]
 KEYS = {
     "lesson": {"why", "plain", "folder", "files", "twins"},
-    "twin": {"plain", "folder", "files", "hydra", "commands", "fails_today"},
+    "twin": {"plain", "folder", "files", "hydra", "commands", "fails_today", "only"},
     "hydra": {"run", "call", "entry", "pythonpath", "gives", "gives_no", "prints", "prints_no", "fails", "only"},
     "command": {
         *("type", "exit", "finds", "finds_some", "says", "never_says", "or_says"),
@@ -52,6 +53,8 @@ def twins() -> Iterator[Any]:
             parts = {"twin": [twin], "hydra": twin.get("hydra", []), "command": twin["commands"]}
             for kind, told in ((kind, told) for kind, all_of in parts.items() for told in all_of):
                 assert set(told) <= KEYS[kind], f"{path.name}: {set(told) - KEYS[kind]}"
+            if not hydra.__version__.startswith(twin.get("only", "")):
+                continue
             marks = [pytest.mark.xfail(reason=twin["fails_today"], strict=True)] if "fails_today" in twin else []
             layers = [lesson.get("files", {}), twin.get("files", {})]
             yield pytest.param({**lesson, **twin, "layers": layers}, id=f"{path.stem}: {label}", marks=marks)
