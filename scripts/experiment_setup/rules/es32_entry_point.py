@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiment_setup import installed
+from experiment_setup import files, installed
 from experiment_setup.code import tree
 from experiment_setup.code.source import SourceFile
 from experiment_setup.code.tree import dotted, last_name
@@ -103,7 +103,12 @@ def config_folder_is_no_package(context: ExperimentContext) -> Iterator[Finding]
     if main is None or not isinstance(main.config_path, str):
         return
     path, folder = main.config_path, context.experiment.config_dir
-    if Path(path).is_absolute() or "://" in path or (folder / "__init__.py").is_file() or not folder.is_dir():
+    if (
+        Path(path).is_absolute()
+        or "://" in path
+        or files.is_file(folder / "__init__.py")
+        or not files.is_folder(folder)
+    ):
         return
     if is_console_script(context.schema.entry, main.function, root):
         by = "a console script"
@@ -111,7 +116,7 @@ def config_folder_is_no_package(context: ExperimentContext) -> Iterator[Finding]
         by = "another file"
     else:
         return
-    is_importable = folder.parent == context.schema.entry.parent or (folder.parent / "__init__.py").is_file()
+    is_importable = folder.parent == context.schema.entry.parent or files.is_file(folder.parent / "__init__.py")
     yield config_folder_is_no_package.finding(
         main.location,
         f"{by} imports {main.function}(), so that Hydra reads config_path={path!r} as a package, and it is none",
