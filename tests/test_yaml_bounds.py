@@ -25,7 +25,7 @@ from experiment_setup.errors import CommandError
 from experiment_setup.project import Project
 from experiment_setup.showing import request, shown
 from experiment_setup.writing.adding import SetsRequest, add_sets
-from running import PLAIN_EXPERIMENT, hydra, run, run_entry, write
+from running import PLAIN_EXPERIMENT, hydra, run, run_entry, start, write
 
 SET = "defaults:\n  - default@_here_\n\n"
 SECONDS = 20  # of CPU; each takes a fraction of one
@@ -166,7 +166,7 @@ def test_python_ends_here_where_it_ends_in_a_run(form: str, tmp_path: Path) -> N
     def answers(levels: int) -> tuple[bool, bool]:
         if levels not in asked:
             write(entry.parent, {**PLAIN_EXPERIMENT, "more/deep.yaml": f"extra: {DEEP[form](levels)}\n"})
-            ours = run("show.py", "001", "+more=deep", cwd=tmp_path).code
+            ours = start("show.py", "001", "+more=deep", cwd=tmp_path).code  # below no frames of the tests
             asked[levels] = (ours == 0, run_entry(entry, "+more=deep", python=Path(sys.executable)).code == 0)
         return asked[levels]
 
