@@ -244,7 +244,7 @@ def test_what_only_running_the_code_would_tell_is_said_to_be_lacking(
         )
     else:
         text = text.replace(
-            "class ExpConfig:\n", "class ExpConfig:\n" + "".join(f"    x{n}: int = {n}\n" for n in range(3_000))
+            "class ExpConfig:\n", "class ExpConfig:\n" + "".join(f"    x{n}: int = {n}\n" for n in range(20_000))
         )
     write(experiment, {"train.py": text})
     shown = run("show.py", "--root", project, "001", cwd=elsewhere)
