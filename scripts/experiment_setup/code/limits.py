@@ -24,7 +24,7 @@ from experiment_setup.light import compiled
 _STATEMENT = 20_000  # a config module takes a few thousand in all
 _MODULE = 200_000
 _LINE = 60  # what a line of a statement brings with it: a field with a type and a default takes 20 to 50
-_LINES = 600_000  # all that lines bring
+_LINES = 300_000  # all that lines bring
 _IMPORTED = 400_000  # all modules that the entry point imports
 _SMALL = 200  # what a statement still gets when its module has spent all
 _RESERVE = 40_000
