@@ -27,6 +27,7 @@ SMALL = {
 ONCE = [
     ("yaml", "7-78"),  # a mapping in itself
     ("yaml", "a-168"),  # an option whose name no file system takes
+    ("yaml", "f10-yaml-10053"),  # an entry whose name no file system takes
     ("overrides", "7-129"),  # a number of 5,000 digits for show.py
 ]
 

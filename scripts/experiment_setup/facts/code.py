@@ -205,7 +205,7 @@ class Code:
             entries = nodes.within(document.data, ("defaults",)) if document.error is None else None
             for index, entry in enumerate(entries if isinstance(entries, list) else ()):
                 file = folder / f"{entry}.yaml"
-                if not isinstance(entry, str) or not file.is_symlink() or file.exists():
+                if not isinstance(entry, str) or not os.path.islink(file) or file.exists():  # noqa: PTH114 (is_symlink raises where no file system takes the name)
                     continue
                 submodule = git.submodule_of(root, Path(os.path.normpath(file.parent / file.readlink())))
                 if submodule is not None:
