@@ -61,9 +61,9 @@ def names(configs: list[dict[str, Any]]) -> list[str]:
 def test_random_edits_change_what_hydra_says(tmp_path: Path) -> None:
     """At size: python tests/harness/edits.py --edits 300."""
     judge = Judge(tmp_path, random.Random(11), 5, Hydra())
-    counts = [judge.edit()[1] for _ in range(12)]
-    assert counts.count(0) > 0
-    assert sum(counts) > 12
+    counts = [judge.edit()[1] for _ in range(30)]
+    assert counts.count(0) > 2
+    assert sum(counts) > 30
 
 
 def test_a_module_that_is_built_was_built_then_too(made: Path, project: Path) -> None:

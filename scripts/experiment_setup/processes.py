@@ -52,9 +52,8 @@ def find(name: str, *, project: Path, path: str | None = None) -> str | None:
             continue
         for ending in os.environ.get("PATHEXT", "").split(os.pathsep) if os.name == "nt" else [""]:
             program = Path(folder, name + ending)
-            if (
-                not os.access(program, os.X_OK) or not program.is_file()
-            ):  # a folder that may not be looked into has none
+            # os.access first: of a folder that may not be looked into, is_file() raises.
+            if not os.access(program, os.X_OK) or not program.is_file():
                 continue
             if not any(_lies_in(program, known) for known in distrusted):
                 return str(program)

@@ -320,8 +320,8 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
 def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group.
 
-    A note where no option has nearly that name, and the config composes with a parameter set of another
-    group, or each command of the guides chooses another option: what it chooses unasked is never used then.
+    A note where no option has nearly that name, and the config composes with a parameter set of another group, or each
+    command of the guides chooses another option: what it chooses unasked is never used then.
     """
     failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:

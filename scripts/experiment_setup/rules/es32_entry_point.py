@@ -103,12 +103,9 @@ def config_folder_is_no_package(context: ExperimentContext) -> Iterator[Finding]
     if main is None or not isinstance(main.config_path, str):
         return
     path, folder = main.config_path, context.experiment.config_dir
-    if (
-        Path(path).is_absolute()
-        or "://" in path
-        or files.is_file(folder / "__init__.py")
-        or not files.is_folder(folder)
-    ):
+    if Path(path).is_absolute() or "://" in path or not files.is_folder(folder):
+        return
+    if files.is_file(folder / "__init__.py"):
         return
     if is_console_script(context.schema.entry, main.function, root):
         by = "a console script"
@@ -203,9 +200,9 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     """Without `version_base` Hydra 1.3 behaves as 1.1 did: it changes into the run directory, and warns.
 
     Hydra 1.4 refuses "1.1" and "1.2": an error where that is installed, behind which nothing composes, and for
-    information only on 1.3. Every 1.3 refuses "1.0" and what is no version string. None means the installed
-    one. Hydra 1.4 takes None too, but wants the argument left out, so that a project that does is right there. Nothing
-    is said of one that declares a Hydra before 1.2, which does not know it.
+    information only on 1.3. Every 1.3 refuses "1.0" and what is no version string. None means the installed one. Hydra
+    1.4 takes None too, but wants the argument left out, so that a project that does is right there. Nothing is said of
+    one that declares a Hydra before 1.2, which does not know it.
     """
     main = context.schema.main
     if main is None or isinstance(main.version_base, Opaque) or main.version_base is None:
