@@ -51,7 +51,7 @@ class Experiment:
         parsed = naming.parse(self.name)
         return parsed.number if parsed else None
 
-    @property
+    @cached_property
     def config_file(self) -> Path:
         """The primary config, whether or not it exists."""
         return self.config_dir / f"{self.config_name}.yaml"

@@ -179,10 +179,13 @@ def _write(checkout: Checkout, commit: str, folder: Path, ref: str) -> dict[str,
             raise _not_here(f"{path} of {ref}")
         position = end + 2 + len(found)
         (links if mode.startswith(_LINK) else contents)[path] = found
+    made = set[str]()
     for path, found in contents.items():
-        place = folder / path
+        place, parent = folder / path, path.rpartition("/")[0]
         with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):  # a file and a folder at once
-            place.parent.mkdir(parents=True, exist_ok=True)
+            if parent not in made:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                made.add(parent)
             place.write_bytes(found)
     for path, found in links.items():  # last, so that nothing is written through one
         _link(folder / path, found, checkout, folder)

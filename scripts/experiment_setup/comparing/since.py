@@ -150,7 +150,10 @@ def _both(project: Project, snapshot: Snapshot) -> Project:
     gone = [
         replace(then[folder], folder=folder, config_dir=places[folder]) for folder in sorted(then.keys() - now.keys())
     ]
-    return Project(project.root, [_Named(**vars(e), then=then.get(e.folder)) for e in (*now.values(), *gone)])
+    named = [
+        _Named(e.folder, e.entry, e.config_dir, e.config_name, then.get(e.folder)) for e in (*now.values(), *gone)
+    ]
+    return Project(project.root, named)
 
 
 def _moved(project: Project, snapshot: Snapshot) -> dict[Path, Path]:

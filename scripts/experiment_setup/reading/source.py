@@ -144,43 +144,37 @@ class Document:
             return found
         return None
 
-    @cached_property
+    @property
     def is_plain(self) -> bool:
         """Whether OmegaConf surely takes the content: dicts by name, lists, and scalars, none of them deep."""
-        data, error = self._data
-        return error is None and type(data) is dict and _is_plain_value(data) and not self.is_deep
+        return not isinstance(self._content, SourceError) and self._content.is_plain
 
-    @cached_property
+    @property
     def is_deep(self) -> bool:
         """Whether Python's recursion may end before Hydra has made a config of the content."""
-        level = [self._data[0]]
-        for _ in range(_SURE):
-            level = [inner for outer in level if isinstance(outer, (dict, list)) for inner in _values(outer)]
-        return bool(level)
+        return not isinstance(self._content, SourceError) and self._content.is_deep
 
-    @cached_property
+    @property
     def root(self) -> yaml.Node | None:
         """The syntax tree, for positions; None for a file without content or with a syntax error."""
-        return self._tree[0]
+        return None if isinstance(self._content, SourceError) else self._content.tree[0]
 
     @cached_property
-    def _tree(self) -> tuple[yaml.Node | None, SourceError | None]:
+    def _content(self) -> _Content | SourceError:
+        """What the text means, or why there is none."""
         try:
-            return _parsed(self.text), None
+            return _content(self.text)
         except SourceError as error:
-            return None, error
-        except Exception as refusal:  # PyYAML's constructors raise whatever a wrong tag makes them raise
-            return None, self._explained(refusal)
+            return error
+        except FileNotFoundError as error:
+            return SourceError(Location(self.path), str(error))
 
     @cached_property
     def _data(self) -> tuple[Any, SourceError | None]:
-        root, error = self._tree
-        if error is not None:
-            return None, error
-        try:
-            return yaml_loader.construct(root), None
-        except Exception as refusal:  # PyYAML's constructors raise whatever a wrong tag makes them raise
-            return None, self._explained(refusal)
+        if isinstance(self._content, SourceError):
+            return None, self._content
+        data, refusal = self._content.data
+        return data, None if refusal is None else self._explained(refusal)
 
     def _explained(self, error: Exception) -> SourceError:
         if isinstance(error, yaml.MarkedYAMLError):
@@ -239,7 +233,7 @@ class Document:
 
     def _saying(self, data: Any) -> Document:
         result = Document(self.path, self.text)
-        result.__dict__["_data"] = (data, None)
+        result.__dict__["_content"] = _Content(self.text, data)
         return result
 
     def key(self, path: Sequence[str | int]) -> Location:
@@ -271,9 +265,51 @@ class Document:
         return Location(self.path, mark.line + 1, mark.column + 1) if mark else Location(self.path)
 
 
-@lru_cache(maxsize=64)  # many experiments may share a file; its text is the key, since times are too coarse
-def _parsed(text: str) -> yaml.Node | None:
-    return yaml_loader.parse(text)
+class _Content:
+    """What a text means, in whichever file it stands. A refusal is the exception of the parser, or of a constructor:
+    those of PyYAML raise whatever a wrong tag makes them raise.
+    """
+
+    def __init__(self, text: str, data: Any = None) -> None:
+        self._text = text
+        if data is not None:  # what the text would mean with a change
+            self.data = data, None
+
+    @cached_property
+    def tree(self) -> tuple[yaml.Node | None, Exception | None]:
+        """The syntax tree, or the refusal."""
+        try:
+            return yaml_loader.parse(self._text), None
+        except Exception as refusal:
+            return None, refusal.with_traceback(None)
+
+    @cached_property
+    def data(self) -> tuple[Any, Exception | None]:
+        """Plain dicts, lists and scalars, to be left as they are; or the refusal."""
+        root, refusal = self.tree
+        if refusal is not None:
+            return None, refusal
+        try:
+            return yaml_loader.construct(root), None
+        except Exception as error:
+            return None, error.with_traceback(None)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """As `Document.is_plain`."""
+        data, refusal = self.data
+        return refusal is None and type(data) is dict and _is_plain_value(data) and not self.is_deep
+
+    @cached_property
+    def is_deep(self) -> bool:
+        """As `Document.is_deep`."""
+        level = [self.data[0]]
+        for _ in range(_SURE):
+            level = [inner for outer in level if isinstance(outer, (dict, list)) for inner in _values(outer)]
+        return bool(level)
+
+
+_content = lru_cache(maxsize=64)(_Content)  # many experiments may share a file; times are too coarse to tell it by
 
 
 @lru_cache(maxsize=64)  # a config takes a hundred times the memory of its text
