@@ -150,9 +150,7 @@ def _both(project: Project, snapshot: Snapshot) -> Project:
     gone = [
         replace(then[folder], folder=folder, config_dir=places[folder]) for folder in sorted(then.keys() - now.keys())
     ]
-    named = [
-        _Named(e.folder, e.entry, e.config_dir, e.config_name, then.get(e.folder)) for e in (*now.values(), *gone)
-    ]
+    named = [_Named(e.folder, e.entry, e.config_dir, e.config_name, then.get(e.folder)) for e in (*now.values(), *gone)]
     return Project(project.root, named)
 
 

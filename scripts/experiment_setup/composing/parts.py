@@ -264,7 +264,7 @@ class PartsComposition(Composition):
         for is_relative, target in targets:
             value: Any = container
             for step in target:
-                if not isinstance(value, Mapping):
+                if not isinstance(value, dict):
                     return None
                 value = value.get(step, _ABSENT)
                 if value is _ABSENT:  # and so it is with all that have the same parts

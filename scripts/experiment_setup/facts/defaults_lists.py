@@ -356,10 +356,10 @@ def each(context: ExperimentContext) -> Iterator[tuple[Option, list[Entry]]]:
 def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
     """The fields that the composed option lacks; [] if only the types are lost; None if it has the schema."""
     found = context.options.config_class(option.group)
-    if found is None or not found.decorated:
+    if found is None or not found.decorated or inherits_stored(context, option):
         return None
     composed = context.compositions.of_option(option)
-    if composed.failure is not None or composed.config is None or inherits_stored(context, option):
+    if composed.failure is not None or composed.config is None:
         return None
     target, own = getattr(found.cls, "_target_", None), content(option.document)
     if isinstance(target, str) and isinstance(own, dict) and own.get("_target_", target) != target:

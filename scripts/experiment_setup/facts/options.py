@@ -76,6 +76,7 @@ class Options:
     schema: Schema
     _composer: Composer
     _lineages: Latest[tuple[Path, Path], list[Document]] = field(default_factory=partial(Latest, 100))
+    _of_group: dict[str, list[Option]] = field(default_factory=dict)  # every rule goes through all of them
 
     @cached_property
     def primary(self) -> Document:
@@ -270,17 +271,19 @@ class Options:
         for group in (SETS, ENVIRONMENTS, *self.further_groups):
             yield from self.of_group(group)
 
-    def of_group(self, group: str) -> Iterator[Option]:
+    def of_group(self, group: str) -> Sequence[Option]:
         """The options of a group, but for those that another entry point composes as its primary config, or that are
         run with it by their name: they have settings of Hydra, and lie in its config folder.
         """
-        named = self.groups.get(group)
-        for option in self.by_group[group].values():
-            if option.name == named or not (option.path in self.project.primary_configs or self._is_run_alone(option)):
-                yield option
+        if group not in self._of_group:
+            options, named = self.by_group[group].values(), self.groups.get(group)
+            self._of_group[group] = [option for option in options if option.name == named or self._is_chosen(option)]
+        return self._of_group[group]
 
-    def _is_run_alone(self, option: Option) -> bool:
-        return unlisted.has_own_settings(option.document) and bool(self.project.entries_of(option.path.parent))
+    def _is_chosen(self, option: Option) -> bool:
+        if option.path in self.project.primary_configs:
+            return False
+        return not (unlisted.has_own_settings(option.document) and self.project.entries_of(option.path.parent))
 
     def documents(self) -> Iterator[Document]:
         """The primary config, where there is one, and the file of every option."""

@@ -303,9 +303,10 @@ class _Content:
     @cached_property
     def is_deep(self) -> bool:
         """As `Document.is_deep`."""
-        level = [self.data[0]]
-        for _ in range(_SURE):
+        level, depth = [self.data[0]], 0
+        while level and depth < _SURE:
             level = [inner for outer in level if isinstance(outer, (dict, list)) for inner in _values(outer)]
+            depth += 1
         return bool(level)
 
 
