@@ -76,6 +76,8 @@ class Finder:
         found = self._search(name, [*before, *after])
         if found and not found.file and Declared(self._root).names(name, self._entry.parent):
             return None  # what is installed has an `__init__.py`
+        if found and not found.file:
+            found = _package_of_a_project(name, found, inside) or found
         if found and (found.file or _is_package(found, inside)):
             return found
         fallback = self._search(name, [*self._fallbacks, *_installed_from(self._root)])
@@ -205,6 +207,18 @@ def _search(name: str, folders: Sequence[Path]) -> Found | None:
         if os.path.isfile(f"{package}.py"):  # noqa: PTH113
             return Found(Path(f"{package}.py"), ())
     return Found(None, tuple(portions)) if portions else None
+
+
+def _package_of_a_project(name: str, found: Found, inside: Sequence[Sequence[str]]) -> Found | None:
+    """The package in a folder of its name that holds a project, such as `solver/solver` beside `solver/setup.py`.
+
+    A package goes before a folder that is none wherever it is installed, unless a name leads into that folder.
+    """
+    projects = [folder for folder in found.folders if any(files.is_file(folder / setup) for setup in _SETUPS)]
+    if any(_leads(folder, names[:1]) for folder in projects for names in inside):
+        return None
+    package = _search(name, [base for folder in projects for base in (folder, folder / "src")])
+    return package if package and package.file else None
 
 
 def _is_package(found: Found, inside: Sequence[Sequence[str]]) -> bool:

@@ -25,7 +25,7 @@ _ABSOLUTE = compiled(r"^[ \t]*-[ \t]*[\"']?/(?P<path>[\w.\-/]+)[\"']?[ \t]*(?:#.
 _OWN_SETTINGS = compiled(r"^hydra[ \t]*:|^[ \t]*-[ \t]*[\"']?override[ \t]+hydra/", re.MULTILINE)
 _NAMED = compiled(
     r"^[ \t]*-[ \t]*[\"']?(?P<override>override[ \t]+)?(?:optional[ \t]+)?/?(?P<path>[\w./\-]+)(?:@[\w.]+)?"
-    r"[\"']?[ \t]*(?P<chosen>:.*)?$",
+    r"[\"']?[ \t]*(?P<chosen>:.*)?(?:#.*)?$",
     re.MULTILINE,
 )
 _CHOSEN_FROM_THE_ROOT = compiled(r"^[ \t]*-[ \t]*[\"']?/([\w./\-]+)(?:@[\w.]+)?[ \t]*[\"']?[ \t]*:", re.MULTILINE)
@@ -184,7 +184,7 @@ def _includes_a_primary(root: Path, path: Path, read: Callable[[Path], Document]
     """Whether a file in a folder includes one of the files that lie beside the primary config, as `- /base`."""
     text = read(path).text_or_empty
     included = (entry["path"] for entry in _ABSOLUTE.finditer(text)) if "defaults" in text else ()
-    files = (root / f"{name}.yaml" for name in included)
+    files = (root / _file(name) for name in included)
     return any(
         file.is_file() and file != path and (file.parent == root or _includes_a_primary(root, file, read))
         for file in files
@@ -257,14 +257,19 @@ def _named(folder: ConfigFolder) -> _Named:
             if entry["chosen"] is not None:
                 option = entry["chosen"].partition("#")[0].strip(": \t\"'")
                 above = option.rpartition("/")[0]
-                chosen.update(base / entry["path"] / f"{option.removesuffix('.yaml')}.yaml" for base in bases)
+                chosen.update(base / entry["path"] / _file(option) for base in bases)
                 if (path.parent == folder.path and not entry["override"]) or not _PLAIN_NAME.fullmatch(option):
                     opened.add(entry["path"])
                 within.update((f"{entry['path']}/{above}",) if above else ())
                 groups.update(() if entry["override"] else (entry["path"],))
             else:
-                files.update(base / f"{entry['path']}.yaml" for base in bases)
+                files.update(base / _file(entry["path"]) for base in bases)
     return _Named(frozenset(groups), frozenset(files), frozenset(within), frozenset(chosen), frozenset(opened))
+
+
+def _file(name: str) -> str:
+    """The file that a defaults list means by a name, with its suffix or without."""
+    return f"{name.removesuffix('.yaml')}.yaml"
 
 
 def _ends(path: str) -> Iterator[str]:
