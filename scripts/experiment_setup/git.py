@@ -7,6 +7,7 @@ hook, and no transport that would fetch what a partial clone left out.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -142,6 +143,15 @@ def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
         for source, line, pattern, path in rows
         if path in given and not pattern.startswith(b"!")
     }
+
+
+def ignored_by_name(root: Path, file: Path) -> str | None:
+    """The rule of git that names a file of the project at `root`, or its folder by more than one name, so that it is
+    meant to lie on one machine alone; None for a file that is not ignored, or with a folder such as `env/` anywhere.
+    """
+    rule = ignored_alone(root, root, [file]).get(file)
+    pattern = rule.split(":", 2)[2].strip("/") if rule is not None else ""
+    return rule if "/" in pattern or fnmatch.fnmatchcase(file.name, pattern) else None
 
 
 def submodule_of(root: Path, *paths: Path) -> str | None:

@@ -6,6 +6,7 @@ Constants may stand in another module of the project.
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -234,6 +235,8 @@ def _call(node: ast.Call, names: _Names, depth: int) -> str | None:
         return _package(names.script, given[0])
     if name in ("setup_root", "find_root"):
         return _root(node, names, depth)
+    if dotted(node.func) in ("os.getenv", "getenv", "os.environ.get", "environ.get") and len(given) == 2:
+        return os.environ.get(given[0], given[1]) if given[0] is not None and given[1] is not None else None
     if name in ("join", "Path", "PurePath") and given:
         return _joined(given)
     if name in ("str", "fspath", "abspath", "realpath", "normpath") and len(given) == 1:

@@ -18,9 +18,9 @@ from experiment_setup.composing.parts import let_go_of_nodes
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.errors import CommandError, Defect
 from experiment_setup.facts.compositions import Memo
-from experiment_setup.facts.defaults_lists import sample_of
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
+from experiment_setup.facts.own_files import is_everybodys_own
 from experiment_setup.facts.refusals import chosen_options
 from experiment_setup.facts.together import ConfigFiles, Together
 from experiment_setup.findings import Finding, Severity
@@ -86,10 +86,10 @@ def _rests_on_unread_code(context: ExperimentContext) -> bool:
 
 
 def _waits_for_a_file(context: ExperimentContext) -> bool:
-    """Whether nothing composes before a file is made of its sample."""
+    """Whether nothing composes before a file is made that everybody has their own of."""
     failure = context.compositions.at().failure
     refusal = failure.refusal if failure is not None else None
-    return isinstance(refusal, NotFound) and sample_of(context, refusal.config) is not None
+    return isinstance(refusal, NotFound) and is_everybodys_own(context, refusal.config)
 
 
 @dataclass

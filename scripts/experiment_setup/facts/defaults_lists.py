@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import yaml
 from omegaconf import DictConfig
 
-from experiment_setup import files, nodes
+from experiment_setup import nodes
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.findings import Edit
@@ -187,14 +186,6 @@ def _inherited_beside(context: ExperimentContext, group: str) -> frozenset[str]:
 @once
 def _inherited(_: ExperimentContext) -> dict[str, frozenset[str]]:
     return {}
-
-
-def sample_of(context: ExperimentContext, missing: str) -> Path | None:
-    """A file such as `local.yaml.sample` or `local_example.yaml` beside a config that does not exist."""
-    path = context.experiment.config_dir / missing.removesuffix(".yaml")
-    beside = sorted(path.parent.iterdir()) if files.is_folder(path.parent) else []
-    sample = re.compile(rf"{re.escape(path.name)}(?:\.yaml)?[._\-](?:sample|example|template|dist)\b")
-    return next((one for one in beside if sample.match(one.name)), None)
 
 
 def inherited_in_folders(context: ExperimentContext, group: str) -> frozenset[str]:

@@ -21,6 +21,7 @@ from experiment_setup.composing.refusals import (
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
+from experiment_setup.facts.own_files import is_everybodys_own
 from experiment_setup.facts.written import at_offset
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -150,8 +151,8 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True
     if isinstance(failure.refusal, UnknownResolver) and failure.refusal.name in context.code.resolvers:
         return True  # the code registers it, where the folder of a run is named with it
-    if isinstance(failure.refusal, NotFound) and entries.sample_of(context, failure.refusal.config) is not None:
-        return True  # everybody makes it
+    if isinstance(failure.refusal, NotFound) and is_everybodys_own(context, failure.refusal.config):
+        return True
     if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:
         return True  # the option was not meant to be chosen by hand, and which one is, the user knows
     if isinstance(failure.refusal, NotOverridable) and failure.config is None:

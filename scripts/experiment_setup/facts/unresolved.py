@@ -22,6 +22,7 @@ from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 from experiment_setup.requirements import Declared
 
 _TOO_LONG = 3  # values that refer to too much, each of which takes long: then the rest is not looked at
@@ -101,6 +102,7 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
         or _is_asked_by_this_config_alone(context, chosen, bad)
         or _is_written_by_the_code(context, bad)
         or _is_replaced_by_the_code(context, bad)
+        or _is_replaced_in_a_list(context, bad)
         or _is_given_to_what_is_made(context, bad)
         or _is_set_by_the_project(context, bad)
         or _is_known_there(context, bad)
@@ -135,6 +137,17 @@ def _is_replaced_by_the_code(context: ExperimentContext, bad: UnusableValue) -> 
         if use.path[: len(key)] == key or (not use.shown and key[: len(use.path)] == use.path):
             return False
     return False
+
+
+def _is_replaced_in_a_list(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether it stands in an element of a list, and the code gives its key a value somewhere: the elements have no
+    names by which the code could be followed, as in `for logger in cfg.loggers: logger["name"] = …`.
+    """
+    *above, name = nodes.split(bad.key)
+    if not any(isinstance(step, int) for step in above):
+        return False
+    assigned = rf"(?:(?<!\bself)\.{re.escape(str(name))}|\[[\"']{re.escape(str(name))}[\"']\])\s*=(?!=)"
+    return re.search(assigned, context.code.text) is not None
 
 
 def _is_given_to_what_is_made(context: ExperimentContext, bad: UnusableValue) -> bool:
@@ -174,7 +187,7 @@ def is_of_its_hydra(context: ExperimentContext, resolver: str) -> bool:
 
 def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
     """Whether it stands in an option, and refers to a key or a group that another primary config of the folder has, not
-    this one.
+    this one: itself, or in what it chooses beside that option.
 
     The option is meant for that config then, unless this one chooses it unasked.
     """
@@ -184,9 +197,32 @@ def _is_of_a_sibling(context: ExperimentContext, chosen: Chosen, bad: UnusableVa
         return False
     steps = nodes.split(bad.refusal.key)
     return context.options.is_of_a_sibling(str(steps[0])) or any(
-        sibling.error is None and (sibling.has(steps) or str(steps[0]) in packages(sibling))
+        sibling.has(steps) or str(steps[0]) in packages(sibling) or _is_chosen_there(context, sibling, chosen, bad)
         for sibling in context.options.siblings
+        if sibling.error is None
     )
+
+
+def _is_chosen_there(context: ExperimentContext, sibling: Document, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether another primary config chooses what is chosen here, and beside it an option that has what is referred to,
+    or that is not here.
+    """
+    target = target_of(bad, bad.refusal) if isinstance(bad.refusal, NoSuchTarget) else ()
+    there, root = listed(sibling), context.experiment.config_dir
+    if any(there.get(group) != option for group, option in chosen.items() if option):
+        return False
+    for group, name in there.items():
+        path = root / group / f"{name}.yaml"
+        option = Option(group, str(name), context.composer.document(path)) if files.is_file(path) else None
+        if (option is None and group == target[0]) or (option is not None and _gives(option, root, target)):
+            return True
+    return False
+
+
+def _gives(option: Option, root: Path, target: Steps) -> bool:
+    """Whether the file of an option has what is referred to, at the place where the option goes unasked."""
+    package = option.package(option.path.parent.relative_to(root).parts)
+    return target[: len(package)] == package and option.document.has(target[len(package) :])
 
 
 def _is_written_in_the_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
@@ -351,9 +387,7 @@ def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
     target, root = target_of(bad, bad.refusal), context.experiment.config_dir
     for known in context.options.unlisted:
         for name, path in islice(known.options.items(), _MOST_READ):
-            option = Option(known.group, name, context.composer.document(path))
-            package = option.package(path.parent.relative_to(root).parts)
-            if target[: len(package)] == package and option.document.has(target[len(package) :]):
+            if _gives(Option(known.group, name, context.composer.document(path)), root, target):
                 return True
     return False
 
@@ -391,14 +425,18 @@ def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:
 
 
 def _is_of_an_optional_file(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether it refers to a group from which the list chooses what is not here (`optional local: default`): those who
-    have the file have the key.
+    """Whether it refers to a group from which the list, or that of another primary config, chooses what is not here
+    (`optional local: default`): those who have the file have the key.
     """
     group = nodes.top(bad.refusal.key) if isinstance(bad.refusal, NoSuchTarget) else ""
-    chosen = context.options.groups.get(group)
-    if chosen in (None, "???") or "${" in chosen or context.options.registration(group) is not None:
+    if context.options.registration(group) is not None:
         return False
-    return not files.is_file(context.experiment.group_dir(group) / f"{chosen.removesuffix('.yaml')}.yaml")
+    chosen = {context.options.groups.get(group), *(listed(sibling).get(group) for sibling in context.options.siblings)}
+    return any(
+        not files.is_file(context.experiment.group_dir(group) / f"{name.removesuffix('.yaml')}.yaml")
+        for name in chosen
+        if name not in (None, "???") and "${" not in name
+    )
 
 
 def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> bool:

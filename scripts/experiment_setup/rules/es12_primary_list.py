@@ -11,7 +11,7 @@ import yaml
 from experiment_setup import files
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts import headers
+from experiment_setup.facts import headers, own_files
 from experiment_setup.facts.defaults_lists import Entry
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.refusals import is_never_meant
@@ -341,12 +341,21 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
         if key is None or "override" in entry.keywords or f"{group}/{entry.option}" != missing:
             continue
         known = entries.names(context, group)
-        sample = entries.sample_of(context, missing)
+        sample = own_files.sample_of(context, missing)
         if sample is not None:
             yield choice_not_found.finding(
                 context.options.primary.value(["defaults", entry.index, key]),
                 f"there is no {missing}.yaml here, which everybody makes of {sample.name}",
                 f"copy {context.relative(sample)} to {missing.rpartition('/')[2]}.yaml, and write your values into it",
+                severity=Severity.WARNING,
+            )
+            return
+        rule_of_git = own_files.git_rule_of(context, missing)
+        if rule_of_git is not None:
+            yield choice_not_found.finding(
+                context.options.primary.value(["defaults", entry.index, key]),
+                f"there is no {missing}.yaml here, which git ignores ({rule_of_git}): everybody makes their own",
+                "make it: without it, nothing of this config is composed here",
                 severity=Severity.WARNING,
             )
             return

@@ -267,6 +267,8 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
         return
     if context.experiment.config_dir != context.experiment.folder:
         return  # which --config-dir names
+    if not main.config_name and context.experiment.config_name != "config":
+        return  # it is run without any, and a config of others lies beside it
     if main.config_name and context.schema.registration(None, str(main.config_name).removesuffix(".yaml")):
         return
     yield no_config_path.finding(

@@ -1,0 +1,36 @@
+"""Configs that no repository has, as everybody makes their own: of a sample beside it, or as git ignores its name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from experiment_setup import files, git
+from experiment_setup.facts.experiment import ExperimentContext, once
+
+
+def is_everybodys_own(context: ExperimentContext, missing: str) -> bool:
+    """Whether a config that does not exist is one that everybody makes."""
+    return sample_of(context, missing) is not None or git_rule_of(context, missing) is not None
+
+
+def sample_of(context: ExperimentContext, missing: str) -> Path | None:
+    """A file such as `local.yaml.sample` or `local_example.yaml` beside a config that does not exist."""
+    path = context.experiment.config_dir / missing.removesuffix(".yaml")
+    beside = sorted(path.parent.iterdir()) if files.is_folder(path.parent) else []
+    sample = re.compile(rf"{re.escape(path.name)}(?:\.yaml)?[._\-](?:sample|example|template|dist)\b")
+    return next((one for one in beside if sample.match(one.name)), None)
+
+
+def git_rule_of(context: ExperimentContext, missing: str) -> str | None:
+    """The rule by which git ignores a config that does not exist, if it is meant: `.gitignore:8:conf/local.yaml`."""
+    known = _git_rules(context)
+    if missing not in known:
+        path = context.experiment.config_dir / f"{missing.removesuffix('.yaml')}.yaml"
+        known[missing] = git.ignored_by_name(context.project.root, path)
+    return known[missing]
+
+
+@once
+def _git_rules(_: ExperimentContext) -> dict[str, str | None]:
+    return {}
