@@ -362,8 +362,9 @@ def _entry_point(script: Path) -> Experiment | None:
         return found
     if named.config_name is None or named.anywhere:
         return None
-    # A config that the code stores needs no folder; where others lie, the name may be wrong.
-    return found if named.config_path is None or any(config_dir.glob("*.y*ml")) else None
+    # A config that the code stores needs no folder; where others or options lie, the name may be wrong.
+    lying = itertools.chain(config_dir.glob("*.y*ml"), config_dir.glob("*/*.y*ml"))
+    return found if named.config_path is None or any(lying) else None
 
 
 def _given_on_the_command_line(folder: Path, name: str) -> Path | None:

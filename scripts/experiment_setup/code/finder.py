@@ -69,6 +69,8 @@ class Finder:
         own = found is not None and found.file is not None and found.file.is_relative_to(self._entry.parent)
         if own and self._in_a_package and name in standard.STANDARD_LIBRARY:
             return None  # `python -m package.train` does not have the folder on its path
+        if own and (above := self._above_the_package(name)) is not None:
+            return above
         if found and found.file:
             return found
         if name in standard.STANDARD_LIBRARY or name in ("omegaconf", "hydra", "typing_extensions"):
@@ -76,14 +78,26 @@ class Finder:
         found = self._search(name, [*before, *after])
         if found and not found.file and Declared(self._root).names(name, self._entry.parent):
             return None  # what is installed has an `__init__.py`
-        if found and not found.file:
-            found = _package_of_a_project(name, found, inside) or found
-        if found and (found.file or _is_package(found, inside)):
+        if found and found.file:
             return found
         fallback = self._search(name, [*self._fallbacks, *_installed_from(self._root)])
+        if found and fallback and _goes_before(fallback, found, inside):
+            off_the_path = not any(folder.is_relative_to(own) for folder in fallback.folders for own in found.folders)
+            return Found(fallback.file, fallback.folders, off_the_path)
+        if found and _is_package(found, inside):
+            return found
         if fallback and (fallback.file or _is_package(fallback, inside)):
             return Found(fallback.file, fallback.folders, fallback=True)
         return found
+
+    def _above_the_package(self, name: str) -> Found | None:
+        """A package beside that of an entry point which the project runs by `python -m PACKAGE.train`: then the folder
+        of the entry point, where another one of the name lies, is not on the path.
+        """
+        package = next(iter(_packages_of(self._entry)[-1:]), None)
+        found = self._search(name, [package.parent]) if package is not None and package.name != name else None
+        runs = found and found.file and package and _runs_modules_of(package.name, self._root)
+        return found if runs else None
 
     def package_of_script(self, level: int = 1) -> str:
         """The dotted name of the package that the entry point lies in, as `python -m` would see it; "" for none.
@@ -209,16 +223,18 @@ def _search(name: str, folders: Sequence[Path]) -> Found | None:
     return Found(None, tuple(portions)) if portions else None
 
 
-def _package_of_a_project(name: str, found: Found, inside: Sequence[Sequence[str]]) -> Found | None:
-    """The package in a folder of its name that holds a project, such as `solver/solver` beside `solver/setup.py`.
+def _goes_before(package: Found, folder: Found, inside: Sequence[Sequence[str]]) -> bool:
+    """Whether a package that may be on the path goes before a folder of its name without `__init__.py`, as in Python.
 
-    A package goes before a folder that is none wherever it is installed, unless a name leads into that folder.
+    So does `solver/solver` that is installed from `solver/`, and what has the wanted name where the folder has not.
     """
-    projects = [folder for folder in found.folders if any(files.is_file(folder / setup) for setup in _SETUPS)]
-    if any(_leads(folder, names[:1]) for folder in projects for names in inside):
-        return None
-    package = _search(name, [base for folder in projects for base in (folder, folder / "src")])
-    return package if package and package.file else None
+    if package.file is None or _has_one(folder, inside):
+        return False
+    return any(package.file.is_relative_to(own) for own in folder.folders) or _has_one(package, inside)
+
+
+def _has_one(found: Found, inside: Sequence[Sequence[str]]) -> bool:
+    return any(_leads(folder, names[:1]) for folder in found.folders for names in inside)
 
 
 def _is_package(found: Found, inside: Sequence[Sequence[str]]) -> bool:
