@@ -309,3 +309,64 @@ def test_where_the_config_is_no_file_it_is_said_to_be_missing(tmp_path: Path, el
     assert ran.code == 2
     assert "there is no" in ran.err
     assert "config.yaml" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (["model/encoder=wide"], ["model/encoder=wide"]),
+        (["model/encoder=wide", "model=big"], ["model/encoder=wide", "model=big"]),
+        (["+other@spare=one"], ["+other@spare=one"]),
+        (["other@spare=one", "lr=0.2"], ["+other@spare=one", "lr=0.2"]),
+        (["other@mine=two"], ["other@mine=two"]),
+        (["model@spare=big"], ["+model@spare=big"]),
+    ],
+)
+def test_groups_that_options_list_and_groups_with_packages_are_chosen(tmp_path, elsewhere, words, given) -> None:
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - model: small\n  - other@mine: one\n  - experiment: null\nlr: 0.1\n",
+        **{f"conf/model/{name}.yaml": f"defaults:\n  - encoder: thin\nkind: {name}\n" for name in ("small", "big")},
+        **{f"conf/model/encoder/{name}.yaml": f"shape: {name}\n" for name in ("thin", "wide")},
+        **{f"conf/other/{name}.yaml": f"value: {name}\n" for name in ("one", "two")},
+        "conf/experiment/fast.yaml": "# @package _global_\nlr: 1\n",
+    }
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    ran = run("add_exp.py", *words, "--name", "mine", "--root", root, "--json", cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    option = ran.json["created"][0]["option"]
+    assert hydra(root / "train.py", f"experiment={option}") == hydra(root / "train.py", *given)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search=wide", "lr=0.2"], "lists it behind experiment"),
+        (["experiment=fast", "lr=0.2"], "to build on that set: --from fast"),
+        (["lr=0.2"], None),
+    ],
+)
+def test_what_a_set_cannot_choose_is_said(tmp_path: Path, elsewhere: Path, words, said: str | None) -> None:
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - experiment: null\n  - search: thin\nlr: 0.1\n",
+        **{f"conf/search/{name}.yaml": f"shape: {name}\n" for name in ("thin", "wide")},
+        "conf/experiment/fast.yaml": "# @package _global_\nlr: 1\n",
+    }
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    before = tree(root)
+    ran = run("add_exp.py", *words, "--root", root, cwd=elsewhere)
+    assert ran.code == (0 if said is None else 2)
+    assert said is None or (said in ran.err and tree(root) == before)
+
+
+def test_where_every_run_chooses_a_set_a_new_one_starts_from_one(tmp_path: Path, elsewhere: Path) -> None:
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - experiment: ???\nlr: 0.1\n",
+        "conf/experiment/fast.yaml": "# @package _global_\nlr: 1\nsteps: 5\n",
+    }
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    ran = run("add_exp.py", "lr=0.2", "--name", "slow", "--root", root, cwd=elsewhere)
+    assert ran.code == 2
+    words = ran.err.partition("add_exp.py ")[2].split("\n")[0].split()
+    ran = run("add_exp.py", *words, cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert hydra(root / "train.py", "experiment=slow") == {"lr": 0.2, "steps": 5}

@@ -47,8 +47,8 @@ class Assignment:
 def parse(words: Iterable[str], *, adding: bool = False) -> list[list[Assignment]]:
     """Read overrides; each word becomes the list of its values (`lr=1e-5,3e-5` has two, `fold=[0,1]` one).
 
-    Raises CommandError for what is no assignment of values (`~key`, groups with a package, open intervals, no value
-    at all; `+key` unless keys can be added), and for what is too long or too deep to be read in a moment.
+    Raises CommandError for what is no assignment of values (`~key`, open intervals, no value at all; `+key` and groups
+    with a package unless keys can be added), and for what is too long or too deep to be read in a moment.
     """
     given = list(words)
     result: list[list[Assignment]] = []
@@ -109,10 +109,12 @@ def _parse_word(word: str, adding: bool) -> list[Assignment]:
             f"write {_short(word[len(prefix) :])}; a new key is a new field of the dataclass in the entry point",
             command_line.corrected({word: [word[len(prefix) :]]}) if override.is_add() else None,
         )
-    if override.package is not None:
+    if override.package is not None and not adding:
         raise CommandError(
             f"{_short(word)!r} chooses an option of a config group, it sets no value", "give keys of the dataclass"
         )
+    if override.package is not None:
+        key = f"{key}@{override.package}"
     if not override.is_sweep_override():
         return [Assignment(key, override.value(), word.split("=", 1)[1].strip(), word, prefix)]
     return _sweep(key, override, word, prefix)

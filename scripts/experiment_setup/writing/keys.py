@@ -126,7 +126,7 @@ class Keys:
         key = self.inner(assignment.key)
         if not key or "" in key.split("."):
             return WrongKey(assignment, f"{assignment.word!r} has an empty key", "write KEY=VALUE")
-        if "/" in key:
+        if "/" in key or "@" in key:
             return WrongKey(
                 assignment, f"{assignment.word!r} chooses an option of a config group, it sets no value", "give keys"
             )

@@ -14,8 +14,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from experiment_setup import command_line, files, naming, nodes
-from experiment_setup.composing.compose import Composer
-from experiment_setup.composing.refusals import NotChosen
+from experiment_setup.composing.compose import Composer, Composition
+from experiment_setup.composing.refusals import NotChosen, NotOverridable
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
@@ -83,7 +83,8 @@ class _Start:
     """What a set starts from: another set, if any, and what Hydra composes with the options that it chooses."""
 
     base: str | None
-    chosen: dict[str, str]  # group -> option
+    chosen: dict[str, str]  # group, with its package if it has one -> option
+    again: frozenset[str]  # those of the groups of which an option is chosen already
     config: DictConfig
 
 
@@ -207,24 +208,40 @@ class RootWriter:
         """What the set starts from when the options of `point` are chosen, and the values of `point`."""
         chosen: dict[str, str] = {}
         values: list[Assignment] = []
+        nested: set[str] = set()
         for assignment in point:
             options = self._options(assignment.key)
             if options and isinstance(assignment.value, str):
                 self._check_option(assignment, options)
-                chosen[self._packaged(assignment.key)] = str(assignment.value)
+                group = self._packaged(assignment.key)
+                chosen[group] = str(assignment.value)
+                if not self._is_listed(group):
+                    nested.add(group)
             else:
                 values.append(assignment)
-        for group in [group for group, option in chosen.items() if self._listed.get(group) == option and base is None]:
+        for group in [group for group, option in chosen.items() if self._default(group) == option and base is None]:
             del chosen[group]
-        return _Start(base, chosen, self._composed(base, chosen)), values
+        again = frozenset(group for group in chosen if self._is_listed(group)) | nested
+        composed = self._composed(base, chosen, again)
+        # What config.yaml does not list may be listed by an option that is chosen, or nowhere yet.
+        while nested and composed.failure is not None and isinstance(composed.failure.refusal, NotOverridable):
+            named = composed.failure.refusal.group
+            new = {group for group in nested if named in (group, group.partition("@")[0])} or set(nested)
+            nested -= new
+            again -= new
+            composed = self._composed(base, chosen, again)
+        return _Start(base, chosen, again, self._config(composed)), values
 
-    def _composed(self, base: str | None, chosen: Mapping[str, str]) -> DictConfig:
-        choices = {group if self._is_listed(group) else f"+{group}": option for group, option in chosen.items()}
+    def _composed(self, base: str | None, chosen: Mapping[str, str], again: Collection[str]) -> Composition:
+        choices = {group if group in again else f"+{group}": option for group, option in chosen.items()}
         if base is not None:
             choices[self.key] = base
-        composed = self._composer.compose(choices)
+        return self._composer.compose(choices)
+
+    def _config(self, composed: Composition) -> DictConfig:
+        """What was composed. Raises CommandError where that failed."""
         if composed.failure or composed.config is None:
-            words = " ".join(naming.override(group, option) for group, option in choices.items())
+            words = " ".join(naming.override(group, option or "null") for group, option in composed.choices.items())
             refusal = composed.failure.refusal if composed.failure else None
             if isinstance(refusal, NotChosen):
                 raise self._choice_needed(refusal.group)
@@ -235,19 +252,32 @@ class RootWriter:
 
     def _choice_needed(self, group: str) -> CommandError:
         """The error for a group of which every run has to choose an option: the set can do that."""
-        known = self._options(group.partition("@")[0])
+        known = self._options(group)
         named = f" (available: {', '.join(known[:_MOST_OPTIONS])}{', …' if len(known) > _MOST_OPTIONS else ''})"
+        if group == self.group:
+            return CommandError(
+                f"{self._experiment.config_file.name} leaves {group} to each run, and without a set there is nothing "
+                f"that a new one could differ from{named if known else ''}",
+                "say which set it starts from: --from SET",
+                command_line.corrected({}, more=["--from", known[0]]) if known else None,
+            )
         return CommandError(
             f"every run has to choose an option of {group}, and so has the set{named if known else ''}",
             f"choose one: {group}=OPTION",
             command_line.corrected({}, more=[naming.override(group, known[0])]) if known else None,
         )
 
-    def _options(self, group: str) -> list[str]:
+    def _options(self, key: str) -> list[str]:
+        group = key.partition("@")[0]
         stored = [r.name for r in self._composer.schema.registrations if r.group == group]
         return sorted({*self._experiment.options_in_folders(group), *stored}) if "." not in group else []
 
     def _check_option(self, assignment: Assignment, options: Sequence[str]) -> None:
+        if assignment.key == self.group:
+            raise CommandError(
+                f"{assignment.word!r} chooses a parameter set, it sets no value",
+                f"to build on that set: --from {assignment.written}, and what differs",
+            )
         if assignment.value in options:
             return
         guess = did_you_mean(assignment.value, options)
@@ -265,19 +295,23 @@ class RootWriter:
 
     def _entries(self, start: _Start) -> Iterator[str]:
         for group, option in start.chosen.items():
-            yield f"{'override ' if self._is_listed(group) else ''}/{group}: {option_file.entry_value(option)}"
+            yield f"{'override ' if group in start.again else ''}/{group}: {option_file.entry_value(option)}"
 
     def _is_listed(self, group: str) -> bool:
-        return group.partition("@")[0] in self._listed
+        return group in self._listed if "@" not in group else group in self._listed_keys()
+
+    def _default(self, group: str) -> str | None:
+        """What config.yaml chooses of a group that it lists."""
+        return self._listed.get(group.partition("@")[0]) if self._is_listed(group) else None
+
+    def _listed_keys(self) -> list[str]:
+        """The groups of config.yaml as they are written there, with their packages."""
+        entries = (entry for entry in _entries(self._experiment) if isinstance(entry, dict))
+        return [str(key).removeprefix("/") for entry in entries for key in entry]
 
     def _packaged(self, group: str) -> str:
         """The group with the package that config.yaml gives it, as Hydra wants it named: `task@_global_`."""
-        keys = [
-            str(key).removeprefix("/")
-            for entry in _entries(self._experiment)
-            if isinstance(entry, dict)
-            for key in entry
-        ]
+        keys = self._listed_keys() if "@" not in group else []
         return next((key for key in keys if key.partition("@")[0] == group), group)
 
     # -- text ----------------------------------------------------------------------------------------------------
@@ -295,7 +329,15 @@ class RootWriter:
         document = Document(path, text)
         composed = self._composer.compose_with({path: document}, {self.key: option})
         if composed.failure or composed.config is None:
-            reason = composed.failure.refusal.words if composed.failure else ""
+            refusal = composed.failure.refusal if composed.failure else None
+            if isinstance(refusal, NotOverridable) and self._is_listed(refusal.group):
+                config = self._experiment.config_file.name
+                raise CommandError(
+                    f"a set of {self.group} cannot choose {refusal.group}, so nothing was written: {config} lists it "
+                    f"behind {self.group}, and a set chooses again only of what stands before it",
+                    f"choose it in the run, {refusal.group}=OPTION, or put `{self.group}` behind it in {config}",
+                )
+            reason = refusal.words if refusal else ""
             raise CommandError(
                 f"a set with these values would not compose, so nothing was written: {reason}",
                 f"{self.group}/ has sets that do: write {path.name} as they are written",
