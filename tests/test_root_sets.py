@@ -324,7 +324,8 @@ def test_where_the_config_is_no_file_it_is_said_to_be_missing(tmp_path: Path, el
 )
 def test_groups_that_options_list_and_groups_with_packages_are_chosen(tmp_path, elsewhere, words, given) -> None:
     files = {
-        "conf/config.yaml": "defaults:\n  - _self_\n  - model: small\n  - other@mine: one\n  - experiment: null\nlr: 0.1\n",
+        "conf/config.yaml": "defaults:\n  - _self_\n  - model: small\n  - other@mine: one\n  - experiment: null\n"
+        "lr: 0.1\n",
         **{f"conf/model/{name}.yaml": f"defaults:\n  - encoder: thin\nkind: {name}\n" for name in ("small", "big")},
         **{f"conf/model/encoder/{name}.yaml": f"shape: {name}\n" for name in ("thin", "wide")},
         **{f"conf/other/{name}.yaml": f"value: {name}\n" for name in ("one", "two")},

@@ -139,6 +139,17 @@ class Options:
         own = self.has_primary and group in listed(self.primary)
         return self._composer.folder.once(_listed_beside)[group] > own
 
+    def meant_for(self, option: Option, group: str) -> str | None:
+        """The name of another primary config of the folder that lists the group of an option and all groups that the
+        option chooses again, but not `group`, so that the option can add it there.
+        """
+        again = {name.lstrip("/") for name in listed(option.document, overriding=True) if not name.startswith("hydra")}
+        for sibling in self.siblings:
+            known = listed(sibling)
+            if option.group in known and group not in known and again <= known.keys():
+                return sibling.path.name
+        return None
+
     def is_chosen_by_options(self, group: str) -> bool:
         """Whether options choose from a group (`/env: base` in exp/walk.yaml), and the primary config does not."""
         return group not in self.groups and unlisted.is_chosen(self._composer.folder, group)

@@ -153,10 +153,19 @@ def _left_out_in_options(context: ExperimentContext) -> Iterator[Finding]:
             edits = entries.replace(option.document, key, written) if key is not None and key.style is None else ()
             if may_be_left_out and not _composes(context, option, edits):
                 continue
+            config = context.experiment.config_file.name
+            other = context.options.meant_for(option, group) if twice and not overrides else None
+            if other is not None:
+                yield override_left_out.finding(
+                    entries.place(option, entry),
+                    f"{config} has chosen {group} already; {other}, which lists no {group}, takes it so",
+                    f"if it is to go with {config}, write - {written}: {entry.option}",
+                    severity=Severity.INFO,
+                )
+                continue
             yield override_left_out.finding(
                 entries.place(option, entry),
-                f"{context.experiment.config_file.name if group in context.options.groups else 'Hydra'} has chosen "
-                f"{group} already"
+                f"{config if group in context.options.groups else 'Hydra'} has chosen {group} already"
                 if twice
                 else f"without a slash {group} is looked for below {option.group}/",
                 f"write - {written}: {entry.option}",

@@ -43,6 +43,68 @@ def _is_plain(node: yaml.ScalarNode) -> bool:
     return node.style is None
 
 
+_NEARLY_A_NUMBER = compiled(r"[-+]?\d+(?:,\d+|(?:\.\d+)?(?:[eE][-+]?\d+)?[,;])(?:[eE][-+]?\d+)?")
+
+
+_ENDS_LIKE_ONE = compiled(rf":[ \t]+(?:{_NEARLY_A_NUMBER.pattern})[ \t]*(?:#.*)?$", re.MULTILINE)
+
+
+@rule(
+    "ES200",
+    "comma-in-a-number",
+    Severity.WARNING,
+    "a number with a comma is a text",
+    phase=Phase.VALUES,
+    bad={
+        "config.yaml": [("  - env: default\n", "  - env: default\n  - optimizer: adam\n")],
+        "optimizer/adam.yaml": "lr: 5,0e-4\n",
+        "optimizer/sgd.yaml": "lr: 0.1\n",
+    },
+    good={
+        "config.yaml": [("  - env: default\n", "  - env: default\n  - optimizer: adam\n")],
+        "optimizer/adam.yaml": "lr: 5.0e-4\n",
+        "optimizer/sgd.yaml": "lr: 0.1\n",
+    },
+    hydra="accepts",
+)
+def comma_in_a_number(context: ExperimentContext) -> Iterator[Finding]:
+    """`lr: 5,0e-4` and `lr: 1e-3,` are texts to YAML, and the optimizer fails when the run comes to it.
+
+    Where a dataclass has the field, Hydra refuses it. Elsewhere it is said where the key has a number in another file
+    or block; a fraction, unless the text has a point or an exponent itself, as `gpus: 0,1` and `gpus: 0,` are meant so.
+    """
+    numbers: dict[str, set[type]] | None = None
+    added = ((option.group, option.document) for option in context.options.added)
+    for group, document in (*_documents(context), *added):
+        if not _ENDS_LIKE_ONE.search(document.text_or_empty):
+            continue
+        for path, _, node in scalars(document):
+            if not (_is_plain(node) and path and _NEARLY_A_NUMBER.fullmatch(node.value)):
+                continue
+            if numbers is None:
+                numbers = _numbers_by_key(context)
+            is_sure = re.search(r"[.eE]", node.value) is not None
+            others = numbers.get(str(path[-1]), set())
+            field = kind(declared(schema(context, group) if group is not None else None, path))
+            if field is None and (float in others or (is_sure and others)):
+                text = node.value.rstrip(",;").replace(",", ".")
+                yield comma_in_a_number.finding(
+                    start(document, node),
+                    f"{dotted(path)}: {node.value} is a text to YAML, and other files have a number there",
+                    f'write {text}, or "{node.value}" in quotes if the text is meant',
+                )
+
+
+def _numbers_by_key(context: ExperimentContext) -> dict[str, set[type]]:
+    """The kinds of numbers that the files have at a key, wherever it stands."""
+    found: dict[str, set[type]] = {}
+    for _, document in _documents(context):
+        for path, _, node in scalars(document):
+            if path and node.tag.endswith((":int", ":float")):
+                found.setdefault(str(path[-1]), set()).add(float if node.tag.endswith(":float") else int)
+    return found
+
+
 @rule(
     "ES201",
     "text-read-as-number",

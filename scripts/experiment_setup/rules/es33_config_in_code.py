@@ -153,10 +153,10 @@ def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
         found.setdefault(use.path[: step + 1], []).append(use)
         places.setdefault(use.path[: step + 1], set()).add(location)
     for path, uses in found.items():
-        if not exists_somewhere(context, path):
-            known: Any = config
-            for name in path[:-1]:
-                known = _element(known) if name == ELEMENT else nodes.child(known, name)
+        known: Any = config
+        for name in path[:-1]:
+            known = _element(known) if name == ELEMENT else nodes.child(known, name)
+        if any(_is_swapped(path[-1], str(key)) for key in known) or not exists_somewhere(context, path):
             ordered = sorted(places[path], key=lambda place: (str(place.path), place.line, place.column))
             yield _Unknown(path, ordered, [str(key) for key in known], all(use.assumed for use in uses))
 
