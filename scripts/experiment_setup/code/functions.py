@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from experiment_setup.code.flow import Returned, UnknownFlow
 from experiment_setup.code.modules import Scope
 from experiment_setup.code.native import call_native
-from experiment_setup.code.tree import Function, own_nodes, walk
+from experiment_setup.code.tree import Function, levels, own_nodes
 from experiment_setup.code.values import Call, Known, Opaque, Special, empty_function
 from experiment_setup.light import dataclass
 
@@ -58,16 +60,19 @@ class UserFunction(Known):
         waiting, seen = [self], {id(self)}
         while waiting:
             function = waiting.pop()
-            body = function.node.body
-            for node in (node for part in (body if isinstance(body, list) else [body]) for node in walk(part)):
-                evaluator.budget.charge(1)
-                if isinstance(node, ast.Global):
-                    function.scope.module.names.update(dict.fromkeys(node.names, Opaque(reason)))
-                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                    named = evaluator.lookup(node.id, function.scope)[1]
-                    if isinstance(named, UserFunction) and id(named) not in seen:
-                        seen.add(id(named))
-                        waiting.append(named)
+            assigned, read = function.names
+            evaluator.budget.charge(len(assigned) + len(read))
+            function.scope.module.names.update(dict.fromkeys(assigned, Opaque(reason)))
+            for name in read:
+                named = evaluator.lookup(name, function.scope)[1]
+                if isinstance(named, UserFunction) and id(named) not in seen:
+                    seen.add(id(named))
+                    waiting.append(named)
+
+    @property
+    def names(self) -> tuple[list[str], list[str]]:
+        """The names that its body declares `global`, and those that it reads, each once."""
+        return self.scope.module.source.piece(self.node).once("names", self.node, partial(_names, self.node.body))
 
     def attribute(self, name: str, evaluator: Evaluator, node: ast.AST, scope: Scope) -> Any:
         """Its name, and what makes a property's setter."""
@@ -103,6 +108,17 @@ class Bound(Known):
 def bind(owner: Any, function: UserFunction) -> Special:
     """A method of the project with its first argument."""
     return Special(function.name, lambda evaluator, call: function.call(evaluator, call.with_first(owner)))
+
+
+def _names(body: Sequence[ast.stmt] | ast.expr) -> tuple[list[str], list[str]]:
+    assigned, read = dict[str, None](), dict[str, None]()
+    for level in levels([body] if isinstance(body, ast.expr) else body):
+        for node in level:
+            if isinstance(node, ast.Global):
+                assigned.update(dict.fromkeys(node.names))
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                read[node.id] = None
+    return list(assigned), list(read)
 
 
 def parameter_values(function: UserFunction, call: Call, evaluator: Evaluator) -> dict[str, Any]:

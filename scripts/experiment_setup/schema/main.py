@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 from experiment_setup.code.evaluator import Evaluator
 from experiment_setup.code.functions import UserFunction
-from experiment_setup.code.tree import walk
 from experiment_setup.code.values import Call, Known, Opaque, Special
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -34,11 +32,8 @@ class MainFunction(Known):
         self.called = self.ran = True
         if isinstance(self.function, UserFunction):
             self.function.leave_out(evaluator, f"what {self.name} does")
-            body = self.function.node.body
-            nodes = (node for part in (body if isinstance(body, list) else [body]) for node in walk(part))
-            for node in nodes:
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                    evaluator.may_change(evaluator.lookup(node.id, self.function.scope)[1], f"what {self.name} does")
+            for name in self.function.names[1]:
+                evaluator.may_change(evaluator.lookup(name, self.function.scope)[1], f"what {self.name} does")
 
     def escapes(self) -> None:
         """It may be called."""
