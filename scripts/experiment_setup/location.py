@@ -41,6 +41,9 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
     key = word.lower().replace("-", "_")
     if key in folded:
         return folded[key]
+    doubled = [option for name, option in folded.items() if single_letters(name) == single_letters(key)]
+    if len(doubled) == 1:
+        return doubled[0]
     close = difflib.get_close_matches(key, [name for name in folded if _is_spelled_like(key, name)], n=1, cutoff=0.7)
     if close:
         return folded[close[0]]
@@ -52,6 +55,14 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
         return initials[0]
     parts = [o for f, o in folded.items() if len(key) > 2 and _has_one_part_more(key, f)]
     return parts[0] if len(parts) == 1 else None
+
+
+def single_letters(word: str) -> str:
+    """The word with each letter once where it stands twice: `learning_ratee` is `learning_rate`, and no other word."""
+    return _TWICE.sub(r"\1", word)
+
+
+_TWICE = compiled(r"(.)\1+")
 
 
 def _is_spelled_like(one: str, other: str) -> bool:

@@ -40,7 +40,7 @@ from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.unlisted import ROOT_SETS
 from experiment_setup.facts.unresolved import Unresolved, target_of, unresolved
 from experiment_setup.facts.written import at_offset, declared, kind, schema
-from experiment_setup.findings import Finding, Severity, Subject
+from experiment_setup.findings import Finding, Severity, Subject, and_more
 from experiment_setup.light import compiled
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
@@ -73,6 +73,8 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
     What other entry points store, and this one does not import, is said where that is.
     """
     not_imported: set[Path] = set()
+    places = _places_of_missing(context)
+    said: set[str] = set()
     for refused in refusals(context):
         if refused.of_a_key or refused.of_a_value:
             continue
@@ -82,13 +84,27 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
                 yield _not_imported(context, refused, storing)
             not_imported.add(storing)
             continue
+        missing = refused.failure.refusal.config if isinstance(refused.failure.refusal, NotFound) else ""
+        if missing and missing in said:
+            continue
+        said.add(missing)
         yield does_not_compose.finding(
             refused.location,
-            f"Hydra fails {_run(context, refused) or 'without choices'}: {_hydras_words(context, refused)}",
+            f"Hydra fails {_run(context, refused) or 'without choices'}: {_hydras_words(context, refused)}"
+            f"{and_more(len(places[missing])) if missing else ''}",
             _advice(context, refused),
             severity=_weight(context, refused),
         )
     yield from _followed(context)
+
+
+def _places_of_missing(context: ExperimentContext) -> dict[str, set[Location]]:
+    """Where each config that is not there is named: one file that is missing is one mistake."""
+    found: dict[str, set[Location]] = {}
+    for refused in refusals(context):
+        if isinstance(refused.failure.refusal, NotFound):
+            found.setdefault(refused.failure.refusal.config, set()).add(refused.location)
+    return found
 
 
 def _stored_for_others(context: ExperimentContext, refused: Refused) -> Path | None:
