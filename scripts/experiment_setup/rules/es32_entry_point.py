@@ -20,7 +20,7 @@ from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import UNSET, Opaque, Schema
-from experiment_setup.uses.starts import is_console_script, is_started_elsewhere
+from experiment_setup.uses.starts import is_composed_elsewhere, is_console_script, is_started_elsewhere
 
 _MAIN = "def main(cfg: Config) -> None:\n"
 
@@ -109,7 +109,7 @@ def config_folder_is_no_package(context: ExperimentContext) -> Iterator[Finding]
         return
     if is_console_script(context.schema.entry, main.function, root):
         by = "a console script"
-    elif not main.called and is_started_elsewhere(context.schema.entry, main.function, root):
+    elif is_composed_elsewhere(context.schema.entry, main.function, context.project):
         by = "another file"
     else:
         return

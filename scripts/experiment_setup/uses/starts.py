@@ -9,13 +9,16 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from experiment_setup import files
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.source import UnreadableSource, read_source
+from experiment_setup.light import compiled
+from experiment_setup.project import Project
 
 _MOST_FILES = 2_000
 _NOT_THE_PROJECT = frozenset("node_modules site-packages build dist".split())
@@ -27,12 +30,38 @@ _SHELL_NAMES = frozenset({"makefile", "justfile", "dockerfile", "procfile"})
 def is_started_elsewhere(entry: Path, function: str, root: Path) -> bool:
     """Whether a console script, or a file of the project other than its tests, starts `function` of `entry`."""
     project = _Project(entry, function, root)
-    return project.is_declared() or project.is_called()
+    return project.is_declared() or project.is_called(islice(_files(root), _MOST_FILES))
 
 
 def is_console_script(entry: Path, function: str, root: Path) -> bool:
     """Whether a package declares a console script that starts `function` of `entry`."""
     return _Project(entry, function, root).is_declared()
+
+
+def is_composed_elsewhere(entry: Path, function: str, project: Project) -> bool:
+    """Whether another file of the project calls `function` of `entry` without a config, so that Hydra composes one."""
+    if project not in _importing:
+        _importing[project] = _by_imported_word(project.root)
+    name = entry.parent.name if entry.stem == "__init__" else entry.stem
+    return _Project(entry, function, project.root).is_called(_importing[project].get(name, []), with_nothing=True)
+
+
+# Nearly each file has the word `main`, and few import the module.
+_importing: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
+
+
+def _by_imported_word(root: Path) -> dict[str, list[Path]]:
+    """The files around, by the words of what they import."""
+    found: dict[str, list[Path]] = {}
+    for file in islice(_files(root), _MOST_FILES):
+        statements = _IMPORTS.findall(_text(file))
+        for word in {word for statement in statements for word in _WORDS.findall(statement)}:
+            found.setdefault(word, []).append(file)
+    return found
+
+
+_IMPORTS = compiled(r"\b(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\([^)]*\)|[^\n]*)")
+_WORDS = compiled(r"[A-Za-z_]\w*")
 
 
 class _Project:
@@ -51,11 +80,11 @@ class _Project:
         texts = (_text(folder / name) for folder in folders for name in _DECLARED_IN)
         return any(self._is_in(found[1]) for text in texts for found in named.finditer(text))
 
-    def is_called(self) -> bool:
-        """Whether another file calls the function, or gives it to something that does."""
-        for file in islice(_files(self._root), _MOST_FILES):
+    def is_called(self, among: Iterable[Path], *, with_nothing: bool = False) -> bool:
+        """Whether another file calls the function (`with_nothing`: `main()`), or gives it to something that does."""
+        for file in among:
             if file.suffix == ".py" or (file.suffix == "" and file.name.lower() not in _SHELL_NAMES):
-                if not file.samefile(self._entry) and self._function in _text(file) and self._calls(file):
+                if not file.samefile(self._entry) and self._function in _text(file) and self._calls(file, with_nothing):
                     return True
             elif self._is_in_command(_text(file)):
                 return True
@@ -73,7 +102,7 @@ class _Project:
         found = modules.find(module, [self._function])
         return found is not None and self._is_meant(modules, found, ast.Name(self._function))
 
-    def _calls(self, file: Path) -> bool:
+    def _calls(self, file: Path, with_nothing: bool) -> bool:
         try:
             source = read_source(file)
         except UnreadableSource:
@@ -82,6 +111,8 @@ class _Project:
         module, modules = Module(file.stem, source, package), Modules(file, self._root)
         for call in source.nodes(ast.Call):
             given = [*call.args, *(keyword.value for keyword in call.keywords)]
+            if with_nothing and given:
+                continue
             if any(self._is_meant(modules, module, value) for value in (call.func, *given)):
                 return True
         return False
