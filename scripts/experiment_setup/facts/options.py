@@ -202,6 +202,11 @@ class Options:
         packaged = {placed.group for placed in self.choices if placed.key != placed.group} - keys
         return [replace(known, writes_the_config=False) if known.key in packaged else known for known in found]
 
+    @property
+    def left_out(self) -> list[Unlisted]:
+        """Those of them that nothing is known to choose: they are not composed."""
+        return [known for known in self.unlisted if not known.writes_the_config]
+
     @cached_property
     def added(self) -> list[Option]:
         """The parameter sets among them: options that are added to a run, or that lie in folders of exp/ and env/.

@@ -12,7 +12,7 @@ from experiment_setup.findings import Finding, Severity, and_more
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import SETS
-from experiment_setup.reading.source import SourceError
+from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
@@ -134,12 +134,26 @@ def _missing(message: str) -> str | None:
     hydra="fails",
 )
 def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
-    """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback."""
+    """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback.
+
+    A warning in a file that no defaults list comes to, where Hydra reads another one of its folder: else it may be no
+    config but a template of one.
+    """
     for document in context.options.documents():
-        if document.error is not None:
-            said = _explain(document.error, document.text_or_empty)
-            place = Location(document.path, document.error.location.line, said.column)
-            yield unreadable_yaml.finding(place, said.message, said.advice, spoils=[phases.file(document.path)])
+        yield from _unreadable(document)
+    for left in context.options.left_out:
+        documents = [context.composer.document(path) for path in left.options.values()]
+        if any(document.error is None and isinstance(document.data, dict) for document in documents):
+            for document in documents:
+                yield from _unreadable(document, Severity.WARNING)
+
+
+def _unreadable(document: Document, severity: Severity | None = None) -> Iterator[Finding]:
+    if document.error is not None:
+        said = _explain(document.error, document.text_or_empty)
+        place = Location(document.path, document.error.location.line, said.column)
+        spoils = [phases.file(document.path)]
+        yield unreadable_yaml.finding(place, said.message, said.advice, severity=severity, spoils=spoils)
 
 
 @dataclass(frozen=True)
