@@ -202,6 +202,14 @@ class Options:
         packaged = {placed.group for placed in self.choices if placed.key != placed.group} - keys
         return [replace(known, writes_the_config=False) if known.key in packaged else known for known in found]
 
+    @cached_property
+    def unreadable(self) -> list[Document]:
+        """The files that Hydra cannot read: of options, and those that defaults lists of the config folder name."""
+        folder = self._composer.folder
+        read = {document.path: document for document in self.documents()}
+        named = (path for path in unlisted.named_files(folder) if path not in read)
+        return [document for document in (*read.values(), *map(folder.read, named)) if document.error is not None]
+
     @property
     def left_out(self) -> list[Unlisted]:
         """Those of them that nothing is known to choose: they are not composed."""

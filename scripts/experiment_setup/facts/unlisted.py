@@ -80,6 +80,14 @@ def has_own_settings(document: Document) -> bool:
     return document.header is None and _OWN_SETTINGS.search(document.text_or_empty) is not None
 
 
+def named_files(folder: ConfigFolder) -> list[Path]:
+    """The files of the config folder that defaults lists name, as `- base` or as an option: whoever composes with one
+    of those lists reads them.
+    """
+    named = folder.once(_named)
+    return [path for path in folder.yaml_files(folder.path) if path in named.files or path in named.chosen]
+
+
 def is_chosen(folder: ConfigFolder, group: str) -> bool:
     """Whether a defaults list of a file in a folder of the config folder chooses from the group."""
     return group in folder.once(_chosen_inside)

@@ -139,21 +139,20 @@ def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
     A warning in a file that no defaults list comes to, where Hydra reads another one of its folder: else it may be no
     config but a template of one.
     """
-    for document in context.options.documents():
-        yield from _unreadable(document)
+    for document in context.options.unreadable:
+        yield _unreadable(document)
     for left in context.options.left_out:
         documents = [context.composer.document(path) for path in left.options.values()]
         if any(document.error is None and isinstance(document.data, dict) for document in documents):
-            for document in documents:
-                yield from _unreadable(document, Severity.WARNING)
+            yield from (_unreadable(document, Severity.WARNING) for document in documents if document.error is not None)
 
 
-def _unreadable(document: Document, severity: Severity | None = None) -> Iterator[Finding]:
-    if document.error is not None:
-        said = _explain(document.error, document.text_or_empty)
-        place = Location(document.path, document.error.location.line, said.column)
-        spoils = [phases.file(document.path)]
-        yield unreadable_yaml.finding(place, said.message, said.advice, severity=severity, spoils=spoils)
+def _unreadable(document: Document, severity: Severity | None = None) -> Finding:
+    assert document.error is not None
+    said = _explain(document.error, document.text_or_empty)
+    place = Location(document.path, document.error.location.line, said.column)
+    spoils = [phases.file(document.path)]
+    return unreadable_yaml.finding(place, said.message, said.advice, severity=severity, spoils=spoils)
 
 
 @dataclass(frozen=True)

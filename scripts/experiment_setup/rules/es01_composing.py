@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 
 from experiment_setup import naming, nodes
@@ -94,6 +95,7 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
             f"{and_more(len(places[missing])) if missing else ''}",
             _advice(context, refused),
             severity=_weight(context, refused),
+            rests_on=[phases.file(path) for path in _unreadable(context, refused)],
         )
     yield from _followed(context)
 
@@ -105,6 +107,16 @@ def _places_of_missing(context: ExperimentContext) -> dict[str, set[Location]]:
         if isinstance(refused.failure.refusal, NotFound):
             found.setdefault(refused.failure.refusal.config, set()).add(refused.location)
     return found
+
+
+def _unreadable(context: ExperimentContext, refused: Refused) -> list[Path]:
+    """The files that Hydra may mean where it could not read one, whose name it does not say."""
+    if refused.failure.refusal.words.partition(":")[0] not in _OF_READING:
+        return []
+    return [document.path for document in context.options.unreadable]
+
+
+_OF_READING = {*(kind.__name__ for kind in yaml.MarkedYAMLError.__subclasses__()), "ReaderError", "UnicodeDecodeError"}
 
 
 def _stored_for_others(context: ExperimentContext, refused: Refused) -> Path | None:
