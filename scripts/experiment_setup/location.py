@@ -44,12 +44,12 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
     doubled = [option for name, option in folded.items() if single_letters(name) == single_letters(key)]
     if len(doubled) == 1:
         return doubled[0]
-    close = difflib.get_close_matches(key, [name for name in folded if _is_spelled_like(key, name)], n=1, cutoff=0.7)
-    if close:
-        return folded[close[0]]
     swapped = [o for f, o in folded.items() if sorted(f) == sorted(key)]
     if len(swapped) == 1:
         return swapped[0]
+    close = difflib.get_close_matches(key, [name for name in folded if _is_spelled_like(key, name)], n=1, cutoff=0.7)
+    if close:
+        return folded[close[0]]
     initials = [o for f, o in folded.items() if _initials(f) == key or _initials(key) == f]
     if len(initials) == 1:
         return initials[0]

@@ -75,9 +75,15 @@ def read_in_its_group(context: ExperimentContext, option: Option) -> str | None:
 
 
 def is_nearly_global(document: Document) -> bool:
-    """Whether the header names the package `_global_`, but for a letter."""
+    """Whether the header names the package `_global_`, but for a letter or for its underscores; `global` without any is
+    a name as others are, but where the file chooses again at the root.
+    """
     found = document.package
-    return found is not None and found != GLOBAL and entries.one_letter_away(found, GLOBAL)
+    if found is None or found == GLOBAL:
+        return False
+    again = any("override" in one.keywords and (one.group or "").startswith("/") for one in entries.entries(document))
+    bare = found.lower().strip("_") == GLOBAL.strip("_") and ("_" in found or again)
+    return bare or entries.one_letter_away(found, GLOBAL)
 
 
 def overrides_the_root(context: ExperimentContext, document: Document) -> bool:

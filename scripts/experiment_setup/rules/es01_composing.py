@@ -190,7 +190,10 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
         entry = ", ".join(f"- override /{key}: {name}" for key, name in refused.beside.items())
         return f"it composes with {typed}: type that beside it, or write {entry} above the entry"
     if isinstance(failure.refusal, NotOverridable):
-        group = failure.refusal.group.partition("@")[0]
+        group, _, package = failure.refusal.group.partition("@")
+        header = context.composer.document(refused.location.path).package
+        if header not in (None, nodes.GLOBAL) and package.startswith(f"{header}."):
+            return f"`# @package {header}` puts the file there: to choose again at the root, write # @package _global_"
         if group in (SETS, ENVIRONMENTS) and failure.config is None:
             file = context.experiment.config_file.name
             return f"add `- {group}: default` to the defaults list of {file} (not +{group}=…)"

@@ -9,6 +9,7 @@ import yaml
 from experiment_setup.composing.refusals import (
     AddedTwice,
     ChosenTwice,
+    Failure,
     NotOverridable,
     OverrideTooEarly,
     UnknownKeyword,
@@ -96,6 +97,10 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     """
     yield from _left_out_in_options(context)
     failure = context.compositions.at().failure
+    if failure is None and context.options.has_primary:
+        yield from _passed_over(context.options.primary, failure)
+    for option in (*context.options.all(), *context.options.added):
+        yield from _passed_over(option.document, context.compositions.of_option(option).failure)
     if failure is None or not isinstance(failure.refusal, (ChosenTwice, AddedTwice, UnknownKeyword)):
         return
     for entry in entries.of_primary(context):
@@ -122,6 +127,22 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
             if key is not None and key.style is None
             else (),
         )
+
+
+def _passed_over(document: Document, failure: Failure | None) -> Iterator[Finding]:
+    """Misspelled keywords where Hydra composes in spite of them, or refuses them as such."""
+    if failure is not None and not isinstance(failure.refusal, UnknownKeyword):
+        return
+    for entry in entries.entries(document):
+        for word in entry.keywords:
+            meant = did_you_mean(word, _KEYWORDS) if word not in _KEYWORDS else None
+            if meant is not None:
+                yield override_left_out.finding(
+                    document.value(["defaults", entry.index]),
+                    f"{word!r} is not a keyword of a defaults list: Hydra 1.3 passes over it, and 1.4 refuses the list",
+                    f"write - {meant} {entry.group}: {entry.option or 'null'}",
+                    severity=Severity.WARNING if failure is None else None,
+                )
 
 
 def _left_out_in_options(context: ExperimentContext) -> Iterator[Finding]:

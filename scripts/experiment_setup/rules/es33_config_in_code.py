@@ -96,7 +96,7 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
         return True  # `+eval.results=…` in a script or in a README
     if any(_gives(context, known, path) for known in context.options.unlisted if known.key.startswith("+")):
         return True
-    word = re.compile(rf"(?<![\w]){re.escape(step)}(?![\w])")
+    word = _as_a_key(step)
     texts = [o.document.text_or_empty for options in context.options.by_group.values() for o in options.values()]
     if any(placed.package[: len(path)] == path for placed in context.options.choices):
         return True  # `- data@eval_data: null`
@@ -114,6 +114,14 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
             if config is not None and missing_step(config, path) is None:
                 return True
     return False
+
+
+def _as_a_key(name: str) -> re.Pattern[str]:
+    """What finds a name where it is the key of a mapping, or the package of an option; not in a comment or a value."""
+    key = rf"""["']?{re.escape(name)}["']?[ \t]*:"""
+    return re.compile(
+        rf"^[ \t]*(?:- +)?{key}|[{{,][ \t]*{key}|@(?:package[ \t]+)?(?:[\w.]+\.)?{re.escape(name)}\b", re.M
+    )
 
 
 @dataclass(frozen=True)

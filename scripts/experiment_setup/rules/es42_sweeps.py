@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from experiment_setup import installed, nodes
+from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import resolvers, results
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
@@ -159,7 +160,12 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
     sweep before its first job. A resolver has to be there by then: what main() registers comes too late.
     """
     for path in _FOLDERS:
-        yield from _unknown_in_folder(context, context.options.primary, path, setting(context, *path))
+        yield from _unknown_in_folder(context, context.options.primary, ("hydra", *path), setting(context, *path))
+    for document in _chosen_settings(context):
+        within = ("hydra",) if document.package == nodes.GLOBAL else ()
+        for path in _FOLDERS:
+            value = nodes.within(document.data, (*within, *path))
+            yield from _unknown_in_folder(context, document, (*within, *path), value)
     for option in (*context.options.all(), *context.options.added):
         if option.document.error is not None:
             continue
@@ -167,21 +173,32 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
             settings = option.document.data.get("hydra") if isinstance(option.document.data, dict) else None
             for path in _FOLDERS:
                 value, composed = nodes.within(settings, path), context.compositions.of_option(option).config
-                yield from _unknown_in_folder(context, option.document, path, value, composed)
+                yield from _unknown_in_folder(context, option.document, ("hydra", *path), value, composed)
+
+
+def _chosen_settings(context: ExperimentContext) -> Iterator[Document]:
+    """The files of the project's own group `hydra` that config.yaml chooses (`- hydra: default`)."""
+    for entry in entries.of_primary(context):
+        if (entry.group or "").lstrip("/") == "hydra" and isinstance(entry.value, dict) and entry.option:
+            name = entry.option.removesuffix(".yaml")
+            document = context.composer.document(context.experiment.group_dir("hydra") / f"{name}.yaml")
+            if document.error is None and isinstance(document.data, dict):
+                yield document
 
 
 def _unknown_in_folder(
     context: ExperimentContext,
     document: Document,
-    path: tuple[str, str],
+    steps: tuple[str, ...],
     value: Any,
     composed: DictConfig | None = None,
 ) -> Iterator[Finding]:
-    """`composed`: what an option comes to whose file this is; another choice may bring what is missing there, so that
-    only a misspelled name counts."""
+    """`steps`: where the value stands in the file. `composed`: what an option comes to whose file this is; another
+    choice may bring what is missing there, so that only a misspelled name counts.
+    """
     if not isinstance(value, str):
         return
-    place = document.value(["hydra", *path])
+    place, path = document.value(steps), steps[-2:]
     for used in USED.finditer(value):
         said = _too_early(path) if used[1] == "hydra" else _resolver(context, used[1])
         if said is not None:
@@ -204,7 +221,7 @@ def _unknown_in_folder(
             yield unknown_value_in_folder.finding(place, f"{found[0]} refers to itself", "write the folder out")
 
 
-def _too_early(path: tuple[str, str]) -> tuple[str, str] | None:
+def _too_early(path: tuple[str, ...]) -> tuple[str, str] | None:
     """What is wrong with `${hydra:…}` there: in Hydra 1.3 it exists once a job begins, and sweep.dir is made before."""
     if path != ("sweep", "dir") or installed.hydra_since_1_4():
         return None
@@ -257,11 +274,13 @@ def _unknown_part(
     if missing is None:
         return None
     there = [str(key) for key in nodes.at(config, steps[:missing])]
-    if composed is not None:
-        may_be_there = not any(one_letter_away(steps[missing], key) for key in there)
-    else:
-        may_be_there = exists_somewhere(context, steps[: missing + 1])
+    if any(one_letter_away(steps[missing], key) and (composed is not None or len(key) > _SHORT) for key in there):
+        return steps[missing], there
+    may_be_there = composed is not None or exists_somewhere(context, steps[: missing + 1])
     return None if may_be_there else (steps[missing], there)
+
+
+_SHORT = 4  # letters: `run` and `runs` may both be meant
 
 
 @rule(
