@@ -86,6 +86,13 @@ class UnknownKeyword(Refusal):
 
 
 @dataclass(frozen=True)
+class NoHeader(Refusal):
+    """A comment in the first lines of a file that begins with @ and is no header of two words."""
+
+    comment: str
+
+
+@dataclass(frozen=True)
 class UnresolvedOption(Refusal):
     """An option that a defaults list takes from an interpolation, which does not resolve."""
 
@@ -229,6 +236,7 @@ _LISTS = _sentences(
     (UnresolvedOption, r"^Error resolving interpolation '(?P<written>[^']+)'"),
     (NotOverridable, r"^Invalid Defaults List override '/?(?P<group>[^\s:]+): "),
     (OverrideTooEarly, r"^(?:In [^:]*: )?Override '[^']*' is defined before '(?P<group>[^':]+): "),
+    (NoHeader, r"^(?:Too many components in|Expected header format: KEY VALUE, got) '(?P<comment>[^']*)'"),
     (UnknownKeyword, r"^In .*: Unsupported keyword '(?P<keyword>[^']+)' in defaults list"),
 )
 _IN = compiled(r"In '?(?P<config>(?<=')[^']+|[\w./\-]+)'?: ")

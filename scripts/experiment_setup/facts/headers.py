@@ -75,14 +75,13 @@ def read_in_its_group(context: ExperimentContext, option: Option) -> str | None:
 
 
 def is_nearly_global(document: Document) -> bool:
-    """Whether the header names the package `_global_`, but for a letter or for its underscores; `global` without any is
-    a name as others are, but where the file chooses again at the root.
+    """Whether the header names the package `_global_`, but for a letter or for its underscores; no code has a key
+    `global`, which is a keyword of Python's, unless a group is called so.
     """
     found = document.package
     if found is None or found == GLOBAL:
         return False
-    again = any("override" in one.keywords and (one.group or "").startswith("/") for one in entries.entries(document))
-    bare = found.lower().strip("_") == GLOBAL.strip("_") and ("_" in found or again)
+    bare = found.lower().strip("_") == GLOBAL.strip("_") and (found != document.path.parent.name)
     return bare or entries.one_letter_away(found, GLOBAL)
 
 

@@ -10,6 +10,7 @@ from experiment_setup.composing.compose import Composition, Failure
 from experiment_setup.composing.refusals import (
     WRONG,
     AddedTwice,
+    NoHeader,
     NotChosen,
     NotFound,
     NotOverridable,
@@ -212,6 +213,10 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
         if group and path and path[0] == group:
             path = path[1:]
         return document.value(path) if isinstance(failure.refusal, WrongValue) else document.key(path)
+    if isinstance(failure.refusal, NoHeader):
+        return _comment_at_fault(context, failure.refusal.comment) or Location(
+            (document or context.options.primary).path
+        )
     if option is not None:
         return _entry_at_fault(context, option, failure)
     if isinstance(failure.refusal, NotFound):
@@ -223,6 +228,17 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
     written = failure.refusal.written if isinstance(failure.refusal, UnresolvedOption) else None
     at = document.text_or_empty.find(written) if written else -1
     return at_offset(document, at) if at >= 0 else Location(document.path)
+
+
+def _comment_at_fault(context: ExperimentContext, comment: str) -> Location | None:
+    """The line that Hydra takes for a header, in the file of an option or in the primary config."""
+    options = (o.document for known in context.options.by_group.values() for o in known.values())
+    added = (option.document for option in context.options.added)
+    for document in (context.options.primary, *context.options.included, *options, *added):
+        if any(line.lstrip("# \t") == comment for line in document.header_lines):
+            lines = (line.strip().lstrip("# \t") for line in document.text.splitlines())
+            return Location(document.path, list(lines).index(comment) + 1)
+    return None
 
 
 def _entry_at_fault(context: ExperimentContext, option: Option, failure: Failure) -> Location:

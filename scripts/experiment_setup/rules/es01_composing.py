@@ -18,6 +18,7 @@ from experiment_setup.composing.compose import Failure, UnusableValue
 from experiment_setup.composing.refusals import (
     ListForMapping,
     MappingForList,
+    NoHeader,
     NoSuchTarget,
     NotAList,
     NotFound,
@@ -189,6 +190,9 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
         typed = " ".join(f"{key}={name}" for key, name in refused.beside.items())
         entry = ", ".join(f"- override /{key}: {name}" for key, name in refused.beside.items())
         return f"it composes with {typed}: type that beside it, or write {entry} above the entry"
+    if isinstance(failure.refusal, NoHeader):
+        wanted = "# @package _global_" if "package" in failure.refusal.comment else "the comment without its @"
+        return f"Hydra takes a comment that begins with @ for a header of two words: write {wanted}"
     if isinstance(failure.refusal, NotOverridable):
         group, _, package = failure.refusal.group.partition("@")
         header = context.composer.document(refused.location.path).package

@@ -10,7 +10,7 @@ import yaml
 
 from experiment_setup import files, installed, nodes
 from experiment_setup.composing.composed import Composition
-from experiment_setup.composing.refusals import NotFound
+from experiment_setup.composing.refusals import NoHeader, NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
@@ -202,7 +202,9 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
         package = option.document.package
         if headers.overlooked(option.document, option.group) is not None or headers.is_nearly_global(option.document):
             continue
-        if package is None and _lacks_the_header(context, option):
+        failure = context.compositions.of_option(option).failure
+        is_no_header = failure is not None and isinstance(failure.refusal, NoHeader)
+        if package is None and not is_no_header and _lacks_the_header(context, option):
             yield _without_header(context, option)
         if package in (None, option.group) or (package == "_group_" and _is_keyword(context)):
             continue

@@ -321,7 +321,8 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     """An option is a file of the group's folder, or what is stored with cs.store for the group.
 
     A note where no option has nearly that name, and the config composes with a parameter set of another group, or each
-    command of the guides chooses another option: what it chooses unasked is never used then.
+    command of the guides chooses another option: what it chooses unasked is never used then. Not where the group has no
+    options at all.
     """
     failure = context.compositions.at().failure
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
@@ -362,12 +363,13 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
         guess = did_you_mean((entry.option or "").removesuffix(".yaml"), known)
         is_slip = guess is not None and abs(len(guess) - len(entry.option or "")) < _ANOTHER_WORD
         there = ", ".join(known or islice(context.experiment.options_in_folders(group), _MOST_NAMED))
+        may_be_another = there or "searchpath" in context.options.primary.text_or_empty
         there = f"available: {there}" if there else f"there is no folder {group}/ and nothing is stored for it"
         yield choice_not_found.finding(
             context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
             f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
-            severity=Severity.INFO if not is_slip and is_never_meant(context, group) else None,
+            severity=Severity.INFO if may_be_another and not is_slip and is_never_meant(context, group) else None,
             rests_on=[
                 phases.file(context.experiment.group_dir(group) / f"{entry.option}.yml"),
                 phases.group(group),
