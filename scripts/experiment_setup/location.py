@@ -78,13 +78,16 @@ _PARTS, _WORDS = compiled(r"[_/.]"), compiled("_")
 
 
 def _has_one_part_more(written: str, known: str) -> bool:
-    """Whether a name that is known has a word more before or behind it, a plural being the same word.
+    """Whether a name that is known has a word more before or behind it, a plural being the same word; not that what is
+    many were one, as `lengths` is no `max_length`.
 
     A word too many is another thing, as `env_name` is none of `envs`, but for one that counts: `num_epochs`.
     """
     short, long = ([part.removesuffix("s") for part in name.split("_")] for name in (written, known))
     if len(short) > len(long):
         return short[0] in _COUNTING and short[1:] == long
+    if written.endswith("s") and "s" not in {part[-1:] for part in known.split("_")}:
+        return False
     return len(long) - len(short) <= 1 and short in (long, long[1:], long[:-1])
 
 

@@ -84,10 +84,12 @@ def _rests_on_unread_code(context: ExperimentContext) -> bool:
 
 
 def _waits_for_a_file(context: ExperimentContext) -> bool:
-    """Whether nothing composes before a file is made that everybody has their own of."""
+    """Whether nothing composes without a file that everybody makes, or what a function of the code stores."""
     failure = context.compositions.at().failure
     refusal = failure.refusal if failure is not None else None
-    return isinstance(refusal, NotFound) and is_everybodys_own(context, refusal.config)
+    if not isinstance(refusal, NotFound):
+        return False
+    return is_everybodys_own(context, refusal.config) or context.code.stores_in_a_function(refusal.config)
 
 
 @dataclass

@@ -23,6 +23,7 @@ from experiment_setup.facts.resolvers import Registered
 from experiment_setup.latest import Latest
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
+from experiment_setup.project import scripts_with
 from experiment_setup.reading import suppression
 from experiment_setup.schema import ConfigClass, Problem, Schema
 from experiment_setup.uses.records import ELEMENT, ConfigPath, Part, Reading
@@ -143,12 +144,21 @@ class Code:
         return [module.source.text for module in resolvers.reached_from(self.options.schema)]
 
     def stores_in_a_function(self, config: str) -> bool:
-        """Whether some function of the code stores a config of this name, for a compose of its own."""
+        """Whether some function of the code stores a config of this name, for a compose of its own; for a primary
+        config beside that of main(), whether any file of the project does, as another one may compose it.
+        """
         name = re.escape(config.rpartition("/")[2])
         stores = re.compile(rf"\bstore\([^()]*[\"']{name}[\"']")
         if "compose(" in self.text and stores.search(self.text):
             return True
-        return any("compose(" in text and stores.search(text) for text in self.in_reach)
+        if any("compose(" in text and stores.search(text) for text in self.in_reach):
+            return True
+        return bool(self.options.by_name) and any(map(stores.search, self._storing))
+
+    @cached_property
+    def _storing(self) -> list[str]:
+        """The texts of all files of the project that store something."""
+        return [suppression.read(script) for script in scripts_with(self.options.project.root, b".store(")]
 
     @property
     def unread_registrations(self) -> list[Problem]:

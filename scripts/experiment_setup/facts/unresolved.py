@@ -160,17 +160,20 @@ def _is_given_to_what_is_made(context: ExperimentContext, bad: UnusableValue) ->
 
 
 def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether the project sets the environment variable that is not there, or says to whom it is to be set: the code
-    itself, with rootutils, or from a .env file; a guide or a shell script.
+    """Whether the project sets the environment variable that is not there, or asks for it: the code itself, with
+    rootutils, or from a .env file; a guide or a shell script.
     """
     if not isinstance(bad.refusal, UnsetVariable):
         return False
     code, name = context.code.text, re.escape(bad.refusal.name)
-    if re.search(rf"environ(?:\.setdefault\(|\[)\s*[\"']{name}[\"']", code) or (
-        name == "PROJECT_ROOT" and "setup_root(" in code
-    ):
+    quoted = rf"[\"']{name}[\"']"
+    is_asked_for = re.search(rf"environ(?:\.setdefault\(|\[)\s*{quoted}|{quoted} (?:not )?in os\.environ\b", code)
+    if is_asked_for or (name == "PROJECT_ROOT" and "setup_root(" in code):
         return True
-    is_set = re.compile(rf"^[ \t>$]*(?:export\s+|ENV\s+)?{name}\s*=", re.MULTILINE)
+    is_set = re.compile(
+        rf"^[ \t>$]*(?:export\s+|ENV\s+)?{name}\s*=|\benvironment variables?:?\s[`'\"]*{name}\b",
+        re.MULTILINE | re.IGNORECASE,
+    )
     return any(map(is_set.search, context.guides))
 
 

@@ -328,6 +328,8 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
         return
     missing = failure.refusal.config
+    if context.options.by_name and context.code.stores_in_a_function(missing):
+        return  # who composes this config imports what stores it
     for included in context.options.included:
         for entry in entries.entries(included):
             if entry.is_plain and (entry.option or "").removesuffix(".yaml") == missing:

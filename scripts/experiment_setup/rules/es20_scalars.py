@@ -288,10 +288,15 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
 
 def _knows_the_text(context: ExperimentContext, key: str) -> bool:
     """Whether the code has the text "None", or evaluates what stands at the key: `eval(cfg.norm)`."""
-    if any(word in context.code.text for word in ('"None"', "'None'")):
+    if _THE_TEXT.search(context.code.text):
+        return True
+    if any(key in text and _THE_TEXT.search(text) for text in context.code.in_reach):
         return True
     evaluated = re.compile(rf"\beval\(\s*(?:[\w.]*\.)?{re.escape(key)}\s*[,)]")
     return any(map(evaluated.search, (context.code.text, *context.code.in_reach)))
+
+
+_THE_TEXT = compiled(r"([\"'])None\1")
 
 
 def _nones(context: ExperimentContext) -> Iterator[tuple[str | None, Document, Steps, yaml.ScalarNode]]:
