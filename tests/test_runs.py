@@ -461,4 +461,4 @@ class TestReader:
         for name in ("10_a", "9_b", "x", "1"):
             (tmp_path / name).mkdir()
         (tmp_path / "loop").symlink_to(tmp_path)
-        assert [path.name for path in saved.folders(tmp_path)][1:] == ["x", "1", "9_b", "10_a"]
+        assert [path.name for path, _ in saved.folders(tmp_path)][1:] == ["x", "1", "9_b", "10_a"]

@@ -91,7 +91,7 @@ def test_a_file_that_nobody_can_hold_is_named(name: str, where: str, tmp_path: P
     def act() -> None:
         project = Project(tmp_path)
         result = check(project, project.experiments)
-        assert result.defects == []
+        assert result.failed == []
         assert file in {
             found.location.path for found in result.findings if found.severity.value in _severe(name, where)
         }

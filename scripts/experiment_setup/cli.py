@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 from experiment_setup import __version__, command_line, installed, visible
-from experiment_setup.errors import CommandError, Defect, EnvironmentLacks
+from experiment_setup.errors import CommandError, EnvironmentLacks, told
 from experiment_setup.visible import note
 
 EXIT_CODES = """\
@@ -110,8 +110,6 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
         _print_rest()
         gc.freeze()  # at its end Python looks for circles once more, in all that there is
         return code
-    except CommandError as error:
-        return _fail(error)
     except KeyboardInterrupt:
         note("interrupted; no unfinished file is left behind")
         return 130  # 128 + SIGINT, as shells say it
@@ -122,25 +120,8 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
             return 0  # the reader (`| head`) has what it wanted
         note(f"error: what was to be printed could not be written: {error}")
         return CommandError.exit_code
-    except PermissionError as error:
-        return _fail(
-            CommandError(
-                f"no permission for {error.filename}",
-                "get access to it (`ls -ld` says whose it is), or give a --root without it",
-            )
-        )
-    except OSError as error:
-        return _fail(CommandError(_told(error)))
     except Exception as error:
-        return _fail(Defect.of(error))
-
-
-def _told(error: OSError) -> str:
-    """What the system says, and of which file; of a folder that was being copied (shutil.Error), of the first one."""
-    if error.args and isinstance(error.args[0], list):
-        (_, place, why), *_ = error.args[0]
-        return f"{why}: {place}"
-    return f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+        return _fail(told(error))
 
 
 class _NotPrinted(Exception):
@@ -200,12 +181,17 @@ def _fail(error: CommandError) -> int:
             print_json(
                 {"version": 1, "error": {"message": error.message, "help": error.help, "command": error.command}}
             )
-    note(f"error: {error.message}")
+    _say(error)
+    return error.exit_code
+
+
+def _say(error: CommandError) -> None:
+    about = f"{error.where}: " if error.where else ""
+    note(f"error: {about}{error.message}")
     if error.help:
         note(f"  help: {error.help}")
     if error.command:
         note(f"  type: {error.command}")
-    return error.exit_code
 
 
 class Answer(Protocol):
@@ -236,7 +222,10 @@ def show(answer: Answer, *, as_json: bool) -> int:
             _print(line if exact else visible.printed(line))
     for line in answer.notes():
         note(line)
-    return answer.exit_code
+    failed: Sequence[CommandError] = getattr(answer, "failed", ())  # an experiment each; the answer is about the rest
+    for error in failed:
+        _say(error)
+    return max(answer.exit_code, *(error.exit_code for error in failed), 0)
 
 
 def print_json(data: Any) -> None:

@@ -1,9 +1,15 @@
-"""Errors that end a command: each says what was got, what was expected and what to type next."""
+"""Errors that end a command, or the part of it that is about one experiment: each says what was got, what was expected
+and what to type next.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from experiment_setup import __version__
 
@@ -27,6 +33,7 @@ class CommandError(Exception):
         self.message = message
         self.help = help
         self.command = command
+        self.where: str | None = None  # the experiment that it is about, where others are not
 
     def saying(self, old: str, new: str) -> CommandError:
         """The same error with another name for something, wherever it is named with what stands around it."""
@@ -47,8 +54,8 @@ class Defect(CommandError):
     exit_code = 70  # EX_SOFTWARE of sysexits.h
 
     @classmethod
-    def of(cls, error: Exception, where: str | None = None) -> Defect:
-        """What there is to say about an error that nobody caught; `where` is what was looked at."""
+    def of(cls, error: Exception) -> Defect:
+        """What there is to say about an error that nobody caught."""
         trace, place = error.__traceback__, ""
         while trace is not None:
             file = Path(trace.tb_frame.f_code.co_filename)
@@ -58,6 +65,50 @@ class Defect(CommandError):
         said = (str(error).splitlines() or [""])[0]
         failed = f"{type(error).__name__}: {said}" if said else type(error).__name__
         return cls(
-            f"{where + ': ' if where else ''}experiment-setup {__version__} does not cope with this: {failed}{place}",
+            f"experiment-setup {__version__} does not cope with this: {failed}{place}",
             "this is a defect of the skill: send this line, the command, and the file if you may, to where it is from",
         )
+
+
+def told(error: Exception, where: str | None = None) -> CommandError:
+    """Whatever went wrong, as what there is to say of it; `where` is the experiment that was looked at."""
+    if isinstance(error, CommandError):
+        found = error
+    elif isinstance(error, OSError):
+        found = _refused(error)
+    elif isinstance(error, MemoryError):
+        found = EnvironmentLacks(
+            "memory ran out", "allow more of it (`ulimit -v` and the limits of a container), or name fewer experiments"
+        )
+    else:
+        found = Defect.of(error)
+    found.where = where
+    return found
+
+
+def data(failed: Iterable[CommandError]) -> list[dict[str, Any]]:
+    """What could not be looked at, in JSON."""
+    return [{"path": error.where, "message": error.message, "help": error.help} for error in failed]
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _refused(error: OSError) -> CommandError:
+    """What the system says, and of which file; of a folder that was being copied (shutil.Error), of the first one."""
+    # Of a copy, the second name is where it goes to.
+    why, place, number = error.strerror or str(error), error.filename2 or error.filename, error.errno
+    if error.args and isinstance(error.args[0], list):
+        (_, place, why), *_ = error.args[0]
+        number = next((full for full in _FULL if os.strerror(full) in why), None)
+    if number in _FULL:
+        disk = f" for {place}" if place else ""
+        return CommandError(
+            f"{why}{disk}", "make room on that disk (`df -h` says which is full), and type the same command again"
+        )
+    if isinstance(error, PermissionError):
+        return CommandError(
+            f"no permission for {place or 'what was to be done'}",
+            "get access to it (`ls -ld` says whose it is), or give a --root without it",
+        )
+    return CommandError(f"{why}: {place}" if place else why)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled
@@ -105,15 +106,19 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def is_no_part(folder: Path) -> bool:
-    """Whether a folder of a project is a virtual environment, one that may not be looked into, as a container that
-    runs as root leaves it, or a temporary one of ours, where TMPDIR leads there: nothing in it is the project's own.
+def is_environment(folder: Path) -> bool:
+    """Whether a folder of a project is a virtual environment, or a temporary one of ours, where TMPDIR leads there:
+    nothing in it is the project's own.
     """
-    if folder.name.startswith(_BEFORE) and folder.name.endswith(_AFTER):
-        return True
+    is_ours = folder.name.startswith(_BEFORE) and folder.name.endswith(_AFTER)
+    return is_ours or (folder / "pyvenv.cfg").exists()
+
+
+def is_no_part(folder: Path) -> bool:
+    """Whether it is one of these, or may not be looked into, as a container that runs as root leaves it."""
     try:
-        return (folder / "pyvenv.cfg").exists()
-    except PermissionError:
+        return is_environment(folder)
+    except OSError:
         return True
 
 
@@ -163,6 +168,12 @@ def refuse_outside(path: Path, root: Path) -> None:
         )
 
 
+def put(path: Path, data: str | bytes) -> None:
+    """Write a file that nobody else sees yet: in a copy, or in a folder that has not got its name."""
+    with _named(path):
+        path.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+
+
 def create_files(texts: Mapping[Path, str]) -> None:
     """Write every file of `texts`, all in one folder, or none: they are prepared aside and then linked into place.
 
@@ -178,10 +189,8 @@ def create_files(texts: Mapping[Path, str]) -> None:
         try:
             aside.mkdir()
             for path, text in texts.items():
-                with (aside / path.name).open("x", encoding="utf-8", newline="") as stream:
-                    stream.write(text)
-                    stream.flush()
-                    os.fsync(stream.fileno())
+                with _named(path), (aside / path.name).open("xb") as stream:
+                    _write(stream, text)
             aside.rename(complete)
             for path in texts:
                 _link(complete / path.name, path)
@@ -197,19 +206,68 @@ def create_files(texts: Mapping[Path, str]) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Give an existing file another text, whole or not at all; its permissions stay."""
+    """Give an existing file another text, whole or not at all; its permissions, its owner and its other names stay."""
+    state = path.stat()
+    if state.st_nlink > 1 or not _may_own(state):
+        _overwrite(path, text.encode("utf-8"))
+        return
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
-        with aside.open("xb") as stream:
-            stream.write(text.encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.chmod(stat.S_IMODE(path.stat().st_mode))
+        with _named(path), aside.open("xb") as stream:
+            _write(stream, text)
+        made = aside.stat()
+        if (made.st_uid, made.st_gid) != (state.st_uid, state.st_gid):
+            os.chown(aside, state.st_uid, state.st_gid)
+        aside.chmod(stat.S_IMODE(state.st_mode))
         aside.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
         raise
+
+
+def _may_own(state: os.stat_result) -> bool:
+    """Whether a file that we make can have the owner and the group of this one."""
+    if sys.platform == "win32":
+        return True
+    user = os.geteuid()
+    return user == 0 or (user == state.st_uid and state.st_gid in (os.getegid(), *os.getgroups()))
+
+
+def _overwrite(path: Path, data: bytes) -> None:
+    """Write into the file itself, which has other names or another owner: another one would be theirs no more.
+
+    It is one write, filled up with empty lines: a kill leaves the old text, or the new one with some of these behind.
+    """
+    before = read_bytes(path)
+    with _named(path), path.open("r+b", buffering=0) as stream:
+        try:
+            filled = data.ljust(len(before), b"\n")
+            if stream.write(filled) < len(filled):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            stream.truncate(len(data))
+            os.fsync(stream.fileno())
+        except BaseException:
+            stream.seek(0)
+            stream.write(before)
+            stream.truncate(len(before))
+            raise
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Where the system refuses to write, say which file: of a disk that gets full it names none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def _write(stream: IO[bytes], text: str) -> None:
+    stream.write(text.encode("utf-8"))
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from experiment_setup import command_line, files, main_call, naming, processes
-from experiment_setup.errors import CommandError
+from experiment_setup.errors import CommandError, told
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.listing import few_of_many
 from experiment_setup.location import did_you_mean
@@ -39,6 +39,7 @@ class Experiment:
     entry: Path | None  # None: the folder looks like an experiment, but no file in it has @hydra.main
     config_dir: Path
     config_name: str
+    closed: OSError | None = None  # why nothing in the folder could be read; what is known is its name
 
     @property
     def name(self) -> str:
@@ -119,7 +120,30 @@ class Project:
         """All experiments below the root, by path."""
         found = [entries[0] for _, entries in sorted(self._found.items())]
         used = {experiment.config_dir for experiment in found if experiment.entry}
-        return tuple(experiment for experiment in found if experiment.entry or experiment.folder not in used)
+        found = [experiment for experiment in found if experiment.entry or experiment.folder not in used]
+        found += [one for one in self.closed if one.folder not in self.passed_over]
+        return tuple(sorted(found, key=lambda experiment: experiment.folder))
+
+    @cached_property
+    def passed_over(self) -> list[Path]:
+        """The folders that may not be looked into and are no experiments by their names and places."""
+        refused = [one.folder for one in self.closed if isinstance(one.closed, PermissionError)]
+        return [folder for folder in refused if not self._stands_among_experiments(folder)]
+
+    @cached_property
+    def closed(self) -> list[Experiment]:
+        """Each folder that could not be looked into, but for those in others: it may be an experiment, or hold some."""
+        _, known = self._search
+        return [_closed(folder, error) for folder, error in known.items() if known.keys().isdisjoint(folder.parents)]
+
+    def _stands_among_experiments(self, folder: Path) -> bool:
+        """Whether a folder is called as an experiment would be here, or is the one that should hold them."""
+        beside = [known.name for known in self._found if known.parent == folder.parent]
+        usual = self.root / EXPERIMENTS
+        if folder in (self.root, usual) or not (beside or folder.parent == usual):
+            return folder in (self.root, usual)
+        are_numbered = any(map(naming.parse, beside)) or not beside
+        return naming.parse(folder.name) is not None if are_numbered else not naming.is_output_folder(folder.name)
 
     @cached_property
     def folders(self) -> dict[str, list[Path]]:
@@ -132,7 +156,13 @@ class Project:
     @cached_property
     def _found(self) -> dict[Path, list[Experiment]]:
         """Each folder with an experiment, and what `_at` finds there."""
-        return dict(_find(self.root, 0))
+        return self._search[0]
+
+    @cached_property
+    def _search(self) -> tuple[dict[Path, list[Experiment]], dict[Path, OSError]]:
+        """That, and the folders in which the search came no further."""
+        closed: dict[Path, OSError] = {}
+        return dict(_find(self.root, 0, closed)), closed
 
     @property
     def container(self) -> Path:
@@ -164,6 +194,8 @@ class Project:
     def further(self, experiment: Experiment) -> list[Experiment]:
         """The other entry points of the experiment's folder, each with the config that it composes."""
         folder = experiment.folder
+        if experiment.closed is not None:
+            return []
         found = self._found[folder] if folder in self._found else _at(folder)
         return [other for other in found if other.entry not in (None, experiment.entry)]
 
@@ -215,8 +247,15 @@ class Project:
     def experiment(self, name: str | None) -> Experiment:
         """The experiment that `name` means: a number, a folder name, a path, or None where only one can be meant.
 
-        Raises CommandError that names the candidates if there is none or more than one.
+        Raises CommandError that names the candidates if there is none or more than one, and where it is closed.
         """
+        found = self.meant(name)
+        if found.closed is not None:
+            raise told(found.closed)
+        return found
+
+    def meant(self, name: str | None) -> Experiment:
+        """Likewise, and it may be closed."""
         if name is None:
             return self._only_experiment()
         matches = self.matching(name)
@@ -289,13 +328,19 @@ class Project:
         """
         for base in (Path.cwd(), self.root):
             path = Path(os.path.normpath(base / name))
-            if not files.exists(path):
-                continue
+            try:
+                if not files.exists(path):
+                    continue
+            except OSError as error:
+                return [_closed(path, error)]
             for folder in (path, *path.parents):
-                entries = _at(files.real(folder))
+                try:
+                    entries = _at(files.real(folder))
+                except OSError as error:
+                    entries = [_closed(folder, error)] if folder == path else []
                 named = (one for one in entries if one.entry is not None and files.real(one.entry) == files.real(path))
                 found = next(named, None) or next(iter(entries), None)
-                if found and found.entry is None:
+                if found and found.entry is None and found.closed is None:
                     return [e for e in self.experiments if e.config_dir == found.folder] or [found]
                 if found:
                     return [found]
@@ -322,13 +367,20 @@ def experiment_at(folder: Path) -> Experiment | None:
     return next(iter(_at(folder)), None)
 
 
+def _closed(folder: Path, error: OSError) -> Experiment:
+    return Experiment(folder, None, folder, "config", error)
+
+
 def _at(folder: Path) -> list[Experiment]:
-    """Each entry point of a folder with its config, the experiment's own first; without one, the config alone."""
+    """Each entry point of a folder with its config, the experiment's own first; without one, the config alone.
+
+    Raises OSError where the folder, or what its scripts name, cannot be looked into.
+    """
     try:
         scripts = sorted(
             entry.name for entry in os.scandir(folder) if entry.name.endswith(".py") and files.is_file(entry)
         )
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError):
         return []
     ranked = sorted(scripts, key=lambda name: (_ENTRY_NAMES.index(name) if name in _ENTRY_NAMES else 9, name))
     found = [entry for name in ranked if (entry := _entry_point(folder / name)) is not None]
@@ -443,40 +495,47 @@ def scripts_with(root: Path, word: bytes) -> Iterator[Path]:
     return (script for script in scripts if word in _start_of(script))
 
 
-def _find(folder: Path, depth: int) -> Iterator[tuple[Path, list[Experiment]]]:
-    found = _at(folder)
+def _find(folder: Path, depth: int, closed: dict[Path, OSError]) -> Iterator[tuple[Path, list[Experiment]]]:
+    """The experiments from `folder` down; `closed` gets each folder that cannot be looked into, or not to its end."""
+    found: list[Experiment] = []
+    try:
+        found = _at(folder)
+    except OSError as error:
+        closed[folder] = error
     if found:
         yield folder, found
-    for child in _children(folder, depth):
+    for child in _children(folder, depth, closed):
         if not (found and child.name in (SETS, ENVIRONMENTS)):
-            yield from _find(child, depth + 1)
+            yield from _find(child, depth + 1, closed)
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
     yield folder
-    for child in _children(folder, depth):
+    for child in _children(folder, depth, {}):
         yield from _folders(child, depth + 1)
 
 
-def _children(folder: Path, depth: int) -> list[Path]:
-    """The folders in `folder` that may hold code of the project."""
-    if depth >= _MAX_DEPTH:
-        return []
+def _children(folder: Path, depth: int, closed: dict[Path, OSError]) -> list[Path]:
+    """The folders in `folder` that may hold code of the project; where the listing breaks off, those up to there."""
+    children: list[Path] = []
     try:
-        # A link could lead round in a circle; that of the experiments themselves is a usual one to a larger disk.
-        children = [
-            entry
-            for entry in os.scandir(folder)
-            if (
-                files.is_folder(entry)
-                if depth == 0 and entry.name == EXPERIMENTS
-                else entry.is_dir(follow_symlinks=False)
-            )
-        ]
-    except PermissionError:
-        return []
-    paths = [Path(child.path) for child in children if not child.name.startswith(".")]
-    return [path for path in paths if not files.is_no_part(path) and (path.name not in _SKIPPED or _is_code(path))]
+        for entry in os.scandir(folder) if depth < _MAX_DEPTH else ():
+            # A link could lead round in a circle; that of the experiments themselves is a usual one to a larger disk.
+            linked = depth == 0 and entry.name == EXPERIMENTS
+            if files.is_folder(entry) if linked else entry.is_dir(follow_symlinks=False):
+                children.append(Path(entry.path))
+    except (FileNotFoundError, NotADirectoryError):  # gone by now
+        pass
+    except OSError as error:
+        closed.setdefault(folder, error)
+    return [path for path in children if not path.name.startswith(".") and _may_hold_code(path)]
+
+
+def _may_hold_code(folder: Path) -> bool:
+    try:
+        return not files.is_environment(folder) and (folder.name not in _SKIPPED or _is_code(folder))
+    except OSError:
+        return True  # whoever looks into it meets the same
 
 
 def _is_code(folder: Path) -> bool:

@@ -33,7 +33,7 @@ from experiment_setup.checking import fix
 from experiment_setup.checking.check import Result, check, context_of
 from experiment_setup.comparing.compared import Request, compare
 from experiment_setup.composing.compose import Composer
-from experiment_setup.errors import CommandError
+from experiment_setup.errors import CommandError, Defect
 from experiment_setup.project import Project
 from experiment_setup.showing import request as showing
 from experiment_setup.showing import shown
@@ -196,8 +196,8 @@ def checked(root: Path, contents: Mapping[str, bytes]) -> Result:
     write(root / HOME, contents)
     project = Project(root)
     result = check(project, project.experiments)
-    for defect in result.defects:
-        raise AssertionError(defect.message)
+    for error in result.failed:
+        raise AssertionError(error.message) if isinstance(error, Defect) else error
     return result
 
 

@@ -16,7 +16,7 @@ from experiment_setup.code.annotations import let_go_of_types
 from experiment_setup.composing.compose import Composer, MakeComposer
 from experiment_setup.composing.parts import let_go_of_nodes
 from experiment_setup.composing.refusals import NotFound, NotOverridable
-from experiment_setup.errors import CommandError, Defect
+from experiment_setup.errors import CommandError
 from experiment_setup.facts.compositions import Memo
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
@@ -98,7 +98,7 @@ class Result:
 
     checked: list[Checked] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    defects: list[Defect] = field(default_factory=list)  # one for each experiment that could not be checked
+    failed: list[CommandError] = field(default_factory=list)  # one for each experiment that could not be checked
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""
@@ -125,14 +125,10 @@ def check(
 
     shared = _Shared(Counter(experiment.config_dir for experiment in experiments))
 
-    def one(number: int, experiment: Experiment) -> _Outcome | Defect:
+    def one(number: int, experiment: Experiment) -> _Outcome:
         started(number, experiment.name)
         try:
             return _check_one(project, experiment, make_composer, shared)
-        except (CommandError, OSError):
-            raise
-        except Exception as error:  # one experiment does not hide the rest
-            return Defect.of(error, project.relative(experiment.folder))
         finally:
             let_go_of_nodes()
             let_go_of_types()
@@ -143,9 +139,9 @@ def check(
     folders: list[WrittenFolder] = []
     config_files: list[ConfigFiles] = []
     outcomes: list[_Outcome] = []
-    for outcome in workers.results(experiments, one):
-        if isinstance(outcome, Defect):
-            result.defects.append(outcome)
+    for outcome in workers.each(experiments, one, lambda experiment: project.relative(experiment.folder)):
+        if isinstance(outcome, CommandError):
+            result.failed.append(outcome)
             continue
         outcomes.append(outcome)
         result.checked.append(outcome.checked)
@@ -309,7 +305,12 @@ def _of_all(checked: Together) -> Iterator[Finding]:
 def context_of(
     project: Project, experiment: Experiment, make_composer: MakeComposer, folder: ConfigFolder | None = None
 ) -> ExperimentContext:
-    """What the rules look at for one experiment, whose config folder may have been read already."""
+    """What the rules look at for one experiment, whose config folder may have been read already.
+
+    Raises OSError where the experiment cannot be looked into.
+    """
+    if experiment.closed is not None:
+        raise experiment.closed
     read = schema.read(experiment.entry, project.root) if experiment.entry else schema.empty(experiment.config_file)
     return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root, folder))
 

@@ -82,9 +82,14 @@ def fix(
     concerned: list[Experiment] = []
     copies = set(touched)
     for e in dict.fromkeys((*experiments, *project.experiments)):
-        if e not in experiments and not of_code and shared.isdisjoint(files.real(path) for path in _config_files(e)):
-            continue  # reading all the code of all the others would take longer than the fix
-        used, beside = context_of(project, e, make_composer).files, list(_neighbours(e))
+        try:
+            if not (e in experiments or of_code or shared & set(map(files.real, _config_files(e)))):
+                continue  # reading all the code of all the others would take longer than the fix
+            used, beside = context_of(project, e, make_composer).files, list(_neighbours(e))
+        except OSError:
+            if e in experiments:
+                raise
+            continue  # nothing composes there as it is
         of_its_own = [*used, *beside] if e in experiments else used
         if not shared.isdisjoint(files.real(path) for path in of_its_own):
             concerned.append(e)
@@ -247,7 +252,7 @@ class _Fixer:
         first = self._first(path)
         self.first_texts.setdefault(first, files.read_text(path))
         path.unlink()
-        new_path.write_bytes(text.encode("utf-8"))
+        files.put(new_path, text)
         self.names.pop(path, None)
         self.names[new_path] = first
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, visible
+from experiment_setup import errors, files, visible
 from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.listing import few, few_of_many
@@ -27,6 +27,9 @@ def text(project: Project, result: Result, style: Style, *, in_full: bool = Fals
     """
     yield from findings_text(project, result.findings, style, in_full=in_full)
     yield from summary(result)
+    if project.passed_over:
+        named = few_of_many([project.relative(folder) for folder in project.passed_over], _NAMED)
+        yield f"not looked into, as you have no permission: {named}"
 
 
 def findings_text(
@@ -254,6 +257,8 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             }
             for checked in result.checked
         ],
+        "failed": errors.data(result.failed),
+        "not_looked_into": [project.relative(folder) for folder in project.passed_over],
         "findings": [finding_data(project, finding) for finding in result.findings],
         "summary": {
             "errors": result.count(Severity.ERROR),
@@ -304,3 +309,8 @@ def github(project: Project, result: Result) -> Iterator[str]:
             "title": f"{finding.code} {finding.name}",
         }
         yield visible.command(kinds[finding.severity], properties, words)
+    for error in result.failed:
+        properties = {"file": root.relative(project.root / (error.where or "."))}
+        yield visible.command(
+            "error", properties, "\n".join(map(visible.words, filter(None, (error.message, error.help))))
+        )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from experiment_setup import __version__, visible
 from experiment_setup.checking.check import Result
+from experiment_setup.errors import CommandError
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.rules import ALL
 from experiment_setup.rules.base import Rule
@@ -34,11 +35,23 @@ def log(result: Result, root: Path) -> dict[str, Any]:
                         "rules": [_rule(rule) for rule in rules],
                     }
                 },
+                "invocations": [
+                    {
+                        "executionSuccessful": not result.failed,
+                        "toolExecutionNotifications": [_notification(error) for error in result.failed],
+                    }
+                ],
                 "columnKind": "unicodeCodePoints",
                 "results": [_result(finding, index[finding.code], root) for finding in result.findings],
             }
         ],
     }
+
+
+def _notification(error: CommandError) -> dict[str, Any]:
+    """What could not be checked."""
+    about = f"{error.where}: " if error.where else ""
+    return {"level": "error", "message": {"text": visible.shortened(f"{about}{error.message}")}}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
     around = {word: project.at_path(word) or project.below(word) for word in words}
     if not project.experiments and not any(around.values()):
         raise _nothing_below(project)
-    found = [experiment for word, known in around.items() for experiment in known or [project.experiment(word)]]
+    found = [experiment for word, known in around.items() for experiment in known or [project.meant(word)]]
     found = found or list(project.experiments)
     return list(_with_further(project, {experiment.folder: experiment for experiment in found}.values()))
 
@@ -46,11 +46,18 @@ def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterat
             if entry.config_dir in folders:
                 continue
             folders.add(entry.config_dir)
-            for path in unlisted.primary_configs(entry, ConfigFolder(entry.config_dir)):
+            for path in _primary_configs(entry):
                 if path not in named:
                     named.add(path)
                     name = path.relative_to(entry.config_dir).with_suffix("").as_posix()
                     yield replace(entry, config_name=name)
+
+
+def _primary_configs(entry: Experiment) -> list[Path]:
+    try:
+        return unlisted.primary_configs(entry, ConfigFolder(entry.config_dir))
+    except OSError:  # that is said where the experiment is checked
+        return []
 
 
 def _nothing_below(project: Project) -> CommandError:

@@ -13,7 +13,7 @@ from experiment_setup import installed
 from experiment_setup.checking import progress, report, scope, selection
 from experiment_setup.checking.check import Result, check
 from experiment_setup.composing.compose import Composer
-from experiment_setup.errors import CommandError, Defect
+from experiment_setup.errors import CommandError
 from experiment_setup.findings import Severity
 from experiment_setup.light import dataclass
 from experiment_setup.project import Project
@@ -66,11 +66,14 @@ class Validation:
 
     @property
     def exit_code(self) -> int:
-        """1 if there are findings that count, or changes that are shown but not made; 70 if a check broke down."""
-        if self.result.defects:
-            return Defect.exit_code
+        """1 if there are findings that count, or changes that are shown but not made."""
         shown_only = self.request.diff and self.fixed is not None and bool(self.fixed.rewrites)
         return int(self.result.fails(strict=self.request.strict) or shown_only)
+
+    @property
+    def failed(self) -> Sequence[CommandError]:
+        """What could not be checked, one for each experiment."""
+        return self.result.failed
 
     def data(self) -> dict[str, Any]:
         """The JSON object of `--format json`, or the log of `--format sarif`."""
@@ -106,14 +109,12 @@ class Validation:
         )
 
     def notes(self) -> Iterator[str]:
-        """What was mended, and what could not be checked, for stderr."""
+        """What was mended, for stderr."""
         if self.fixed is not None:
             from experiment_setup.checking import fix
 
             yield from fix.summary(self.project, self.fixed, written=not self.request.diff)
             yield from self._unmended(self.fixed) if self.request.diff else ()
-        for defect in self.result.defects:
-            yield from (f"error: {defect.message}", f"  help: {defect.help}")
 
     def _unmended(self, fixed: Fixed) -> Iterator[str]:
         """The findings that `--diff` leaves as they are: on stdout there is the diff alone."""
@@ -134,6 +135,9 @@ def run(request: Request) -> Validation:
     ask: dict[str, Any] = {"codes": codes, "make_composer": _composers(request)}
     with progress.shown(len(experiments)) as shown:
         result = check(project, experiments, started=shown.experiment, **ask)
+    if not result.checked and len(result.failed) == 1:
+        raise result.failed[0]
+    experiments = [one.experiment for one in result.checked]
     if not request.mends:
         return Validation(request, project, result, None)
 
@@ -143,14 +147,9 @@ def run(request: Request) -> Validation:
     if request.writes:
         fix.write(fixed)
         project = Project(project.root)  # names may have changed
-        try:
-            result = check(project, experiments, **ask)
-        except OSError as error:
-            written = ", ".join(project.relative(rewrite.new_path) for rewrite in fixed.rewrites)
-            raise CommandError(
-                f"{error.filename}: {error.strerror}: the rest could not be checked; written by then: {written}",
-                "run validate.py again",
-            ) from None
+        failed = result.failed
+        result = check(project, experiments, **ask)
+        result.failed += failed
     return Validation(request, project, result, fixed)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, TypeVar
 
 from experiment_setup import processes
+from experiment_setup.errors import told
 
 T = TypeVar("T")
 
@@ -26,6 +27,18 @@ ALONE = 0.5  # seconds; a fork costs some milliseconds, and what it learns is lo
 _NUMBER = struct.Struct("=I")
 _NEIGHBOURS = 4  # things that one process takes at once: those beside each other are often copies
 _MOST = 10_000  # numbers that surely fit into a pipe (64 KiB on Linux)
+
+
+def each(things: Sequence[T], work: Callable[[int, T], Any], name: Callable[[T], str]) -> list[Any]:
+    """`results`, but what goes wrong with one thing is its result, a CommandError: it hides nothing of the rest."""
+
+    def one(number: int, thing: T) -> Any:
+        try:
+            return work(number, thing)
+        except Exception as error:
+            return told(error, name(thing))
+
+    return results(things, one)
 
 
 def results(things: Sequence[T], work: Callable[[int, T], Any]) -> list[Any]:

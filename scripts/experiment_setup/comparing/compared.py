@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiment_setup import command_line
+from experiment_setup import command_line, errors
 from experiment_setup.checking import workers
 from experiment_setup.cli import Answer
 from experiment_setup.comparing import configs, scores, selection, states, table
@@ -17,7 +17,7 @@ from experiment_setup.comparing.comparison import MISSING, Column, Comparison, R
 from experiment_setup.comparing.conditions import conditions, ordered, unmet
 from experiment_setup.comparing.keys import KEY, Names
 from experiment_setup.comparing.selection import Selection, Selections
-from experiment_setup.errors import CommandError, Defect
+from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.listing import few_of_many
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
@@ -56,6 +56,7 @@ class Compared:
     request: Request
     comparison: Comparison
     about: Sequence[str] = ()  # lines of what is to be known besides
+    failed: Sequence[CommandError] = ()  # one for each experiment that could not be looked at
 
     @property
     def exit_code(self) -> int:
@@ -64,7 +65,8 @@ class Compared:
 
     def data(self) -> dict[str, Any]:
         """The JSON object of `--format json`."""
-        return {**self.comparison.data(), **(self._next[0].data() if self.request.runs else {})}
+        runs = self._next[0].data() if self.request.runs else {}
+        return {**self.comparison.data(), **runs, "failed": errors.data(self.failed)}
 
     def text(self) -> Iterator[str]:
         """The lines of the format that is asked for."""
@@ -156,14 +158,14 @@ def compare(request: Request) -> Answer:
         found = since.since(project, request.since, request.words, request.ignore)
         return impact.ImpactAnswer(project, request.since, found, request.format, request.exit_code)
     selected = selection.of(project, request.words)
-    rows, about = _rows(project, selected, runs=request.runs)
+    rows, about, failed = _rows(project, selected, runs=request.runs)
     if request.results is not None:
         rows, said = scores.read(request.results).beside(rows)
         about += said
     shown = arranged(rows, request)
     if not shown.rows:
         about.insert(0, unmet(request.where, rows))
-    return Compared(project, request, shown, [*selected.notes, *about])
+    return Compared(project, request, shown, [*selected.notes, *about], failed)
 
 
 def _refuse_what_does_not_go_together(request: Request) -> None:
@@ -200,45 +202,52 @@ def _refuse_what_does_not_go_together(request: Request) -> None:
             )
 
 
-def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[Row], list[str]]:
-    """The rows, and what is to be said of the runs that are in none of them."""
+def _rows(project: Project, selected: Selections, *, runs: bool) -> tuple[list[Row], list[str], list[CommandError]]:
+    """The rows, what is to be said of the runs that are in none of them, and what could not be looked at.
+
+    Raises CommandError where that is all that was asked for.
+    """
     rows: list[Row] = []
+    failed: list[CommandError] = []
     found = states.Runs.below(project) if runs else None
     lost = list(found.unknown) if found is not None else []
     for part in selected.parts:
         sets: dict[str, None] = {}
-        for own, unknown in _of_part(project, part, found):
+        before = len(failed)
+        for outcome in _of_part(project, part, found):
+            if isinstance(outcome, CommandError):
+                failed.append(outcome)
+                continue
+            own, unknown = outcome
             rows += own.rows
             lost += unknown
             sets |= dict.fromkeys(own.sets)
-        _refuse_unknown(part, sets, rows)
+        if len(failed) == before:
+            _refuse_unknown(part, sets, rows)
+    if failed and not rows:
+        raise failed[0]
     if len(rows) == 1 and rows[0].choices and rows[0].defaults and not runs:  # it is compared with the defaults
         rows.insert(0, Row(rows[0].experiment, {}, rows[0].defaults, rows[0].defaults))
-    return rows, [_of_no_set(lost)] if lost else []
+    about = [_of_no_set(lost)] if lost else []
+    if found is not None and found.unread:
+        about.append(f"not looked into, so that runs in it count for nothing: {_listed(found.unread)}")
+    return rows, about, failed
 
 
 def _of_part(
     project: Project, part: Selection, found: states.Runs | None
-) -> Iterator[tuple[configs.Configs, list[str]]]:
-    """Of each experiment of a part its configs, and the runs that are of none of them."""
+) -> Sequence[tuple[configs.Configs, list[str]] | CommandError]:
+    """Of each experiment of a part its configs, and the runs that are of none of them; or why there are none."""
 
-    def one(_: int, experiment: Experiment) -> tuple[configs.Configs, list[str]] | Defect:
-        try:
-            context = configs.context_of(project, experiment)
-            own = configs.of(context, part, environments=found is not None)
-            if found is None:
-                return own, []
-            judged, unknown = states.with_states(context, own.rows, found.of(experiment, own.rows))
-            return replace(own, rows=judged), unknown
-        except OSError:
-            raise
-        except Exception as error:  # one experiment does not hide the rest
-            return Defect.of(error, project.relative(experiment.folder))
+    def one(_: int, experiment: Experiment) -> tuple[configs.Configs, list[str]]:
+        context = configs.context_of(project, experiment)
+        own = configs.of(context, part, environments=found is not None)
+        if found is None:
+            return own, []
+        judged, unknown = states.with_states(context, own.rows, found.of(experiment, own.rows))
+        return replace(own, rows=judged), unknown
 
-    for outcome in workers.results(part.experiments, one):
-        if isinstance(outcome, Defect):
-            raise outcome
-        yield outcome
+    return workers.each(part.experiments, one, lambda experiment: project.relative(experiment.folder))
 
 
 def _refuse_unknown(part: Selection, sets: Iterable[str], rows: Sequence[Row]) -> None:

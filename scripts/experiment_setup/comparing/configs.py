@@ -25,7 +25,12 @@ class Configs:
 
 
 def context_of(project: Project, experiment: Experiment, *, read: bool = True) -> ExperimentContext:
-    """What is asked of an experiment; without `read`, its code is passed over: it knows its files, composes nothing."""
+    """What is asked of an experiment; without `read`, its code is passed over: it knows its files, composes nothing.
+
+    Raises OSError where it cannot be looked into.
+    """
+    if experiment.closed is not None:
+        raise experiment.closed
     code = experiment.entry if read else None
     found = schema.read(code, project.root) if code else schema.empty(experiment.config_file)
     return ExperimentContext(project, experiment, found, Composer(experiment, found, project.root))

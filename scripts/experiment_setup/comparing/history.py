@@ -186,7 +186,7 @@ def _write(checkout: Checkout, commit: str, folder: Path, ref: str) -> dict[str,
             if parent not in made:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 made.add(parent)
-            place.write_bytes(found)
+            files.put(place, found)
     for path, found in links.items():  # last, so that nothing is written through one
         _link(folder / path, found, checkout, folder)
     return contents

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, visible
+from experiment_setup import errors, files, visible
 from experiment_setup.comparing import history, table
 from experiment_setup.comparing.causes import Cause
 from experiment_setup.comparing.comparison import MISSING, Row
 from experiment_setup.comparing.since import Change, Impact
+from experiment_setup.errors import CommandError
 from experiment_setup.git import Checkout
 from experiment_setup.light import dataclass
 from experiment_setup.listing import few_of_many
@@ -49,6 +50,11 @@ class ImpactAnswer:
         found = self.impact
         return int(self.wants_exit_code and bool(found.changed or found.added or found.removed))
 
+    @property
+    def failed(self) -> Sequence[CommandError]:
+        """What could not be looked at, one for each experiment."""
+        return self.impact.failed
+
     def data(self) -> dict[str, Any]:
         """The JSON object of `--format json`."""
         found = self.impact
@@ -62,6 +68,7 @@ class ImpactAnswer:
             "added": [{"experiment": experiment, "choices": dict(choices)} for experiment, choices in found.added],
             "removed": [{"experiment": experiment, "choices": dict(choices)} for experiment, choices in found.removed],
             "renamed": dict(found.renamed),
+            "failed": errors.data(found.failed),
         }
 
     def text(self) -> Iterator[str]:

@@ -16,7 +16,7 @@ from experiment_setup.comparing.comparison import Row
 from experiment_setup.comparing.history import Snapshot
 from experiment_setup.comparing.selection import Selection
 from experiment_setup.comparing.sides import Choices, Side, are_alike, differences
-from experiment_setup.errors import CommandError, Defect
+from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.project import SETS, Experiment, Project
 
@@ -56,6 +56,7 @@ class Impact:
     commit: str = ""
     found: set[str] = field(default_factory=set)  # of the words that were asked for: sets, and options that compose
     notes: Sequence[str] = ()
+    failed: list[CommandError] = field(default_factory=list)  # one for each experiment that could not be looked at
 
     def add(self, other: Impact) -> None:
         """Take in what became of another experiment."""
@@ -81,7 +82,7 @@ def since(project: Project, ref: str, words: Sequence[str], ignored: Sequence[st
         pairs = _pairs(project, snapshot, selected.parts, moved)
         asked = {pair.now.folder for pair in pairs if pair.now is not None}
         whole.renamed = {project.relative(old): project.relative(new) for old, new in moved.items() if new in asked}
-        folders = [e.folder for part in selected.parts for e in part.experiments if e.folder.is_dir()]
+        folders = [e.folder for part in selected.parts for e in part.experiments if os.path.isdir(e.folder)]  # noqa: PTH112 (is_dir raises where nobody may look)
         around = filter(None, map(git.Checkout.around, folders))
         others = sorted({project.relative(one.folder) for one in around if one.folder != snapshot.checkout.folder})
         whole.notes = [
@@ -90,20 +91,16 @@ def since(project: Project, ref: str, words: Sequence[str], ignored: Sequence[st
         ]
         is_concerned = concerned.by_changes(project, snapshot)
 
-        def one(_: int, pair: _Pair) -> Impact | Defect:
-            try:
-                passed_over = not pair.part.options and _stayed(pair, snapshot) and not is_concerned(pair.now)
-                return _of(project, snapshot, pair, ignored, skip=passed_over)
-            except (CommandError, OSError):
-                raise
-            except Exception as error:  # one experiment does not hide the rest
-                return Defect.of(error, pair.name)
+        def one(_: int, pair: _Pair) -> Impact:
+            passed_over = not pair.part.options and _stayed(pair, snapshot) and not is_concerned(pair.now)
+            return _of(project, snapshot, pair, ignored, skip=passed_over)
 
-        for found in workers.results(pairs, one):
-            if isinstance(found, Defect):
-                raise found
-            whole.add(found)
-        for part in selected.parts:
+        for found in workers.each(pairs, one, lambda pair: pair.name):
+            if isinstance(found, CommandError):
+                whole.failed.append(found)
+            else:
+                whole.add(found)
+        for part in selected.parts if not whole.failed else ():
             _refuse_unknown(part, ref, whole.found, [pair for pair in pairs if pair.part is part])
     return whole
 
@@ -157,6 +154,7 @@ def _both(project: Project, snapshot: Snapshot) -> Project:
 def _moved(project: Project, snapshot: Snapshot) -> dict[Path, Path]:
     """Old folder -> new folder: an experiment that is gone is that new one which has the most of its files."""
     then = {snapshot.here(e.folder) for e in snapshot.project.experiments if e.entry is not None}
+    then = {folder for folder in then if _closed(project, folder) is None}
     now = {e.folder for e in project.experiments if e.entry is not None}
     pairs = [(_likeness(snapshot, old, new), old, new) for old in then - now for new in now - then]
     moved: dict[Path, Path] = {}
@@ -174,11 +172,17 @@ def _pairs(project: Project, snapshot: Snapshot, parts: Sequence[Selection], mov
     pairs = []
     for part in parts:
         for folder in dict.fromkeys(moved.get(e.folder, e.folder) for e in part.experiments):
-            pair = _Pair(then.get(before.get(folder, folder)), now.get(folder), part, project.relative(folder))
+            present = now.get(folder) or _closed(project, folder)
+            pair = _Pair(then.get(before.get(folder, folder)), present, part, project.relative(folder))
             around = git.Checkout.around(folder)  # of what is gone, that of the folder it was in
             is_here = around is not None and around.folder == snapshot.checkout.folder
             pairs += [pair] if is_here and (pair.then is not None or pair.now is not None) else []
     return pairs
+
+
+def _closed(project: Project, folder: Path) -> Experiment | None:
+    """What an experiment lies in that cannot be looked into: whether it is gone, nobody knows."""
+    return next((one for one in project.closed if folder.is_relative_to(one.folder)), None)
 
 
 def _stayed(pair: _Pair, snapshot: Snapshot) -> bool:

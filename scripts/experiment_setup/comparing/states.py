@@ -33,6 +33,7 @@ class Runs:
 
     project: Project
     unknown: list[str] = field(default_factory=list)  # the folders of runs of which it cannot
+    unread: list[str] = field(default_factory=list)  # folders that may hold runs, and cannot be looked into
     _of: dict[Path, list[Run]] = field(default_factory=dict)  # by the experiment's folder
 
     @classmethod
@@ -41,7 +42,8 @@ class Runs:
         result = cls(project)
         own = {experiment.config_dir for experiment in project.experiments}
         found = [run for run in runs.below(project.root, _may_hold_runs) if run.folder not in own]
-        for run in _without_copies(found):
+        result.unread = [project.relative(run.folder) for run in found if run.unread]
+        for run in _without_copies([run for run in found if not run.unread]):
             experiment = result._experiment(run)
             if experiment is None:
                 if run.choices is not None or run.state is not State.UNKNOWN:
@@ -54,7 +56,8 @@ class Runs:
         """The runs of an experiment; also those outside the project, where the configs of these rows write to."""
         own = self._of.get(experiment.folder, [])
         outside = [run for folder in self._outside(rows) for run in runs.below(folder, _may_hold_runs)]
-        return _without_copies([*own, *(run for run in outside if self._experiment(run) is experiment)])
+        seen = (run for run in outside if not run.unread)
+        return _without_copies([*own, *(run for run in seen if self._experiment(run) is experiment)])
 
     def _outside(self, rows: Sequence[Row]) -> list[Path]:
         """The folders of outputs that lie elsewhere, such as on another disk, without those that lie in others."""
@@ -74,7 +77,7 @@ class Runs:
 
     @cached_property
     def _sets(self) -> Mapping[Path, Collection[str]]:
-        return {experiment.folder: experiment.options(SETS).keys() for experiment in self._known}
+        return {experiment.folder: _sets_of(experiment) for experiment in self._known}
 
     def _named(self, parts: Iterable[str]) -> list[Experiment]:
         """The experiments whose names are parts of a path."""
@@ -94,6 +97,13 @@ class Runs:
         chosen = (run.choices or {}).get(SETS)
         having = [e for e in self._known if chosen in self._sets[e.folder]] if chosen is not None else self._known
         return having[0] if len(having) == 1 else None
+
+
+def _sets_of(experiment: Experiment) -> Collection[str]:
+    try:
+        return experiment.options(SETS).keys()
+    except OSError:  # that is said of the experiment
+        return ()
 
 
 def _without_copies(found: Sequence[Run]) -> list[Run]:
@@ -181,4 +191,7 @@ def _texts(run: Run) -> Iterator[object]:
 
 def _may_hold_runs(entry: os.DirEntry[str]) -> bool:
     hidden = entry.name.startswith(".") or entry.name in _PASSED_OVER
-    return not hidden and not files.is_no_part(Path(entry.path))
+    try:
+        return not hidden and not files.is_environment(Path(entry.path))
+    except OSError:
+        return True  # whoever looks into it meets the same, and says so

@@ -55,10 +55,23 @@ class Run:
     error: str | None = None
     is_tracked: bool = False  # whether `config` is what a tracker was told, which may be more or less than the config
     config_dirs: tuple[Path, ...] = ()  # the config folders of the entry point, as Hydra recorded them
+    unread: bool = False  # whether the system let nobody look
+
+    @classmethod
+    def refused(cls, folder: Path, error: OSError) -> Run:
+        """A folder that the system keeps from being read: a run may be in it, or many."""
+        return cls(folder, State.UNKNOWN, f"it cannot be read: {error.strerror}", unread=True)
 
 
 def read(folder: Path) -> Run:
     """Read the run in `folder`; one of its files, or its .hydra/, means the same. Nothing in it is an error."""
+    try:
+        return _read(folder)
+    except OSError as error:
+        return Run.refused(folder, error)
+
+
+def _read(folder: Path) -> Run:
     folder = folder.parent if folder.is_file() else folder
     folder = folder.parent if _is_hydras(folder) else folder
     left = _Left.of(folder)
@@ -87,18 +100,31 @@ def read(folder: Path) -> Run:
 def below(folder: Path, enter: Callable[[os.DirEntry[str]], bool] = lambda entry: True) -> Iterator[Run]:
     """The runs in `folder` and in the folders below it: those that hold a saved config or a result.
 
-    What `enter` says no to is passed over.
+    What `enter` says no to is passed over; of what cannot be looked into, nobody knows, and that is a run too.
     """
     own = set[Path]()
-    for place in saved.folders(folder, enter):
-        if place == folder or "wandb" not in place.relative_to(folder).parts:
-            if (place / RESULT).is_file() or _hydra(place) or _saved_config(place):
-                own.add(place)
-                yield read(place)
-            elif _is_of_wandb(place):
-                yield read(place)
-        elif place.parent.name == "wandb" and place.parent.parent not in own and _is_of_wandb(place):
-            yield read(place)  # else it belongs to the run in the folder above
+    for place, refused in saved.folders(folder, enter):
+        try:
+            yield from _at(folder, place, own)
+        except OSError as error:
+            refused = refused or error
+        if refused is not None and not isinstance(refused, FileNotFoundError):
+            yield Run.refused(place, refused)
+
+
+def _at(folder: Path, place: Path, own: set[Path]) -> Iterator[Run]:
+    """The run in one of the folders, if there is one; `own` are those that hold a run of Hydra's, or of the template's.
+
+    Raises OSError where it cannot be looked into.
+    """
+    if place == folder or "wandb" not in place.relative_to(folder).parts:
+        if (place / RESULT).is_file() or _hydra(place) or _saved_config(place):
+            own.add(place)
+            yield _read(place)
+        elif _is_of_wandb(place):
+            yield _read(place)
+    elif place.parent.name == "wandb" and place.parent.parent not in own and _is_of_wandb(place):
+        yield _read(place)  # else it belongs to the run in the folder above
 
 
 def meant(folder: Path) -> Path | None:

@@ -72,24 +72,28 @@ def words_of(value: Any) -> tuple[str, ...] | None:
     return tuple(value) if fits else None
 
 
-def folders(top: Path, enter: Callable[[os.DirEntry[str]], bool] = lambda entry: True) -> Iterator[Path]:
-    """`top` and the folders below it, in the order of their names, numbers by their size.
+def folders(
+    top: Path, enter: Callable[[os.DirEntry[str]], bool] = lambda entry: True
+) -> Iterator[tuple[Path, OSError | None]]:
+    """`top` and the folders below it, in the order of their names, numbers by their size; each with what kept it from
+    being listed.
 
     Links are not followed, and what `enter` says no to is passed over.
     """
     entries, waiting = 0, [(top, 0)]
     while waiting:
         folder, depth = waiting.pop()
-        yield folder
         below: list[Path] = []
+        refused = None
         try:
             with os.scandir(folder) as found:
                 for entry in found:
                     entries += 1
                     if entry.is_dir(follow_symlinks=False) and enter(entry):
                         below.append(Path(entry.path))
-        except OSError:
-            continue
+        except OSError as error:
+            refused = error
+        yield folder, refused
         if depth < _DEPTH and entries < _ENTRIES:
             waiting += [(path, depth + 1) for path in sorted(below, key=by_number, reverse=True)]
 

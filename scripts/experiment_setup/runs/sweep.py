@@ -171,11 +171,26 @@ def _look_further(project: Project, sweep: Sweep, jobs: Sequence[Job], configs: 
     for job in jobs:
         own = [place for place in places[job.number] if shared[place] == 1]
         if job.run is None:
-            found = [run.read(place) for place in own if place.is_dir() and saved.changed(place) >= begun - _CLOCKS]
+            found = [run.read(place) for place in own if _is_of_this(place, begun)]
             _judge(sweep, job, found, leaves_records)
-        gone = [place for place in own if not place.exists()]
+        gone = [place for place in own if _is_gone(place)]
         if job.state is State.UNKNOWN and gone:
             job.evidence += f"; {project.relative(gone[0])} is not there"
+
+
+def _is_of_this(place: Path, begun: float) -> bool:
+    """Whether a folder is there that was written to since the sweep began, as far as one may look."""
+    try:
+        return place.is_dir() and max(place.stat().st_mtime, saved.changed(place)) >= begun - _CLOCKS
+    except OSError:
+        return True
+
+
+def _is_gone(place: Path) -> bool:
+    try:
+        return not place.exists()
+    except OSError:
+        return False
 
 
 def _judge(sweep: Sweep, job: Job, found: Sequence[Run], leaves_records: bool) -> None:

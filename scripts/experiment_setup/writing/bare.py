@@ -43,6 +43,4 @@ def strip(entry: Path, *, kept: Collection[str] | None = None) -> None:
                 rest = ast.Import(names) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, names, 0)
                 lines[node.lineno - 1 : node.end_lineno] = [f"{ast.unparse(rest)}\n"] if names else []
     text = "".join(lines)
-    entry.write_text(
-        re.sub(r'^("""Experiment [^:\n]*): [^\n]*', r"\1: what it is about.", text, count=1), encoding="utf-8"
-    )
+    files.put(entry, re.sub(r'^("""Experiment [^:\n]*): [^\n]*', r"\1: what it is about.", text, count=1))

@@ -246,7 +246,7 @@ class _Source:
 
     def save(self) -> None:
         """Write the text as it is now."""
-        self.path.write_bytes((self._mark + self.text).encode("utf-8"))
+        files.put(self.path, self._mark + self.text)
 
     @property
     def _tree(self) -> ast.Module:

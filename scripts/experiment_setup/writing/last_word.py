@@ -16,7 +16,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiment_setup import installed, naming, nodes, schema
+from experiment_setup import files, installed, naming, nodes, schema
 from experiment_setup.checking import report
 from experiment_setup.checking.check import check
 from experiment_setup.checking.mirror import Mirror, mirrored
@@ -205,7 +205,7 @@ def of_options(
             place = mirror.copy_of(path)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.unlink(missing_ok=True)
-            place.write_text(text, encoding="utf-8", newline="")
+            files.put(place, text)
         names = "|".join(re.escape(path.stem) for path in texts)
         named = re.compile(rf"=(?:{names})(?![\w-])") if texts else re.compile(r"(?!)")
         fields = {mirror.original_location(place) for place in _fields_set(moved, mirror, texts)}

@@ -101,7 +101,7 @@ def _refuse_unseen(project: Project, source: Experiment | None) -> None:
     if not project.container.is_relative_to(project.root):
         return  # the project itself is the experiment, and what lies beside it is not the project's
     files.refuse_outside(project.container, project.root)
-    known = {experiment.folder for experiment in project.experiments}
+    known = {experiment.folder for experiment in project.experiments if experiment.closed is None}
     for folder in sorted(project.container.iterdir()) if project.container.is_dir() else ():
         number = naming.parse(folder.name)
         later = source is None or (number is not None and number.number > (source.number or 0))
@@ -322,7 +322,7 @@ class _Making:
         result = renamer.rewrite(path, text)
         if result.imported and not (report.name.isidentifier() and not keyword.iskeyword(report.name)):
             raise self._no_package(report, relative)
-        target.write_bytes(result.text.encode("utf-8"))
+        files.put(target, result.text)
         shutil.copymode(path, target)
         if result.mentions:
             report.renamed[relative.as_posix()] = result.mentions

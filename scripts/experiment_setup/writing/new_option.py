@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiment_setup import command_line, naming, nodes
+from experiment_setup import command_line, files, naming, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
@@ -188,7 +188,7 @@ class OptionWriter:
         for key, setting in settings.items():
             if composed is None or not node_values.has_value(composed, f"{self.group}.{key}", setting.value):
                 raise CommandError(f"{key} could not be set in {path.name}", "edit the file when it is made")
-        path.write_bytes(text.encode("utf-8"))
+        files.put(path, text)
 
     # -- base and differences ------------------------------------------------------------------------------------
 

@@ -29,4 +29,4 @@ def put(choice: str, folder: Path, source: str) -> None:
             f"{source} has no {FILE}, so --tracker {choice} would change nothing; nothing was written",
             "leave out --tracker, or start from the template with --template",
         )
-    target.write_text(files.read_text(FILES[choice]), encoding="utf-8")
+    files.put(target, files.read_text(FILES[choice]))
