@@ -18,7 +18,7 @@ from experiment_setup.checking import check as checking
 from experiment_setup.checking import fix, validation
 from experiment_setup.comparing import compared, configs
 from experiment_setup.errors import CommandError, told
-from running import PLAIN_EXPERIMENT, Ran, as_anybody, git, run, write
+from running import PLAIN_EXPERIMENT, SCRIPTS, Ran, as_anybody, git, run, write
 
 BAD = "002-bad"
 
@@ -354,6 +354,57 @@ def test_a_full_disk_is_told_of_where_a_copy_goes_to() -> None:
     tree = shutil.Error([("a", "b/c.py", "[Errno 28] No space left on device: 'b/c.py'")])
     assert "b/c.py" in told(tree).message
     assert "make room" in (told(tree).help or "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ImportError("_socket.so: failed to map segment from shared object"),
+    ],
+)
+def test_memory_that_runs_out_is_no_defect(error: Exception) -> None:
+    said = told(error, "experiments/002-bad")
+    assert (said.exit_code, said.where) == (3, "experiments/002-bad")
+    assert said.message.startswith("memory ran out")
+    assert "ulimit -v" in (said.help or "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
+def test_a_command_with_too_little_memory_says_so(project: Path) -> None:
+    """From too little to start a Python to enough for all: it does its work, or says one thing."""
+    import resource
+    import subprocess
+    import sys
+
+    codes = set()
+    for size in range(48, 161, 8):
+        ran = subprocess.run(
+            [sys.executable, SCRIPTS / "add_exp.py", "001", "seed=5", "--dry-run", "--root", project],
+            preexec_fn=lambda size=size: resource.setrlimit(resource.RLIMIT_AS, (size << 20, size << 20)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        codes.add(ran.returncode)
+        assert ran.returncode in (0, 3), ran
+        assert ran.returncode == 0 or f"memory ran out: this shell allows {size} MiB" in ran.stderr
+    assert 0 in codes
+
+
+def test_a_thread_for_which_there_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+    import threading
+
+    from experiment_setup import processes
+
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(MemoryError):
+        processes.ask([sys.executable, "-I", "-c", "while True: pass"], seconds=60)
 
 
 def test_a_fix_of_what_composes_with_a_closed_experiment_is_not_refused(three: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,13 @@ def told(error: Exception, where: str | None = None) -> CommandError:
     """Whatever went wrong, as what there is to say of it; `where` is the experiment that was looked at."""
     if isinstance(error, CommandError):
         found = error
+    elif _is_of_memory(error):
+        found = EnvironmentLacks(
+            f"memory ran out{_allowed()}",
+            "allow more of it (`ulimit -v`, or the limit of the container), or name fewer experiments",
+        )
     elif isinstance(error, OSError):
         found = _refused(error)
-    elif isinstance(error, MemoryError):
-        found = EnvironmentLacks(
-            "memory ran out", "allow more of it (`ulimit -v` and the limits of a container), or name fewer experiments"
-        )
     else:
         found = Defect.of(error)
     found.where = where
@@ -89,6 +91,22 @@ def told(error: Exception, where: str | None = None) -> CommandError:
 def data(failed: Iterable[CommandError]) -> list[dict[str, Any]]:
     """What could not be looked at, in JSON."""
     return [{"path": error.where, "message": error.message, "help": error.help} for error in failed]
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether there was no memory, in the words of Python, of the system, or of whoever loads a compiled module."""
+    said = isinstance(error, ImportError) and ("failed to map segment" in str(error) or "allocate memory" in str(error))
+    return said or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+
+
+def _allowed() -> str:
+    """How much memory this process may have, where that is limited."""
+    if sys.platform == "win32":
+        return ""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return f": this shell allows {most >> 20:,} MiB" if most != resource.RLIM_INFINITY else ""
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -13,10 +13,13 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from experiment_setup import files
 from experiment_setup.light import dataclass
+
+if TYPE_CHECKING:
+    import threading
 
 _PIECE = 1 << 20
 MOST = 128 << 20  # bytes that a program may say; what a commit holds can come to any number of them
@@ -92,16 +95,18 @@ def _run(
 
     pipe, began = subprocess.PIPE, time.monotonic()
     with subprocess.Popen(list(words), stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder, env=environment) as process:
-        complaints: list[bytes] = []
+        complaints: list[bytes | MemoryError] = []
         timer = threading.Timer(seconds, process.kill)
         threads = [
             threading.Thread(target=_give, args=(process.stdin, given)),
-            threading.Thread(target=lambda: complaints.append(_read(process.stderr))),
+            threading.Thread(target=lambda: complaints.append(_read_whatever(process.stderr))),
             timer,
         ]
-        for thread in threads:
-            thread.start()
+        started: list[threading.Thread] = []
         try:
+            for thread in threads:
+                _start(thread)
+                started.append(thread)
             out = _read(process.stdout)
             if len(out) > MOST:
                 raise OSError(errno.EFBIG, f"{words[0]} says more than {MOST >> 20} MiB")
@@ -109,11 +114,30 @@ def _run(
         finally:
             process.kill()
             timer.cancel()
-            for thread in threads:
+            for thread in started:
                 thread.join()
     if time.monotonic() - began >= seconds:
         raise TimeoutError(f"{words[0]} has not ended after {seconds} s")
-    return Ended(code, out, complaints[0])
+    (said,) = complaints
+    if isinstance(said, MemoryError):
+        raise said
+    return Ended(code, out, said)
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread; what Python says where there is no memory for one is not what it is."""
+    try:
+        thread.start()
+    except RuntimeError:
+        raise MemoryError from None
+
+
+def _read_whatever(stream: IO[bytes] | None) -> bytes | MemoryError:
+    """What comes, or the error: that of a thread would end in a traceback."""
+    try:
+        return _read(stream)
+    except MemoryError as error:
+        return error
 
 
 def _read(stream: IO[bytes] | None) -> bytes:

@@ -147,8 +147,11 @@ def _both(project: Project, snapshot: Snapshot) -> Project:
     gone = [
         replace(then[folder], folder=folder, config_dir=places[folder]) for folder in sorted(then.keys() - now.keys())
     ]
-    named = [_Named(e.folder, e.entry, e.config_dir, e.config_name, then.get(e.folder)) for e in (*now.values(), *gone)]
-    return Project(project.root, named)
+    known = (*now.values(), *gone)
+    return Project(
+        project.root,
+        [_Named(e.folder, e.entry, e.config_dir, e.config_name, e.closed, then.get(e.folder)) for e in known],
+    )
 
 
 def _moved(project: Project, snapshot: Snapshot) -> dict[Path, Path]:
