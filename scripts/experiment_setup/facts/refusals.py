@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from itertools import islice
+from pathlib import Path
 
 from experiment_setup.composing.compose import Composition, Failure
 from experiment_setup.composing.refusals import (
@@ -14,6 +15,7 @@ from experiment_setup.composing.refusals import (
     NotChosen,
     NotFound,
     NotOverridable,
+    OverrideTooEarly,
     UnknownKey,
     UnknownResolver,
     UnresolvedOption,
@@ -27,6 +29,7 @@ from experiment_setup.facts.written import at_offset
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 
 
 @dataclass(frozen=True)
@@ -200,14 +203,18 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
         return file.value(failure.steps) if isinstance(failure.refusal, WrongValue) else file.key(failure.steps)
     options = (option for known in context.options.by_group.values() for option in known.values())
     documents = {o.config_path: (o.group, o.document) for o in (*options, *context.options.added)}
-    group, document = documents.get((failure.config or "").removesuffix(".yaml"), (None, None))
-    if document is None and failure.config == context.experiment.config_name:
-        group, document = "", context.options.primary
+    config = (failure.config or "").removesuffix(".yaml")
+    group, document = documents.get(config, (None, None))
     if document is None and isinstance(failure.refusal, NotFound):
         for included in context.options.included:
             for entry in entries.entries(included):
                 if entry.is_plain and (entry.option or "").removesuffix(".yaml") == failure.refusal.config:
                     return included.value(["defaults", entry.index])
+    if document is None:
+        of_the_whole = (context.options.primary, *context.options.included)
+        group, document = "", next((one for one in of_the_whole if _config_path(context, one.path) == config), None)
+    if document is not None and isinstance(failure.refusal, OverrideTooEarly):
+        return _first_override(document)
     if document is not None and failure.key:
         path = failure.named_steps
         if group and path and path[0] == group:
@@ -239,6 +246,19 @@ def _comment_at_fault(context: ExperimentContext, comment: str) -> Location | No
             lines = (line.strip().lstrip("# \t") for line in document.text.splitlines())
             return Location(document.path, list(lines).index(comment) + 1)
     return None
+
+
+def _config_path(context: ExperimentContext, path: Path) -> str:
+    """What Hydra calls a file: its path in the config folder, without the suffix."""
+    root = context.experiment.config_dir
+    return path.relative_to(root).with_suffix("").as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _first_override(document: Document) -> Location:
+    """The first `override` of a list in which others stand below it."""
+    found = entries.entries(document)
+    early = next((entry for entry in found if "override" in entry.keywords), None)
+    return Location(document.path) if early is None else document.value(["defaults", early.index])
 
 
 def _entry_at_fault(context: ExperimentContext, option: Option, failure: Failure) -> Location:

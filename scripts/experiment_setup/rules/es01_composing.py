@@ -25,6 +25,7 @@ from experiment_setup.composing.refusals import (
     NotOverridable,
     NotTheFields,
     NullRefused,
+    OverrideTooEarly,
     RefersToItself,
     Refusal,
     TooLong,
@@ -218,6 +219,10 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
             return f"no list chooses from {group}, and there is no folder {group}/: take the entry out"
     if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config, failure.config)):
         return advice
+    if isinstance(failure.refusal, OverrideTooEarly):
+        return (
+            "write it without `override` if nothing above chooses for that group; else move it to the end of the list"
+        )
     if isinstance(failure.refusal, UnsetVariable):  # a warning, as it may be set where the experiment runs
         return _SET_IT
     entry = context.relative(context.experiment.entry) if context.experiment.entry else "train.py"
