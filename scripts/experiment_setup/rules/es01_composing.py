@@ -93,8 +93,8 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
         said.add(missing)
         yield does_not_compose.finding(
             refused.location,
-            f"Hydra fails {_run(context, refused) or 'without choices'}: {_hydras_words(context, refused)}"
-            f"{and_more(len(places[missing])) if missing else ''}",
+            f"Hydra fails {_run(context, refused) or 'without choices'}: "
+            f"{_hydras_words(context, refused).rstrip('.')}{and_more(len(places[missing])) if missing else ''}",
             _advice(context, refused),
             severity=_weight(context, refused),
             rests_on=[phases.file(path) for path in _unreadable(context, refused)],
@@ -372,6 +372,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
     option of the group `paths` gives: that is said once, there.
     """
     places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
+    missing: dict[object, list[Finding]] = {}
     emptied: dict[tuple[Steps, Location], list[Unresolved]] = {}
     for found in unresolved(context):
         bad = found.value
@@ -389,13 +390,19 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
         if not run and place.path != context.experiment.config_file and beside & context.project.primary_configs:
             run = context.experiment.config_file.name
         unset = f"{bad.refusal.name} is not set here" if isinstance(bad.refusal, UnsetVariable) else None
-        yield broken_interpolation.finding(
+        said = broken_interpolation.finding(
             place,
             f"{bad.written} does not resolve{f' with {run}' if run else ''}: {unset or bad.refusal.words}",
             _interpolation_advice(context, bad),
             severity=Severity.INFO if found.left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
             rests_on=_what_it_refers_to(context, found),
         )
+        if said.help == _FROM_THE_ROOT and isinstance(bad.refusal, NoSuchTarget):
+            missing.setdefault((target_of(bad, bad.refusal), run, said.severity), []).append(said)
+        else:
+            yield said
+    for alike in missing.values():  # what nothing gives is one mistake, wherever it is asked for
+        yield replace(alike[0], message=f"{alike[0].message}{and_more(len(alike))}")
     for (block, nothing), broken in emptied.items():
         key, first = nodes.join(block), broken[0]
         run = _run_of(context, first)
@@ -493,10 +500,11 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     if guess is None and not key:
         guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
     if guess is None:
-        return "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
+        return _FROM_THE_ROOT
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
 
 
+_FROM_THE_ROOT = "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
 _SELECTED = compiled(r"\$\{\s*oc\.select\s*:\s*([A-Za-z_][\w.]*)")
 
 
