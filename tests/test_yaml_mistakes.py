@@ -84,6 +84,8 @@ MISTAKES = {
     "a full-width colon": Mistake("ES003", set_(f"{HERE}{NAME}seed▸：1\nepochs: 2\n")),
     "no space after the colon": Mistake("ES003", set_(f"{HERE}{NAME}seed▸:1\nepochs: 2\n")),
     "an open quote": Mistake("ES003", set_(f'{HERE}{NAME}notes: ▸"abc\n')),
+    "an open quote above another": Mistake("ES003", set_(f'{HERE}notes: ▸"abc\nseed: 1\nname: "002-x"\n')),
+    "an open quote above a sentence": Mistake("ES003", set_(f"{HERE}notes: ▸'abc\nname: 002-x # it's\nseed: 1\n")),
     "an open brace": Mistake("ES003", set_(f"{HERE}{NAME}notes: a ▸${{exp.seed\n")),
     "deeper than the line above": Mistake("ES003", set_(f"{HERE}{NAME}seed: 1\n ▸epochs: 2\n")),
     "a word that is a truth value": Mistake("ES010", set_(f"{HERE}{NAME}▸on: 2\n")),

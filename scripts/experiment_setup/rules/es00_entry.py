@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import yaml
+
 from experiment_setup import files
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
@@ -150,7 +152,7 @@ def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
 def _unreadable(document: Document, severity: Severity | None = None) -> Finding:
     assert document.error is not None
     said = _explain(document.error, document.text_or_empty)
-    place = Location(document.path, document.error.location.line, said.column)
+    place = Location(document.path, said.line or document.error.location.line, said.column)
     spoils = [phases.file(document.path)]
     return unreadable_yaml.finding(place, said.message, said.advice, severity=severity, spoils=spoils)
 
@@ -160,6 +162,7 @@ class _Said:
     column: int
     message: str
     advice: str
+    line: int | None = None  # where that is not the line of the error
 
 
 _WORD = r"[^\s:#'\"\[\]{},=]+"
@@ -198,6 +201,8 @@ def _explain(error: SourceError, text: str) -> _Said:
         return _Said(column, message, "an option can choose others in turn, in the defaults list of its own file")
     if error.is_too_much:
         return _Said(column, message, "let the code read such data from a file of its own")
+    if (opened := _quote_left_open(text, at)) is not None:
+        return opened
     code = re.split(r"(?:^|\s)#", line, maxsplit=1)[0] if "\t" not in line else line
     odd = next((c for c in _IN_THE_WAY if c in code), None)
     if odd is not None:
@@ -222,6 +227,31 @@ def _explain(error: SourceError, text: str) -> _Said:
         return _interpolation(line, column, message)
     advice = next((advice for words, advice in _ADVICE.items() if words in message), _NO_ADVICE)
     return _Said(column, message, advice)
+
+
+_QUICKLY_SCANNED = 50_000  # characters, which take PyYAML's own scanner some tenths of a second
+
+
+def _quote_left_open(text: str, at: int) -> _Said | None:
+    """The quote that begins on a line above the error and ends on its line, at the one that was to begin another text.
+
+    Only what a parser refuses comes here, and a quoted text of several lines before that is rarely meant.
+    """
+    if len(text) > _QUICKLY_SCANNED:
+        return None
+    try:
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if token.start_mark.line > at:
+                return None
+            if not isinstance(token, yaml.ScalarToken) or not token.style or token.style not in "'\"":
+                continue
+            begins, ends = token.start_mark, token.end_mark
+            if begins.line < at == ends.line:
+                said = f"the quote {token.style} is not closed on its line: the text goes on to line {ends.line + 1}"
+                return _Said(begins.column + 1, said, "close it at the end of the text", begins.line + 1)
+    except yaml.YAMLError:
+        pass
+    return None
 
 
 # Words of what the YAML parsers say, and what to do.
