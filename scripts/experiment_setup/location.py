@@ -41,7 +41,7 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
     key = word.lower().replace("-", "_")
     if key in folded:
         return folded[key]
-    doubled = [option for name, option in folded.items() if single_letters(name) == single_letters(key)]
+    doubled = [option for name, option in folded.items() if _single_letters(name) == _single_letters(key)]
     if len(doubled) == 1:
         return doubled[0]
     swapped = [o for f, o in folded.items() if sorted(f) == sorted(key)]
@@ -57,7 +57,7 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
     return parts[0] if len(parts) == 1 else None
 
 
-def single_letters(word: str) -> str:
+def _single_letters(word: str) -> str:
     """The word with each letter once where it stands twice: `learning_ratee` is `learning_rate`, and no other word."""
     return _TWICE.sub(r"\1", word)
 

@@ -16,7 +16,7 @@ from experiment_setup.code.source import SourceFile
 from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.light import compiled, dataclass
-from experiment_setup.location import did_you_mean, single_letters
+from experiment_setup.location import did_you_mean
 
 _CHAIN = 5  # classes that inherit their __init__; modules that take everything from each other
 OF_INSTANTIATE = frozenset({"_target_", "_args_", "_partial_", "_recursive_", "_convert_"})
@@ -140,13 +140,10 @@ def is_not_here(root: Path, lacking: Sequence[Path]) -> bool:
 
 
 def _a_letter_away(step: str, there: Sequence[str]) -> str | None:
-    """The name that is spelled the same but for a letter, or for capitals, underscores and letters that stand twice."""
-    same = (name for name in there if _folded(name) == _folded(step))
+    """The name that is spelled the same but for a letter, or for capitals and underscores."""
+    folded = step.replace("_", "").lower()
+    same = (name for name in there if name.replace("_", "").lower() == folded)
     return next(same, None) or next((name for name in there if _is_alike(step, name)), None)
-
-
-def _folded(name: str) -> str:
-    return single_letters(name.replace("_", "").lower())
 
 
 def _is_alike(one: str, other: str) -> bool:
