@@ -320,15 +320,19 @@ def test_where_the_config_is_no_file_it_is_said_to_be_missing(tmp_path: Path, el
         (["other@spare=one", "lr=0.2"], ["+other@spare=one", "lr=0.2"]),
         (["other@mine=two"], ["other@mine=two"]),
         (["model@spare=big"], ["+model@spare=big"]),
+        (["+model=big"], ["model=big"]),
+        (["+parts=two"], ["+parts=two"]),
     ],
 )
 def test_groups_that_options_list_and_groups_with_packages_are_chosen(tmp_path, elsewhere, words, given) -> None:
     files = {
-        "conf/config.yaml": "defaults:\n  - _self_\n  - model: small\n  - other@mine: one\n  - experiment: null\n"
+        "conf/config.yaml": "defaults:\n  - _self_\n  - model: small\n  - other@mine: one\n  - parts: [one]\n"
+        "  - experiment: null\n"
         "lr: 0.1\n",
         **{f"conf/model/{name}.yaml": f"defaults:\n  - encoder: thin\nkind: {name}\n" for name in ("small", "big")},
         **{f"conf/model/encoder/{name}.yaml": f"shape: {name}\n" for name in ("thin", "wide")},
         **{f"conf/other/{name}.yaml": f"value: {name}\n" for name in ("one", "two")},
+        **{f"conf/parts/{name}.yaml": f"{name}: 1\n" for name in ("one", "two")},
         "conf/experiment/fast.yaml": "# @package _global_\nlr: 1\n",
     }
     root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
@@ -371,3 +375,18 @@ def test_where_every_run_chooses_a_set_a_new_one_starts_from_one(tmp_path: Path,
     ran = run("add_exp.py", *words, cwd=elsewhere)
     assert ran.code == 0, ran.err
     assert hydra(root / "train.py", "experiment=slow") == {"lr": 0.2, "steps": 5}
+
+
+def test_a_default_below_the_group_is_no_base_of_a_set_at_the_root(tmp_path: Path, elsewhere: Path) -> None:
+    files = {
+        "conf/config.yaml": "defaults:\n  - _self_\n  - experiment: default\nlr: 0.1\n",
+        "conf/experiment/default.yaml": "defaults:\n  - _self_\n",
+        **{
+            f"conf/experiment/{name}.yaml": f"# @package _global_\nlr: {lr}\n"
+            for name, lr in (("fast", 1), ("slow", 2))
+        },
+    }
+    root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
+    ran = run("add_exp.py", "lr=0.2", "--name", "mine", "--root", root, cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    assert hydra(root / "train.py", "experiment=mine") == {"lr": 0.2}

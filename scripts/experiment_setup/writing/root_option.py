@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from experiment_setup import command_line, files, naming, nodes
 from experiment_setup.composing.compose import Composer, Composition
-from experiment_setup.composing.refusals import NotChosen, NotOverridable
+from experiment_setup.composing.refusals import ChosenTwice, NotChosen, NotOverridable
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
 from experiment_setup.location import did_you_mean
@@ -196,11 +196,14 @@ class RootWriter:
         return [Document(path) for path in reversed(self._experiment.options_in_folders(self.group).values())]
 
     def _base(self) -> str | None:
-        """The set that a new one starts from: the one given, else the one that config.yaml chooses."""
+        """The set that a new one starts from: the one given, else the one that config.yaml chooses, if that lies at the
+        root as well.
+        """
         if self._given is not None:
             return self._given
         default = self._listed.get(self.group)
-        return default if default in self._experiment.options_in_folders(self.group) else None
+        path = self._experiment.options_in_folders(self.group).get(default or "")
+        return default if path is not None and Document(path).package == nodes.GLOBAL else None
 
     # -- options of other groups, and values ---------------------------------------------------------------------
 
@@ -208,27 +211,28 @@ class RootWriter:
         """What the set starts from when the options of `point` are chosen, and the values of `point`."""
         chosen: dict[str, str] = {}
         values: list[Assignment] = []
-        nested: set[str] = set()
+        added: set[str] = set()
         for assignment in point:
             options = self._options(assignment.key)
             if options and isinstance(assignment.value, str):
                 self._check_option(assignment, options)
                 group = self._packaged(assignment.key)
                 chosen[group] = str(assignment.value)
-                if not self._is_listed(group):
-                    nested.add(group)
+                if assignment.sign:
+                    added.add(group)
             else:
                 values.append(assignment)
         for group in [group for group, option in chosen.items() if self._default(group) == option and base is None]:
             del chosen[group]
-        again = frozenset(group for group in chosen if self._is_listed(group)) | nested
+        again = frozenset(chosen.keys() - added)
         composed = self._composed(base, chosen, again)
-        # What config.yaml does not list may be listed by an option that is chosen, or nowhere yet.
-        while nested and composed.failure is not None and isinstance(composed.failure.refusal, NotOverridable):
-            named = composed.failure.refusal.group
-            new = {group for group in nested if named in (group, group.partition("@")[0])} or set(nested)
-            nested -= new
-            again -= new
+        # Only Hydra knows which groups are in a list, as options have lists too; a wrong sign is forgiven.
+        for _ in chosen:
+            refusal = composed.failure.refusal if composed.failure else None
+            if not isinstance(refusal, (NotOverridable, ChosenTwice)):
+                break
+            wrong = {group for group in chosen if refusal.group in (group, group.partition("@")[0])}
+            again = again - wrong if isinstance(refusal, NotOverridable) else again | wrong
             composed = self._composed(base, chosen, again)
         return _Start(base, chosen, again, self._config(composed)), values
 
@@ -349,7 +353,10 @@ class RootWriter:
                     f"{self.group} sets it again, so nothing was written",
                     f"put `{self.group}` last in the defaults list of {self._experiment.config_file.name}",
                 )
-        lost = [str(key) for key, _ in nodes.children(expected) if nodes.child(composed.config, key) is None]
+        # What the option brings that config.yaml chooses unasked, below the name of the group, goes with that option.
+        drop = (self.group,) if self._listed.get(self.group) is not None and self._base() is None else ()
+        there = (str(key) for key, _ in nodes.children(expected) if key not in drop)
+        lost = [key for key in there if nodes.child(composed.config, key) is None]
         config = self._experiment.config_file.name
         if lost and "_self_" not in _entries(self._experiment):
             raise CommandError(
@@ -357,7 +364,7 @@ class RootWriter:
                 "defaults list has neither options nor `_self_`; nothing was written",
                 f"put the line `- _self_` first into the defaults list of {config}",
             )
-        if node_values.comparable(composed.config, drop=()) != node_values.comparable(expected, drop=()):
+        if node_values.comparable(composed.config, drop=drop) != node_values.comparable(expected, drop=drop):
             raise CommandError(
                 "a set with these values would change others as well, so nothing was written",
                 f"{self.group}/ has sets that work: write {path.name} as they are written",
