@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from experiment_setup import installed
+from experiment_setup import installed, nodes
 from experiment_setup.composing.refusals import NotTheFields
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit
 from experiment_setup.light import compiled
 from experiment_setup.location import Location
+from experiment_setup.reading.source import Document
 from experiment_setup.schema import UNSET
 
 
 def hydra_block(context: ExperimentContext) -> dict[str, Any]:
-    """The `hydra:` block as plain dicts, over those of included configs; {} where there is none, or no file parses."""
+    """The `hydra:` block as plain dicts, over those of included configs and of files that are chosen of the project's
+    own group `hydra`; {} where there is none, or no file parses.
+    """
     block: dict[str, Any] = {}
-    for content in (
-        *(entries.content(document) for document in context.options.included),
-        primary_content(context),
-    ):
-        block = _merged(block, content.get("hydra") if isinstance(content, dict) else None)
+    for document, steps in reversed(list(_places(context))):
+        block = _merged(block, nodes.within(entries.content(document), steps))
     return block
+
+
+def _places(context: ExperimentContext) -> Iterator[tuple[Document, tuple[str, ...]]]:
+    """The files that have settings of Hydra, with the steps to these, from the one that counts most."""
+    if not context.options.has_primary:
+        return
+    yield context.options.primary, ("hydra",)
+    for entry in entries.of_primary(context):  # `- hydra: default` brings hydra/default.yaml
+        if (entry.group or "").lstrip("/") == "hydra" and isinstance(entry.value, dict) and entry.option:
+            file = context.experiment.group_dir("hydra") / f"{entry.option.removesuffix('.yaml')}.yaml"
+            document = context.composer.document(file)
+            if document.error is None:
+                yield document, ("hydra",) if document.package == nodes.GLOBAL else ()
+    yield from ((document, ("hydra",)) for document in reversed(context.options.included))
 
 
 def _merged(block: dict[str, Any], other: Any) -> dict[str, Any]:
@@ -60,9 +74,14 @@ def setting(context: ExperimentContext, *path: str) -> Any:
 
 def at(context: ExperimentContext, *path: str) -> Location:
     """Where the value of a Hydra setting stands."""
-    documents = (context.options.primary, *context.options.included)
-    found = next((one for one in documents if one.error is None and one.has(["hydra", *path])), context.options.primary)
-    return found.value(["hydra", *path])
+    document, steps = home(context, *path)
+    return document.value(steps)
+
+
+def home(context: ExperimentContext, *path: str) -> tuple[Document, tuple[str, ...]]:
+    """The file in which a Hydra setting is written, and the steps to it; the primary config where none has it."""
+    found = ((document, (*steps, *path)) for document, steps in _places(context) if document.error is None)
+    return next((one for one in found if one[0].has(one[1])), (context.options.primary, ("hydra", *path)))
 
 
 def written_node(context: ExperimentContext, *path: str) -> yaml.Node | None:

@@ -9,12 +9,11 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from experiment_setup import installed, nodes
-from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import resolvers, results
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import BUILT_IN, USED
-from experiment_setup.facts.settings import at, is_fixed, is_here, setting
+from experiment_setup.facts.settings import at, home, is_fixed, is_here, setting
 from experiment_setup.facts.unresolved import is_of_its_hydra
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
@@ -82,10 +81,23 @@ def _is_of_choices(context: ExperimentContext, subdir: object) -> bool:
 _OF_ALL_JOBS = r"now:|oc\.env:|hydra[.:](?:job\.(?:name|config_name)|runtime\.)"
 
 
-def _differs_by_job(context: ExperimentContext, folder: object) -> bool:
-    """Whether sweep.dir, which is resolved for each job, is another for each: with the name of its overrides, say."""
+def _differs_by_job(context: ExperimentContext, folder: object, depth: int = 0) -> bool:
+    """Whether sweep.dir, which is resolved for each job, is another for each: with the name of its overrides, say. A
+    key of the config is the same for all where its value is written out, whatever it refers to.
+    """
     text = re.sub(r"\$\{hydra[.:]run\.dir\}", lambda _: str(setting(context, "run", "dir")), str(folder))
-    return re.search(rf"\$\{{(?!{_OF_ALL_JOBS})", text) is not None
+    for name in re.findall(rf"\$\{{(?!{_OF_ALL_JOBS})([^{{}}]*)", text):
+        node = (
+            nodes.at(context.compositions.some, nodes.split(name)) if re.fullmatch(r"[A-Za-z_][\w.]*", name) else None
+        )
+        if depth > _DEEP or not (nodes.is_interpolation(node) or nodes.is_there(node)) or nodes.is_mapping(node):
+            return True
+        if nodes.is_interpolation(node) and _differs_by_job(context, nodes.value(node), depth + 1):
+            return True
+    return False
+
+
+_DEEP = 10  # references that follow each other
 
 
 @rule(
@@ -160,12 +172,7 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
     sweep before its first job. A resolver has to be there by then: what main() registers comes too late.
     """
     for path in _FOLDERS:
-        yield from _unknown_in_folder(context, context.options.primary, ("hydra", *path), setting(context, *path))
-    for document in _chosen_settings(context):
-        within = ("hydra",) if document.package == nodes.GLOBAL else ()
-        for path in _FOLDERS:
-            value = nodes.within(document.data, (*within, *path))
-            yield from _unknown_in_folder(context, document, (*within, *path), value)
+        yield from _unknown_in_folder(context, *home(context, *path), setting(context, *path))
     for option in (*context.options.all(), *context.options.added):
         if option.document.error is not None:
             continue
@@ -174,16 +181,6 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
             for path in _FOLDERS:
                 value, composed = nodes.within(settings, path), context.compositions.of_option(option).config
                 yield from _unknown_in_folder(context, option.document, ("hydra", *path), value, composed)
-
-
-def _chosen_settings(context: ExperimentContext) -> Iterator[Document]:
-    """The files of the project's own group `hydra` that config.yaml chooses (`- hydra: default`)."""
-    for entry in entries.of_primary(context):
-        if (entry.group or "").lstrip("/") == "hydra" and isinstance(entry.value, dict) and entry.option:
-            name = entry.option.removesuffix(".yaml")
-            document = context.composer.document(context.experiment.group_dir("hydra") / f"{name}.yaml")
-            if document.error is None and isinstance(document.data, dict):
-                yield document
 
 
 def _unknown_in_folder(
@@ -209,9 +206,10 @@ def _unknown_in_folder(
             name, known = wrong
             guess = did_you_mean(name, known)
             is_null = found[1].startswith("hydra:")
+            shared = "" if document is context.options.primary else f" with {context.experiment.config_file.name}"
             yield unknown_value_in_folder.finding(
                 _inside(document, place, value, found.start(1) + found[1].rfind(name)),
-                f"{found[0]} does not exist"
+                f"{found[0]} does not exist{shared if composed is None else ''}"
                 + (", and Hydra writes None for it" if is_null else "")
                 + (f" (did you mean {guess!r}?)" if guess else ""),
                 f"write {found[0].replace(name, guess)}" if guess else f"available: {', '.join(known)}",
