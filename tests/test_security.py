@@ -557,7 +557,14 @@ def test_security_md_names_tests_that_exist() -> None:
     text = (ROOT / "references" / "security.md").read_text(encoding="utf-8")
     tests = "".join(
         (ROOT / "tests" / name).read_text(encoding="utf-8")
-        for name in ("test_security.py", "test_output.py", "test_since.py", "test_files.py", "test_faults.py")
+        for name in (
+            "test_security.py",
+            "test_output.py",
+            "test_since.py",
+            "test_files.py",
+            "test_faults.py",
+            "test_apart.py",
+        )
     )
     named = set(re.findall(r"\btest_\w+\b(?!\.py)", text))
     assert len(named) > 10

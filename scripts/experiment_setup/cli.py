@@ -27,7 +27,7 @@ exit codes:
   0  done, or nothing found
   1  findings (validate.py, sweep_status.py; compare.py with --exit-code); what was made does not compose everywhere
   2  wrong usage or bad input
-  3  the environment lacks something (hydra-core)
+  3  the environment lacks something (hydra-core, memory)
   70 a defect of this skill"""
 
 _HELP = {"-h", "--help", "--version"}
