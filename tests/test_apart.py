@@ -247,6 +247,23 @@ def test_runs_that_cannot_be_looked_at_are_not_taken_for_missing(three: Path) ->
     assert f"not looked into, so that runs in it count for nothing: output/{BAD}" in ran.err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_job_that_cannot_be_looked_at_is_unknown(project: Path) -> None:
+    for number in range(3):
+        saved = {name: "[]\n" if name == "overrides.yaml" else "a: 1\n" for name in ("hydra.yaml", "overrides.yaml")}
+        texts = {f".hydra/{name}": text for name, text in {**saved, "config.yaml": "seed: 1\n"}.items()}
+        write(project / f"search/{number}", {**texts, "result.json": '{"status": "done"}'})
+    closed = project / "search/1"
+    closed.chmod(0)
+    try:
+        ran = as_anybody("sweep_status.py", "search", cwd=project)
+    finally:
+        closed.chmod(0o755)
+    states = [line.split()[:2] for line in ran.out.splitlines() if line.startswith("#")]
+    assert (ran.code, states) == (1, [["#0", "done"], ["#1", "unknown"], ["#2", "done"]])
+    assert "it cannot be read: Permission denied" in ran.out
+
+
 # -- what a change of a file keeps ------------------------------------------------------------------------------------
 
 

@@ -92,8 +92,8 @@ def read(project: Project, folder: Path) -> Sweep:
 
 
 def _is_a_job(left: Run) -> bool:
-    """Whether Hydra ran it: a folder of a job may hold the saved configs of models as well."""
-    return left.overrides is not None or left.state is State.RUNNING
+    """Whether Hydra ran it: a folder of a job may hold the saved configs of models as well. Or nobody may look."""
+    return left.unread or left.overrides is not None or left.state is State.RUNNING
 
 
 # -- what was asked for -----------------------------------------------------------------------------------------------
