@@ -544,12 +544,15 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
             *above, key = match[1].split(".")
             known = [] if match[1] in _USUAL_OF_HYDRA else _fields_of_hydra(above)
             if above == ["runtime", "choices"]:
-                known = list(context.options.groups)
-            if better := _misspelled(above, key, known):
+                meant = _misspelled(above, key, list(context.options.groups))
+            else:  # nobody adds to these, so that what is like one of them is it
+                guess = None if key in known else did_you_mean(key, known)
+                meant = (*above, guess) if guess else ()
+            if meant:
                 yield selected_key_misspelled.finding(
                     at_offset(document, match.start(1)),
-                    f"Hydra has no {match[1]} (did you mean {better[-1]}?): this is always null",
-                    f"write ${{hydra:{'.'.join(better)}}}",
+                    f"Hydra has no {match[1]} (did you mean {meant[-1]}?): this is always null",
+                    f"write ${{hydra:{'.'.join(meant)}}}",
                 )
 
 
