@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from experiment_setup.comparing.comparison import Row
 from experiment_setup.comparing.conditions import conditions
 from experiment_setup.errors import CommandError
 from experiment_setup.reading import overrides
-from running import PLAIN_EXPERIMENT, hydra, run, tree, write
+from running import PLAIN_EXPERIMENT, SCRIPTS, hydra, run, start, tree, write
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +100,32 @@ def test_what_is_no_file_is_never_waited_for(project, experiment, elsewhere, nam
         assert ran.code == (2 if name == "config.yaml" else 0), ran.err
     if name != "config.yaml":
         assert hydra(experiment / "train.py", "exp=003" if "002" in name else "exp=002")["exp"]["seed"] == 5
+
+
+def test_files_of_a_project_are_read_through_one_door() -> None:
+    """Whatever else opens one might wait for a pipe without end; of runs, the reader asks what a file is first."""
+    others = {"saved.py", "wandb_log.py"}  # larger ones, with bounds of their own
+    own = {"page.py", "notebook.py", "installed.py", "cli.py", "files.py"}  # files of the skill, or of Python
+    found = {
+        path.name
+        for path in (SCRIPTS / "experiment_setup").rglob("*.py")
+        if re.search(
+            r"\.read_text\(|\.read_bytes\(|\bopen\(",
+            re.sub(r"\bfiles\.read_\w+\(|def open\(|named\.open\(", "", path.read_text("utf-8")),
+        )
+    }
+    assert found - others - own == {"locks.py"}  # a folder, to lock it
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_pipes_wherever_something_may_be_read_are_waited_for_nowhere(project: Path, experiment: Path) -> None:
+    names = ".env .gitignore README.md Makefile run.sh setup.py pyproject.toml notebooks conf output tool uv.lock .git"
+    for name in names.split():
+        os.mkfifo(project / name)
+        os.mkfifo(experiment / f"{name}x")
+    for words in (["validate.py"], ["compare.py", "--runs"], ["add_exp.py", "001", "seed=8", "--dry-run"]):
+        ran = start(*words, cwd=project)
+        assert (words, ran.code) == (words, 0), ran
 
 
 def test_a_long_text_is_written_whole_and_shown_in_part(project: Path, experiment: Path, elsewhere: Path) -> None:

@@ -31,16 +31,27 @@ def read_bytes(path: Path) -> bytes:
 
     Raises OSError for what is no regular file (reading a pipe might never end) and for what is larger than LARGEST.
     """
-    with os.fdopen(
-        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
-    ) as file:
-        state = os.fstat(file.fileno())
-        if not stat.S_ISREG(state.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with _opened(path) as (file, state):
         if state.st_size > LARGEST:
             raise OSError(errno.EFBIG, f"larger than the {LARGEST >> 20} MiB that are read of a file", str(path))
         data = file.read(state.st_size + 1)  # asked for LARGEST, Python sets aside that much memory each time
         return data if len(data) <= state.st_size else data + file.read(LARGEST - len(data))
+
+
+def beginning(path: Path, most: int) -> bytes:
+    """The first bytes of a file, however large it is. Raises OSError for what is no regular one."""
+    with _opened(path) as (file, _):
+        return file.read(most)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], os.stat_result]]:
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        yield file, state
 
 
 def is_file(path: Path | os.DirEntry[str]) -> bool:

@@ -86,7 +86,7 @@ def _git_dir(path: Path) -> Path | None:
             return path if _is_repository(path) else None
         if not path.is_file() or path.stat().st_size > 10_000:
             return None
-        named = re.fullmatch(r"gitdir: (.+?)\s*", path.read_text(encoding="utf-8"), re.DOTALL)
+        named = re.fullmatch(r"gitdir: (.+?)\s*", files.read_loosely(path), re.DOTALL)
         if named is None:
             return None
         target = files.real(path.parent / named[1])
@@ -102,7 +102,7 @@ def _is_repository(folder: Path) -> bool:
 
 
 def _names(file: Path, path: Path) -> bool:
-    return file.is_file() and files.real(file.parent / file.read_text(encoding="utf-8").strip()) == files.real(path)
+    return file.is_file() and files.real(file.parent / files.read_loosely(file).strip()) == files.real(path)
 
 
 def ignored_alone(root: Path, folder: Path, paths: Sequence[Path]) -> dict[Path, str]:

@@ -138,8 +138,7 @@ def _files(root: Path) -> Iterator[Path]:
 def _is_python(path: Path) -> bool:
     """Whether a file without a suffix is a script, by the interpreter that its first line names."""
     try:
-        with path.open("rb") as file:
-            return re.match(rb"#!.*\bpython", file.readline(200)) is not None
+        return re.match(rb"#!.*\bpython", files.beginning(path, 200)) is not None
     except OSError:
         return False
 
