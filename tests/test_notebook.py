@@ -410,6 +410,25 @@ def test_a_script_with_cells_runs_from_where_it_is(two: Path, elsewhere: Path, c
     assert ran.json["next"][-1].endswith(" notebooks/001-first_002-other.py")
 
 
+def test_a_script_does_not_stand_in_for_the_package_of_its_name(tmp_path: Path, elsewhere: Path) -> None:
+    files = {
+        "flow/__init__.py": "",
+        "flow/tools.py": "KIND = 'flow'\n",
+        "flow/conf/config.yaml": "lr: 0.1\n",
+        "flow/train.py": "import hydra\n\nfrom flow.tools import KIND\n\n\n"
+        '@hydra.main(version_base=None, config_path="conf", config_name="config")\n'
+        "def main(cfg):\n    print(KIND, cfg.lr)\n\n\n"
+        'if __name__ == "__main__":\n    main()\n',
+    }
+    root = write(tmp_path / "plain", files)
+    ran = run("add_notebook.py", "flow", "--script", "--root", root, cwd=elsewhere)
+    assert ran.code == 0, ran.err
+    (script,) = (root / "notebooks").glob("flow*.py")
+    said = run_entry(script, cwd=root)
+    assert said.code == 0, said.err
+    assert "lr: 0.1" in said.out
+
+
 @needs_kernel
 @pytest.mark.parametrize("kernel_in", ["notebooks", "."])
 def test_a_kernel_runs_a_notebook_of_two(two: Path, elsewhere: Path, kernel_in: str) -> None:

@@ -131,7 +131,7 @@ def add(request: Request) -> AddedNotebook:
         one = _shown(experiment, Composer(experiment, read, project.root))
         is_told_by_its_folder = experiment.folder != project.root and not project.further(experiment)
         shown.append(one if is_told_by_its_folder else replace(one, entry=experiment.entry))
-    name = _file_name(request.name, shown)
+    name = _file_name(request.name, shown, script=request.script)
     wanted = texts(project, shown, name, script=request.script)
     home = project.root / FOLDER
     if not request.dry_run:
@@ -166,11 +166,14 @@ def _shown(experiment: Experiment, composer: Composer) -> Shown:
     return Shown(experiment.folder, option, plain_data(composed.container))
 
 
-def _file_name(asked: str | None, shown: Sequence[Shown]) -> str:
-    """The name that was asked for, else that of the experiments."""
+def _file_name(asked: str | None, shown: Sequence[Shown], *, script: bool) -> str:
+    """The name that was asked for, else that of the experiments; a script named like a package would be imported in its
+    place, as a script's own folder comes first.
+    """
     if asked is None:
         first, *others = (naming.slug(one.folder.name) or "experiment" for one in shown)
-        return "_".join([first, *others]) if len(others) < _NAMED else f"{first}_and-{len(others)}-more"
+        name = "_".join([first, *others]) if len(others) < _NAMED else f"{first}_and-{len(others)}-more"
+        return f"{name}-notebook" if script and name.isidentifier() else name
     better = naming.slug(asked.removesuffix(".ipynb").removesuffix(".py"), limit=200)
     if better != asked:
         raise CommandError(
