@@ -96,6 +96,13 @@ class ExperimentContext:
         return bool(named) and all(name not in ("", self.experiment.config_name) for name in named)
 
     @cached_property
+    def is_run_as_main_says(self) -> bool:
+        """Whether a command of the guides for the entry point runs the config that main() names."""
+        typed = guides.commands(self.guides, self.experiment.entry) if self.experiment.entry is not None else []
+        own = (None, self.experiment.config_name)
+        return any(guides.names_a_config(one) in own and not guides.names_a_folder(one) for one in typed)
+
+    @cached_property
     def files(self) -> list[Path]:
         """What this experiment is made of: its primary config, its options and the modules it is read from."""
         options = [option.path for options in self.options.by_group.values() for option in options.values()]

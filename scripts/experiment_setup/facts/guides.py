@@ -44,3 +44,8 @@ def names_a_config(typed: str) -> str | None:
     """The primary config that a command runs, where it names one: `--config-name=small`."""
     found = re.search(r"(?:^|\s)(?:--config-name|-cn)(?:=|\s+)[\"']?(?P<name>[\w./-]+)", typed)
     return found["name"].removesuffix(".yaml") if found else None
+
+
+def names_a_folder(typed: str) -> bool:
+    """Whether a command takes its configs from another folder: `--config-dir=mine`."""
+    return re.search(r"(?:^|\s)(?:--config-(?:dir|path)|-cd|-cp)\b", typed) is not None

@@ -10,6 +10,7 @@ import yaml
 from experiment_setup import files
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.own_files import is_everybodys_own
 from experiment_setup.findings import Finding, Severity, and_more
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
@@ -72,8 +73,10 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
     else:
         advice = f"make {file.name}, or mend config_path/config_name"
     # Without a folder it may come from --config-dir, and a library may be what stores it; beside other primary configs
-    # each run may choose one of those.
+    # each run may choose one of those, as far as no guide says otherwise.
     others = Severity.INFO if not isinstance(main.config_path, str) or beside else None
+    if isinstance(main.config_path, str) and context.is_run_as_main_says and not is_everybodys_own(context, name):
+        others = Severity.WARNING if beside else None
     yield config_not_found.finding(
         Location(twin) if files.exists(twin) else main.location,
         f"@hydra.main looks for {context.relative(file)}, which does not exist"
