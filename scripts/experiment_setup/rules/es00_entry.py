@@ -141,15 +141,18 @@ def _missing(message: str) -> str | None:
 def unreadable_yaml(context: ExperimentContext) -> Iterator[Finding]:
     """Syntax errors, duplicate keys, tabs and encodings other than UTF-8 end Hydra with a traceback.
 
-    A warning in a file that no defaults list comes to, where Hydra reads another one of its folder: else it may be no
-    config but a template of one.
+    A warning in a file that no defaults list comes to, where Hydra reads as many of its folder: else they may be data,
+    or templates of configs. A tag is no slip either.
     """
     for document in context.options.unreadable:
         yield _unreadable(document)
     for left in context.options.left_out:
         documents = [context.composer.document(path) for path in left.options.values()]
-        if any(document.error is None and isinstance(document.data, dict) for document in documents):
-            yield from (_unreadable(document, Severity.WARNING) for document in documents if document.error is not None)
+        broken = [one for one in documents if one.error is not None]
+        sound = sum(one.error is None and isinstance(one.data, dict) for one in documents)
+        if len(broken) <= sound:
+            slips = (one for one in broken if one.error is not None and " tag " not in one.error.message)
+            yield from (_unreadable(one, Severity.WARNING) for one in slips)
 
 
 def _unreadable(document: Document, severity: Severity | None = None) -> Finding:
