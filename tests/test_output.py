@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from experiment_setup import visible
 from running import CONFIG, SCRIPTS, interruptible, run, write
 
 pytestmark = pytest.mark.slow
 
 HOSTILE = "\x1b[31m \x1b]0;x\x07 \x9b2J \x07 \r \x85 \u2028 \u2029 \u202e \u2066 \u200b \ufeff \x00 \xad \U000e0041"
+HOSTILE += " \ufe0f \U000e0100 \u3164 \u034f \uffff"  # of categories that are seen, but for these
 NAMES = [c for c in HOSTILE if c != "\0" and unicodedata.category(c) != "Zs"]
 HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
 FORMATS = [[], ["--format", "github"], ["--format", "sarif"], ["--format", "json"], ["--diff"]]
@@ -29,7 +31,23 @@ def quoted(text: str) -> str:
 
 
 def is_harmless(text: str) -> bool:
-    return all(char == "\n" or unicodedata.category(char) not in HIDDEN for char in text)
+    return all(
+        char == "\n" or (unicodedata.category(char) not in HIDDEN and char not in HOSTILE.replace(" ", "")[-5:])
+        for char in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("⚠\ufe0f 葛\U000e0100", "⚠\ufe0f 葛\U000e0100"),  # the twin: these are seen
+        ("a\ufe0f1\ufe0f⚠\ufe0f\ufe0f", "a\\ufe0f1\\ufe0f⚠\ufe0f\\ufe0f"),
+        ("日本\u3000語\u3164\ufffd\U000e0fff", "日本\u3000語\\u3164\ufffd\\U000e0fff"),
+    ],
+)
+def test_a_selector_of_variants_is_shown_where_there_are_some(text: str, shown: str) -> None:
+    assert visible.line(text) == shown
+    assert visible.json_text(text) == shown.replace("\\U000e0fff", "\\udb43\\udfff")
 
 
 @pytest.fixture

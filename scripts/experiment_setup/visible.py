@@ -28,12 +28,19 @@ _COMMAND = f"\0{os.urandom(8).hex()}:"
 _OBEYED = compiled(r"\A\s*:(?=:)|##(?=\w*\[)")
 # Control and format characters, line and paragraph separators, surrogates, and those for private use.
 _HIDDEN = ("Cc", "Cf", "Zl", "Zp", "Cs", "Co")
+# What nobody sees though its category is another: joiners, fillers, what is reserved for the like, and selectors of a
+# variant of the character before them, but where that is one that has variants, such as an emoji or an ideograph.
+_FILLERS = r"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\uffa0\ufff0-\ufff8\ufffe\uffff"
+_SELECTORS = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_VARIED = r"\xa9\xae\u2010-\u2bff\u3030-\u9fff\U0001f000-\U0003ffff"
+_UNSEEN = compiled(rf"(?![{_SELECTORS}])[{_FILLERS}\U000e0000-\U000e0fff]|(?<![{_VARIED}])[{_SELECTORS}]")
+_ODD = compiled(rf"(?![{_SELECTORS}])[^\t\x20-\x7e]|(?<![{_VARIED}])[{_SELECTORS}]")
 _DEEPEST = 200  # levels of JSON; many programs read no more
 
 
 def character(char: str) -> str:
     """A character as Python would write it in a string, if it cannot be seen or is not only shown (`\\x1b`)."""
-    if unicodedata.category(char) not in _HIDDEN:
+    if not _is_hidden(char):
         return char
     code = ord(char)
     return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(char) or (
@@ -41,15 +48,19 @@ def character(char: str) -> str:
     )
 
 
+def _is_hidden(char: str) -> bool:
+    return unicodedata.category(char) in _HIDDEN or _UNSEEN.match(char) is not None
+
+
 def line(text: str) -> str:
     """One line for a terminal or a log. A tab stays, and so do two things without which a diff could not be applied:
     the rest of a line end of Windows, and a file's byte order mark behind the sign of its first line.
     """
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or not _UNSEEN.search(text)):
         return text
     start, rest = (text[:2], text[2:]) if text[1:2] == "\ufeff" and text[0] in " +-" else ("", text)
     body, end = (rest[:-1], "\r") if rest.endswith("\r") else (rest, "")
-    parts = ("".join(char if char == "\t" else character(char) for char in part) for part in body.split(COLOUR))
+    parts = (_ODD.sub(lambda found: character(found[0]), part) for part in body.split(COLOUR))
     return start + "\033[".join(parts) + end
 
 
@@ -93,13 +104,12 @@ def _for_workflow(text: str, also: str = "") -> str:
 
 def json_text(text: str) -> str:
     """JSON in which what cannot be seen is escaped; it means the same to whoever reads it."""
-    seen = text if text.isprintable() else re.sub(r"[^\n\x20-\x7e]", _json_character, text)
-    return re.sub(r"##(?=\w*\[)", r"#\\u0023", seen)
+    return re.sub(r"##(?=\w*\[)", r"#\\u0023", _ODD.sub(_json_character, text))
 
 
 def _json_character(found: re.Match[str]) -> str:
     char = found[0]
-    if unicodedata.category(char) not in _HIDDEN:
+    if char == "\n" or not _is_hidden(char):  # a line end of ours
         return char
     return "".join(f"\\u{unit:04x}" for unit in _units(ord(char)))
 
