@@ -209,7 +209,10 @@ def _chosen(context: ExperimentContext) -> dict[str, Any]:
             continue
         usual = places.get(group, tuple(group.split("/")))
         for steps, value in given(context, option, {}).items():
-            *above, key = (*option.package(usual), *map(str, steps))
+            path = (*option.package(usual), *map(str, steps))
+            if not path:
+                continue  # an empty file, put at the root
+            *above, key = path
             part = found
             for step in above:
                 inner = part.get(step)
