@@ -6,14 +6,17 @@ With each come the other entry points of its folder, and the configs beside its 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from experiment_setup import main_call, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import unlisted
 from experiment_setup.files import real
+from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
 from experiment_setup.project import Experiment, Project, entry_points, scripts_with
 from experiment_setup.reading.config_folder import ConfigFolder
@@ -37,27 +40,43 @@ def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterat
     named = {known.config_file for known in project.with_further}
     second = [one for one in project.second_configs if one.config_file not in named]
     named.update(one.config_file for one in second)
-    folders: set[Path] = set()
+    beside: dict[Path, list[Experiment]] = {}
     for experiment in experiments:
         entries = [experiment, *project.further(experiment)]
         yield from entries
         yield from (one for one in second if one.entry in [entry.entry for entry in entries])
         for entry in entries if experiment.entry is not None else ():
-            if entry.config_dir in folders:
-                continue
-            folders.add(entry.config_dir)
-            for path in _primary_configs(entry):
-                if path not in named:
-                    named.add(path)
-                    name = path.relative_to(entry.config_dir).with_suffix("").as_posix()
-                    yield replace(entry, config_name=name)
+            if entry.config_dir not in beside:
+                composing = [one for one in project.with_further if one.entry and one.config_dir == entry.config_dir]
+                beside[entry.config_dir] = list(_run_by_name(composing or [entry], named))
+            yield from (one for one in beside[entry.config_dir] if one.entry == entry.entry)
 
 
-def _primary_configs(entry: Experiment) -> list[Path]:
+def _run_by_name(entries: Sequence[Experiment], named: Collection[Path]) -> Iterator[Experiment]:
+    """The configs of a folder that none of its entry points names, each with the one that is meant to run it."""
+    folder = ConfigFolder(entries[0].config_dir)
     try:
-        return unlisted.primary_configs(entry, ConfigFolder(entry.config_dir))
+        found = [path for path in unlisted.primary_configs(entries[0], folder) if path not in named]
     except OSError:  # that is said where the experiment is checked
-        return []
+        return
+    for path in found:
+        runs = max(entries, key=partial(_likeness, folder, path)) if len(entries) > 1 else entries[0]
+        yield replace(runs, config_name=path.relative_to(runs.config_dir).with_suffix("").as_posix())
+
+
+def _likeness(folder: ConfigFolder, path: Path, experiment: Experiment) -> tuple[int, int]:
+    """How much of a config's name is that of an entry point and of its own config, as in plan_wall.yaml for plan.py;
+    where that decides nothing, how many of its keys are those of that config.
+    """
+    words = set(_WORD.findall(path.stem))
+    names = {Path(experiment.config_name).name, experiment.entry.stem if experiment.entry else ""}
+    own = sum(len(name) for name in names if words.issuperset(_WORD.findall(name)))
+    keys, others = (set(_KEY.findall(folder.read(one).text_or_empty)) for one in (path, experiment.config_file))
+    return own, len(keys & others)
+
+
+_KEY = compiled(r"^(?:[ \t]*-[ \t]*)?([\w./@]+)[ \t]*:", re.MULTILINE)  # at the top, or of a defaults list
+_WORD = compiled(r"[^\W_]+")
 
 
 def _nothing_below(project: Project) -> CommandError:
