@@ -316,6 +316,11 @@ class Options:
         yield from (option.document for options in self.by_group.values() for option in options.values())
         yield from (option.document for option in self.added)
 
+    def of_the_folder(self) -> Iterator[Document]:
+        """Every file of the config folder, chosen from or not."""
+        folder = self._composer.folder
+        return map(folder.read, folder.yaml_files(folder.path))
+
     def files_of(self, choices: Mapping[str, str | None]) -> Iterator[Path]:
         """config.yaml, and the files of these options (None: the group's default) with all that they inherit from."""
         yield self.experiment.config_file

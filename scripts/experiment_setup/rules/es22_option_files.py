@@ -83,7 +83,7 @@ def _near_misses_at_root(
             yield from _near_misses_at_root(context, option, value, inside, (*path, key))
         known = [str(name) for name in composed] if isinstance(composed, dict) and not key.isdigit() else []
         guess = next((name for name in known if name not in own and entries.one_letter_away(key, name)), None)
-        if guess is not None and not _is_mentioned(context, option, key):
+        if guess is not None and not _is_mentioned(context, option, _new_part(key, guess)):
             yield near_miss_key.finding(
                 option.document.key((*path, key)),
                 f"{dotted((*path, key))} is a new key beside {guess!r}, which keeps its value",
@@ -91,11 +91,20 @@ def _near_misses_at_root(
             )
 
 
+def _new_part(key: str, known: str) -> str:
+    """The word in which a key differs: of one with dots, which the code splits, it is a part."""
+    parts, others = key.split("."), known.split(".")
+    differing = [part for part, other in zip(parts, others, strict=False) if part != other]
+    return differing[0] if len(parts) == len(others) else key
+
+
 def _is_mentioned(context: ExperimentContext, option: Option, key: str) -> bool:
-    """Whether another file or the code has the word."""
+    """Whether another file of the config folder or the code has the word, or an option has that name."""
     word = re.compile(rf"\b{re.escape(key)}\b")
-    texts = (document.text_or_empty for document in context.options.documents() if document.path != option.path)
-    return any(word.search(text) for text in itertools.chain(texts, context.code.in_reach))
+    others = [document for document in context.options.of_the_folder() if document.path != option.path]
+    texts = (document.text_or_empty for document in others)
+    named = any(document.path.stem == key for document in others)
+    return named or any(word.search(text) for text in itertools.chain(texts, context.code.in_reach))
 
 
 def _near_misses(
