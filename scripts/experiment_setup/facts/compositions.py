@@ -95,6 +95,7 @@ class Compositions:
             placed.key: placed.group
             for placed in self.options.choices
             if placed.option in ("???", f"${{{placed.key}}}")  # `- data: ${data}` asks for a choice as well
+            or placed.key in self._open_and_followed
             or self._is_always_replaced(placed)
         }
         candidates = {key: self._candidates(group) for key, group in named.items()}
@@ -109,6 +110,26 @@ class Compositions:
                 if then is None or then.refusal != failure.refusal:
                     chosen, failure = other, then
         return chosen
+
+    @cached_property
+    def _open_and_followed(self) -> Sequence[str]:
+        """The groups without an option (`- model: null`) that another one follows (`- experiment: ${model}`) to what is
+        not there without a choice: `experiment/None`.
+        """
+        choices = self.options.choices
+        missing = self._missing_without_choices
+        following = [p.option or "" for p in choices if missing and missing.startswith(f"{p.group}/")]
+        return [p.key for p in choices if p.option is None and any(f"${{{p.key}}}" in option for option in following)]
+
+    @cached_property
+    def _missing_without_choices(self) -> str | None:
+        """The config that is not found where nothing is chosen."""
+        failure = self._composer.compose().failure
+        return failure.refusal.config if failure is not None and isinstance(failure.refusal, NotFound) else None
+
+    def is_missing_without_a_choice(self, config: str) -> bool:
+        """Whether a config is not there because a group that it is named after waits for a choice."""
+        return bool(self._open_and_followed) and config == self._missing_without_choices
 
     def _is_always_replaced(self, placed: Placed) -> bool:
         """Whether config.yaml chooses what is not there or what does not resolve, and each command of the guides
@@ -136,6 +157,11 @@ class Compositions:
         """What is composed with no choices but those that every run has to make."""
         return self._composition(dict(self.required))
 
+    @cached_property
+    def _composes_unasked(self) -> bool:
+        """Whether the config composes with no choices but those that every run has to make."""
+        return self._composer.compose(dict(self.required)).failure is None
+
     def _with_a_choice_of_its_own(self, chosen: dict[str, str], outcome: Composition) -> Composition:
         """What is composed where an option that follows another choice (`- train: ${task}PPO`) is given by hand.
 
@@ -147,7 +173,7 @@ class Compositions:
             wanted = outcome.failure.refusal.config
             placed = next((p for p in following if p.key not in typed and wanted.startswith(f"{p.group}/")), None)
             option = next(iter(self.options.by_group.get(placed.group, {})), None) if placed is not None else None
-            if placed is None or option is None or self.at().failure is not None:
+            if placed is None or option is None or not self._composes_unasked:
                 break
             self.memo.derived_missing.setdefault(placed.key, {})[wanted] = chosen
             typed[placed.key] = option

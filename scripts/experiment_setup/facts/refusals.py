@@ -157,6 +157,10 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True  # the code registers it, where the folder of a run is named with it
     if isinstance(failure.refusal, NotFound) and is_everybodys_own(context, failure.refusal.config):
         return True
+    if isinstance(failure.refusal, NotFound) and context.compositions.is_missing_without_a_choice(
+        failure.refusal.config
+    ):
+        return True
     if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:
         return True  # the option was not meant to be chosen by hand, and which one is, the user knows
     if isinstance(failure.refusal, NotOverridable) and failure.config is None:
@@ -224,6 +228,10 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
         return _comment_at_fault(context, failure.refusal.comment) or Location(
             (document or context.options.primary).path
         )
+    if document is not None and group and isinstance(failure.refusal, NotFound):
+        named = _entry_naming(context, document, group, failure.refusal.config, failure)
+        if named is not None:
+            return named
     if option is not None:
         return _entry_at_fault(context, option, failure)
     if isinstance(failure.refusal, NotFound):
@@ -272,14 +280,23 @@ def _entry_at_fault(context: ExperimentContext, option: Option, failure: Failure
             wanted = failure.config or ""
     if not wanted or wanted == option.config_path:
         return Location(option.path)
-    for document in context.options.lineage(option):
-        folder = document.path.parent.relative_to(context.experiment.config_dir).as_posix()
-        for entry in entries.entries(document):
-            path = "/".join(part for part in (entry.group, entry.option) if part)
-            group = (entry.group or "").lstrip("/")
-            meant = [path.lstrip("/"), f"{option.group}/{path}", f"{folder}/{path}", group]
-            if isinstance(failure.refusal, NotOverridable):  # Hydra 1.4 takes `model: im2im/mae` for `model/im2im: mae`
-                meant.append(path.lstrip("/").rpartition("/")[0])
-            if path and wanted in meant:
-                return document.value(["defaults", entry.index])
-    return Location(option.path)
+    named = (
+        _entry_naming(context, document, option.group, wanted, failure) for document in context.options.lineage(option)
+    )
+    return next(filter(None, named), Location(option.path))
+
+
+def _entry_naming(
+    context: ExperimentContext, document: Document, own: str, wanted: str, failure: Failure
+) -> Location | None:
+    """The entry of a file's defaults list that names a config or a group; `own`: the group that the file belongs to."""
+    folder = document.path.parent.relative_to(context.experiment.config_dir).as_posix()
+    for entry in entries.entries(document):
+        path = "/".join(part for part in (entry.group, entry.option) if part)
+        group = (entry.group or "").lstrip("/")
+        meant = [path.lstrip("/"), f"{own}/{path}", f"{folder}/{path}", group]
+        if isinstance(failure.refusal, NotOverridable):  # Hydra 1.4 takes `model: im2im/mae` for `model/im2im: mae`
+            meant.append(path.lstrip("/").rpartition("/")[0])
+        if path and wanted in meant:
+            return document.value(["defaults", entry.index])
+    return None
