@@ -31,6 +31,12 @@ def git_rule_of(context: ExperimentContext, missing: str) -> str | None:
     return known[missing]
 
 
+def git_rule_over(context: ExperimentContext, missing: str) -> str | None:
+    """The rule by which git ignores a config that does not exist, meant or not: `.gitignore:8:data/`."""
+    path = context.experiment.config_dir / f"{missing.removesuffix('.yaml')}.yaml"
+    return git.ignored_alone(context.project.root, context.project.root, [path]).get(path)
+
+
 @once
 def _git_rules(_: ExperimentContext) -> dict[str, str | None]:
     return {}

@@ -262,16 +262,23 @@ def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
 
     A launcher's or sweeper's settings in an option that is chosen by hand are a note: its plugin may be chosen beside.
     """
+    unmet: set[tuple[Path, str]] = set()
     for refused in refusals(context):
         if isinstance(refused.failure.refusal, UnknownKey) and refused.steps:
             steps = refused.steps
             untyped = (phases.field(steps[0], steps[1]),) if len(steps) == 2 else ()
             said = _unknown_key(context, refused.failure.refusal, steps, refused.location)
-            if refused.chosen and _is_for_a_plugin(context, steps):
-                advice = (
-                    f"choose hydra/{steps[1]} beside it, or in its defaults list: with {refused.chosen} it has none"
+            if _is_for_a_plugin(context, steps):
+                plugin = (refused.location.path, steps[1])
+                if plugin in unmet:
+                    continue  # all of the block wants the same
+                unmet.add(plugin)
+                chosen = refused.chosen
+                advice = f"choose the {steps[1]} that has it: - override hydra/{steps[1]}: … in the defaults list"
+                beside = f"choose hydra/{steps[1]} beside it, or in its defaults list: with {chosen} it has none"
+                said = replace(
+                    said, severity=Severity.INFO if chosen else said.severity, help=beside if chosen else advice
                 )
-                said = replace(said, severity=Severity.INFO, help=advice)
             yield replace(said, rests_on=untyped)
 
 

@@ -367,10 +367,15 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
         there = ", ".join(known or islice(context.experiment.options_in_folders(group), _MOST_NAMED))
         may_be_another = there or "searchpath" in context.options.primary.text_or_empty
         there = f"available: {there}" if there else f"there is no folder {group}/ and nothing is stored for it"
+        swallowed = own_files.git_rule_over(context, missing)
         yield choice_not_found.finding(
             context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
-            f"write {group}: {guess} ({there})" if guess else f"{there}; choose one, or ??? to make every run choose",
+            f"git ignores what lies there ({swallowed}): if it is there for you, take that out, or git add -f"
+            if swallowed
+            else f"write {group}: {guess} ({there})"
+            if guess
+            else f"{there}; choose one, or ??? to make every run choose",
             severity=Severity.INFO if may_be_another and not is_slip and is_never_meant(context, group) else None,
             rests_on=[
                 phases.file(context.experiment.group_dir(group) / f"{entry.option}.yml"),

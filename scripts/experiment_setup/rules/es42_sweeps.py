@@ -197,7 +197,7 @@ def _unknown_in_folder(
         return
     place, path = document.value(steps), steps[-2:]
     for used in USED.finditer(value):
-        said = _too_early(path) if used[1] == "hydra" else _resolver(context, used[1])
+        said = _too_early(path, value) if used[1] == "hydra" else _resolver(context, used[1])
         if said is not None:
             yield unknown_value_in_folder.finding(_inside(document, place, value, used.start(1)), *said)
     for found in _INTERPOLATION.finditer(value):
@@ -215,17 +215,24 @@ def _unknown_in_folder(
                 f"write {found[0].replace(name, guess)}" if guess else f"available: {', '.join(known)}",
                 severity=Severity.WARNING if is_null else None,
             )
-        elif found[1].replace(":", ".") == ".".join(("hydra", *path)) and not (":" in found[1] and _too_early(path)):
+        elif found[1].replace(":", ".") == ".".join(("hydra", *path)) and not (
+            ":" in found[1] and _too_early(path, value)
+        ):
             yield unknown_value_in_folder.finding(place, f"{found[0]} refers to itself", "write the folder out")
 
 
-def _too_early(path: tuple[str, ...]) -> tuple[str, str] | None:
+def _too_early(path: tuple[str, ...], value: str) -> tuple[str, str] | None:
     """What is wrong with `${hydra:…}` there: in Hydra 1.3 it exists once a job begins, and sweep.dir is made before."""
     if path != ("sweep", "dir") or installed.hydra_since_1_4():
         return None
-    return "${hydra:…} can't be read before the first job, and -m makes the folder before that", (
-        "write it with a dot: ${hydra.job.name}"
+    better = "${hydra.job.name}" if _OF_A_JOB.search(value) else value.replace("${hydra:", "${hydra.")
+    return (
+        "${hydra:…} can't be read before the first job, and -m makes the folder before that",
+        f"write it with a dot: {better}",
     )
+
+
+_OF_A_JOB = compiled(r"hydra:(?:runtime\.output_dir|job\.(?:num|id))")  # set when it begins
 
 
 def _resolver(context: ExperimentContext, name: str) -> tuple[str, str] | None:
