@@ -445,14 +445,25 @@ def test_entry_points_whose_config_is_not_found_are_named(tmp_path: Path) -> Non
     assert "there is @hydra.main in src/pkg/eval.py, src/pkg/train.py" in ran.err
 
 
-def test_a_project_of_hydra_zen_is_told_why_nothing_is_found(tmp_path: Path) -> None:
-    source = (
-        'from hydra_zen import store, zen\n\nif __name__ == "__main__":\n    zen(print).hydra_main(config_name="x")\n'
-    )
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            'from hydra_zen import store, zen\n\nif __name__ == "__main__":\n    zen(f).hydra_main(config_name="x")\n',
+            "src/train.py starts Hydra through hydra-zen",
+        ),
+        (
+            'from hydra import compose, initialize\n\nwith initialize(version_base=None):\n    compose("x")\n',
+            "src/train.py composes its configs itself",
+        ),
+        ("import figures\n\nfigures.compose(1)\n", "an experiment is a folder with an entry point"),
+    ],
+)
+def test_a_project_without_hydra_main_is_told_why_nothing_is_found(tmp_path: Path, source: str, said: str) -> None:
     write(tmp_path, {"src/train.py": source})
     ran = run("validate.py", cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
-    assert "src/train.py starts Hydra through hydra-zen" in ran.err
+    assert said in ran.err
 
 
 _PLAIN_MAIN = '@hydra.main(version_base=None, config_path=".", config_name="config")'

@@ -66,10 +66,11 @@ class Checked:
         left_out = {known.group: len(known.options) for known in context.options.left_out}
         known = {other.entry for other in context.project.further(context.experiment)}
         unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
+        beyond_typing = [placed for placed in context.options.placed if not placed.is_typed]
+        chosen = {(placed.group, placed.option) for placed in beyond_typing}
         untyped = {
-            placed.group: len(context.options.by_group[placed.group].keys() - {placed.option})
-            for placed in context.options.placed
-            if not placed.is_typed
+            group: sum((group, option.name) not in chosen for option in context.options.of_group(group))
+            for group in {placed.group for placed in beyond_typing}
         }
         beyond = len(context.memo.left_out)
         unknown = composed if _rests_on_unread_code(context) or _waits_for_a_file(context) else 0

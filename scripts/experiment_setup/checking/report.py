@@ -190,7 +190,7 @@ def summary(result: Result) -> Iterator[str]:
         count = sum(untyped.values())
         yield (
             f"{_plural(count, 'option')} of {', '.join(untyped)} {'was' if count == 1 else 'were'} not composed, as "
-            "the command line takes no group outside of the config folder"
+            "the command line takes no group with dots for its folder"
         )
     unknown = sum(checked.unknown for checked in result.checked)
     if unknown:

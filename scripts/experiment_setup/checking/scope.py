@@ -15,7 +15,7 @@ from pathlib import Path
 from experiment_setup import main_call, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import unlisted
-from experiment_setup.files import real
+from experiment_setup.files import read_loosely, real
 from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
 from experiment_setup.project import Experiment, Project, entry_points, scripts_with
@@ -83,12 +83,13 @@ def _nothing_below(project: Project) -> CommandError:
     message = f"no experiment was found below {project.root}"
     without = [project.relative(script) for script in entry_points(project.root)]
     if not without:
+        checked = "what is checked here are configs in files, or in dataclasses, for functions with @hydra.main"
         if (zen := next(scripts_with(project.root, b".hydra_main("), None)) is not None:
             where = f"{project.relative(zen)} starts Hydra through hydra-zen"
-            return CommandError(
-                f"{message}: {where}, whose configs only running the code makes",
-                "what is checked here are configs in files, or in dataclasses, for functions with @hydra.main",
-            )
+            return CommandError(f"{message}: {where}, whose configs only running the code makes", checked)
+        composing = (path for path in scripts_with(project.root, b"compose(") if _COMPOSES.search(read_loosely(path)))
+        if (script := next(composing, None)) is not None:
+            return CommandError(f"{message}: {project.relative(script)} composes its configs itself", checked)
         advice = "go to the project's folder or give --root; "
         return CommandError(
             message, f"{advice}an experiment is a folder with an entry point (@hydra.main) and its config"
@@ -106,6 +107,9 @@ def _nothing_below(project: Project) -> CommandError:
         'config_path and config_name are followed where the code tells them, such as config_path="../configs"; '
         "a config that is chosen with --config-dir or lies on another machine is not found",
     )
+
+
+_COMPOSES = compiled(r"\bhydra(?:\.experimental)?(?: import\b[^\n]*|\.)\bcompose\b")
 
 
 def concerned(project: Project, paths: Sequence[str]) -> list[Experiment]:

@@ -63,8 +63,8 @@ class Placed:
 
     @property
     def is_typed(self) -> bool:
-        """Whether the command line takes its key: one that leads out of the config folder (`../llm`) it does not."""
-        return ".." not in self.key.partition("@")[0].split("/")
+        """Whether the command line takes its key: one with dots for folders (`../llm`, `.@paths`) it does not."""
+        return {".", ".."}.isdisjoint(self.key.partition("@")[0].split("/"))
 
 
 @dataclass

@@ -76,7 +76,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = left_open or _is_left_to_others(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
-            left_open = left_open or _is_of_a_whole_config(context, chosen, bad)
+            left_open = left_open or _is_of_a_whole_config(context, chosen, bad) or _is_a_usual_variable(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
 
@@ -175,6 +175,16 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
         re.MULTILINE | re.IGNORECASE,
     )
     return any(map(is_set.search, context.guides))
+
+
+def _is_a_usual_variable(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether several files of the config folder read the environment variable that is not set here: so it is no slip,
+    and everybody has to set it.
+    """
+    if not isinstance(bad.refusal, UnsetVariable):
+        return False
+    read = re.compile(rf"\$\{{\s*oc\.env\s*:\s*{re.escape(bad.refusal.name)}\b")
+    return sum(read.search(document.text_or_empty) is not None for document in context.options.of_the_folder()) > 1
 
 
 def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:

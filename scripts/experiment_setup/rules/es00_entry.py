@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from experiment_setup import files
+from experiment_setup import files, git
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.own_files import is_everybodys_own
@@ -110,13 +110,32 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
         if fatal is not None:
             more = and_more(len(places)) if _missing(fatal.message) else ""
             message = f"{fatal.message}{more}"
-            yield broken_dataclass.finding(fatal.location, message, fatal.help, spoils=[phases.code()])
+            ignored = _ignored_module(context, fatal)
+            advice = f"git ignores it ({ignored}): if it is there for you, take that out, or git add -f"
+            yield broken_dataclass.finding(
+                fatal.location, message, advice if ignored else fatal.help, spoils=[phases.code()]
+            )
     unread = [problem for problem in context.schema.problems if problem.code == "not-read" and not problem.fatal]
     for problem in unread[:1]:
         more = f" (nor from {len(unread) - 1} more modules)" if unread[1:] else ""
         yield broken_dataclass.finding(
             problem.location, f"{problem.message}{more}", problem.help, severity=Severity.INFO
         )
+
+
+def _ignored_module(context: ExperimentContext, problem: Problem) -> str | None:
+    """The rule by which git ignores a module that is not there: `.gitignore:25:lib/`, which was meant for another."""
+    found = re.match(r"ModuleNotFoundError: [^']*'([\w.]+)'", problem.message)
+    if found is None:
+        return None
+    root, steps = context.project.root, found[1].split(".")
+    bases = dict.fromkeys((context.schema.entry.parent, root, root / "src"))
+    paths = [
+        path
+        for base in bases
+        for path in (base.joinpath(*steps, "__init__.py"), base.joinpath(*steps[:-1], f"{steps[-1]}.py"))
+    ]
+    return next(iter(git.ignored_alone(root, root, paths).values()), None)
 
 
 def _missing(message: str) -> str | None:

@@ -67,7 +67,8 @@ class Reader:
         """Read what Hydra imports by itself: the modules of a package hydra_plugins (hydra/core/plugins.py)."""
         modules = self._evaluator.modules
         bases = (self._entry.parent, self._root, self._root / "src")
-        inside = sorted({path.name for base in bases for path in (base / PLUGINS).glob("*") if path.is_dir()})
+        below = (path for base in bases for path in (base / PLUGINS).glob("*"))
+        inside = sorted({path.stem for path in below if path.suffix == ".py" or path.is_dir()})
         found = next((one for name in inside if (one := modules.find(PLUGINS, [name])) is not None), None)
         waiting = [found] if found is not None else []
         while waiting:
