@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -310,6 +312,24 @@ def test_a_notebook_speaks_of_what_is_there(project: Path, experiment: Path, els
     assert made["parameter_set"].startswith("exp")
     assert "seed" not in text
     assert "000-template" not in text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+@pytest.mark.parametrize(
+    "name", ['001-x"); evil("', "001-a\rb\n# %%\nevil()\u2028", "001-\\", os.fsdecode(b"001-\xff")]
+)
+def test_a_folder_name_is_a_text_and_no_code(project: Path, experiment: Path, elsewhere: Path, name: str) -> None:
+    experiment.rename(experiment.with_name(name))
+    codes = []
+    for options in ([], ["--script"]):
+        assert run("add_notebook.py", "--root", project, *options, cwd=elsewhere).code == 0
+    for path in (project / "notebooks").glob("001*"):
+        cells = json.loads(path.read_text("utf-8"))["cells"] if path.suffix == ".ipynb" else []
+        codes += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"] or [path.read_text("utf-8")]
+    calls = [node for code in codes for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    named = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id.startswith("load")]
+    assert {ast.literal_eval(node.args[0]) for node in named} == {name}
+    assert "evil" not in {node.func.id for node in calls if isinstance(node.func, ast.Name)}
 
 
 @needs_kernel

@@ -159,6 +159,8 @@ def call_too_large(function: Any, name: str, owner: Any, args: tuple[Any, ...]) 
     """Whether a pure function, or the method `name` of `owner`, could compute too long or too large a result."""
     if function is len:
         return False
+    if owner is None and isinstance(getattr(function, "__objclass__", None), type) and args:  # `str.join(text, pieces)`
+        name, owner, args = function.__name__, args[0], args[1:]
     if any(_share(value) > 1 for value in args):
         return True
     if isinstance(owner, int) and name == "to_bytes":
@@ -235,8 +237,11 @@ _FUNCTIONS: Mapping[Any, Callable[[tuple[Any, ...]], bool]] = {
 }
 _CHECKED = frozenset(_FUNCTIONS)
 
-_WIDE_FORMAT = compiled(r"%[^a-zA-Z%]*\d{5}|\{[^{}:]*:[^{}]*\d{5}")
-_NESTED_FORMAT = compiled(r"%[^a-zA-Z%]*\*|\{[^{}:]*:[^{}]*\{")
+# The name of a value, as in `%(name)s`, may have anything in it; who writes brackets there counts as up to something.
+_WIDE_FORMAT = compiled(r"%\([^()]*\(|%(?:\([^()]*\))?[^a-zA-Z%]*\d{5}|\{[^{}:]*:[^{}]*\d{5}")
+_STARRED_FORMAT = compiled(r"%[^a-zA-Z%]*\*")
+_NESTED_FORMAT = compiled(r"\{[^{}:]*:((?:[^{}]*\{[^{}]*\})+[^{}]*)\}")
+_INNER = compiled(r"\{([^{}]*)\}")
 
 
 def _wide(template: Any, values: Any) -> bool:
@@ -251,7 +256,18 @@ def _wide(template: Any, values: Any) -> bool:
         10 * _MAX_CHARACTERS
     ):
         return True
-    return bool(_NESTED_FORMAT.search(text)) and any(_bits(value) > 13 for value in values)
+    if _STARRED_FORMAT.search(text) and any(_bits(value) > 13 for value in values):
+        return True
+    return any(_could_be_wide(spec, values) for spec in _NESTED_FORMAT.findall(text))
+
+
+def _could_be_wide(spec: str, values: list[Any]) -> bool:
+    """Whether values could put more than five digits into a specification such as `>{width}.{digits}f`."""
+    inner = _INNER.findall(spec)
+    most = max((6 if _bits(v) > 20 else sum(map(str.isdigit, str(v))) for v in values if not _share(v) > 1), default=0)
+    return any("[" in name or "." in name for name in inner) or (
+        len(inner) * most + sum(map(str.isdigit, _INNER.sub("", spec))) > 5
+    )
 
 
 def spec_too_wide(spec: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import command_line, files, launch, locks, naming, schema
+from experiment_setup import command_line, files, launch, locks, naming, schema, visible
 from experiment_setup.commands import Next
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
@@ -45,7 +45,7 @@ class Shown:
     def load(self, project: Project) -> str:
         """The call of the loader."""
         arguments = [self.name(project), *filter(None, [self.words])]
-        return f"load({', '.join(json.dumps(word, ensure_ascii=False) for word in arguments)})"
+        return f"load({', '.join(map(_quoted, arguments))})"
 
     def name(self, project: Project) -> str:
         """As the loader finds it: by the folder's name alone in experiments/, else by its path, and what lies in the
@@ -228,8 +228,9 @@ def _cells(project: Project, shown: Sequence[Shown]) -> list[dict[str, Any]]:
     with_seed = isinstance(values, Mapping) and "seed" in values
     value = _VALUE if with_seed else _changed(first.config)
     words = {
-        _NAME: first.name(project),
-        f', "{_SET}"': f", {json.dumps(first.words, ensure_ascii=False)}" if first.option else "",
+        f'"{_NAME}"': _quoted(first.name(project)),
+        f"# {_NAME}": f"# {visible.line(first.name(project))}",
+        f', "{_SET}"': f", {_quoted(first.words)}" if first.option else "",
         f', "{_VALUE}"': f', "{value}"' if value else "",
     }
     cells = []
@@ -249,6 +250,11 @@ def _cells(project: Project, shown: Sequence[Shown]) -> list[dict[str, Any]]:
             text = text.replace(old, new)
         cells.append({**cell, "source": text})
     return cells
+
+
+def _quoted(text: str) -> str:
+    """A text as Python reads it, in double quotes as in the template. A folder may be called `x"); evil()`."""
+    return visible.line(json.dumps(text, ensure_ascii=False))
 
 
 def _changed(config: Mapping[str, Any]) -> str | None:
