@@ -79,13 +79,14 @@ def refusals(context: ExperimentContext) -> list[Refused]:
         if stored is None and context.experiment.entry is not None:
             return []  # config-not-found
     default = context.compositions.at()
-    always = [failure for failure in context.composer.failures(default) if not _is_no_mistake(context, failure)]
+    failing = list(context.composer.failures(default))
+    known, missing = (
+        set(failing),
+        [failure.refusal.config for failure in failing[:1] if isinstance(failure.refusal, NotFound)],
+    )
+    replaced = any(is_never_meant(context, config.rpartition("/")[0]) for config in missing)  # ES124 says it
+    always = [failure for failure in failing if not (replaced or _is_no_mistake(context, failure))]
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
-    known = set(always)
-    if always and isinstance(always[0].refusal, NotFound):
-        group = always[0].refusal.config.rpartition("/")[0]
-        if is_never_meant(context, group):
-            always, found = [], []  # ES124 says it
     if context.compositions.required and not always:  # what fails whatever else is chosen is said once
         base = context.compositions.base
         wrong = [failure for failure in context.composer.failures(base) if not _is_no_mistake(context, failure)]
@@ -157,6 +158,8 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True  # the code registers it, where the folder of a run is named with it
     if isinstance(failure.refusal, NotFound) and is_everybodys_own(context, failure.refusal.config):
         return True
+    if isinstance(failure.refusal, NotFound) and _is_replaced_default(context, failure.refusal.config):
+        return True  # ES124 says it
     if isinstance(failure.refusal, NotFound) and context.compositions.is_missing_without_a_choice(
         failure.refusal.config
     ):
@@ -173,6 +176,12 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
     return isinstance(failure.refusal, NotChosen)
 
 
+def _is_replaced_default(context: ExperimentContext, config: str) -> bool:
+    """Whether the config that is not there is what config.yaml chooses from a group, and each run chooses another."""
+    group, _, name = config.rpartition("/")
+    return context.options.groups.get(group) == name and is_never_meant(context, group)
+
+
 def is_never_meant(context: ExperimentContext, group: str) -> bool:
     """Whether what config.yaml chooses from a group is replaced in each run: by the sets, or on the command line."""
     return is_chosen_by_sets(context, group) or context.is_always_typed(group)
@@ -182,13 +191,30 @@ def is_chosen_by_sets(context: ExperimentContext, group: str) -> bool:
     """Whether parameter sets choose an option of the group, of which the config names one that is not there, so that it
     composes with them: then nobody runs it without. That the sets of the group itself do says nothing.
     """
-    options = context.options
-    sets = (*options.sets.values(), *options.root_sets, *(one for one in options.added if one.key == one.group))
-    others = (option for option in sets if option.group != group)
-    return any(context.compositions.of_option(option).failure is None for option in islice(others, _MOST_TRIED))
+    others = islice(_sets_beside(context, group), _MOST_TRIED)
+    return any(context.compositions.of_option(option).failure is None for option in others)
 
 
 _MOST_TRIED = 10
+
+
+def works_in_a_set(context: ExperimentContext, option: Option) -> bool:
+    """Whether a parameter set that chooses an option composes with it: so the set replaces what the option names and
+    there is not, and nobody chooses the option without one.
+    """
+    choosing = (
+        one
+        for one in _sets_beside(context, option.group)
+        if (option.group, option.name) in context.options.chosen_again({one.key: one.name})
+    )
+    return any(context.compositions.of_option(one).failure is None for one in choosing)
+
+
+def _sets_beside(context: ExperimentContext, group: str) -> Iterator[Option]:
+    """The parameter sets of other groups than this one."""
+    options = context.options
+    sets = (*options.sets.values(), *options.root_sets, *(one for one in options.added if one.key == one.group))
+    return (option for option in sets if option.group != group)
 
 
 def _is_of_a_sibling(context: ExperimentContext, failure: Failure) -> bool:
