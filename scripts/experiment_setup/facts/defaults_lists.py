@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -235,6 +235,28 @@ def one_letter_away(one: str, other: str) -> bool:
         return False
     swapped = short[at : at + 2] == long[at : at + 2][::-1] and short[at + 2 :] == long[at + 2 :]
     return swapped or (short[at + 1 :] == long[at + 1 :] and not (short[at] + long[at]).isdigit() and at > 0)
+
+
+def spelled_alike(word: str, known: Iterable[str]) -> str | None:
+    """The name that is spelled the same but for a letter of each part, or for capitals, hyphens and underscores."""
+    names = list(known)
+    same = (name for name in names if _folded(name) == _folded(word))
+    return next(same, None) or next((name for name in names if _is_alike(word, name)), None)
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """Whether a letter makes the difference, in each part of it; parts of one letter are others, as in `dim_x`."""
+    left, right = one.strip("_").split("_"), other.strip("_").split("_")
+    if len(left) != len(right):
+        return False
+    pairs = [(a, b) for a, b in zip(left, right, strict=True) if a != b]
+    if any(len(a) == len(b) == 1 for a, b in pairs):
+        return False
+    return one_letter_away("".join(left), "".join(right)) or all(one_letter_away(*pair) for pair in pairs)
 
 
 # --- editing the text of a list ---

@@ -14,7 +14,7 @@ from experiment_setup.code import standard
 from experiment_setup.code.modules import Defined, Module, Modules
 from experiment_setup.code.source import SourceFile
 from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes
-from experiment_setup.facts.defaults_lists import one_letter_away
+from experiment_setup.facts.defaults_lists import spelled_alike
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 
@@ -91,7 +91,7 @@ def _misspelled_package(code: Modules, steps: Sequence[str]) -> Wrong | None:
     """A package that is not the project's, where one that is differs by a letter and has all the rest."""
     if steps[0] in standard.STANDARD_LIBRARY:
         return None
-    meant = _a_letter_away(steps[0], code.finder.packages())
+    meant = spelled_alike(steps[0], code.finder.packages())
     whole = ".".join([meant, *steps[1:]]) if meant else ""
     if not meant or _defined(code, whole) is None:
         return None
@@ -116,7 +116,7 @@ def _nothing_there(
     modules = [path.stem for folder in module.search for path in folder.glob("*.py")]
     modules += [path.parent.name for folder in module.search for path in folder.glob("*/__init__.py")]
     there = sorted(name for name in {*names, *modules} if not name.startswith("_"))
-    meant = _a_letter_away(steps[done], there)
+    meant = spelled_alike(steps[done], there)
     whole = ".".join([*steps[:done], meant, *steps[done + 1 :]]) if meant else None
     if whole is not None and wrong(code, whole) is not None:
         whole = None
@@ -137,20 +137,6 @@ def is_not_here(root: Path, lacking: Sequence[Path]) -> bool:
     if git.submodule_of(root, *lacking) is not None:
         return True
     return bool(git.ignored_alone(root, root, lacking))
-
-
-def _a_letter_away(step: str, there: Sequence[str]) -> str | None:
-    """The name that is spelled the same but for a letter, or for capitals and underscores."""
-    folded = step.replace("_", "").lower()
-    same = (name for name in there if name.replace("_", "").lower() == folded)
-    return next(same, None) or next((name for name in there if _is_alike(step, name)), None)
-
-
-def _is_alike(one: str, other: str) -> bool:
-    """Whether a letter makes the difference; `module_ae` and `module_vq` are others, as short words are."""
-    left, right = one.split("_"), other.split("_")
-    pairs = zip(left, right, strict=True) if len(left) == len(right) else [(one, other)]
-    return all(a == b or one_letter_away(a, b) for a, b in pairs)
 
 
 def _is_whole(module: Module) -> bool:

@@ -431,7 +431,12 @@ def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:
         target = list(map(str, nodes.split(bad.key)))
     else:
         return False
-    keys = (".".join(target[:count]) for count in range(1, len(target) + 1))
+    return is_typed(context, tuple(target))
+
+
+def is_typed(context: ExperimentContext, target: Steps) -> bool:
+    """Whether a guide or a script gives a key on the command line, or something above it that is no group."""
+    keys = (nodes.join(target[:count]) for count in range(1, len(target) + 1))
     typed = "|".join(re.escape(key) for key in keys if key not in context.options.groups)
     said = re.compile(rf"(?:^|[\s'\"])\+{{0,2}}(?:{typed})=(?!=)", re.MULTILINE)
     return bool(typed) and any(map(said.search, context.guides))

@@ -327,5 +327,9 @@ def _interpolation(line: str, column: int, message: str) -> _Said:
     written = line[at:].split(" #")[0].strip() if at >= 0 else ""
     whole = re.match(r"\$\{\s*([\w.:]+)", written)
     advice = f"write ${{{whole[1]}}}" if whole else "write ${group.key}"
+    bracketed = re.match(r"\$\{\s*([\w.]+)\s*:\s*([\w.]+\[[\w.\[\]]+)\s*([,}])", written)
+    if bracketed:
+        quote = '"' if "'${" in line else "'"
+        advice = f"a key with brackets is quoted: ${{{bracketed[1]}:{quote}{bracketed[2]}{quote}{bracketed[3]}"
     said = f"{written} is no complete interpolation" if written else message
     return _Said(at + 1 if at >= 0 else column, said, f"{advice}, or \\${{ for the characters themselves")

@@ -35,14 +35,14 @@ from experiment_setup.composing.refusals import (
 )
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import resolvers
-from experiment_setup.facts.defaults_lists import one_letter_away
+from experiment_setup.facts.defaults_lists import spelled_alike
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import Refused, refusals, works_in_a_set
 from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.unlisted import ROOT_SETS
-from experiment_setup.facts.unresolved import Unresolved, target_of, unresolved
-from experiment_setup.facts.written import at_offset, declared, kind, schema
+from experiment_setup.facts.unresolved import Unresolved, is_typed, target_of, unresolved
+from experiment_setup.facts.written import at_offset, declared, kind, scalars, schema
 from experiment_setup.findings import Finding, Severity, Subject, and_more
 from experiment_setup.light import compiled
 from experiment_setup.listing import few
@@ -517,7 +517,6 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
 
 
 _FROM_THE_ROOT = "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
-_SELECTED = compiled(r"\$\{\s*oc\.select\s*:\s*([A-Za-z_][\w.]*)")
 
 
 @rule(
@@ -534,47 +533,96 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
     """`${oc.select:KEY,DEFAULT}` is the default where the key is missing, and `${hydra:KEY}` is null, so that a typo in
     it is never heard of.
 
-    Reported where a key of the same place differs in one letter; a key that no file has may be one that a run adds.
+    Reported where each step is there but for a letter; a key that no file has may be one that a run adds.
     """
-    written: list[tuple[Document, Option | None]] = [(option.document, option) for option in context.options.all()]
-    if context.experiment.has_config:
-        written.append((context.options.primary, None))
-    for document, option in written:
-        selected = list(_SELECTED.finditer(document.text_or_empty))
-        composed = context.compositions
-        config = (composed.of_option(option).config if option else composed.some) if selected else None
-        for match in selected if config is not None else ():
-            *above, key = nodes.names(match[1])
-            known = [str(name) for name, _ in nodes.children(nodes.at(config, above))]
-            if better := _misspelled(above, key, known):
-                yield selected_key_misspelled.finding(
-                    at_offset(document, match.start(1)),
-                    f"there is no {match[1]} (did you mean {better[-1]}?): this is always the default",
-                    f"write {'.'.join(better)}",
-                )
-        for match in _OF_HYDRA.finditer(document.text_or_empty):
-            *above, key = match[1].split(".")
-            known = [] if match[1] in _USUAL_OF_HYDRA else _fields_of_hydra(above)
-            if above == ["runtime", "choices"]:
-                meant = _misspelled(above, key, list(context.options.groups))
-            else:  # nobody adds to these, so that what is like one of them is it
-                guess = None if key in known else did_you_mean(key, known)
-                meant = (*above, guess) if guess else ()
-            if meant:
-                yield selected_key_misspelled.finding(
-                    at_offset(document, match.start(1)),
-                    f"Hydra has no {match[1]} (did you mean {meant[-1]}?): this is always null",
-                    f"write ${{hydra:{'.'.join(meant)}}}",
-                )
+    places: dict[Location, Finding] = {}
+    for option in (None, *context.options.all(), *context.options.added):
+        document = context.options.primary if option is None else option.document
+        if option is not None or context.experiment.has_config:
+            for found in (*_misspelled_keys(context, document, option), *_misspelled_of_hydra(context, document)):
+                places.setdefault(found.location, found)
+    yield from places.values()
 
 
-def _misspelled(above: Sequence[str], key: str, known: Sequence[str]) -> Sequence[str]:
-    """The steps that were meant where a key is not `known`, but for a letter; () where none are."""
-    guess = None if key in known else next((name for name in known if one_letter_away(key, name)), None)
-    return () if guess is None else (*above, guess)
+# The key is `env.output_dir`, `.seed` or `..seed`, in quotes or not, of a text that YAML may have in quotes itself.
+_QUOTE = r"\\?[\"']{0,2}"
+_SELECTED = compiled(rf"(?<!\\)\$\{{\s*oc\.select\s*:\s*{_QUOTE}(\.*)([A-Za-z_][\w.\-\[\]]*){_QUOTE}\s*([,}}])")
 
 
-_OF_HYDRA = compiled(r"\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")
+def _misspelled_keys(context: ExperimentContext, document: Document, option: Option | None) -> Iterator[Finding]:
+    found = list(_in_values(document, _SELECTED))
+    composed = context.compositions
+    config = (composed.of_option(option).config if option else composed.some) if found else None
+    for value, match in found if config is not None else ():
+        dots, written, behind = match.groups()
+        package = option.package(tuple(option.group.split("/"))) if option else ()
+        above = (*package, *value)[: -len(dots)] if dots else ()
+        target = (*above, *nodes.split(written))
+        meant = _as_it_is_there(config, target)
+        inner = meant[len(above) :]
+        better = dots + (nodes.join(inner) if "[" in written else ".".join(map(str, inner)))
+        if list(map(str, meant)) != list(map(str, target)) and not _is_given_by_another(context, target):
+            yield selected_key_misspelled.finding(
+                at_offset(document, match.start(1)),
+                f"there is no {dots}{written} (did you mean {better}?): "
+                f"this is always {'the default' if behind == ',' else 'null'}",
+                f"write {better}",
+            )
+
+
+def _in_values(document: Document, pattern: re.Pattern[str]) -> Iterator[tuple[Steps, re.Match[str]]]:
+    """What a pattern finds in the values of a file as they are written, each with the path of the value."""
+    if pattern.search(document.text_or_empty):
+        for path, _, node in scalars(document):
+            for match in pattern.finditer(document.text, node.start_mark.index, node.end_mark.index):
+                yield path, match
+
+
+def _as_it_is_there(config: Any, target: Steps) -> Steps:
+    """The steps to what the config has, where each is there but for a letter; else as they are.
+
+    A step with others behind it may be a letter shorter, as in `emv.seed`: these have to be there as well.
+    """
+    found: list[Any] = []
+    for behind, step in zip(range(len(target) - 1, -1, -1), target, strict=True):
+        end = "." if behind else ""
+        there = {f"{name}{end}": name for name, _ in nodes.children(nodes.at(config, found))}
+        meant = f"{step}{end}" if f"{step}{end}" in there else spelled_alike(f"{step}{end}", there)
+        if meant is None:
+            return target
+        found.append(there[meant])
+    return tuple(found)
+
+
+def _is_given_by_another(context: ExperimentContext, target: Steps) -> bool:
+    """Whether another option or config has a key that the config lacks, or the code or a run gives it."""
+    for option in (*context.options.all(), *context.options.added):
+        package = option.package(tuple(option.group.split("/")))
+        if target[: len(package)] == package and option.document.has(target[len(package) :]):
+            return True
+    if any(sibling.has(target) for sibling in context.options.siblings) or is_typed(context, target):
+        return True
+    return context.code.reading.writes(tuple(map(str, target)))
+
+
+def _misspelled_of_hydra(context: ExperimentContext, document: Document) -> Iterator[Finding]:
+    for _, match in _in_values(document, _OF_HYDRA):
+        *above, key = match[1].split(".")
+        known = [] if match[1] in _USUAL_OF_HYDRA else _fields_of_hydra(above)
+        if above == ["runtime", "choices"]:
+            groups = list(context.options.groups)
+            guess = None if key in groups else spelled_alike(key, groups)
+        else:  # nobody adds to these, so that what is like one of them is it
+            guess = None if key in known else did_you_mean(key, known)
+        if guess:
+            yield selected_key_misspelled.finding(
+                at_offset(document, match.start(1)),
+                f"Hydra has no {match[1]} (did you mean {guess}?): this is always null",
+                f"write ${{hydra:{'.'.join((*above, guess))}}}",
+            )
+
+
+_OF_HYDRA = compiled(r"(?<!\\)\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")
 _USUAL_OF_HYDRA = frozenset(
     "runtime.output_dir runtime.cwd job.name job.num job.id job.override_dirname run.dir sweep.dir".split()
 )
