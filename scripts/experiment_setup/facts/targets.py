@@ -13,7 +13,7 @@ from experiment_setup import git
 from experiment_setup.code import standard
 from experiment_setup.code.modules import Defined, Module, Modules
 from experiment_setup.code.source import SourceFile
-from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes
+from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes, walk
 from experiment_setup.facts.defaults_lists import spelled_alike
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
@@ -204,9 +204,9 @@ def taken(code: Modules, target: str) -> Taken | None:
     """What a dotted name takes; None where that is not known."""
     found = _defined(code, target)
     if found is not None and isinstance(found.node, FUNCTIONS):
-        return None if found.node.decorator_list else _of_function(found.node, found, bound=False)
+        return _of_function(found.node, found, bound=False) if _is_as_written(found.node) else None
     if found is not None:
-        return _of_class(code, found, _CHAIN)
+        return _of_class(_lineage(code, found, _CHAIN))
     owner = _defined(code, target.rpartition(".")[0])  # `Net.from_file`
     method = _own_method(owner.node, target.rpartition(".")[2]) if owner is not None else None
     kind = [last_name(decorator) for decorator in method.decorator_list] if method is not None else None
@@ -219,32 +219,71 @@ def _defined(code: Modules, target: str) -> Defined | None:
     """The function or class that a dotted name means, if nothing else takes its name."""
     module_name, _, name = target.rpartition(".")
     module = code.find(module_name, [name]) if module_name else None
-    found = code.defined(module, ast.Name(name)) if module is not None and module.is_read else None
+    found = code.defined(module, _renamed(module, name)) if module is not None and module.is_read else None
     if found is None:
         return None
     written = (node.id for node in own_nodes(found.module.source.tree.body) if _is_written(node))
     return None if found.node.name in written else found
 
 
+def _renamed(module: Module, name: str) -> ast.expr:
+    """What a name stands for: `Wide = Net` gives the class another one."""
+    given = [
+        statement.value
+        for statement in module.source.tree.body
+        if isinstance(statement, ast.Assign)
+        and any(isinstance(t, ast.Name) and t.id == name for t in statement.targets)
+    ]
+    return given[0] if len(given) == 1 and isinstance(given[0], (ast.Name, ast.Attribute)) else ast.Name(name)
+
+
 def _is_written(node: ast.AST) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
 
 
-def _of_class(code: Modules, found: Defined, depth: int) -> Taken | None:
-    node = found.node
-    if depth == 0 or not isinstance(node, ast.ClassDef) or node.keywords or _own_method(node, "__new__"):
-        return None
-    own = _own_method(node, "__init__")
-    if _is_dataclass(node) and own is None:
-        return _of_dataclass(code, found, depth)
-    if node.decorator_list and not _is_dataclass(node):
-        return None
-    if own is not None:
-        return None if own.decorator_list else _of_function(own, found, bound=True)
-    if [last_name(base) for base in node.bases] in _NO_BASE:
-        return Taken({})
-    above = code.defined(found.module, node.bases[0])
-    return _of_class(code, above, depth - 1) if above is not None else None
+# Decorators that leave the arguments as they are, and bases that bring no `__init__`.
+_LEAVE_ARGUMENTS = frozenset(
+    "abstractmethod cache contextmanager enable_grad final inference_mode lru_cache no_grad override rank_zero_only "
+    "runtime_checkable total_ordering".split()
+)
+_BRING_NO_INIT = frozenset({"object", "ABC", "Generic", "Protocol"})
+
+
+def _is_as_written(node: Function | ast.ClassDef) -> bool:
+    return all(last_name(decorator) in _LEAVE_ARGUMENTS for decorator in node.decorator_list)
+
+
+def _lineage(code: Modules, found: Defined, depth: int) -> list[Defined | None]:
+    """A class and what it inherits from, in the order in which Python looks for a method; None for what is not read."""
+    above: list[Defined | None] = [found]
+    for base in found.node.bases if isinstance(found.node, ast.ClassDef) else ():
+        named = base.value if isinstance(base, ast.Subscript) else base
+        if last_name(named) not in _BRING_NO_INIT:
+            inner = code.defined(found.module, named) if depth else None
+            above += [None] if inner is None else _lineage(code, inner, depth - 1)
+    return list(reversed(dict.fromkeys(reversed(above))))  # what several inherit from comes behind them all
+
+
+def _of_class(lineage: Sequence[Defined | None]) -> Taken | None:
+    """What the first `__init__` of these takes."""
+    for index, found in enumerate(lineage):
+        node = found.node if found is not None else None
+        if found is None or not isinstance(node, ast.ClassDef) or not _is_made_plainly(node):
+            return None
+        own = _own_method(node, "__init__")
+        if own is not None:
+            return _with_handed_on(own, found, lineage[index + 1 :]) if _is_as_written(own) else None
+        if [last_name(base) for base in node.bases] == ["NamedTuple"]:
+            return Taken(_fields(found))
+        if _is_dataclass(node):
+            return _of_dataclass(lineage[index:])
+    return Taken({})
+
+
+def _is_made_plainly(node: ast.ClassDef) -> bool:
+    """Whether nothing but `__init__` or `@dataclass` says what makes an object of a class."""
+    is_meta = any(keyword.arg != "metaclass" or last_name(keyword.value) != "ABCMeta" for keyword in node.keywords)
+    return not (is_meta or _own_method(node, "__new__")) and (_is_as_written(node) or _is_dataclass(node))
 
 
 def _is_dataclass(node: ast.ClassDef) -> bool:
@@ -254,30 +293,69 @@ def _is_dataclass(node: ast.ClassDef) -> bool:
     return names == ["dataclass"] and "init" not in options
 
 
-def _of_dataclass(code: Modules, found: Defined, depth: int) -> Taken | None:
+def _with_handed_on(own: Function, found: Defined, above: Sequence[Defined | None]) -> Taken:
+    """What an `__init__` takes, with what it hands on as a whole: `super().__init__(width, **kwargs)`."""
+    taken = _of_function(own, found, bound=True)
+    rest = own.args.kwarg.arg if own.args.kwarg is not None else None
+    uses = [node for part in own.body for node in walk(part) if isinstance(node, ast.Name) and node.id == rest]
+    calls = [node for part in own.body for node in walk(part) if isinstance(node, ast.Call) and _is_of_super(node)]
+    if rest is None or len(uses) != 1 or len(calls) != 1:
+        return taken
+    call = calls[0]
+    inner = _of_class(above) if any(keyword.value is uses[0] and not keyword.arg for keyword in call.keywords) else None
+    if inner is None or any(isinstance(argument, ast.Starred) for argument in call.args):
+        return taken
+    if any(keyword.arg is None and keyword.value is not uses[0] for keyword in call.keywords):
+        return taken
+    given = {*list(inner.arguments)[: len(call.args)], *(keyword.arg for keyword in call.keywords)}
+    handed_on = {name: argument for name, argument in inner.arguments.items() if name not in given}
+    return Taken({**handed_on, **taken.arguments}, inner.any_other)
+
+
+def _is_of_super(call: ast.Call) -> bool:
+    """Whether it is `super().__init__(…)`."""
+    above = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == "__init__" else None
+    return isinstance(above, ast.Call) and last_name(above.func) == "super"
+
+
+def _of_dataclass(lineage: Sequence[Defined | None]) -> Taken | None:
     """The fields of a dataclass and of those that it inherits from."""
-    assert isinstance(found.node, ast.ClassDef)
     fields: dict[str, Argument] = {}
-    for base in found.node.bases if [last_name(base) for base in found.node.bases] not in _NO_BASE else ():
-        above = code.defined(found.module, base)
-        inherited = _of_class(code, above, depth - 1) if above is not None else None
-        if inherited is None or inherited.any_other:
+    for found in reversed(lineage):
+        if found is None or not isinstance(found.node, ast.ClassDef) or not _is_made_plainly(found.node):
             return None
-        fields |= inherited.arguments
-    for part in found.node.body:
-        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
-            is_field = "ClassVar" not in ast.unparse(part.annotation)
-            options = part.value.keywords if isinstance(part.value, ast.Call) else []
-            if not is_field or any(keyword.arg == "init" for keyword in options):
-                fields.pop(part.target.id, None)
-                continue
-            made = isinstance(part.value, ast.Call) and last_name(part.value.func) == "field"
-            named = {keyword.arg: keyword.value for keyword in options} if made else {"default": part.value}
-            is_needed = part.value is None or named.keys().isdisjoint({"default", "default_factory", None})
-            fields[part.target.id] = Argument(
-                part.annotation, named.get("default"), is_needed, part, found.node, found.module.source
-            )
+        if _is_dataclass(found.node):
+            fields = {name: one for name, one in fields.items() if name not in _no_fields(found)} | _fields(found)
     return Taken(fields)
+
+
+def _fields(found: Defined) -> dict[str, Argument]:
+    """The fields of a dataclass itself that its `__init__` takes."""
+    fields: dict[str, Argument] = {}
+    for part in found.node.body:
+        if not isinstance(part, ast.AnnAssign) or not isinstance(part.target, ast.Name) or not _is_taken(part):
+            continue
+        options = part.value.keywords if isinstance(part.value, ast.Call) else []
+        made = isinstance(part.value, ast.Call) and last_name(part.value.func) == "field"
+        named = {keyword.arg: keyword.value for keyword in options} if made else {"default": part.value}
+        is_needed = part.value is None or named.keys().isdisjoint({"default", "default_factory", None})
+        fields[part.target.id] = Argument(
+            part.annotation, named.get("default"), is_needed, part, found.node, found.module.source
+        )
+    return fields
+
+
+def _no_fields(found: Defined) -> set[str]:
+    """The names that a dataclass declares for itself alone."""
+    declared = [part for part in found.node.body if isinstance(part, ast.AnnAssign) and not _is_taken(part)]
+    return {part.target.id for part in declared if isinstance(part.target, ast.Name)}
+
+
+def _is_taken(part: ast.AnnAssign) -> bool:
+    """Whether a declaration is a field that `__init__` takes."""
+    options = part.value.keywords if isinstance(part.value, ast.Call) else []
+    is_none = any(word in ast.unparse(part.annotation) for word in ("ClassVar", "KW_ONLY"))
+    return not is_none and all(keyword.arg != "init" for keyword in options)
 
 
 def _own_method(node: ast.AST, name: str) -> Function | None:

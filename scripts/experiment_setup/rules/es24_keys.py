@@ -170,7 +170,9 @@ def _left_over(
         if new.get("_target_") != own["_target_"]:
             continue  # what is merged later has the last word
         left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
-        left = [key for key in left if not _has_part(others, (*package, *steps, key))]
+        left = [
+            key for key in left if not _has_part(others, (*package, *steps, key)) and not _is_taken_out(context, key)
+        ]
         code, target = context.schema.code, own["_target_"]
         taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
         wrong = [key for key in left if taken is not None and key not in taken]
@@ -192,6 +194,12 @@ def _tuned(context: ExperimentContext, choice: Mapping[str, str]) -> list[Steps]
     if any(choice.items() & listed(sibling).items() for sibling in context.options.siblings):
         found += (steps for steps, _ in written.leaves(written.values(context.options.primary)))
     return found
+
+
+def _is_taken_out(context: ExperimentContext, key: str) -> bool:
+    """Whether the code takes an argument out before it makes anything: `block.pop("key")`, `del block["key"]`."""
+    taken_out = re.compile(rf"(?:\.pop\(\s*|\bdel [\w.]+\[)[\"']{re.escape(key)}[\"']")
+    return any(map(taken_out.search, context.code.in_reach))
 
 
 def _has_part(keys: Collection[Steps], path: Steps) -> bool:
