@@ -6,12 +6,12 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
 from experiment_setup import git, nodes, schema, uses
-from experiment_setup.code.modules import Module
+from experiment_setup.code.modules import Defined, Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.tree import Function, last_name, parameters
 from experiment_setup.composing import search_path
@@ -67,6 +67,15 @@ class Code:
     @cached_property
     def reading(self) -> Reading:
         """What the code reads of the config."""
+        return uses.read(self.options.schema, self._classes, self._given_to_resolvers())
+
+    def reading_of_beginning(self, function: Defined, bound: Mapping[str, Part], count: int) -> Reading:
+        """What the first statements of a function read of it, which is given these parts."""
+        return uses.read_beginning(self.options.schema, self._classes, function, bound, count)
+
+    @cached_property
+    def _classes(self) -> dict[tuple[Path, str], ConfigPath]:
+        """The dataclasses of the config, each with the part that it is the type of."""
         classes: dict[tuple[Path, str], ConfigPath] = {}
         waiting: list[tuple[ConfigClass | None, ConfigPath]] = [
             (self.options.config_class(g), (g,)) for g in self.options.groups
@@ -77,7 +86,7 @@ class Code:
                 continue
             classes[found.location.path, found.name] = path
             waiting += [(self.options.schema.class_of_field(found, f.name), (*path, f.name)) for f in found.fields]
-        return uses.read(self.options.schema, classes, self._given_to_resolvers())
+        return classes
 
     def _given_to_resolvers(self) -> Iterator[tuple[Module, Function, dict[str, Part]]]:
         """The functions of the resolvers that values of the config name, with what they are given of the config."""
@@ -126,7 +135,14 @@ class Code:
     @cached_property
     def registered(self) -> Registered:
         """The resolvers that the code registers."""
-        return resolvers.registered_for(self._used_resolvers, self.options.schema)
+        found = resolvers.registered_for(self._used_resolvers, self.options.schema)
+        return found.without(self.never_registered) if found.late else found
+
+    @cached_property
+    def never_registered(self) -> Mapping[str, str]:
+        """The resolvers that only functions register which nothing calls, each with such a function."""
+        texts = [document.text_or_empty for document in self.options.documents()]
+        return resolvers.never_registered(self.options.schema, self.options.project.root, texts)
 
     @cached_property
     def _used_resolvers(self) -> frozenset[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted, last_name, own_nodes, walk
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
+from experiment_setup.project import scripts_with
 from experiment_setup.requirements import package_of
 from experiment_setup.schema import Schema
 
@@ -37,6 +39,10 @@ class Registered:
     def names(self) -> frozenset[str]:
         """All of them."""
         return self.early | self.late
+
+    def without(self, never: Collection[str]) -> Registered:
+        """The same without those that are never registered."""
+        return Registered(self.early, self.late.difference(never), self.unknown)
 
     def possible(self, used: frozenset[str]) -> frozenset[str]:
         """All of them, with those of `used` that may be among the names that are not written out."""
@@ -76,7 +82,7 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
     for module in registering:
         first = module in at_start
         end = _end_of_the_run(module, main)
-        for call, function in _registrations(module):
+        for call, function in registrations(module):
             if function is None and module.source.location(call).line > end:
                 continue  # when main() is over
             name = name_of(call)
@@ -148,7 +154,7 @@ def given_the_config(schema: Schema) -> Iterator[tuple[str, Module, Function]]:
     for module in list(schema.code) if schema.code is not None else ():
         if not any(name in module.source.text for name in GIVEN_CONFIG):
             continue
-        for call, _ in _registrations(module):
+        for call, _ in registrations(module):
             name, function = name_of(call), _function_of(call)
             if isinstance(function, ast.Lambda):
                 made = partial(_as_function, function)
@@ -192,7 +198,7 @@ def name_of(call: ast.Call) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
+def registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
     """Each call that registers a resolver, with the outermost function that it stands in."""
     calls = [call for call in module.source.nodes(ast.Call) if last_name(call.func) in REGISTERS]
     inside: dict[int, str] = {}
@@ -204,11 +210,15 @@ def _registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
 
 
 def _called_at_start(modules: Iterable[Module], main: str) -> frozenset[str]:
-    """The names that the modules' own statements mention, and what functions of those names mention in turn."""
+    """The names that the modules' own statements mention until main() is over, and what functions of those names
+    mention in turn.
+    """
     functions: dict[str, list[ast.stmt]] = {}
     waiting: list[ast.AST] = []
     for module in modules:
-        waiting += module.source.tree.body
+        end = _end_of_the_run(module, main)
+        own = (n for n in own_nodes(module.source.tree.body) if isinstance(n, (ast.Name, ast.Attribute)))
+        waiting += (node for node in own if module.source.location(node).line <= end)
         for node in walk(module.source.tree):
             if isinstance(node, FUNCTIONS):
                 functions.setdefault(node.name, []).extend(node.body)
@@ -222,6 +232,75 @@ def _called_at_start(modules: Iterable[Module], main: str) -> frozenset[str]:
     return frozenset(called)
 
 
+def never_registered(schema: Schema, root: Path, texts: Sequence[str]) -> dict[str, str]:
+    """The resolvers that are registered only in functions which nothing calls, each with such a function.
+
+    A function counts as called where its name stands anywhere: in the code that is reached, in another script, or in
+    a `_target_` in the `texts` of the config.
+    """
+    modules = list(reached_from(schema))
+    found: dict[str, set[str | None]] = {}
+    for module in modules:
+        for call, function in registrations(module):
+            plain = function if function in module.functions and not module.functions[function].decorator_list else None
+            found.setdefault(name_of(call) or "", set()).add(plain)
+    known: dict[str, bool] = {}
+
+    def is_called(function: str) -> bool:
+        if function not in known:
+            known[function] = _is_named(function, modules, schema, root, texts)
+        return known[function]
+
+    never = {name: functions for name, functions in found.items() if name and None not in functions}
+    return {
+        name: sorted(filter(None, functions))[0]
+        for name, functions in never.items()
+        if not any(is_called(function) for function in functions if function)
+    }
+
+
+def _is_named(function: str, modules: Sequence[Module], schema: Schema, root: Path, texts: Sequence[str]) -> bool:
+    word = re.compile(rf"\b{re.escape(function)}\b")
+    main = schema.main.function if schema.main is not None else ""
+    for module in modules:
+        if not word.search(module.source.text):
+            continue
+        own, end = module.functions.get(function), _end_of_the_run(module, main)
+        left_out = {id(node) for node in walk(own)} if own is not None else set()
+        left_out |= {id(n) for n in own_nodes(module.source.tree.body) if module.source.location(n).line > end}
+        for node in walk(module.source.tree):
+            named = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+            quoted = isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(word.search(node.value))
+            if id(node) not in left_out and (named == function or (quoted and not _is_in_all(module, node))):
+                return True
+    read = {module.source.path for module in modules}
+    others = (script for script in scripts_with(root, function.encode()) if script not in read)
+    return is_a_target(function, texts) or next(others, None) is not None
+
+
+def is_a_target(name: str, texts: Iterable[str]) -> bool:
+    """Whether a `_target_` in the texts of the config names a function or class."""
+    named = re.compile(rf"_target_\b.*\b{re.escape(name)}\b")
+    return any(map(named.search, texts))
+
+
+def _is_in_all(module: Module, text: ast.AST) -> bool:
+    """Whether a text is one of the names in `__all__`, which calls nothing."""
+    lists = [node for node in module.source.tree.body if isinstance(node, ast.Assign)]
+    named = [node for node in lists if "__all__" in map(last_name, node.targets)]
+    return any(inner is text for node in named for inner in walk(node))
+
+
+def along(name: str, known: Modules) -> Iterator[Module]:
+    """The module of a full name and the packages around it, as far as they are the project's."""
+    steps = name.split(".")
+    for length in range(1, len(steps) + 1):
+        found = known.find(".".join(steps[:length]))
+        if found is None:
+            return
+        yield found
+
+
 def _reached(modules: list[Module], known: Modules) -> Iterator[Module]:
     """The modules, and whatever they import anywhere, with the packages around it."""
     seen: set[Path] = set()
@@ -232,22 +311,19 @@ def _reached(modules: list[Module], known: Modules) -> Iterator[Module]:
             continue
         seen.add(module.source.path)
         yield module
-        for name in dict.fromkeys(_imports(module, known)):
-            steps = name.split(".")
-            for length in range(1, len(steps) + 1):
-                found = known.find(".".join(steps[:length]))
-                if found is None:
-                    break
-                waiting.append(found)
+        statements: list[ast.Import | ast.ImportFrom] = [*module.source.nodes(ast.Import)]
+        statements += module.source.nodes(ast.ImportFrom)
+        for name in dict.fromkeys(name for node in statements for name in imported(node, module, known)):
+            waiting.extend(along(name, known))
 
 
-def _imports(module: Module, known: Modules) -> Iterator[str]:
-    """The full names of what a module imports at any depth: `a.b` and `a.b.c` for `from a.b import c`."""
-    for plain in module.source.nodes(ast.Import):
-        yield from (alias.name for alias in plain.names)
-    for node in module.source.nodes(ast.ImportFrom):
-        try:
-            name = known.absolute(module, node.module or "", node.level)
-        except ImportError:
-            continue
-        yield from (f"{name}.{alias.name}" if alias.name != "*" else name for alias in node.names)
+def imported(node: ast.Import | ast.ImportFrom, module: Module, known: Modules) -> Iterator[str]:
+    """The full names of what a statement imports: `a.b` and `a.b.c` for `from a.b import c`."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+        return
+    try:
+        name = known.absolute(module, node.module or "", node.level)
+    except ImportError:
+        return
+    yield from (f"{name}.{alias.name}" if alias.name != "*" else name for alias in node.names)

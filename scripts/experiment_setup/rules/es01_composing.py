@@ -486,6 +486,9 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     if isinstance(refusal, TooLong):
         return "they refer to each other, or to too many others: give one of them a value of its own"
     if isinstance(refusal, UnknownResolver):
+        function = context.code.never_registered.get(refusal.name)
+        if function is not None:
+            return f"nothing calls {function}(), which registers it: call it before main() begins"
         guess = resolvers.meant(refusal.name, BUILT_IN)
         return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(BUILT_IN)}, or register it in the code"
     if "oc.env" in written:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
@@ -12,10 +11,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import nodes
-from experiment_setup.code.tree import Function, last_name
 from experiment_setup.code.values import find_method, is_dataclass_type
 from experiment_setup.composing.compose import unusable_values
-from experiment_setup.facts import resolvers
+from experiment_setup.facts import late_resolvers
 from experiment_setup.facts.defaults_lists import inherited_in_folders, one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -28,7 +26,6 @@ from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.es31_dataclasses import config_classes
-from experiment_setup.rules.es32_entry_point import main_function
 from experiment_setup.rules.phases import Phase
 from experiment_setup.schema import Field, Opaque, Registration
 from experiment_setup.uses.calls import DICT_METHODS
@@ -344,39 +341,22 @@ _OMEGACONF = ("import hydra\n", "import hydra\nfrom omegaconf import OmegaConf\n
 def read_before_its_resolver(context: ExperimentContext) -> Iterator[Finding]:
     """A reference is looked up when the value is read: `${half:2}` fails there with "Unsupported interpolation type".
 
-    Only what stands in main() itself is looked at, line by line.
+    What main() does is followed until the first statement of it that may come to where the resolver is registered.
     """
-    main, source = main_function(context), context.code.source
-    if main is None or source is None or not context.code.registered.late:
-        return
-    begin = source.location(main).line
-    lines = {name: source.location(call).line for name, call in _registered_in(main).items()}
-    for use in context.code.reading.uses if lines else ():
-        place = use.location(len(use.path) - 1)
-        if use.kind != "read" or place is None or place.path != source.path:
-            continue
-        for name, line in lines.items():
-            if begin < place.line < line and _is_made_by(context, use.path, name):
-                yield read_before_its_resolver.finding(
-                    place,
-                    f"{shown_path(use.path)} is read here, and its resolver {name!r} is registered in line {line}",
-                    "register it before, or at the top level of the file",
-                )
-                return
-
-
-def _registered_in(main: Function) -> dict[str, ast.Call]:
-    """The resolvers that statements of main() itself register."""
-    calls = [node.value for node in main.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
-    named = [(resolvers.name_of(call), call) for call in calls if last_name(call.func) in resolvers.REGISTERS]
-    return {name: call for name, call in named if name is not None}
-
-
-def _is_made_by(context: ExperimentContext, path: ConfigPath, resolver: str) -> bool:
-    """Whether a resolver makes the value in some combination."""
-    outcomes = (context.compositions.at(*chosen) for chosen in context.compositions.combinations)
-    values = (nodes.value(nodes.at(outcome.config, path)) for outcome in outcomes if outcome.config is not None)
-    return any(isinstance(value, str) and resolver in resolvers.USED.findall(value) for value in values)
+    known = context.code.registered
+    for resolver in sorted(known.late) if not known.unknown else ():
+        found = late_resolvers.read_too_early(context, resolver)
+        if found is not None:
+            elsewhere = (
+                f"{context.relative(found.registered.path)}, " if found.registered.path != found.place.path else ""
+            )
+            yield read_before_its_resolver.finding(
+                found.place,
+                f"{shown_path(found.path)} is read here, and its resolver {resolver!r} is registered in "
+                f"{elsewhere}line {found.registered.line}",
+                "register it before, or at the top level of the file",
+            )
+            return
 
 
 _FOR_PEOPLE = frozenset("name notes note description desc tags tag comment memo exp_name experiment_name".split())

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from experiment_setup.code.modules import Module
+from experiment_setup.code.modules import Defined, Module
 from experiment_setup.code.tree import Function
 from experiment_setup.schema import Schema
 from experiment_setup.uses import expressions, parts, statements  # noqa: F401  (each registers what it reads)
 from experiment_setup.uses.records import Part, Reading
 from experiment_setup.uses.walk import ConfigClasses, Walk
 
-__all__ = ["ConfigClasses", "read"]
+__all__ = ["ConfigClasses", "read", "read_beginning"]
 
 
 def read(
@@ -30,4 +30,15 @@ def read(
         return Reading()
     walk = Walk(schema.code, classes)
     walk.from_main(schema.main.function, resolvers)
+    return walk.reading
+
+
+def read_beginning(
+    schema: Schema, classes: ConfigClasses, function: Defined, bound: Mapping[str, Part], count: int
+) -> Reading:
+    """What the first statements of a function do with the parts of the config that it is given, and what they call."""
+    if schema.code is None:
+        return Reading()
+    walk = Walk(schema.code, classes)
+    walk.from_beginning(function, bound, count)
     return walk.reading

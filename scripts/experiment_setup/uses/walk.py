@@ -91,6 +91,19 @@ class Walk:
         self.reading.modules = list(self._modules)
         self.reading.open = any(_opens(known.source.text) for known in self.reading.modules)
 
+    def from_beginning(self, function: Defined, bound: Mapping[str, Part], count: int) -> None:
+        """Read the first statements of a function and all that they come to."""
+        whole = function.node
+        assert not isinstance(whole, ast.ClassDef)
+
+        def begin() -> Function:
+            made = ast.FunctionDef(whole.name, whole.args, whole.body[:count], [], None, None)
+            return ast.copy_location(made, whole)
+
+        piece = function.module.source.piece(whole)
+        beginning = piece.once(f"first {count}", whole, begin)  # kept, as others know it by its id
+        self._function(Defined(function.module, beginning), bound)
+
     def _from_annotations(self) -> None:
         """Read what was not reached from main, as far as annotations say which parameters are the config."""
         self._conditional = self._assumed = True
