@@ -56,6 +56,7 @@ EXHAUST = {
     "percent": 'x = ("%(a)s" * 20_000) % {"a": "a" * 90_000}',
     "a wide format": 'x = "%(a)999999999s" % {"a": 1}\ny = "{0[0]:{0[1]}}".format(["a", 10**9])\n'
     'z = "{:{w}}".format("a", w=9e8)\nw = "{:{a}{b}{c}}".format("a", a=999, b=999, c=999)',
+    "paths": GROWS.format('Path("a")', "x / x / x"),
     "join, unbound": 'x = str.join("a" * 90_000, ["b"] * 19_000)',
     "a format that takes the square": 'x = ("{" + ":" * 90_000).format(1)',
     "join": 'x = ("a" * 90_000).join(["b"] * 19_000)',

@@ -53,6 +53,17 @@ def test_a_value_that_cannot_be_is_one_error(project: Path, elsewhere: Path, wha
         assert tree(project) == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+@pytest.mark.parametrize("quote", ["", "'"])
+@pytest.mark.parametrize("name", ["x\n y", "it's", "x: y #z"])
+def test_a_set_of_any_name_may_be_built_on(project: Path, experiment: Path, name: str, quote: str) -> None:
+    parent = f"defaults:\n  - {quote}default@_here_{quote}\n\nseed: 3\n"
+    write(experiment, {f"exp/{name}.yaml": parent, "exp/001.yaml": parent})
+    ran = run("add_exp.py", "001", "learning_rate=0.5", "--from", name, cwd=project)
+    assert ran.code == 0, ran.err
+    assert hydra(experiment / "train.py", "exp=002")["exp"]["seed"] == 3
+
+
 @pytest.mark.parametrize("words", [["--name=--"], ["--from=--"], ["--name", "\udc80\udc81"], ["--name", "---"]])
 def test_a_name_that_cannot_be_is_one_error(project: Path, elsewhere: Path, words) -> None:
     before = tree(project)

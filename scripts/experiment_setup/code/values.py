@@ -7,6 +7,7 @@ import dataclasses
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from experiment_setup.light import dataclass
@@ -280,6 +281,8 @@ def weigh(values: Iterable[Any]) -> tuple[str | None, int]:
         inner: Iterable[Any] = ()
         if kind is str or kind is bytes:
             weight += len(value) // 8
+        elif isinstance(value, PurePath):
+            weight += len(str(value)) // 8
         elif kind is range:
             weight += min(range_length(value), MAX_WEIGHT)
         elif kind in _SEQUENCES:

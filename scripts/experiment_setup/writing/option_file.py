@@ -22,6 +22,8 @@ _FIRST_PARENT = compiled(
     re.MULTILINE,
 )
 
+_PLAIN = compiled(r"[\w./@\-]+")  # means the same in quotes of either kind and without
+
 _TOLD = 5  # values of a file that a line tells of
 
 _ANY_ENTRY = compiled(
@@ -66,7 +68,8 @@ def render(entry: str | None, settings: Mapping[str, Setting], neighbours: Itera
     if entry is not None:
         found = next(filter(None, (_FIRST_PARENT.search(_read(path)) for path in neighbours)), None)
         indent, quote = (found["indent"], found["quote"]) if found else ("  ", "")
-        head = ["defaults:", f"{indent}- {quote}{entry}{quote}", ""]
+        written = f"{quote}{entry}{quote}" if _PLAIN.fullmatch(entry) else entry_value(entry)
+        head = ["defaults:", f"{indent}- {written}", ""]
     return "\n".join([*head, *_lines(_nested(settings))]).rstrip("\n") + "\n"
 
 

@@ -295,11 +295,12 @@ class RootWriter:
 
     def _bases(self, start: _Start) -> Iterator[str]:
         if start.base is not None:  # from the root where a folder is in between: such a file may be chosen in two ways
-            yield f"/{self.group}/{start.base}" if "/" in start.base else option_file.entry_value(start.base)
+            yield option_file.entry_value(f"/{self.group}/{start.base}" if "/" in start.base else start.base)
 
     def _entries(self, start: _Start) -> Iterator[str]:
         for group, option in start.chosen.items():
-            yield f"{'override ' if group in start.again else ''}/{group}: {option_file.entry_value(option)}"
+            key = option_file.entry_value(f"{'override ' if group in start.again else ''}/{group}")
+            yield f"{key}: {option_file.entry_value(option)}"
 
     def _is_listed(self, group: str) -> bool:
         return group in self._listed if "@" not in group else group in self._listed_keys()
