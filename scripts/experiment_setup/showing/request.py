@@ -13,6 +13,7 @@ from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.refusals import Failure, NotChosen, NotFound, UnknownKey
 from experiment_setup.errors import CommandError
+from experiment_setup.facts.options import listed
 from experiment_setup.findings import Finding
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location, did_you_mean
@@ -169,6 +170,10 @@ def _advice(subject: Subject, failure: Failure) -> str | None:
         group, _, name = refusal.config.rpartition("/")
         known = subject.options(group)
         guess = did_you_mean(name, known)
+        waiting = [open_one for open_one in _followed(subject, group) if subject.chosen().get(open_one) is None]
+        if waiting:
+            first = [naming.override(one, option) for one in waiting for option in subject.options(one)[:1]]
+            return f"choose {' and '.join(waiting)} first, for example: {subject.command([*subject.words, *first])}"
         if guess is None:
             return f"available: {', '.join(known) or 'none'}"
         return f"type: {subject.command(_replaced(subject.words, group, guess))}"
@@ -180,6 +185,12 @@ def _advice(subject: Subject, failure: Failure) -> str | None:
         renamed = [re.sub(rf"^{re.escape(failure.key)}=", f"{guess}=", word) for word in subject.words]
         return f"type: {subject.command(renamed)}"
     return None
+
+
+def _followed(subject: Subject, group: str) -> list[str]:
+    """The groups whose choice the config names an option of this one after: `- experiment: ${model}_${data}`."""
+    written = listed(subject.composer.document(subject.experiment.config_file)).get(group) or ""
+    return re.findall(r"\$\{([\w/]+)\}", written)
 
 
 def _replaced(words: Sequence[str], group: str, option: str) -> list[str]:
