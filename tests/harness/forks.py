@@ -1,6 +1,8 @@
 """Runs Python scripts, each in a fork of one process that has loaded Hydra: most of a start is that.
 
-usage: forks.py [skill]     also with the modules of the skill loaded, which change OmegaConf's `oc.env`
+usage: forks.py [skill] [anybody]
+`skill`: also with the modules of the skill loaded, which change OmegaConf's `oc.env`; `anybody`: one whom permissions
+hold, though root.
 Reads lines of JSON {"words": [script, argument, …], "cwd": …, "env": {…}, "out": path, "err": path} and answers each
 with a line, the exit code. What is shared is what modules are when they are loaded and nothing has run; whatever asks
 how a command starts takes a process of its own (`running.start`).
@@ -8,6 +10,7 @@ how a command starts takes a process of its own (`running.start`).
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
@@ -42,6 +45,20 @@ def learn_grammars() -> None:
     OmegaConf.to_container(OmegaConf.create({"a": "${b}/${oc.env:HOME,1}", "b": 1}), resolve=True)
 
 
+def obey_permissions() -> None:
+    """Lay down what lets root pass over permissions, here and in what is started from here: capabilities(7)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    override, read_search, drop_from_bounds, version_3 = 1, 2, 24, 0x20080522
+    header, sets = (ctypes.c_uint32 * 2)(version_3, 0), (ctypes.c_uint32 * 6)()  # effective, permitted, … twice
+    done = libc.capget(header, sets)
+    for number in range(3):
+        sets[number] &= ~(1 << override | 1 << read_search)
+    for capability in (override, read_search):
+        done |= libc.prctl(drop_from_bounds, capability, 0, 0, 0)
+    done |= libc.capset(header, sets)
+    assert done == 0, os.strerror(ctypes.get_errno())
+
+
 def run(request: dict[str, Any]) -> int:
     """The exit code of a script, below 0 if a signal ended it."""
     child = os.fork()
@@ -66,8 +83,10 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    if sys.argv[1:] == ["skill"]:
+    if "skill" in sys.argv:
         load_skill()
+    if "anybody" in sys.argv and os.geteuid() == 0:
+        obey_permissions()
     learn_grammars()
     gc.freeze()
     for line in requests:
