@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from running import PLAIN_EXPERIMENT, write
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """For `-n auto`: one more than there are cores, as some tests wait for an installation, for Ray or for a server."""
+    given = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return None if given or not hasattr(os, "sched_getaffinity") else len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from experiment_setup.comparing import compared, configs
 from experiment_setup.errors import CommandError, told
 from running import PLAIN_EXPERIMENT, SCRIPTS, Ran, as_anybody, git, run, write
 
+pytestmark = pytest.mark.any_hydra
+
 BAD = "002-bad"
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from running import ROOT, SCRIPTS, as_anybody, start, write
 
+pytestmark = pytest.mark.any_hydra
+
 COMMANDS = sorted(path.name for path in SCRIPTS.glob("*.py"))
 
 

@@ -20,7 +20,7 @@ import running
 from exactness import Comparison, seeds
 from generate import Generated, Run, experiments
 
-EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("EXACTNESS_EXAMPLES", "40"))
 SEED = int(os.environ.get("EXACTNESS_SEED", "1"))
 
 

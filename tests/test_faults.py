@@ -27,19 +27,19 @@ COMMANDS = {
 
 
 _STEPS = {
-    "an experiment with fields of its own": 31,
-    "a set from a run": 23,
-    "schemas": 19,
-    "three sets": 19,
-    "a fix of three files": 29,
-}  # of the others: every twelfth or seventeenth operation
+    "an experiment with fields of its own": 41,
+    "a set from a run": 31,
+    "schemas": 25,
+    "three sets": 25,
+    "a fix of three files": 37,
+}  # of the others: every sixteenth or twenty-third operation
 
 
 @pytest.mark.skipif(os.name == "nt", reason="forks")
 @pytest.mark.parametrize("kind", ["SIGKILL", "SIGINT", "EIO"])
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_fault_at_any_moment_leaves_all_or_nothing(tmp_path: Path, what: str, kind: str) -> None:
-    steps = {"SIGKILL": 12}.get(kind, 17)  # not the same operations for each kind
+    steps = {"SIGKILL": 16}.get(kind, 23)  # not the same operations for each kind
     step = os.environ.get("FAULTS_STEP", str(_STEPS.get(what, steps)))  # 1: every one, for some minutes
     ran = subprocess.run(
         [sys.executable, ROOT / "tests/harness/faults.py", tmp_path, kind, step, *COMMANDS[what]],

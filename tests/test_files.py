@@ -26,7 +26,10 @@ from experiment_setup.writing.adding import SetsRequest, add_sets
 from experiment_setup.writing.new_folder import ExperimentRequest, start
 from running import PLAIN_EXPERIMENT, tree, write
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks")
+pytestmark = [
+    pytest.mark.any_hydra,
+    pytest.mark.skipif(os.name == "nt", reason="forks"),
+]
 AT_ONCE = 3
 
 

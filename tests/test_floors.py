@@ -10,6 +10,8 @@ import pytest
 from imports import imported, own_modules
 from running import ROOT, SCRIPTS
 
+pytestmark = pytest.mark.any_hydra
+
 COMMANDS, GROUND = "scripts/*.py", "*.py"
 LIBRARY = SCRIPTS / "experiment_setup"
 

@@ -12,6 +12,8 @@ from omegaconf import OmegaConf
 
 from running import hydra, run, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 OWN_FOLDERS = {"output_dir": "output/001-baseline/${exp.name}", "model_output_dir": "output/models/${exp.name}"}
 
 

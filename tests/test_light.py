@@ -13,6 +13,8 @@ import pytest
 from experiment_setup import light
 from running import SCRIPTS
 
+pytestmark = pytest.mark.any_hydra
+
 
 def _made(dataclass: Any, **options: Any) -> Any:
     @dataclass(**options)

@@ -11,7 +11,7 @@ from running import PLAIN_EXPERIMENT
 
 pytestmark = pytest.mark.slow
 
-SEEDS = range(1, 7)
+SEEDS = range(1, 4)
 REMARKED = "\ufeffdefaults:\r\n  - _self_ # x <1>\r\n  - default@_here_\r\n\r\nseed: 7 # <2>\r\nbatch_size: 16 # <3>"
 
 

@@ -23,6 +23,8 @@ from guides import install_commands
 from imports import imported, own_modules
 from running import ROOT, git, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 try:
     import tomllib
 except ImportError:  # Python 3.10

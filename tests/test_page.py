@@ -17,6 +17,8 @@ from experiment_setup.comparing.comparison import Column, Comparison, Row
 from experiment_setup.comparing.page import page
 from running import run, write
 
+pytestmark = pytest.mark.any_hydra
+
 _HOSTILE = [
     "</script><script>window.hacked = 1</script>",
     "<img src=x onerror='window.hacked = 2'>",

@@ -13,6 +13,8 @@ import pytest
 from experiment_setup.writing.new_folder import ExperimentRequest, start
 from running import SCRIPTS, run, write
 
+pytestmark = pytest.mark.any_hydra
+
 COMMANDS = [["validate.py"], ["validate.py", "--hydra"], ["add_exp.py", "001", "seed=7"], ["new_experiment.py", "next"]]
 # These read what is installed, our own assets, git's files and small records, each after a look at what it is.
 OTHERS = {"files.py", "git.py", "installed.py", "notebook.py", "page.py", "saved.py", "probe.py", "wandb_log.py"}

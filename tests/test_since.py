@@ -21,6 +21,8 @@ from experiment_setup.comparing.compared import Request, compare
 from experiment_setup.errors import CommandError
 from running import git, run, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 _HERE = "defaults:\n  - default@_here_\n\n"
 _NAMES = ("config.yaml", "train.py", "exp/001.yaml")
 _FILES = {
@@ -61,9 +63,9 @@ def names(configs: list[dict[str, Any]]) -> list[str]:
 def test_random_edits_change_what_hydra_says(tmp_path: Path) -> None:
     """At size: python tests/harness/edits.py --edits 300."""
     judge = Judge(tmp_path, random.Random(11), 5, Hydra())
-    counts = [judge.edit()[1] for _ in range(30)]
-    assert counts.count(0) > 2
-    assert sum(counts) > 30
+    counts = [judge.edit()[1] for _ in range(16)]
+    assert 0 in counts
+    assert sum(counts) > 16
 
 
 def test_a_module_that_is_built_was_built_then_too(made: Path, project: Path) -> None:

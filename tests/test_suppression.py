@@ -9,6 +9,8 @@ import pytest
 from experiment_setup.reading import suppression
 from running import run, write
 
+pytestmark = pytest.mark.any_hydra
+
 TYPO = "learning_rte: 1e-4"
 HEAD = "defaults:\n  - default@_here_\n\nname: 001-lr\n"
 

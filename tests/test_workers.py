@@ -17,7 +17,10 @@ from experiment_setup.checking.check import check
 from experiment_setup.project import Project
 from running import PLAIN_EXPERIMENT, SCRIPTS, interruptible, write
 
-pytestmark = pytest.mark.skipif(workers._cores() < 2, reason="this machine has one core, or is no Linux")
+pytestmark = [
+    pytest.mark.any_hydra,
+    pytest.mark.skipif(workers._cores() < 2, reason="this machine has one core, or is no Linux"),
+]
 
 
 @pytest.fixture(autouse=True)

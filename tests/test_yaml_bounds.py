@@ -242,6 +242,7 @@ CIRCLES = {  # what number N of a circle of COUNT names
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", CIRCLES)
 def test_a_large_circle_is_not_followed_from_each_of_its_files(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
