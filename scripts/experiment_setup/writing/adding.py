@@ -194,7 +194,7 @@ def _add(
                 following = next_commands(project, experiment, [], options)
             else:
                 chosen = [found.environment] if found.environment else [None]
-                group = f"{found.prefix}{found.group}"
+                group = found.key
                 following = next_commands(project, experiment, options, chosen, group=group, configs=proof.configs)
             added = Added(project, found, following, proof, dry_run=dry_run)
             try:
@@ -220,7 +220,7 @@ def _proof(project: Project, experiment: Experiment, found: Outcome) -> Proof:
         combinations = Combinations(SETS, sets or [None], [None, *options], made=False)
     else:
         environments = experiment.options(ENVIRONMENTS) if ENVIRONMENTS in listed else ()
-        key = f"{found.prefix}{found.group}"
+        key = found.key
         combinations = Combinations(key, options or [None], [None, *environments], base=found.base)
     return last_word.of_options(project, experiment, texts, combinations)
 

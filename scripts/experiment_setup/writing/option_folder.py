@@ -31,6 +31,7 @@ class Outcome:
 
     group: str
     prefix: str = ""  # "+" where the group is not in the defaults list, so that its options are added
+    package: str = ""  # "@_global_" where the defaults list puts the group there
     created: list[NewOption] = field(default_factory=list)
     existing: list[tuple[str, dict[str, Setting]]] = field(
         default_factory=list
@@ -43,6 +44,11 @@ class Outcome:
     run_with: list[str] = field(default_factory=list)  # the words that give what a run had
     notes: list[str] = field(default_factory=list)
     not_equal: list[dict[str, Any]] = field(default_factory=list)  # of what a run had, with the reason (JSON)
+
+    @property
+    def key(self) -> str:
+        """What chooses an option on the command line."""
+        return f"{self.prefix}{self.group}{self.package}"
 
 
 class OptionFolder:

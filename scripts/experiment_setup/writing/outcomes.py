@@ -74,7 +74,7 @@ class Added:
 
     def text(self) -> Iterator[str]:
         """The same facts for people."""
-        created, group = self.outcome.created, f"{self.outcome.prefix}{self.outcome.group}"
+        created, group = self.outcome.created, self.outcome.key
         for option in created[:_SHOWN]:
             verb = "would make" if self.dry_run else "made"
             yield shortened(
@@ -143,7 +143,7 @@ class Report:
     def choices(self) -> dict[str, str | None]:
         """What chooses that set."""
         name = self.parameter_set
-        return {f"{self.option.prefix}{self.option.group}": name} if self.option and name else {}
+        return {self.option.key: name} if self.option and name else {}
 
 
 @dataclass(frozen=True)

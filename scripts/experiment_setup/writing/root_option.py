@@ -42,9 +42,10 @@ def group_of_sets(experiment: Experiment, listed: Mapping[str, str | None], usua
     `listed` are the groups of the defaults list. A group without a usual name is meant where it is the only one, and
     config.yaml names no option of it: one that it does name says which part is used, such as an optimizer.
     """
-    if usual in listed and not _is_at_root(experiment, usual):
+    put = [name for name in _USUAL if _is_put_at_root(experiment, name) and experiment.options(name)]
+    if usual in listed and usual not in put and not _is_at_root(experiment, usual):
         return None
-    named = next((name for name in _USUAL if _is_at_root(experiment, name)), None)
+    named = next((name for name in _USUAL if name in put or _is_at_root(experiment, name)), None)
     if named is not None:
         return named
     folders = (p for p in experiment.config_dir.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -70,6 +71,15 @@ def _overruled(experiment: Experiment) -> set[str]:
     entries = _entries(experiment)
     before = entries[: entries.index("_self_")] if "_self_" in entries else []
     return {str(group) for entry in before if isinstance(entry, dict) for group in entry}
+
+
+def _is_put_at_root(experiment: Experiment, group: str) -> bool:
+    """Whether config.yaml puts the options of a group there: `- experiment@_global_: base`."""
+    keys = (str(key) for entry in _entries(experiment) if isinstance(entry, dict) for key in entry)
+    return f"{group}{_AT_ROOT}" in (key.removeprefix("/") for key in keys)
+
+
+_AT_ROOT = f"@{nodes.GLOBAL}"
 
 
 def _is_at_root(experiment: Experiment, group: str) -> bool:
@@ -104,6 +114,7 @@ class RootWriter:
         )
         self._within = (self._given or "").rpartition("/")[0]
         self._prefix = "" if group in self._listed else "+"
+        self._package = _AT_ROOT if _is_put_at_root(experiment, group) else ""
         self.folder = OptionFolder(experiment.group_dir(group) / self._within, composer.root)
 
     def sets(self, points: Sequence[Sequence[Assignment]], *, slug: str | None) -> Outcome:
@@ -116,7 +127,7 @@ class RootWriter:
     @property
     def key(self) -> str:
         """What chooses a set on the command line, where a group that is not in the defaults list is added."""
-        return f"{self._prefix}{self.group}"
+        return f"{self._prefix}{self.group}{self._package}"
 
     def base_option(self) -> str | None:
         """None: a set at the root inherits nothing but what config.yaml chooses."""
@@ -143,11 +154,11 @@ class RootWriter:
     def first_set(self, point: Sequence[Assignment], *, like: Mapping[str, Path]) -> Outcome:
         """The first set of a new experiment, in the style of those of the one that it was copied from."""
         if not point:
-            return Outcome(self.group, self._prefix)
+            return Outcome(self.group, self._prefix, self._package)
         return self._sets([point], None, [Document(path) for path in like.values()])
 
     def _sets(self, points: Sequence[Sequence[Assignment]], slug: str | None, like: Sequence[Document]) -> Outcome:
-        outcome = Outcome(self.group, self._prefix, base=self._given)
+        outcome = Outcome(self.group, self._prefix, self._package, base=self._given)
         names = naming.Names(self.folder.names(), like=[document.path.stem for document in like])
         own = _keys_of_names(like)
         known = {
@@ -203,7 +214,8 @@ class RootWriter:
             return self._given
         default = self._listed.get(self.group)
         path = self._experiment.options_in_folders(self.group).get(default or "")
-        return default if path is not None and Document(path).package == nodes.GLOBAL else None
+        at_root = path is not None and (self._package or Document(path).package == nodes.GLOBAL)
+        return default if at_root else None
 
     # -- options of other groups, and values ---------------------------------------------------------------------
 
