@@ -77,7 +77,8 @@ def _near_misses_at_root(
     context: ExperimentContext, option: Option, own: dict[Any, Any], composed: Any, path: tuple[str, ...]
 ) -> Iterator[Finding]:
     """Keys of a set that is written from the root which stand beside one of another file, and that nothing else has."""
-    for key, value in ((str(key), value) for key, value in own.items()):
+    own = {str(key): value for key, value in own.items()}  # `no:` is the key False
+    for key, value in own.items():
         inside = composed.get(key) if isinstance(composed, dict) else None
         if isinstance(value, dict) and isinstance(inside, dict):
             yield from _near_misses_at_root(context, option, value, inside, (*path, key))
@@ -114,7 +115,8 @@ def _near_misses(
         return
     free = root is None or OmegaConf.get_type(declared(root, path)) is dict
     known = [str(key) for key in above]
-    for key, value in ((str(key), value) for key, value in own.items()):
+    own = {str(key): value for key, value in own.items()}
+    for key, value in own.items():
         if key in known:
             if isinstance(value, dict):
                 yield from _near_misses(option, value, above.get(key), (*path, key), root)
