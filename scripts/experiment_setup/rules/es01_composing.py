@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -610,19 +610,31 @@ def _is_given_by_another(context: ExperimentContext, target: Steps) -> bool:
 
 def _misspelled_of_hydra(context: ExperimentContext, document: Document) -> Iterator[Finding]:
     for _, match in _in_values(document, _OF_HYDRA):
-        *above, key = match[1].split(".")
-        known = [] if match[1] in _USUAL_OF_HYDRA else _fields_of_hydra(above)
-        if above == ["runtime", "choices"]:
-            groups = list(context.options.groups)
-            guess = None if key in groups else spelled_alike(key, groups)
-        else:  # nobody adds to these, so that what is like one of them is it
-            guess = None if key in known else did_you_mean(key, known)
-        if guess:
+        steps = match[1].split(".")
+        meant = steps if match[1] in _USUAL_OF_HYDRA else _as_hydra_has_it(steps, context.options.groups)
+        if meant != steps:
+            guess = next(right for right, step in zip(meant, steps, strict=True) if right != step)
             yield selected_key_misspelled.finding(
                 at_offset(document, match.start(1)),
                 f"Hydra has no {match[1]} (did you mean {guess}?): this is always null",
-                f"write ${{hydra:{'.'.join((*above, guess))}}}",
+                f"write ${{hydra:{'.'.join(meant)}}}",
             )
+
+
+def _as_hydra_has_it(steps: Sequence[str], groups: Iterable[str]) -> list[str]:
+    """The steps to a value of Hydra's, with those that are misspelled put right: nobody adds to what it has, so that
+    what is like one of them is it. The groups are what was chosen from.
+    """
+    found: list[str] = []
+    for step in steps:
+        if found == ["runtime", "choices"]:
+            there = list(groups)
+            meant = step if step in there else spelled_alike(step, there)
+        else:
+            there = _fields_of_hydra(found)
+            meant = step if step in there else did_you_mean(step, there)
+        found.append(meant or step)
+    return found
 
 
 _OF_HYDRA = compiled(r"(?<!\\)\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")
@@ -707,7 +719,7 @@ def _refused_value(context: ExperimentContext, refused: Refused) -> Finding:
     field = next((f for f in found.fields if len(steps) > 1 and f.name == steps[1]), None) if found else None
     value = _written(context, failure)
     message = f"{'.'.join(steps[1:]) or failure.key}: {_words(failure.refusal, value)}"
-    by_index = isinstance(value, dict) and bool(value) and all(isinstance(key, int) for key in value)
+    by_index = isinstance(value, dict) and bool(value) and all(str(key).isdigit() for key in value)
     if by_index and isinstance(failure.refusal, MappingForList):
         elements = ", ".join(map(str, value.values()))
         advice = f"a list is written as a whole, since its elements have no keys: {steps[-1]}: [{elements}, …]"

@@ -24,6 +24,7 @@ from experiment_setup.facts.settings import (
     setting,
 )
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.project import SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
@@ -234,7 +235,7 @@ def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
     "ES408",
     "job-number-in-run-dir",
     Severity.ERROR,
-    "run.dir needs a number that only sweeps have",
+    "run.dir or the job's name needs a number that only sweeps have",
     phase=Phase.VALUES,
     bad={"config.yaml": [(RUN, "  run:\n    dir: out/${hydra.job.num}\n")]},
     good={},
@@ -242,7 +243,8 @@ def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
 )
 def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
     """`hydra.job.num` and `hydra.job.id` exist in a multirun only: a single run fails before main() is called. With a
-    colon, as `${hydra:job.num}`, all single runs get one folder, called None. A sweep makes sweep.dir before its jobs.
+    colon, as `run-${hydra:job.num}`, all single runs get one folder, called None; alone it fails as well. So it is with
+    the folder of the run itself in run.dir. A sweep makes sweep.dir before its jobs.
     """
     sweep = setting(context, "sweep", "dir")
     if isinstance(sweep, str) and (found := re.search(r"hydra\.job\.(num|id)", sweep)):
@@ -251,14 +253,27 @@ def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
             f"sweep.dir uses hydra.job.{found[1]}, and is made before there are jobs",
             "use it in hydra.sweep.subdir",
         )
-    run = setting(context, "run", "dir")
-    found = re.search(r"hydra([.:])job\.(num|id)", run) if isinstance(run, str) else None
-    if found and setting(context, "job", found[2]) in (UNGIVEN, "???"):  # the config may give one itself
-        is_null = found[1] == ":"
+    is_always_a_sweep = setting(context, "mode") == "MULTIRUN"
+    for path in () if is_always_a_sweep else (("run", "dir"), ("job", "name"), ("output_subdir",)):
+        written = setting(context, *path)
+        found = _NOT_IN_A_RUN.search(written) if isinstance(written, str) else None
+        if found is None or setting(context, *found[2].split(".")) not in (UNGIVEN, "???"):
+            continue  # the config may give one itself
+        is_own_folder = found[2] == "runtime.output_dir"
+        if is_own_folder and path != ("run", "dir"):
+            continue
+        is_null = found[1] == ":" and found[0] != written.strip()
+        named = ".".join(path)
         yield job_number_in_run_dir.finding(
-            at(context, "run", "dir"),
-            f"run.dir uses hydra{found[1]}job.{found[2]}, which a single run does not have"
-            + (": its folder is called None" if is_null else ""),
-            "use it in hydra.sweep.subdir; run.dir can have ${now:%Y%m%d-%H%M%S} or ${hydra.runtime.choices.exp}",
+            at(context, *path),
+            f"{named} uses hydra{found[1]}{found[2]}, which "
+            + ("is made of run.dir" if is_own_folder else "a single run does not have")
+            + (f": {'its folder' if path == ('run', 'dir') else named} is called None" if is_null else ""),
+            f"{'write a folder' if is_own_folder else 'use it in hydra.sweep.subdir'}; {named} can have "
+            "${now:%Y%m%d-%H%M%S} or ${hydra.runtime.choices.exp}",
             severity=Severity.WARNING if is_null else None,
         )
+
+
+# What has no value yet when Hydra makes the folder of a single run.
+_NOT_IN_A_RUN = compiled(r"\$\{\s*hydra([.:])(job\.(?:num|id)|runtime\.output_dir)\s*\}")
