@@ -71,7 +71,7 @@ class ExperimentContext:
         return guides.read(self.project.root, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
 
     @cached_property
-    def _typed(self) -> list[str]:
+    def commands(self) -> list[str]:
         """What the guides tell to type behind the entry point, in each command that starts it."""
         return guides.commands(self.guides, self.experiment.entry) if self.experiment.entry is not None else []
 
@@ -89,20 +89,20 @@ class ExperimentContext:
         if self.experiment.entry is None:
             return False
         others = self.project.entries_of(self.experiment.config_dir)
-        typed = self._typed or [command for entry in others for command in guides.commands(self.guides, entry)]
+        typed = self.commands or [command for entry in others for command in guides.commands(self.guides, entry)]
         return bool(typed) and all(guides.chooses(command, group) for command in typed)
 
     @cached_property
     def is_never_run(self) -> bool:
         """Whether each command of the guides for the entry point names another primary config than this one."""
-        named = [guides.names_a_config(command) or "" for command in self._typed]
+        named = [guides.names_a_config(command) or "" for command in self.commands]
         return bool(named) and all(name not in ("", self.experiment.config_name) for name in named)
 
     @cached_property
     def is_run_as_main_says(self) -> bool:
         """Whether a command of the guides for the entry point runs the config that main() names."""
         own = (None, self.experiment.config_name)
-        return any(guides.names_a_config(one) in own and not guides.names_a_folder(one) for one in self._typed)
+        return any(guides.names_a_config(one) in own and not guides.names_a_folder(one) for one in self.commands)
 
     @cached_property
     def files(self) -> list[Path]:

@@ -63,9 +63,10 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
         )
 
 
-# What was chosen, and names: of the job, or a field such as exp.name and experiment_name.
+# What was chosen, names (of the job, or a field such as exp.name and experiment_name), the machine, and the day.
 _OF_A_CHOICE = compiled(
-    r"\$\{(?:hydra[.:](?:runtime\.choices\.[\w/@]+|job\.(?:name|config_name))|((?:[A-Za-z_]\w*\.)*\w*name))\}"
+    r"\$\{(?:hydra[.:](?:runtime\.choices\.[\w/@]+|job\.(?:name|config_name))|oc\.env:[^{}]*"
+    r"|now:(?![^{}]*%[SfsXcT])[^{}]*|((?:[A-Za-z_]\w*\.)*\w*name))\}"
 )
 
 
@@ -325,9 +326,10 @@ def sweep_of_nothing(context: ExperimentContext) -> Iterator[Finding]:
                 yield _nothing(shifted, key, *wrong)
 
 
+_TYPED_SEARCH = compiled(r"[\s'\"]hydra/sweeper=(optuna|ax|nevergrad)\b")
 _SEARCHES = compiled(
-    r"^[ \t]*(?:-[ \t]*(?:override[ \t]+)?/?hydra/sweeper[ \t]*:|_target_[ \t]*:[ \t]*hydra_plugins\.hydra_)[ \t]*"
-    r"[\"']?(optuna|ax|nevergrad)(?:\b|_sweeper\b)",
+    r"^[ \t]*(?:-[ \t]*[\"']?(?:override[ \t]+)?/?hydra/sweeper[\"']?[ \t]*:"
+    r"|_target_[ \t]*:[ \t]*hydra_plugins\.hydra_)[ \t]*[\"']?(optuna|ax|nevergrad)(?:\b|_sweeper\b)",
     re.MULTILINE,
 )
 
@@ -347,32 +349,46 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
 
     Without a number each job trains to its end and then counts as failed, and so does the sweep; so it is with Optuna
     where `direction` lists another number of directions than main() returns values. Ax takes a mapping of results, too.
-    Nothing is said where a decorator of the project's own may return something.
+    Nothing is said where a decorator of the project's own may return something. That main() returns a number on some
+    paths only is a note: what a sweep takes, nobody can tell.
     """
     source, main = entry_source(context), main_function(context)
     if source is None or main is None:
         return
-    for document in context.options.documents():
-        found = _SEARCHES.search(document.text_or_empty)
-        if found is None or _is_for_another_entry_point(context, document):
-            continue
-        returns_none = not results.may_be_a_number(context.schema, main, or_named=found[1] == "ax")
+    for name, where, document in _searches(context):
+        returns_none = not results.may_be_a_number(context.schema, main, or_named=name == "ax")
         counts = set() if returns_none else results.counts(main, context.compositions.some)
-        sweeper = f"the sweeper {found[1]} in {context.relative(document.path)}"
-        directions = _directions(context, document) if found[1] == "optuna" else None
+        sweeper = f"the sweeper {name} {where}"
+        directions = _directions(context, document) if name == "optuna" and document is not None else None
+        severity = None
         if returns_none:
             said = f"{main.name}() returns no number, and {sweeper} needs one from each job", _RETURN_ONE
         elif directions is not None and counts and directions not in counts:
             wanted = "one number" if directions == 1 else f"{directions} numbers, one for each direction,"
             advice = _RETURN_ONE if directions == 1 else f"return {directions} scores: return a, b"
             said = f"{main.name}() returns {_in_words(counts)}, and {sweeper} needs {wanted} from each job", advice
+        elif results.may_end_without(main):
+            said = f"{main.name}() may end without `return`, and {sweeper} needs a number from each job", _RETURN_ONE
+            severity = Severity.INFO
         else:
             continue
         message, advice = said
         yield search_without_result.finding(
-            source.name_location(main), f"{message}: the sweep fails when all are done", advice
+            source.name_location(main), f"{message}: the sweep fails when all are done", advice, severity=severity
         )
         return
+
+
+def _searches(context: ExperimentContext) -> Iterator[tuple[str, str, Document | None]]:
+    """The sweepers that search, each with where it is chosen, and the file that does."""
+    for document in context.options.documents():
+        found = _SEARCHES.search(document.text_or_empty)
+        if found is not None and not _is_for_another_entry_point(context, document):
+            yield found[1], f"in {context.relative(document.path)}", document
+    for command in context.commands:
+        found = _TYPED_SEARCH.search(command)
+        if found is not None:
+            yield found[1], "that a guide tells to type", None
 
 
 _RETURN_ONE = "return the score that the sweep is to improve, as a float"
