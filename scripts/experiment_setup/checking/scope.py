@@ -64,15 +64,15 @@ def _run_by_name(entries: Sequence[Experiment], named: Collection[Path]) -> Iter
         yield replace(runs, config_name=path.relative_to(runs.config_dir).with_suffix("").as_posix())
 
 
-def _likeness(folder: ConfigFolder, path: Path, experiment: Experiment) -> tuple[int, int]:
+def _likeness(folder: ConfigFolder, path: Path, experiment: Experiment) -> tuple[int, int, int]:
     """How much of a config's name is that of an entry point and of its own config, as in plan_wall.yaml for plan.py;
-    where that decides nothing, how many of its keys are those of that config.
+    where that decides nothing, how many of its keys are those of that config, and how few folders the script lies in.
     """
     words = set(_WORD.findall(path.stem))
     names = {Path(experiment.config_name).name, experiment.entry.stem if experiment.entry else ""}
     own = sum(len(name) for name in names if words.issuperset(_WORD.findall(name)))
     keys, others = (set(_KEY.findall(folder.read(one).text_or_empty)) for one in (path, experiment.config_file))
-    return own, len(keys & others)
+    return own, len(keys & others), -len(experiment.folder.parts)
 
 
 _KEY = compiled(r"^(?:[ \t]*-[ \t]*)?([\w./@]+)[ \t]*:", re.MULTILINE)  # at the top, or of a defaults list
