@@ -343,16 +343,17 @@ def test_groups_that_options_list_and_groups_with_packages_are_chosen(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("search", "words", "said"),
     [
-        (["search=wide", "lr=0.2"], "lists it behind experiment"),
-        (["experiment=fast", "lr=0.2"], "to build on that set: --from fast"),
-        (["lr=0.2"], None),
+        ("thin", ["search=wide", "lr=0.2"], "lists it behind experiment"),
+        ("thin", ["experiment=fast", "lr=0.2"], "to build on that set: --from fast"),
+        ("thin", ["lr=0.2"], None),
+        ("???", ["search=wide", "lr=0.2"], "lists it behind experiment"),
     ],
 )
-def test_what_a_set_cannot_choose_is_said(tmp_path: Path, elsewhere: Path, words, said: str | None) -> None:
+def test_what_a_set_cannot_choose_is_said(tmp_path: Path, elsewhere: Path, search: str, words, said) -> None:
     files = {
-        "conf/config.yaml": "defaults:\n  - _self_\n  - experiment: null\n  - search: thin\nlr: 0.1\n",
+        "conf/config.yaml": f"defaults:\n  - _self_\n  - experiment: null\n  - search: {search}\nlr: 0.1\n",
         **{f"conf/search/{name}.yaml": f"shape: {name}\n" for name in ("thin", "wide")},
         "conf/experiment/fast.yaml": "# @package _global_\nlr: 1\n",
     }

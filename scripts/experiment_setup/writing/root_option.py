@@ -347,7 +347,8 @@ class RootWriter:
         composed = self._composer.compose_with({path: document}, {self.key: option})
         if composed.failure or composed.config is None:
             refusal = composed.failure.refusal if composed.failure else None
-            if isinstance(refusal, NotOverridable) and self._is_listed(refusal.group):
+            # Listed behind the sets with `???`, it still waits for a choice there.
+            if isinstance(refusal, (NotOverridable, NotChosen)) and self._is_listed(refusal.group):
                 config = self._experiment.config_file.name
                 raise CommandError(
                     f"a set of {self.group} cannot choose {refusal.group}, so nothing was written: {config} lists it "
