@@ -93,6 +93,13 @@ class ExperimentContext:
         return bool(typed) and all(guides.chooses(command, group) for command in typed)
 
     @cached_property
+    def typed_choices(self) -> list[dict[str, str]]:
+        """The options that each command of the guides for the entry point chooses from the groups of config.yaml."""
+        keys = [placed.key for placed in self.options.choices]
+        found = ({key: guides.chosen(command, key) for key in keys} for command in self.commands)
+        return [{key: option for key, option in one.items() if option is not None} for one in found]
+
+    @cached_property
     def is_never_run(self) -> bool:
         """Whether each command of the guides for the entry point names another primary config than this one."""
         named = [guides.names_a_config(command) or "" for command in self.commands]

@@ -40,6 +40,12 @@ def chooses(typed: str, group: str) -> bool:
     return re.search(rf"[\s'\"]\+?{re.escape(group)}=", typed) is not None
 
 
+def chosen(typed: str, group: str) -> str | None:
+    """The option that a command chooses from a group, where it names one."""
+    found = re.search(rf"[\s'\"]\+?{re.escape(group)}=(?P<option>[\w./-]+)(?=[\s'\"]|$)", typed)
+    return found["option"].removesuffix(".yaml") if found else None
+
+
 def names_a_config(typed: str) -> str | None:
     """The primary config that a command runs, where it names one: `--config-name=small`."""
     found = re.search(r"(?:^|\s)(?:--config-name|-cn)(?:=|\s+)[\"']?(?P<name>[\w./-]+)", typed)

@@ -198,10 +198,24 @@ def is_chosen_by_sets(context: ExperimentContext, group: str) -> bool:
 _MOST_TRIED = 10
 
 
-def works_in_a_set(context: ExperimentContext, option: Option) -> bool:
-    """Whether a parameter set that chooses an option composes with it: so the set replaces what the option names and
-    there is not, and nobody chooses the option without one.
+@once
+def works_as_guides_say(context: ExperimentContext) -> bool:
+    """Whether each command of the guides chooses options with which the config composes, so that nobody runs it without
+    them.
     """
+    typed = context.typed_choices
+    return bool(typed) and all(choices and context.compositions.of(choices).failure is None for choices in typed)
+
+
+def is_always_completed(context: ExperimentContext, option: Option) -> bool:
+    """Whether whoever meets an option replaces what it names and there is not: a parameter set that chooses it, or,
+    where config.yaml does, each command of the guides.
+    """
+    is_default = context.options.groups.get(option.group) == option.name
+    return _works_in_a_set(context, option) or (is_default and works_as_guides_say(context))
+
+
+def _works_in_a_set(context: ExperimentContext, option: Option) -> bool:
     choosing = (
         one
         for one in _sets_beside(context, option.group)

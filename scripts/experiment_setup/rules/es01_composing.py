@@ -38,7 +38,7 @@ from experiment_setup.facts import resolvers
 from experiment_setup.facts.defaults_lists import spelled_alike
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
-from experiment_setup.facts.refusals import Refused, refusals, works_in_a_set
+from experiment_setup.facts.refusals import Refused, is_always_completed, refusals, works_as_guides_say
 from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.unlisted import ROOT_SETS
 from experiment_setup.facts.unresolved import Unresolved, is_typed, target_of, unresolved
@@ -143,14 +143,19 @@ def _not_imported(context: ExperimentContext, refused: Refused, storing: Path) -
 
 def _weight(context: ExperimentContext, refused: Refused) -> Severity | None:
     """A variable may be set where the experiment runs. What goes with an option of another group is no mistake where
-    that is typed beside it; a parameter set is meant to be all that is typed. What an option lacks, a set may bring.
+    that is typed beside it; a parameter set is meant to be all that is typed. What an option lacks, a set may bring,
+    and what is chosen unasked, each command of the guides may replace.
     """
     if isinstance(refused.failure.refusal, UnsetVariable):
         return Severity.WARNING
     if isinstance(refused.failure.refusal, NotFound):
         by_group, choices = context.options.by_group, refused.outcome.choices
         chosen = (by_group.get(group, {}).get(name or "") for group, name in choices.items())
-        if any(option is not None and works_in_a_set(context, option) for option in chosen):
+        known = [option for option in chosen if option is not None]
+        own = {document.path for option in known for document in context.options.lineage(option)}
+        if any(is_always_completed(context, option) for option in known):
+            return Severity.INFO
+        if refused.location.path not in own and works_as_guides_say(context):
             return Severity.INFO
     is_a_set = any(key.lstrip("+") in {*ROOT_SETS, SETS} for key in refused.outcome.choices)
     if refused.beside and (not is_a_set or all(map(context.is_always_typed, refused.beside))):

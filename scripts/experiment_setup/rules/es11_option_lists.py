@@ -16,7 +16,7 @@ from experiment_setup.facts import headers
 from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
-from experiment_setup.facts.refusals import works_in_a_set
+from experiment_setup.facts.refusals import is_always_completed
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.listing import few
@@ -644,8 +644,8 @@ def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
             if entry.is_plain and _is_missing(context, option, entry, missing, known):
                 yield _no_parent(context, option, entry, known)
             elif entry.group and f"{option.group}/{entry.group.lstrip('/')}/{entry.option}" == missing:
-                found_in_a_set = works_in_a_set(context, option)  # does-not-compose has a note then
-                yield from () if found_in_a_set else [_no_group(context, option, entry)]
+                completed = is_always_completed(context, option)  # does-not-compose has a note then
+                yield from () if completed else [_no_group(context, option, entry)]
 
 
 def _is_missing(context: ExperimentContext, option: Option, entry: Entry, missing: str, known: Sequence[str]) -> bool:
