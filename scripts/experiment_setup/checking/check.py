@@ -79,7 +79,11 @@ class Checked:
 
 
 def _rests_on_unread_code(context: ExperimentContext) -> bool:
-    """Whether nothing composes without what only running the code stores in the ConfigStore."""
+    """Whether nothing composes without what only running the code stores in the ConfigStore, such as the primary config
+    itself, where neither a file nor a dataclass is it.
+    """
+    if not (context.experiment.has_config or context.schema.registration(None, context.experiment.config_name)):
+        return context.compositions.at().failure is not None
     failure = context.compositions.at().failure if context.code.unread_registrations else None
     return failure is not None and isinstance(failure.refusal, (NotFound, NotOverridable))
 

@@ -84,7 +84,8 @@ def _nothing_below(project: Project) -> CommandError:
     without = [project.relative(script) for script in entry_points(project.root)]
     if not without:
         checked = "what is checked here are configs in files, or in dataclasses, for functions with @hydra.main"
-        if (zen := next(scripts_with(project.root, b".hydra_main("), None)) is not None:
+        by_zen = (path for word in (b".hydra_main(", b"hydra_zen import") for path in scripts_with(project.root, word))
+        if (zen := next(by_zen, None)) is not None:
             where = f"{project.relative(zen)} starts Hydra through hydra-zen"
             return CommandError(f"{message}: {where}, whose configs only running the code makes", checked)
         composing = (path for path in scripts_with(project.root, b"compose(") if _COMPOSES.search(read_loosely(path)))
