@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import Enum
 
 from experiment_setup.light import dataclass
@@ -64,6 +65,12 @@ class Finding:
     # it leaves nothing to be said of.
     rests_on: tuple[Subject, ...] = ()
     spoils: tuple[Subject, ...] = ()
+    also: tuple[Location, ...] = ()  # the other places of the same mistake, which the message counts
+
+    def at(self, places: Sequence[Location]) -> Finding:
+        """The same at the first of these places, the others counted."""
+        message = self.message.removesuffix(and_more(1 + len(self.also))) + and_more(len(places))
+        return replace(self, location=places[0], also=tuple(places[1:]), message=message)
 
     @property
     def fixable(self) -> bool:

@@ -225,7 +225,8 @@ def _check_one(project: Project, experiment: Experiment, make_composer: MakeComp
         findings = of_another
     findings += second_look.findings(context)
     comments = dict(context.suppressions)
-    for path in sorted({finding.location.path for finding in findings} - comments.keys()):
+    places = (place for finding in findings for place in (finding.location, *finding.also))
+    for path in sorted({place.path for place in places} - comments.keys()):
         comments[path] = list(suppression.parse(path, suppression.read(path)))
     sound = frozenset(_sound(context)) if shares else frozenset()
     added = frozenset(document.path for option in context.options.added for document in context.options.lineage(option))

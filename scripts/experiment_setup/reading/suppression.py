@@ -148,7 +148,11 @@ def apply(findings: Sequence[Finding], suppressions: Sequence[Suppression]) -> A
         heard.setdefault((suppression.location.path, line), []).append(suppression)
     meaning: Meaning = {}
     used: set[Location] = set()
-    kept = [finding for finding in findings if not _silence(finding, heard, meaning, used)]
+    kept: list[Finding] = []
+    for finding in findings:
+        places = (finding.location, *finding.also)
+        left = [place for place in places if not _silence(finding.code, place, heard, meaning, used)]
+        kept += [finding if len(left) == len(places) else finding.at(left)] if left else []
     unused: list[tuple[Suppression, Code | None]] = []
     for suppression in suppressions:
         choices: Sequence[Code | None] = suppression.codes or (None,)
@@ -157,17 +161,17 @@ def apply(findings: Sequence[Finding], suppressions: Sequence[Suppression]) -> A
 
 
 def _silence(
-    finding: Finding,
+    code: str,
+    place: Location,
     heard: Mapping[tuple[Path, int | None], Sequence[Suppression]],
     meaning: Meaning,
     used: set[Location],
 ) -> bool:
     silenced = False
-    path, line = finding.location.path, finding.location.line
-    for suppression in (*heard.get((path, None), ()), *heard.get((path, line), ())):
-        key = suppression.location, finding.code
+    for suppression in (*heard.get((place.path, None), ()), *heard.get((place.path, place.line), ())):
+        key = suppression.location, code
         if key not in meaning:
-            meaning[key] = suppression.meaning(finding.code)
+            meaning[key] = suppression.meaning(code)
         used.update(meaning[key])
         silenced = silenced or bool(meaning[key])
     return silenced

@@ -11,7 +11,7 @@ from experiment_setup import files, git
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.own_files import is_everybodys_own
-from experiment_setup.findings import Finding, Severity, and_more
+from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import SETS
@@ -108,13 +108,13 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
         in_order = sorted(places.values(), key=lambda problem: problem.message.startswith("ImportError"))
         fatal = next((problem for problem in in_order if problem.fatal), None)
         if fatal is not None:
-            more = and_more(len(places)) if _missing(fatal.message) else ""
-            message = f"{fatal.message}{more}"
+            others = [place for place in places if place != fatal.location] if _missing(fatal.message) else []
             ignored = _ignored_module(context, fatal)
             advice = f"git ignores it ({ignored}): if it is there for you, take that out, or git add -f"
-            yield broken_dataclass.finding(
-                fatal.location, message, advice if ignored else fatal.help, spoils=[phases.code()]
+            found = broken_dataclass.finding(
+                fatal.location, fatal.message, advice if ignored else fatal.help, spoils=[phases.code()]
             )
+            yield found.at([fatal.location, *others])
     unread = [problem for problem in context.schema.problems if problem.code == "not-read" and not problem.fatal]
     for problem in unread[:1]:
         more = f" (nor from {len(unread) - 1} more modules)" if unread[1:] else ""

@@ -43,7 +43,7 @@ from experiment_setup.facts.resolvers import BUILT_IN
 from experiment_setup.facts.unlisted import ROOT_SETS
 from experiment_setup.facts.unresolved import Unresolved, is_typed, target_of, unresolved
 from experiment_setup.facts.written import at_offset, declared, kind, scalars, schema
-from experiment_setup.findings import Finding, Severity, Subject, and_more
+from experiment_setup.findings import Finding, Severity, Subject
 from experiment_setup.light import compiled
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
@@ -93,13 +93,16 @@ def does_not_compose(context: ExperimentContext) -> Iterator[Finding]:
         said.add(missing)
         yield does_not_compose.finding(
             refused.location,
-            f"Hydra fails {_run(context, refused) or 'without choices'}: "
-            f"{_hydras_words(context, refused).rstrip('.')}{and_more(len(places[missing])) if missing else ''}",
+            f"Hydra fails {_run(context, refused) or 'without choices'}: {_hydras_words(context, refused).rstrip('.')}",
             _advice(context, refused),
             severity=_weight(context, refused),
             rests_on=[phases.file(path) for path in _unreadable(context, refused)],
-        )
+        ).at([refused.location, *_others(places.get(missing, ()), refused.location)])
     yield from _followed(context)
+
+
+def _others(places: Iterable[Location], place: Location) -> list[Location]:
+    return sorted({*places} - {place}, key=lambda other: (str(other.path), other.line, other.column))
 
 
 def _places_of_missing(context: ExperimentContext) -> dict[str, set[Location]]:
@@ -419,7 +422,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
         else:
             yield said
     for alike in missing.values():  # what nothing gives is one mistake, wherever it is asked for
-        yield replace(alike[0], message=f"{alike[0].message}{and_more(len(alike))}")
+        yield alike[0].at([one.location for one in alike])
     for (block, nothing), broken in emptied.items():
         key, first = nodes.join(block), broken[0]
         run = _run_of(context, first)

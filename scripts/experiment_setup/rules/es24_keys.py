@@ -15,7 +15,7 @@ from experiment_setup.facts import argument_types, makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.written import Steps, given
-from experiment_setup.findings import Edit, Finding, Severity, and_more
+from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
@@ -292,10 +292,10 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
         place, wrong = next(iter(found_at.items()))
         yield target_not_found.finding(
             place,
-            f"{message}{f' (did you mean {wrong.meant}?)' if wrong.meant else ''}{and_more(len(found_at))}",
+            f"{message}{f' (did you mean {wrong.meant}?)' if wrong.meant else ''}",
             f"write {wrong.meant}" if wrong.meant else _other_than(wrong.there),
             severity=_severity(context, wrong, is_chosen=message in chosen),
-        )
+        ).at(list(found_at))
 
 
 def _severity(context: ExperimentContext, wrong: targets.Wrong, *, is_chosen: bool) -> Severity | None:
@@ -428,9 +428,9 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
         meant = did_you_mean(key, taken)
         yield unknown_argument.finding(
             place,
-            f"{target} takes no {key}{f' (did you mean {meant}?)' if meant else ''}{and_more(len(found_at))}",
+            f"{target} takes no {key}{f' (did you mean {meant}?)' if meant else ''}",
             f"write {meant}" if meant else _arguments(taken),
-        )
+        ).at(list(found_at))
 
 
 def _is_of_another_choice(context: ExperimentContext, block: _Block, file: Path) -> bool:
@@ -502,9 +502,9 @@ def argument_of_another_type(context: ExperimentContext) -> Iterator[Finding]:
         quoted = argument.source.quote(argument.annotation) if argument.annotation is not None else ""
         yield argument_of_another_type.finding(
             place,
-            f"{said}{and_more(len(found_at))}",
+            said,
             f"write {wanted}; {name} is declared as {quoted} ({context.relative(declared.path)}:{declared.line})",
-        )
+        ).at(list(found_at))
 
 
 def _shown(value: Any) -> str:

@@ -18,7 +18,7 @@ from experiment_setup.facts.defaults_lists import inherited_in_folders, one_lett
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.unlisted import Unlisted
-from experiment_setup.findings import Finding, Severity, and_more
+from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -130,11 +130,6 @@ class _Unknown:
     known: Sequence[str]
     assumed: bool
 
-    @property
-    def again(self) -> str:
-        """The other places, in words."""
-        return and_more(len(self.places))
-
 
 def _unknown(context: ExperimentContext, default: bool) -> Iterator[_Unknown]:
     if context.options.is_run_by_name and not context.options.names_no_config:
@@ -244,18 +239,18 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
                 what = "a method" if path[-1] in methods else "an attribute of the class"
                 yield unknown_attribute.finding(
                     location,
-                    f"cfg.{shown_path(path)} is {what} of {owner.name}, which the config does not have{found.again}",
+                    f"cfg.{shown_path(path)} is {what} of {owner.name}, which the config does not have",
                     f"write OmegaConf.to_object(cfg.{shown_path(path[:-1])}).{path[-1]}",
                     rests_on=[phases.group(path[0]), phases.defaults_list(context.compositions.some_file)],
-                )
+                ).at(found.places)
             continue
         yield unknown_attribute.finding(
             location,
-            f"cfg.{shown_path(path)} does not exist{_meant(found)}{found.again}",
+            f"cfg.{shown_path(path)} does not exist{_meant(found)}",
             _advice(context, found),
             severity=Severity.WARNING if found.assumed else None,
             rests_on=[phases.group(path[0]), phases.defaults_list(context.compositions.some_file)],
-        )
+        ).at(found.places)
 
 
 def _home(context: ExperimentContext, name: str) -> str | None:
@@ -317,9 +312,9 @@ def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
             continue  # `+key=value` on the command line is a way to give it
         yield unknown_key_with_default.finding(
             found.places[0],
-            f"{shown_path(found.path)} does not exist{_meant(found)}: this is always the default{found.again}",
+            f"{shown_path(found.path)} does not exist{_meant(found)}: this is always the default",
             _advice(context, found),
-        )
+        ).at(found.places)
 
 
 _PRINTS = '    print(f"001-baseline: {cfg.exp.name}")\n'
