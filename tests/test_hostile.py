@@ -28,6 +28,7 @@ VALUES = {
     "floats without end": "learning_rate=range(0,1.0,step=1e-30)",
     "no number": "learning_rate=range(nan,1.0)",
     "five thousand digits": f"seed={'9' * 5000}",
+    "a float of four hundred": f"learning_rate={'9' * 400}",
     "a long exponent": f"learning_rate=1e{'9' * 5000}x",
     "a hundred levels": f"fold={'[' * 100}{']' * 100}",
     "ten thousand levels": f"fold={'[' * 10_000}{']' * 10_000}",

@@ -20,7 +20,7 @@ from experiment_setup.schema import ConfigClass
 from experiment_setup.writing import node_values
 from experiment_setup.writing.node_values import Setting
 
-_REFUSALS = (OmegaConfBaseException, ValueError, TypeError, AssertionError)
+_REFUSALS = (OmegaConfBaseException, ValueError, TypeError, AssertionError, OverflowError)
 _MOST_NAMES = 20  # keys that a message lists
 _SCALARS = (int, float, bool, str)
 
