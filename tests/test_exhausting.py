@@ -401,6 +401,11 @@ def _entry_points(count: int) -> dict[str, str]:
     return _UNTYPED | {f"run_{number:04}.py": _UNTYPED["train.py"] for number in range(count)}
 
 
+def _search_paths(count: int) -> dict[str, str]:
+    entries = "".join(f"    - file://nowhere/{number}\n    - pkg://nowhere{number}\n" for number in range(count))
+    return PLAIN_EXPERIMENT | {"config.yaml": f"{PLAIN_EXPERIMENT['config.yaml']}  searchpath:\n{entries}"}
+
+
 def calls_of_a_check(root: Path, texts: Mapping[str, str]) -> int:
     """How many calls of Python functions it takes to check the experiments of these files, from their folder."""
     write(root / "experiments/001-baseline", texts)
@@ -423,6 +428,7 @@ def calls_of_a_check(root: Path, texts: Mapping[str, str]) -> int:
         (_sets, 100, 2.2),  # of each to each of the others it would be four times
         (_sets_at_the_root, 100, 2.2),
         (_configs_beside_each_other, 30, 2.2),
+        (_search_paths, 20, 2.2),
         (_entry_points, 30, 3),  # each is asked what it declares, by each of the others
     ],
 )

@@ -432,13 +432,14 @@ class FastPath:
         if not isinstance(searchpath, list):
             raise Declined("hydra.searchpath")
         folders = [self._experiment.config_dir]
+        start = search_path.base(self._experiment, self._root)  # once: it looks at each entry
         for entry in searchpath:
             scheme, _, path = str(entry).rpartition("://")
             name = path.replace("/", ".").rstrip(".")
             if not isinstance(entry, str) or "${" in path or scheme not in ("", "file", "pkg"):
                 raise Declined("hydra.searchpath")
             if scheme != "pkg":
-                folders.append(search_path.base(self._experiment, self._root) / path)
+                folders.append(start / path)
             elif name.partition(".")[0] == "hydra":
                 raise Declined("a search path into Hydra")
             else:

@@ -46,9 +46,10 @@ def folders_of(package_name: str, experiment: Experiment, root: Path) -> Iterato
             yield package
 
 
-def leads_elsewhere(entry: str, experiment: Experiment, root: Path) -> bool:
-    """Whether an entry names what is not here: a package of a library that is not installed, or a folder outside of the
-    project or in a part of it that has not been fetched. A misspelled one is a mistake of the project's own.
+def leads_elsewhere(entry: str, experiment: Experiment, root: Path, start: Path) -> bool:
+    """Whether an entry, a path from `start`, names what is not here: a package of a library that is not installed, or
+    a folder outside of the project or in a part of it that has not been fetched. A misspelled one is a mistake of the
+    project's own.
     """
     scheme, _, path = entry.rpartition("://")
     if "${" in entry or scheme not in ("pkg", "file"):
@@ -58,7 +59,6 @@ def leads_elsewhere(entry: str, experiment: Experiment, root: Path) -> bool:
         top = name.partition(".")[0]
         own = Finder(experiment.entry, root).find(top, [name.split(".")[1:]]) if experiment.entry else None
         return top != "hydra" and own is None and next(folders_of(name, experiment, root), None) is None
-    start = base(experiment, root)
     if files.is_folder(start / path):
         return False
     top = next(iter(Path(path).parts), "")

@@ -214,8 +214,9 @@ class Code:
         primary = self.options.primary
         named = nodes.within(primary.data, ("hydra", "searchpath")) if primary.error is None else None
         experiment, root = self.options.experiment, self.options.project.root
+        start = search_path.base(experiment, root) if named else root  # once: it looks at each entry
         for index, entry in enumerate(named if isinstance(named, list) else ()):
-            if isinstance(entry, str) and search_path.leads_elsewhere(entry, experiment, root):
+            if isinstance(entry, str) and search_path.leads_elsewhere(entry, experiment, root, start):
                 message = f"what {entry} has is not known, as it is not here"
                 place = primary.value(["hydra", "searchpath", index])
                 fetch = "fetch it (git submodule update --init), or mend the path"
