@@ -52,6 +52,7 @@ EXHAUST = {
     "a float of 400 digits": f"learning_rate: {'9' * 400}\n",
     "a list of a hundred thousand": f"fold: [{'1, ' * 100_000}1]\n",
     "a hundred thousand keys": "".join(f"key_{number}: 1\n" for number in range(60_000)),
+    "a reference of thousands of steps": f"notes: ${{{'a.' * 6_000}b}}\n",
     "references in references": f"notes: {'${' * 500}x{'}' * 500}\n",
 }
 SLOW = {"references in references", "blocks in blocks", "a hundred thousand keys", "a list of a hundred thousand"}

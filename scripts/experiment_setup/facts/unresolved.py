@@ -434,9 +434,12 @@ def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:
     return is_typed(context, tuple(target))
 
 
+_LONGEST_TYPED = 100  # steps of a key; all that stands above one of thousands would be megabytes
+
+
 def is_typed(context: ExperimentContext, target: Steps) -> bool:
     """Whether a guide or a script gives a key on the command line, or something above it that is no group."""
-    keys = (nodes.join(target[:count]) for count in range(1, len(target) + 1))
+    keys = (nodes.join(target[:count]) for count in range(1, min(len(target), _LONGEST_TYPED) + 1))
     typed = "|".join(re.escape(key) for key in keys if key not in context.options.groups)
     said = re.compile(rf"(?:^|[\s'\"])\+{{0,2}}(?:{typed})=(?!=)", re.MULTILINE)
     return bool(typed) and any(map(said.search, context.guides))
@@ -481,7 +484,12 @@ def target_of(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
 def _leads_below_a_placeholder(outcome: Composition, bad: UnusableValue) -> bool:
     """Whether it refers to a key of what stands at `???`, so that a run has to give that."""
     steps = target_of(bad, bad.refusal) if isinstance(bad.refusal, NoSuchTarget) else ()
-    return any(nodes.within(outcome.container, steps[:count]) == "???" for count in range(1, len(steps) + 1))
+    values: Any = outcome.container
+    for step in steps:
+        values = nodes.within(values, (step,))
+        if values == "???":
+            return True
+    return False
 
 
 def _leads_into_a_circle(outcome: Composition, bad: UnusableValue) -> bool:
