@@ -155,6 +155,7 @@ def check(
         config_files.append(outcome.files)
     found = _once_a_place(_not_meant_for_others(outcomes))
     findings = _unique([*found, *_of_all(Together(folders=folders, files=config_files))])
+    findings = list(_own_files_once(findings))
     applied = suppression.apply(findings, [comment for known in comments.values() for comment in known])
     own = [folder for one in experiments for folder in (one.folder, one.config_dir)]
     # A comment in a module that several experiments share may be about one that was not checked.
@@ -167,6 +168,19 @@ def check(
     if codes is None:  # who asks for a rule wants each place
         result.findings = list(_habits_once(result.findings))
     return result
+
+
+def _own_files_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """A file that everybody makes is lacking once, however many primary configs name it."""
+    own = [finding for finding in findings if finding.code == "ES124" and finding.severity is Severity.WARNING]
+    places: dict[str, list[Location]] = {}
+    for finding in sorted(own, key=lambda finding: finding.sort_key):
+        places.setdefault(finding.message, []).append(finding.location)
+    for finding in findings:
+        if finding not in own:
+            yield finding
+        elif finding.location == places[finding.message][0]:
+            yield finding.at(places[finding.message])
 
 
 def _habits_once(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -178,11 +178,14 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
 
 
 def _is_a_usual_variable(context: ExperimentContext, bad: UnusableValue) -> bool:
-    """Whether several files of the config folder read the environment variable that is not set here: so it is no slip,
-    and everybody has to set it.
+    """Whether several files of the config folder read the environment variable that is not set here, or a guide names
+    it: so it is no slip, and everybody has to set it.
     """
     if not isinstance(bad.refusal, UnsetVariable):
         return False
+    named = re.compile(rf"\b{re.escape(bad.refusal.name)}\b")
+    if any(map(named.search, context.guides)):
+        return True
     read = re.compile(rf"\$\{{\s*oc\.env\s*:\s*{re.escape(bad.refusal.name)}\b")
     return sum(read.search(document.text_or_empty) is not None for document in context.options.of_the_folder()) > 1
 

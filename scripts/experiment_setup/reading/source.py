@@ -196,8 +196,10 @@ class Document:
             deep = yaml_loader.below(self.root, _SURE) if self.root is not None else None
             words = "nested deeper than Python's recursion goes: Hydra cannot read it"
             return SourceError(self._at(deep.start_mark if deep is not None else None), words)
-        if isinstance(error, (LookupError, AttributeError)):
-            return SourceError(Location(self.path), f"a value does not fit its tag (!!…): {error!r}")
+        misfit = next(yaml_loader.misfits(self.root), None) if self.root is not None else None
+        if misfit is not None:
+            words = f"{misfit.value!r} is none of what its tag says: !!{misfit.tag.rpartition(':')[2]}"
+            return SourceError(self._at(misfit.start_mark), words)
         return SourceError(Location(self.path), str(error).splitlines()[0] if str(error) else repr(error))
 
     def _refused(self, error: OmegaConfBaseException) -> Location:

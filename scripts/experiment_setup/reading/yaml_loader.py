@@ -361,3 +361,25 @@ def _plain_value(node: yaml.Node) -> Any:
     if node.tag != "tag:yaml.org,2002:seq":
         raise ValueError(node.tag)
     return [_plain_value(item) for item in node.value]
+
+
+def misfits(root: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """The scalars that are no value of their tags, as in `!!int three`."""
+    loader = yaml.SafeLoader("")
+    waiting, seen = [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                loader.construct_object(node)
+            except yaml.YAMLError:
+                continue
+            except (ValueError, LookupError, AttributeError):
+                yield node
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += reversed(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            waiting += reversed([part for pair in node.value for part in pair])

@@ -283,6 +283,7 @@ def _quote_left_open(text: str, at: int) -> _Said | None:
 _ADVICE = {
     "sequence entries are not allowed": "write each entry on a line of its own below the key, with `- ` before it",
     "expected ',' or": "close the bracket, and put a comma between the elements",
+    "of what its tag says": "write such a value, or take the tag out",
     "escape character": "use single quotes, in which a backslash is a backslash",
     "Incompatible key type": "a key is a word: quote it, or write another one",
     "expected <block end>": "begin the line in the column of its neighbours, and write nothing behind a quote",

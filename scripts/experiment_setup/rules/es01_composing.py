@@ -40,6 +40,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import Refused, is_always_completed, refusals, works_as_guides_say
 from experiment_setup.facts.resolvers import BUILT_IN
+from experiment_setup.facts.targets import OF_INSTANTIATE
 from experiment_setup.facts.unlisted import ROOT_SETS
 from experiment_setup.facts.unresolved import Unresolved, is_typed, target_of, unresolved
 from experiment_setup.facts.written import at_offset, declared, kind, scalars, schema
@@ -524,6 +525,9 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
         guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
     if guess is None:
         return _FROM_THE_ROOT
+    meant, there = target.rpartition(".")[2], guess.rpartition(".")[2]
+    if meant in OF_INSTANTIATE and there not in OF_INSTANTIATE:
+        return f"{there} is misspelled: write {meant} there"
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
 
 
