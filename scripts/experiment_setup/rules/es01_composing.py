@@ -448,12 +448,12 @@ def _emptied_block(context: ExperimentContext, found: Unresolved) -> Steps | Non
     refusal = found.value.refusal
     steps = target_of(found.value, refusal) if isinstance(refusal, NoSuchTarget) else ()
     outcome = context.compositions.of(found.chosen)
-    above = [steps[:count] for count in range(1, len(steps))]
     return next(
         (
             placed.package
             for placed in context.options.choices
-            if placed.package in above and outcome.choices.get(placed.key, placed.option) is not None
+            if placed.package == steps[:-1][: len(placed.package)] and placed.package
+            if outcome.choices.get(placed.key, placed.option) is not None
             if nodes.within(outcome.container, placed.package) is None
             if placed.package[-1] in nodes.within(outcome.container, placed.package[:-1])
         ),
