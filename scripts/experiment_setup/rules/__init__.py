@@ -1,4 +1,4 @@
-"""The rules: a file for every ten numbers, `es21_….py` for ES210 to ES219. Whatever is in this folder counts."""
+"""The rules: a file or two for every ten numbers, `es21_….py` for ES210 to ES219. Whatever is in this folder counts."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,43 +13,30 @@ from omegaconf import DictConfig, EnumNode, ListConfig, OmegaConf
 
 from experiment_setup import naming, nodes
 from experiment_setup.composing import plugins
-from experiment_setup.composing.compose import Failure, UnusableValue
+from experiment_setup.composing.compose import Failure
 from experiment_setup.composing.refusals import (
     ListForMapping,
     MappingForList,
     NoHeader,
-    NoSuchTarget,
     NotAList,
     NotFound,
     NotOverridable,
     NotTheFields,
     NullRefused,
     OverrideTooEarly,
-    RefersToItself,
     Refusal,
-    TooLong,
     UnknownKey,
-    UnknownResolver,
     UnsetVariable,
 )
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts import resolvers
-from experiment_setup.facts.defaults_lists import spelled_alike
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import Refused, is_always_completed, refusals, works_as_guides_say
-from experiment_setup.facts.resolvers import BUILT_IN
-from experiment_setup.facts.targets import OF_INSTANTIATE
 from experiment_setup.facts.unlisted import ROOT_SETS
-from experiment_setup.facts.unresolved import Unresolved, is_typed, target_of, unresolved
-from experiment_setup.facts.written import at_offset, declared, kind, scalars, schema
-from experiment_setup.findings import Finding, Severity, Subject
-from experiment_setup.light import compiled
+from experiment_setup.facts.written import declared, kind, schema
+from experiment_setup.findings import Finding, Severity
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
-from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
@@ -196,7 +182,7 @@ def _followed(context: ExperimentContext) -> Iterator[Finding]:
             )
 
 
-_SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
+SET_IT = "set the variable, or give a default: ${oc.env:NAME,default}"
 
 
 def _advice(context: ExperimentContext, refused: Refused) -> str:
@@ -238,7 +224,7 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
             "write it without `override` if nothing above chooses for that group; else move it to the end of the list"
         )
     if isinstance(failure.refusal, UnsetVariable):  # a warning, as it may be set where the experiment runs
-        return _SET_IT
+        return SET_IT
     entry = context.relative(context.experiment.entry) if context.experiment.entry else "train.py"
     return " ".join(filter(None, (f"all of Hydra's words: python {entry} --cfg job", _run(context, refused))))
 
@@ -298,7 +284,7 @@ def unknown_key(context: ExperimentContext) -> Iterator[Finding]:
 
 def _is_for_a_plugin(context: ExperimentContext, steps: Sequence[str]) -> bool:
     """Whether it is a setting of a launcher or sweeper, where the one that is chosen takes none."""
-    return steps[0] == "hydra" and steps[1] in plugins.EXTENDED and not _fields(context, "hydra", steps[1:-1])
+    return steps[0] == "hydra" and steps[1] in plugins.EXTENDED and not fields_of(context, "hydra", steps[1:-1])
 
 
 def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequence[str], location: Location) -> Finding:
@@ -306,9 +292,9 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
     placed = any(p.package and tuple(steps[: len(p.package)]) == p.package for p in context.options.placed)
     if group not in context.options.groups and group != "hydra" and not placed:
         return _unknown_at_the_top(context, steps, location)
-    fields = _fields(context, group, steps[1:-1])
+    fields = fields_of(context, group, steps[1:-1])
     for other in context.options.groups:
-        if other != group and len(steps) == 2 and key in _fields(context, other, []):
+        if other != group and len(steps) == 2 and key in fields_of(context, other, []):
             command = {ENVIRONMENTS: "add_env.py", SETS: "add_exp.py"}.get(other)
             new_one = f" (a new one: {command} {context.experiment.name} … {key}=…)" if command else ""
             return unknown_key.finding(
@@ -351,7 +337,8 @@ def _class_name(context: ExperimentContext, group: str) -> str:
     return found.name if found else f"the default of {group}"
 
 
-def _fields(context: ExperimentContext, group: str, inner: Sequence[str]) -> list[str]:
+def fields_of(context: ExperimentContext, group: str, inner: Sequence[str]) -> list[str]:
+    """The fields that a group, or a part of it, has by its declaration or in the composed config."""
     if group == "hydra":
         from experiment_setup.composing.hydra_bridge import (
             settings,  # only Hydra itself finds such keys: it is imported already
@@ -373,298 +360,6 @@ def _declared(context: ExperimentContext, group: str, inner: Sequence[str]) -> S
         field = found.field(step) if found is not None else None
         found = context.schema.class_of_field(found, field.name) if found is not None and field is not None else None
     return found.fields if found is not None else ()
-
-
-@rule(
-    "ES012",
-    "broken-interpolation",
-    Severity.ERROR,
-    "an interpolation that fails when the value is used",
-    phase=Phase.COMPOSITION,
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${env.outptu_dir}/x\n"},
-    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${env.output_dir}/x\n"},
-    hydra="accepts",
-)
-def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
-    """`--cfg job` prints interpolations as they are written and exits with 0; the run fails where the value is read.
-
-    What an option leaves open for another file is a note. A variable of the environment is a warning where nobody has
-    to choose what needs it. A key without a value, as `paths:` over lines that are comments, makes null of what the
-    option of the group `paths` gives: that is said once, there.
-    """
-    places: set[tuple[Location, Refusal]] = set()  # a file may be put at several keys
-    missing: dict[object, list[Finding]] = {}
-    emptied: dict[tuple[Steps, Location], list[Unresolved]] = {}
-    for found in unresolved(context):
-        bad = found.value
-        block = _emptied_block(context, found)
-        nothing = context.compositions.emptied_at(block, found.chosen) if block is not None else None
-        if block is not None and nothing is not None:
-            emptied.setdefault((block, nothing), []).append(found)
-            continue
-        place = _at_reference(context, context.compositions.written_with(bad.key, found.chosen), bad.refusal)
-        if (place, bad.refusal) in places:
-            continue
-        places.add((place, bad.refusal))
-        run = _run_of(context, found)
-        beside = {sibling.path for sibling in context.options.siblings}
-        if not run and place.path != context.experiment.config_file and beside & context.project.primary_configs:
-            run = context.experiment.config_file.name
-        unset = f"{bad.refusal.name} is not set here" if isinstance(bad.refusal, UnsetVariable) else None
-        said = broken_interpolation.finding(
-            place,
-            f"{bad.written} does not resolve{f' with {run}' if run else ''}: {unset or bad.refusal.words}",
-            _interpolation_advice(context, bad),
-            severity=Severity.INFO if found.left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
-            rests_on=_what_it_refers_to(context, found),
-        )
-        if said.help == _FROM_THE_ROOT and isinstance(bad.refusal, NoSuchTarget):
-            missing.setdefault((target_of(bad, bad.refusal), run, said.severity), []).append(said)
-        else:
-            yield said
-    for alike in missing.values():  # what nothing gives is one mistake, wherever it is asked for
-        yield alike[0].at([one.location for one in alike])
-    for (block, nothing), broken in emptied.items():
-        key, first = nodes.join(block), broken[0]
-        run = _run_of(context, first)
-        more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        yield broken_interpolation.finding(
-            nothing,
-            f"{key} has no value here, which makes all of {key} null: {first.value.written} does not resolve"
-            f"{f' with {run}' if run else ''}{more}",
-            f"take the line out, or write below it what changes in {key}",
-            severity=Severity.INFO if all(found.left_open for found in broken) else None,
-        )
-
-
-def _run_of(context: ExperimentContext, found: Unresolved) -> str:
-    """What is typed behind the entry point's name, to see it."""
-    chosen = (f"{group}={option}" for group, option in found.chosen.items() if option)
-    return " ".join(filter(None, (context.options.by_name, *chosen)))
-
-
-def _emptied_block(context: ExperimentContext, found: Unresolved) -> Steps | None:
-    """The place of a group of which the value refers to a key, where an option of it is chosen and null is there."""
-    refusal = found.value.refusal
-    steps = target_of(found.value, refusal) if isinstance(refusal, NoSuchTarget) else ()
-    outcome = context.compositions.of(found.chosen)
-    return next(
-        (
-            placed.package
-            for placed in context.options.choices
-            if placed.package == steps[:-1][: len(placed.package)] and placed.package
-            if outcome.choices.get(placed.key, placed.option) is not None
-            if nodes.within(outcome.container, placed.package) is None
-            if placed.package[-1] in nodes.within(outcome.container, placed.package[:-1])
-        ),
-        None,
-    )
-
-
-_GROUP_OF_REFERENCE = compiled(r"\$\{[\s.]*(\w+)")
-
-
-def _what_it_refers_to(context: ExperimentContext, found: Unresolved) -> list[Subject]:
-    """The groups of the value and of its references, and the lists of the files chosen for them."""
-    bad = found.value
-    groups = {nodes.top(bad.key), *_GROUP_OF_REFERENCE.findall(bad.written)}
-    if isinstance(bad.refusal, NoSuchTarget):
-        groups.add(bad.refusal.key.partition(".")[0])
-    keys = [*groups, *(placed.key for placed in context.options.placed if {*placed.package[:1]} <= groups)]
-    needed = context.options.files_of({key: found.chosen.get(key) for key in keys})
-    return [*map(phases.defaults_list, needed), *map(phases.group, groups)]
-
-
-def _is_an_unset_variable(bad: UnusableValue) -> bool:
-    return "oc.env" in bad.written and isinstance(bad.refusal, (UnsetVariable, NoSuchTarget))
-
-
-def _at_reference(context: ExperimentContext, place: Location, refusal: Refusal) -> Location:
-    """The `${` that is meant, on the line of the value."""
-    lines = context.composer.document(place.path).text_or_empty.splitlines()
-    line = lines[place.line - 1] if place.line <= len(lines) else ""
-    wanted = re.escape(refusal.key) if isinstance(refusal, NoSuchTarget) else ""
-    found = re.compile(rf"\$\{{[\s.]*{wanted}").search(line, place.column - 1)
-    return Location(place.path, place.line, found.start() + 1) if found else place
-
-
-def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str:
-    written, refusal = bad.written, bad.refusal
-    if isinstance(refusal, RefersToItself):
-        return "they refer to each other: give one of them a value of its own"
-    if isinstance(refusal, TooLong):
-        return "they refer to each other, or to too many others: give one of them a value of its own"
-    if isinstance(refusal, UnknownResolver):
-        function = context.code.never_registered.get(refusal.name)
-        if function is not None:
-            return f"nothing calls {function}(), which registers it: call it before main() begins"
-        guess = resolvers.meant(refusal.name, BUILT_IN)
-        return f"write ${{{guess}:…}}" if guess else f"available: {', '.join(BUILT_IN)}, or register it in the code"
-    if "oc.env" in written:
-        fitting = "the variable is set, but not to what the field takes: give it another value"
-        return _SET_IT if _is_an_unset_variable(bad) else fitting
-    named = refusal.key if isinstance(refusal, NoSuchTarget) else None
-    target = (named or written[written.find("${") + 2 :].split("}")[0]).strip()
-    if target.startswith("hydra."):
-        return f"Hydra's own values are read with a colon: ${{hydra:{target.removeprefix('hydra.')}}}"
-    if re.fullmatch(r"[A-Z_][A-Z0-9_]*", target):
-        return f"write ${{oc.env:{target}}} for the environment variable"
-    known = [f"{group}.{key}" for group in context.options.groups for key in _fields(context, group, [])]
-    known = [key for key in known if key != bad.key]  # not the value itself
-    if target in known and named:
-        group, _, key = target.partition(".")
-        return f"what is chosen for {group} has no {key}: give it one"
-    if target in known:
-        return f"refer to a value of another type, or give {bad.key} one of its own"
-    target = target.removeprefix("cfg.").removeprefix("config.")
-    guess = next((name for name in known if name.split(".", 1)[1] == target), None)
-    group, _, key = target.partition(".")  # a field is looked for by its own name: `exp.lr` is more like `exp.fold`
-    near = did_you_mean(key, [name.split(".", 1)[1] for name in known if name.startswith(f"{group}.")])
-    guess = guess or (f"{group}.{near}" if near else did_you_mean(target, known))
-    if guess is None and not key:
-        guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
-    if guess is None:
-        return _FROM_THE_ROOT
-    meant, there = target.rpartition(".")[2], guess.rpartition(".")[2]
-    if meant in OF_INSTANTIATE and there not in OF_INSTANTIATE:
-        return f"{there} is misspelled: write {meant} there"
-    return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
-
-
-_FROM_THE_ROOT = "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
-
-
-@rule(
-    "ES015",
-    "selected-key-misspelled",
-    Severity.WARNING,
-    "`oc.select` names a key that is not there, but for a letter",
-    phase=Phase.COMPOSITION,
-    bad={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${oc.select:env.outptu_dir,x}\n"},
-    good={"exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${oc.select:env.output_dir,x}\n"},
-    hydra="accepts",
-)
-def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
-    """`${oc.select:KEY,DEFAULT}` is the default where the key is missing, and `${hydra:KEY}` is null, so that a typo in
-    it is never heard of.
-
-    Reported where each step is there but for a letter; a key that no file has may be one that a run adds.
-    """
-    places: dict[Location, Finding] = {}
-    for option in (None, *context.options.all(), *context.options.added):
-        document = context.options.primary if option is None else option.document
-        if option is not None or context.experiment.has_config:
-            for found in (*_misspelled_keys(context, document, option), *_misspelled_of_hydra(context, document)):
-                places.setdefault(found.location, found)
-    yield from places.values()
-
-
-# The key is `env.output_dir`, `.seed` or `..seed`, in quotes or not, of a text that YAML may have in quotes itself.
-_QUOTE = r"\\?[\"']{0,2}"
-_SELECTED = compiled(rf"(?<!\\)\$\{{\s*oc\.select\s*:\s*{_QUOTE}(\.*)([A-Za-z_][\w.\-\[\]]*){_QUOTE}\s*([,}}])")
-
-
-def _misspelled_keys(context: ExperimentContext, document: Document, option: Option | None) -> Iterator[Finding]:
-    found = list(_in_values(document, _SELECTED))
-    composed = context.compositions
-    config = (composed.of_option(option).config if option else composed.some) if found else None
-    for value, match in found if config is not None else ():
-        dots, written, behind = match.groups()
-        package = option.package(tuple(option.group.split("/"))) if option else ()
-        above = (*package, *value)[: -len(dots)] if dots else ()
-        target = (*above, *nodes.split(written))
-        meant = _as_it_is_there(config, target)
-        inner = meant[len(above) :]
-        better = dots + (nodes.join(inner) if "[" in written else ".".join(map(str, inner)))
-        if list(map(str, meant)) != list(map(str, target)) and not _is_given_by_another(context, target):
-            yield selected_key_misspelled.finding(
-                at_offset(document, match.start(1)),
-                f"there is no {dots}{written} (did you mean {better}?): "
-                f"this is always {'the default' if behind == ',' else 'null'}",
-                f"write {better}",
-            )
-
-
-def _in_values(document: Document, pattern: re.Pattern[str]) -> Iterator[tuple[Steps, re.Match[str]]]:
-    """What a pattern finds in the values of a file as they are written, each with the path of the value."""
-    if pattern.search(document.text_or_empty):
-        for path, _, node in scalars(document):
-            for match in pattern.finditer(document.text, node.start_mark.index, node.end_mark.index):
-                yield path, match
-
-
-def _as_it_is_there(config: Any, target: Steps) -> Steps:
-    """The steps to what the config has, where each is there but for a letter; else as they are.
-
-    A step with others behind it may be a letter shorter, as in `emv.seed`: these have to be there as well.
-    """
-    found: list[Any] = []
-    for behind, step in zip(range(len(target) - 1, -1, -1), target, strict=True):
-        end = "." if behind else ""
-        there = {f"{name}{end}": name for name, _ in nodes.children(nodes.at(config, found))}
-        meant = f"{step}{end}" if f"{step}{end}" in there else spelled_alike(f"{step}{end}", there)
-        if meant is None:
-            return target
-        found.append(there[meant])
-    return tuple(found)
-
-
-def _is_given_by_another(context: ExperimentContext, target: Steps) -> bool:
-    """Whether another option or config has a key that the config lacks, or the code or a run gives it."""
-    for option in (*context.options.all(), *context.options.added):
-        package = option.package(tuple(option.group.split("/")))
-        if target[: len(package)] == package and option.document.has(target[len(package) :]):
-            return True
-    if any(sibling.has(target) for sibling in context.options.siblings) or is_typed(context, target):
-        return True
-    return context.code.reading.writes(tuple(map(str, target)))
-
-
-def _misspelled_of_hydra(context: ExperimentContext, document: Document) -> Iterator[Finding]:
-    for _, match in _in_values(document, _OF_HYDRA):
-        steps = match[1].split(".")
-        meant = steps if match[1] in _USUAL_OF_HYDRA else _as_hydra_has_it(steps, context.options.groups)
-        if meant != steps:
-            guess = next(right for right, step in zip(meant, steps, strict=True) if right != step)
-            yield selected_key_misspelled.finding(
-                at_offset(document, match.start(1)),
-                f"Hydra has no {match[1]} (did you mean {guess}?): this is always null",
-                f"write ${{hydra:{'.'.join(meant)}}}",
-            )
-
-
-def _as_hydra_has_it(steps: Sequence[str], groups: Iterable[str]) -> list[str]:
-    """The steps to a value of Hydra's, with those that are misspelled put right: nobody adds to what it has, so that
-    what is like one of them is it. The groups are what was chosen from.
-    """
-    found: list[str] = []
-    for step in steps:
-        if found == ["runtime", "choices"]:
-            there = list(groups)
-            meant = step if step in there else spelled_alike(step, there)
-        else:
-            there = _fields_of_hydra(found)
-            meant = step if step in there else did_you_mean(step, there)
-        found.append(meant or step)
-    return found
-
-
-_OF_HYDRA = compiled(r"(?<!\\)\$\{\s*hydra\s*:\s*([A-Za-z_][\w.]*)")
-_USUAL_OF_HYDRA = frozenset(
-    "runtime.output_dir runtime.cwd job.name job.num job.id job.override_dirname run.dir sweep.dir".split()
-)
-
-
-def _fields_of_hydra(steps: Sequence[str]) -> list[str]:
-    """The keys of Hydra's own config at a place; [] where any may be. The import takes a while, so it waits."""
-    from hydra.conf import HydraConf
-
-    found: Any = HydraConf
-    for step in steps:
-        found = next((known.type for known in dataclasses.fields(found) if known.name == step), None)
-        if not dataclasses.is_dataclass(found):
-            return []
-    return [known.name for known in dataclasses.fields(found)]
 
 
 @rule(
