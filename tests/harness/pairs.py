@@ -45,6 +45,7 @@ RIGHT = {
     ("ES223", "ES337"): NOT_INHERITED,
     ("ES012", "ES013"): "once both are mended, the two sets differ by their names only",
     ("ES117", "ES141"): "what the set does not inherit, config.yaml gives it",
+    ("ES117", "ES220"): "where nothing is stored, exp/default.yaml is a set, and most of the sets inherit nothing",
     ("ES120", "ES142"): "the schema of the one refuses the value that the other writes into config.yaml",
     ("ES601", "ES602"): "both examples set the same seed, so that the two sets are twins",
 }

@@ -203,16 +203,21 @@ def parameters(code: Modules, target: str) -> frozenset[str] | None:
 def taken(code: Modules, target: str) -> Taken | None:
     """What a dotted name takes; None where that is not known."""
     found = _defined(code, target)
-    if found is not None and isinstance(found.node, FUNCTIONS):
-        return _of_function(found.node, found, bound=False) if _is_as_written(found.node) else None
     if found is not None:
-        return _of_class(_lineage(code, found, _CHAIN))
+        return taken_by(code, found)
     owner = _defined(code, target.rpartition(".")[0])  # `Net.from_file`
     method = _own_method(owner.node, target.rpartition(".")[2]) if owner is not None else None
     kind = [last_name(decorator) for decorator in method.decorator_list] if method is not None else None
     if owner is None or method is None or kind not in (["classmethod"], ["staticmethod"]):
         return None
     return _of_function(method, owner, bound=kind == ["classmethod"])
+
+
+def taken_by(code: Modules, found: Defined) -> Taken | None:
+    """What a function or class takes; None where that is not known."""
+    if isinstance(found.node, FUNCTIONS):
+        return _of_function(found.node, found, bound=False) if _is_as_written(found.node) else None
+    return _of_class(_lineage(code, found, _CHAIN))
 
 
 def _defined(code: Modules, target: str) -> Defined | None:
@@ -309,7 +314,8 @@ def _with_handed_on(own: Function, found: Defined, above: Sequence[Defined | Non
         return taken
     given = {*list(inner.arguments)[: len(call.args)], *(keyword.arg for keyword in call.keywords)}
     handed_on = {name: argument for name, argument in inner.arguments.items() if name not in given}
-    return Taken({**handed_on, **taken.arguments}, inner.any_other)
+    added = {name: one for name, one in handed_on.items() if name not in taken.names}
+    return Taken({**taken.arguments, **added}, inner.any_other)
 
 
 def _is_of_super(call: ast.Call) -> bool:

@@ -12,8 +12,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from experiment_setup import nodes
 from experiment_setup.code import tree
 from experiment_setup.code.modules import Module
+from experiment_setup.code.tree import dotted
+from experiment_setup.facts import targets
+from experiment_setup.facts.defaults_lists import only_a_base
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Edit, Finding, Severity
+from experiment_setup.listing import few
+from experiment_setup.location import did_you_mean
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es31_dataclasses import config_classes, offset
 from experiment_setup.rules.phases import Phase
@@ -310,3 +315,74 @@ def key_removed(context: ExperimentContext) -> Iterator[Finding]:
             f"a key of {shown} is removed, which OmegaConf refuses",
             f"make a dict of it first: OmegaConf.to_container({shown}, resolve=True)",
         )
+
+
+_TAKES = "def run(base_model: str, output_dir: str, model_output_dir: str) -> None: ...\n\n@hydra.main"
+_UNPACKS = ("    print(", "    run(**cfg.env)\n    print(")
+
+
+@rule(
+    "ES345",
+    "unpacked-arguments",
+    Severity.WARNING,
+    "a part of the config is unpacked into a call that does not take its keys",
+    phase=Phase.CODE,
+    bad={"train.py": [("@hydra.main", _TAKES.replace("output_dir: str, model_", "")), _UNPACKS]},
+    good={"train.py": [("@hydra.main", _TAKES), _UNPACKS]},
+    hydra="accepts",
+)
+def unpacked_arguments(context: ExperimentContext) -> Iterator[Finding]:
+    """`build(**cfg.model)` ends in a TypeError for a key that build() does not take, and for one that it lacks.
+
+    Said of the project's own functions and classes, and of calls that every run comes to: what stands under an `if` may
+    be for the option that it asks for. Nothing is said where the code changes that part of the config.
+    """
+    code, reading = context.schema.code, context.code.reading
+    modules = {module.source.path: module for module in context.code.modules}
+    for site in reading.calls if code is not None else ():
+        if site.conditional or len(site.unpacked) != 1 or any(isinstance(one, ast.Starred) for one in site.node.args):
+            continue
+        part, place = site.unpacked[0].part, site.unpacked[0].location
+        module = modules.get(place.path)
+        found = code.defined(module, site.node.func) if code is not None and module is not None else None
+        taken = targets.taken_by(code, found) if code is not None and found is not None else None
+        if taken is None or reading.changes(part.path) or _is_changed_inside(context, part.path):
+            continue
+        others = sum(keyword.arg is None for keyword in site.node.keywords) > 1
+        for run, keys in _unpacked_keys(context, part.path):
+            own = {*list(taken.arguments)[: len(site.node.args)], *(one.arg for one in site.node.keywords if one.arg)}
+            unknown = [] if taken.any_other else sorted(keys - taken.names)
+            lost = [] if others else sorted(taken.needed - keys - own)
+            twice = sorted(keys & own)
+            name, shown = dotted(site.node.func), f"**cfg.{shown_path(part.path)}"
+            if unknown:
+                said = f"{name}() takes no {', '.join(unknown)}, which {shown} gives it{run}"
+                meant = did_you_mean(unknown[0], taken.names - keys)
+                advice = f"write {meant} instead of {unknown[0]}" if meant else f"it takes {few(sorted(taken.names))}"
+            elif twice:
+                said, advice = f"{name}() is given {', '.join(twice)} twice: {shown} has it, too{run}", "leave one out"
+            elif lost:
+                said = f"{name}() needs {', '.join(lost)}, which {shown} does not give{run}"
+                advice = "add it to the config, or give it in the call"
+            else:
+                continue
+            yield unpacked_arguments.finding(place, said, advice)
+            break
+
+
+def _is_changed_inside(context: ExperimentContext, path: ConfigPath) -> bool:
+    uses = context.code.reading.uses
+    return any(use.kind in ("write", "remove") and use.path[: len(path)] == path for use in uses)
+
+
+def _unpacked_keys(context: ExperimentContext, path: ConfigPath) -> Iterator[tuple[str, set[str]]]:
+    """The keys at a place of the config, as config.yaml chooses and then with each option that goes there."""
+    choices: list[dict[str, str]] = [{}]
+    for option in (*context.options.all(), *context.options.added):
+        package = option.package(tuple(option.group.split("/")))
+        if package == path[: len(package)] and not only_a_base(context, option):
+            choices.append({option.key: option.name})
+    for chosen in choices:
+        values = nodes.within(context.compositions.of(chosen).container, path)
+        if isinstance(values, dict):
+            yield "".join(f" with {key}={name}" for key, name in chosen.items()), {str(key) for key in values}

@@ -25,6 +25,14 @@ def given_parts(follower: Follower, node: ast.Call, frame: Frame) -> dict[int | 
     return arguments
 
 
+def unpacked_parts(follower: Follower, node: ast.Call, frame: Frame) -> Iterator[Given]:
+    """The parts of the config that are given as keyword arguments: `**cfg.exp.model`."""
+    for value in (keyword.value for keyword in node.keywords if keyword.arg is None):
+        part = follower.part(value, frame)
+        if part is not None:
+            yield Given(part, frame.location(value))
+
+
 def parts_in_containers(follower: Follower, node: ast.Call, frame: Frame) -> Iterator[Given]:
     """The parts of the config in dicts and lists that are written out in the arguments of a call."""
     waiting: list[ast.expr | None] = [a for a in node.args if isinstance(a, (ast.Dict, ast.List, ast.Tuple))]

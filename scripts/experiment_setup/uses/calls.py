@@ -9,7 +9,7 @@ from typing import NamedTuple
 from omegaconf import DictConfig
 
 from experiment_setup.uses import shapes
-from experiment_setup.uses.arguments import given_parts, parts_in_containers
+from experiment_setup.uses.arguments import given_parts, parts_in_containers, unpacked_parts
 from experiment_setup.uses.follower import Follower, Frame
 from experiment_setup.uses.functions import follow_call, parts_of
 from experiment_setup.uses.records import COPIES, CallSite, Kind, Part
@@ -37,8 +37,9 @@ def read_call(follower: Follower, node: ast.Call, frame: Frame, shown: bool) -> 
         return
     arguments = given_parts(follower, node, frame)
     inside = tuple(parts_in_containers(follower, node, frame))
-    if arguments or inside:
-        follower.events.append(CallSite(name, node, arguments, inside))
+    unpacked = tuple(unpacked_parts(follower, node, frame))
+    if arguments or inside or unpacked:
+        follower.events.append(CallSite(name, node, arguments, inside, unpacked, follower.conditional))
     followed = follow_call(follower, node, frame, parts_of(arguments))
     last = name.rpartition(".")[2]
     shows = name in _SHOWN_BY_NAME or last in _SHOWN_BY_METHOD or (shown and last in _CONVERTED)
@@ -46,9 +47,10 @@ def read_call(follower: Follower, node: ast.Call, frame: Frame, shown: bool) -> 
         _read_method(follower, node, node.func, frame)
     elif not isinstance(node.func, ast.Name):
         follower.expression(node.func, frame)
+    copied = [keyword.value for keyword in node.keywords if keyword.arg is None]
     for given in (*node.args, *(keyword.value for keyword in node.keywords)):
         part = follower.part(given, frame)
-        if part is not None and part.form in ("dict", "shallow") and not (shows or followed):
+        if part is not None and part.form in ("dict", "shallow") and not (shows or followed or given in copied):
             follower.note("changed", part)  # who gets a plain dict may add to it
         follower.expression(given, frame, shows or (followed and part is not None))
 

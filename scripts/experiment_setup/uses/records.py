@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -104,20 +104,24 @@ class Given:
 class CallSite:
     """A call that is given a part of the config: the function by its full name, and the parts by position or keyword.
 
-    `inside` are the parts that stand in dicts and lists written out in the arguments.
+    `inside` are the parts that stand in dicts and lists written out in the arguments, `unpacked` those behind `**`.
+    `conditional`: not every run comes here.
     """
 
     function: str
     node: ast.Call
     arguments: Mapping[int | str, Given]
     inside: tuple[Given, ...] = ()
+    unpacked: tuple[Given, ...] = ()
+    conditional: bool = False
 
-    def at(self, place: Moved) -> CallSite:
-        """The same call in a copy of the code."""
-        if not place.elsewhere:
+    def at(self, place: Moved, conditional: bool) -> CallSite:
+        """The same call in a copy of the code, and in code that is only reached under a condition."""
+        if not (place.elsewhere or conditional):
             return self
         arguments = {key: given.at(place) for key, given in self.arguments.items()}
-        return replace(self, arguments=arguments, inside=tuple(given.at(place) for given in self.inside))
+        inside, unpacked = (tuple(one.at(place) for one in given) for given in (self.inside, self.unpacked))
+        return CallSite(self.function, self.node, arguments, inside, unpacked, self.conditional or conditional)
 
 
 class Noted(NamedTuple):

@@ -288,7 +288,7 @@ class Walk:
             if isinstance(event, Use):
                 reading.uses.append(event.at(place, guarded, conditional, assumed))
             elif isinstance(event, CallSite):
-                reading.calls.append(event.at(place))
+                reading.calls.append(event.at(place, conditional))
             elif isinstance(event, Noted):
                 getattr(reading, event.kind).add(event.what)
             else:
