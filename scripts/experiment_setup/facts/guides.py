@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from itertools import islice
@@ -18,13 +19,20 @@ _MOST_READ = 100  # files of a kind
 
 
 def read(root: Path, entry: Path | None, *, with_dotenv: bool) -> list[str]:
-    """The texts of the root and of the folders down to the entry point; `with_dotenv`: .env too, which is loaded."""
+    """The texts of the root and of the folders down to the entry point; `with_dotenv`: .env too, which is loaded.
+
+    One that cannot be read, or is no file, tells nothing: no check fails for a guide.
+    """
     told = [root / ".env"] if with_dotenv and (root / ".env").is_file() else []
     between = [folder for folder in entry.parents if folder != root and folder.is_relative_to(root)] if entry else []
     asked = [(root, found) for found in _TELLS_WHAT_TO_SET]
     asked += [(folder, found) for folder in between for found in _GUIDES]
     told += [path for folder, found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ)]
-    return list(map(files.read_loosely, dict.fromkeys(told)))
+    texts = []
+    for path in dict.fromkeys(told):
+        with contextlib.suppress(OSError):
+            texts.append(files.read_loosely(path))
+    return texts
 
 
 def commands(texts: Iterable[str], entry: Path) -> list[str]:
