@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from experiment_setup.checking.check import check
+from experiment_setup.composing.compose import Composer
+from experiment_setup.project import Project
 from guides import batch
 from running import PLAIN_EXPERIMENT, run, run_entry, write
 
@@ -143,6 +146,22 @@ def test_what_every_run_meets_hides_nothing(project: Path, experiment: Path, ask
     }
     write(experiment, {"config.yaml": config, **texts})
     assert found(project, *asking) == {path: marked(text) for path, text in texts.items()}
+
+
+def test_what_every_run_meets_is_looked_for_once(
+    project: Path, experiment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five mistakes in the environment that all sets are composed with: not five compositions for each of them."""
+    mistakes = "".join(f"output_d{letter}: a\n" for letter in "abcde")
+    sets = {f"exp/{n:03}.yaml": f"defaults:\n  - default@_here_\n\nseed: {n}\n" for n in range(2, 22)}
+    config = PLAIN_EXPERIMENT["config.yaml"].replace("env: default", "env: local")
+    texts = {"config.yaml": config, "env/local.yaml": f"defaults:\n  - default@_here_\n\n{mistakes}", **sets}
+    write(experiment, texts)
+    composed, real = [], Composer.compose_with
+    monkeypatch.setattr(Composer, "compose_with", lambda *given: (composed.append(1), real(*given))[1])
+    result = check(Project(project), Project(project).experiments)
+    assert len([finding for finding in result.findings if finding.code == "ES010"]) == 5
+    assert len(sets) <= len(composed) < 2 * len(sets)
 
 
 @pytest.mark.parametrize("asking", ASKING, ids=["fast", "hydra"])

@@ -115,13 +115,19 @@ class Composer:
         result.origins = outcome.origins
         return result
 
-    def failures(self, outcome: Composition) -> Iterator[Failure]:
-        """Every mistake that keeps the choices of `outcome` from composing, though Hydra names one; none if it did."""
+    def failures(self, outcome: Composition, known: Sequence[Failure] = ()) -> Iterator[Failure]:
+        """Every mistake that keeps the choices of `outcome` from composing, though Hydra names one; none if it did.
+
+        Those that are `known` of another choice, and stand before all others here, are not looked for one by one.
+        """
         if outcome.failure is not None:
             from experiment_setup.composing import mistakes
 
             yield from mistakes.follow(
-                outcome.failure, self._document_of, lambda texts: self.compose_with(texts, outcome.choices).failure
+                outcome.failure,
+                self._document_of,
+                lambda texts: self.compose_with(texts, outcome.choices).failure,
+                known,
             )
 
     def compose_with(self, documents: Mapping[Path, Document], choices: dict[str, str | None]) -> Composition:

@@ -74,7 +74,7 @@ class InterpreterComposer(Composer):
         found = self._answers[tuple(words)]
         return Composition(wanted, found.config, found.failure, asked_hydra=1)
 
-    def failures(self, outcome: Composition) -> Iterator[Failure]:
+    def failures(self, outcome: Composition, known: Sequence[Failure] = ()) -> Iterator[Failure]:
         """The first mistake alone: to ask for another one, everything would be imported again."""
         return iter([outcome.failure] if outcome.failure else [])
 

@@ -8,7 +8,7 @@ file tells, since keys are merged in their order.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,25 @@ _MOST_TEXT = 1 << 20  # characters of the files that are composed again for them
 Attempt = Callable[[Mapping[Path, Document]], "Failure | None"]  # composes with other contents for some files
 
 
-def follow(failure: Failure, document_of: Callable[[str], Document | None], attempt: Attempt) -> Iterator[Failure]:
+def follow(
+    failure: Failure,
+    document_of: Callable[[str], Document | None],
+    attempt: Attempt,
+    known: Sequence[Failure] = (),
+) -> Iterator[Failure]:
     """`failure` and those behind it, each with its place where that can be told.
 
-    `document_of` gives the file of a config as Hydra names it (`exp/001`), if it is one.
+    `document_of` gives the file of a config as Hydra names it (`exp/001`), if it is one. `known` is what another
+    choice fails with: where this one fails first with the same, all of that is left out at once.
     """
     left_out: dict[Path, Document] = {}
     seen: set[tuple[Path, Steps]] = set()
     read = 0
     following: Failure | None = failure
+    if failure in known[:1] and (without := _without(known, document_of)) is not None:
+        yield from known
+        left_out, seen = without, {(one.path, one.steps) for one in known if one.path is not None}
+        following = attempt(left_out)
     while following is not None:
         document = document_of(following.config or "") if following.merging else None
         if document is not None:
@@ -49,6 +59,17 @@ def follow(failure: Failure, document_of: Callable[[str], Document | None], atte
         seen.add((document.path, steps))
         left_out[document.path] = document.without(steps)
         following = after
+
+
+def _without(known: Sequence[Failure], document_of: Callable[[str], Document | None]) -> dict[Path, Document] | None:
+    """The files without these mistakes; None where the place of one was not found out."""
+    left_out: dict[Path, Document] = {}
+    for failure in known:
+        document = document_of(failure.config or "")
+        if document is None or document.path != failure.path or not failure.steps:
+            return None
+        left_out[document.path] = left_out.get(document.path, document).without(failure.steps)
+    return left_out
 
 
 def _blame(

@@ -98,7 +98,7 @@ def refusals(context: ExperimentContext) -> list[Refused]:
         if alone is not None and alone.failure is not None and not _is_of_a_sibling(context, alone.failure):
             beside = {key: name for key, name in outcome.choices.items() if key not in alone.choices}
             found.append(Refused(alone.failure, alone, _place(context, alone.failure, option), beside))
-        for failure in context.composer.failures(outcome):
+        for failure in context.composer.failures(outcome, failing):
             if isinstance(failure.refusal, AddedTwice) and failure.refusal.group == option.group:
                 continue  # others add to the group: such a choice is left to the lists
             if failure not in known and not (_is_no_mistake(context, failure) or _is_of_a_sibling(context, failure)):
