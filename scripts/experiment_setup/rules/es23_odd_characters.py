@@ -23,7 +23,11 @@ from experiment_setup.rules.phases import Phase
 _LIST = "defaults:\n  - default@_here_\n\n"
 
 
-_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
+# What takes no room, what turns the text behind it round, and the fillers of Hangul, which look like a space.
+_INVISIBLE = (
+    "\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u034f\u180e"
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u115f\u1160\u3164\uffa0"
+)
 
 
 _ODD_CHARACTER = compiled(f"[{_INVISIBLE}\u00a0\u3000０-９＃“”‘’]")
