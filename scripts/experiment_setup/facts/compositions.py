@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from experiment_setup import nodes
 from experiment_setup.composing.compose import MOST_OF_HYDRA, Composer, Composition
 from experiment_setup.composing.origins import Origin
-from experiment_setup.composing.refusals import NotChosen, NotFound, NotOverridable, UnresolvedOption
+from experiment_setup.composing.refusals import ChosenTwice, NotChosen, NotFound, NotOverridable, UnresolvedOption
 from experiment_setup.facts.options import Option, Options, Placed, listed
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
@@ -74,7 +74,7 @@ class Compositions:
             if self.memo.asked_hydra >= MOST_OF_HYDRA:
                 self.memo.left_out.add(key)
                 return Composition(dict(chosen), None)
-            outcome = self._with_a_choice_of_its_own(chosen, self._composer.compose(chosen))
+            outcome = self._with_a_choice_of_its_own(chosen, self._not_added_twice(chosen))
             known[key] = self._beside_another(chosen, outcome)
             self.memo.asked_hydra += known[key].asked_hydra
         return known[key]
@@ -161,6 +161,18 @@ class Compositions:
     def _composes_unasked(self) -> bool:
         """Whether the config composes with no choices but those that every run has to make."""
         return self._composer.compose(dict(self.required)).failure is None
+
+    def _not_added_twice(self, chosen: dict[str, str]) -> Composition:
+        """What is composed; an option of a group that only another option's list chooses from (`- /model: base`) needs
+        no plus where that option is chosen as well, as it is by default.
+        """
+        outcome = self._composer.compose(chosen)
+        refusal = outcome.failure.refusal if outcome.failure is not None else None
+        if isinstance(refusal, ChosenTwice) and (added := f"+{refusal.group}") in chosen:
+            typed = {refusal.group if key == added else key: name for key, name in chosen.items()}
+            replaced = self._composer.compose(typed)
+            return outcome if replaced.failure == outcome.failure else replaced
+        return outcome
 
     def _with_a_choice_of_its_own(self, chosen: dict[str, str], outcome: Composition) -> Composition:
         """What is composed where an option that follows another choice (`- train: ${task}PPO`) is given by hand.
