@@ -37,7 +37,8 @@ def read(root: Path, entry: Path | None, *, with_dotenv: bool) -> list[str]:
 
 def commands(texts: Iterable[str], entry: Path) -> list[str]:
     """What is typed behind an entry point in each command that starts it: ` task=ant seed=1`."""
-    script = rf"(?:[\w./-]*\b{re.escape(entry.name)}|-m [\w.]*\b{re.escape(entry.stem)})(?=\s|$)"
+    module = entry.parent.name if entry.stem == "__main__" else entry.stem  # `python -m source`
+    script = rf"(?:[\w./-]*\b{re.escape(entry.name)}|-m [\w.]*\b{re.escape(module)})(?=\s|$)"
     command = re.compile(rf"\b(?:python[\d.]*|torchrun|launch|srun|run)\b(?:[^\n]*?\s)??{script}(?P<typed>[^\n]*)")
     whole = (text.replace("\\\n", " ") for text in texts)  # a command may have several lines
     return [found["typed"] for text in whole for found in command.finditer(text)]
