@@ -416,7 +416,8 @@ def _entry_point(script: Path) -> Experiment | None:
         return None
     # A config that the code stores needs no folder; where others or options lie, the name may be wrong.
     lying = itertools.chain(config_dir.glob("*.y*ml"), config_dir.glob("*/*.y*ml"))
-    return found if named.config_path is None or any(lying) else None
+    storing = (path for path in config_dir.glob("*.py") if _is_readable(path) and _is_stored(path, name))
+    return found if named.config_path is None or any(lying) or any(storing) else None
 
 
 def _given_on_the_command_line(folder: Path, name: str) -> Path | None:
@@ -427,7 +428,7 @@ def _given_on_the_command_line(folder: Path, name: str) -> Path | None:
 
 
 def _is_stored(script: Path, name: str) -> bool:
-    """Whether a script puts the config that it names into the ConfigStore itself, so that it lies in no folder."""
+    """Whether a script puts a config of that name into the ConfigStore itself, so that it lies in no folder."""
     stores = rf"\.store\([^()]*\bname\s*=\s*[\"']{re.escape(name)}[\"']".encode()
     return re.search(stores, files.read_bytes(script)) is not None
 
