@@ -61,6 +61,14 @@ def names_a_config(typed: str) -> str | None:
     return found["name"].removesuffix(".yaml") if found else None
 
 
+def only_prints(typed: str) -> bool:
+    """Whether a command makes Hydra print something, so that nothing runs: `--cfg hydra`."""
+    return (
+        re.search(r"\s(?:--(?:cfg|info|help|hydra-help|version|shell-completion)|-[chi]|-sc)(?=[\s=]|$)", typed)
+        is not None
+    )
+
+
 def names_a_folder(typed: str) -> bool:
     """Whether a command takes its configs from another folder: `--config-dir=mine`."""
     return re.search(r"(?:^|\s)(?:--config-(?:dir|path)|-cd|-cp)\b", typed) is not None

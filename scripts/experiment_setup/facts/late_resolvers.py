@@ -12,6 +12,7 @@ from experiment_setup.code.tree import FUNCTIONS, assigned_names, last_name, own
 from experiment_setup.facts import makers
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import REGISTERS, USED, along, imported, is_a_target, name_of, reached_from
+from experiment_setup.facts.resolving import resolved
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.nodes import Steps
@@ -96,12 +97,6 @@ def _referred_to(steps: Steps, written: str) -> Iterator[ConfigPath]:
         yield makers.path_of((*(steps[: -len(dots)] if dots else ()), *nodes.split(key)))
 
 
-_RESOLVES = frozenset(
-    "omegaconf.OmegaConf.resolve omegaconf.OmegaConf.to_object hydra.utils.instantiate hydra.utils.call".split()
-)
-_RESOLVES_IF_ASKED = frozenset("omegaconf.OmegaConf.to_container omegaconf.OmegaConf.to_yaml".split())
-
-
 def _reads(reading: Reading, function: Defined, made: Set[ConfigPath]) -> Iterator[tuple[Location, ConfigPath]]:
     """Where one of these values is read, or resolved with all of what is around it, whenever the code comes there."""
     source, own = function.module.source, list(own_nodes(function.node.body))
@@ -113,12 +108,8 @@ def _reads(reading: Reading, function: Defined, made: Set[ConfigPath]) -> Iterat
             continue
         if not use.conditional or (place.path == source.path and place.line in lines):
             yield place, use.path
-    for site in reading.calls:
-        asked = any(k.arg == "resolve" and getattr(k.value, "value", None) is True for k in site.node.keywords)
-        given = site.arguments.get(0)
-        if given is None or id(site.node) not in calls:
-            continue
-        if site.function in _RESOLVES or (asked and site.function in _RESOLVES_IF_ASKED):
+    for site, given in resolved(reading):
+        if id(site.node) in calls:
             inside = [path for path in sorted(made) if path[: len(given.part.path)] == given.part.path]
             yield from ((given.location, path) for path in inside[:1])
 

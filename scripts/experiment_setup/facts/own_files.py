@@ -14,6 +14,23 @@ def is_everybodys_own(context: ExperimentContext, missing: str) -> bool:
     return sample_of(context, missing) is not None or git_rule_of(context, missing) is not None
 
 
+def how_it_is_made(context: ExperimentContext, missing: str) -> tuple[str, str] | None:
+    """What is said of such a config, with an advice; None for one that nobody has to make."""
+    sample = sample_of(context, missing)
+    if sample is not None:
+        return (
+            f"there is no {missing}.yaml here, which everybody makes of {sample.name}",
+            f"copy {context.relative(sample)} to {missing.rpartition('/')[2]}.yaml, and write your values into it",
+        )
+    rule = git_rule_of(context, missing)
+    if rule is not None:
+        return (
+            f"there is no {missing}.yaml here, which git ignores ({rule}): everybody makes their own",
+            "make it: without it, nothing of this config is composed here",
+        )
+    return None
+
+
 def sample_of(context: ExperimentContext, missing: str) -> Path | None:
     """A file such as `local.yaml.sample` or `local_example.yaml` beside a config that does not exist."""
     path = context.experiment.config_dir / missing.removesuffix(".yaml")

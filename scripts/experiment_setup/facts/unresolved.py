@@ -18,7 +18,9 @@ from experiment_setup.facts.makers import makers
 from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.facts.resolvers import BUILT_IN, from_libraries, how_often_used
+from experiment_setup.facts.resolving import resolved
 from experiment_setup.facts.unlisted import HAS_A_LIST
+from experiment_setup.facts.wandb_sweeps import is_macro
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
@@ -58,6 +60,8 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
                 continue
             if isinstance(bad.refusal, RefersToItself) and _leads_into_a_circle(outcome, bad):
                 continue
+            if _is_for_an_agent(context, outcome, bad):
+                continue
             if _is_for_a_parameter_set(context, chosen, bad):
                 supplied.add(written)
                 continue
@@ -94,6 +98,14 @@ def _runs(context: ExperimentContext) -> Iterator[Chosen]:
     for chosen in runs:
         if bases.isdisjoint(chosen.items()):
             yield chosen
+
+
+def _is_for_an_agent(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether it is a macro that an agent of W&B replaces, and the code does not resolve it all the same."""
+    if not is_macro(outcome, bad):
+        return False
+    key = nodes.names(bad.key)
+    return not any(key[: len(given.part.path)] == given.part.path for _, given in resolved(context.code.reading))
 
 
 def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:

@@ -11,7 +11,7 @@ import yaml
 from experiment_setup import files
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts import headers
+from experiment_setup.facts import headers, own_files
 from experiment_setup.facts.defaults_lists import HERE, SELF, Entry
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
@@ -458,10 +458,26 @@ def parent_not_found(context: ExperimentContext) -> Iterator[Finding]:
         known = entries.names(context, option.group)
         for entry in found:
             if entry.is_plain and _is_missing(context, option, entry, missing, known):
-                yield _no_parent(context, option, entry, known)
+                yield _made_by_everybody(context, option, entry, _path(option, entry)) or _no_parent(
+                    context, option, entry, known
+                )
             elif entry.group and f"{option.group}/{entry.group.lstrip('/')}/{entry.option}" == missing:
                 completed = is_always_completed(context, option)  # does-not-compose has a note then
-                yield from () if completed else [_no_group(context, option, entry)]
+                made = _made_by_everybody(context, option, entry, missing)
+                yield from () if completed else [made or _no_group(context, option, entry)]
+
+
+def _made_by_everybody(context: ExperimentContext, option: Option, entry: Entry, missing: str) -> Finding | None:
+    """What is said where the config that is not there is one that everybody makes, as choice-not-found has it."""
+    made = own_files.how_it_is_made(context, missing)
+    place = entries.place(option, entry)
+    return parent_not_found.finding(place, *made, severity=Severity.WARNING) if made is not None else None
+
+
+def _path(option: Option, entry: Entry) -> str:
+    """The config that a plain entry names, from the root of the config folder."""
+    wanted = entry.option or ""
+    return wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
 
 
 def _is_missing(context: ExperimentContext, option: Option, entry: Entry, missing: str, known: Sequence[str]) -> bool:
@@ -469,8 +485,7 @@ def _is_missing(context: ExperimentContext, option: Option, entry: Entry, missin
     wanted = entry.option or ""
     if wanted == context.options.groups.get(option.group):
         return False  # config.yaml names it too: one finding there
-    path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
-    if path == missing:
+    if _path(option, entry) == missing:
         return True
     bare = re.fullmatch(r"[\w.\-]+", wanted) is not None
     return bare and missing.startswith(f"{option.group}/") and _owns(option, missing) and _name(wanted) not in known
@@ -487,7 +502,7 @@ def _name(wanted: str) -> str:
 
 def _no_parent(context: ExperimentContext, option: Option, entry: Entry, known: Sequence[str]) -> Finding:
     wanted = entry.option or ""
-    path = wanted.lstrip("/") if wanted.startswith("/") else f"{option.group}/{wanted}"
+    path = _path(option, entry)
     others = [name for name in known if name != option.name]  # none inherits from itself
     better, why = _better(option.group, wanted, others)
     is_bare = entry.package is None and re.fullmatch(r"[\w.\-]+", wanted) and not option.document.header

@@ -344,23 +344,10 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
         if key is None or "override" in entry.keywords or f"{group}/{entry.option}" != missing:
             continue
         known = entries.names(context, group)
-        sample = own_files.sample_of(context, missing)
-        if sample is not None:
-            yield choice_not_found.finding(
-                context.options.primary.value(["defaults", entry.index, key]),
-                f"there is no {missing}.yaml here, which everybody makes of {sample.name}",
-                f"copy {context.relative(sample)} to {missing.rpartition('/')[2]}.yaml, and write your values into it",
-                severity=Severity.WARNING,
-            )
-            return
-        rule_of_git = own_files.git_rule_of(context, missing)
-        if rule_of_git is not None:
-            yield choice_not_found.finding(
-                context.options.primary.value(["defaults", entry.index, key]),
-                f"there is no {missing}.yaml here, which git ignores ({rule_of_git}): everybody makes their own",
-                "make it: without it, nothing of this config is composed here",
-                severity=Severity.WARNING,
-            )
+        made = own_files.how_it_is_made(context, missing)
+        if made is not None:
+            place = context.options.primary.value(["defaults", entry.index, key])
+            yield choice_not_found.finding(place, *made, severity=Severity.WARNING)
             return
         guess = did_you_mean((entry.option or "").removesuffix(".yaml"), known)
         is_slip = guess is not None and abs(len(guess) - len(entry.option or "")) < _ANOTHER_WORD

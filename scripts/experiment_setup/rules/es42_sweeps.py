@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from experiment_setup import installed, nodes
-from experiment_setup.facts import resolvers, results
+from experiment_setup.facts import guides, resolvers, results
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolvers import BUILT_IN, USED
@@ -387,7 +387,7 @@ def _searches(context: ExperimentContext) -> Iterator[tuple[str, str, Document |
             yield found[1], f"in {context.relative(document.path)}", document
     for command in context.commands:
         found = _TYPED_SEARCH.search(command)
-        if found is not None:
+        if found is not None and not guides.only_prints(command):
             yield found[1], "that a guide tells to type", None
 
 
