@@ -1,7 +1,7 @@
 """What starts the main function from outside of its own module: another file of the project, or a declaration.
 
 A module whose main function is not called in it does nothing as a script; but a console script may name the function,
-and another file may import and call it.
+and another file may import and call it: itself, or a function of its module that does (`def start(): main()`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 
 from experiment_setup import files
 from experiment_setup.code.modules import Module, Modules
-from experiment_setup.code.source import UnreadableSource, read_source
+from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
+from experiment_setup.code.tree import FUNCTIONS, assigned_names, own_nodes, parameters
 from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
@@ -34,8 +35,8 @@ def is_started_elsewhere(entry: Path, function: str, root: Path) -> bool:
 
 
 def is_console_script(entry: Path, function: str, root: Path) -> bool:
-    """Whether a package declares a console script that starts `function` of `entry`."""
-    return _Project(entry, function, root).is_declared()
+    """Whether a package declares a console script that starts `function` of `entry` without a config."""
+    return _Project(entry, function, root, with_nothing=True).is_declared()
 
 
 def is_composed_elsewhere(entry: Path, function: str, project: Project) -> bool:
@@ -43,7 +44,7 @@ def is_composed_elsewhere(entry: Path, function: str, project: Project) -> bool:
     if project not in _importing:
         _importing[project] = _by_imported_word(project.root)
     name = entry.parent.name if entry.stem == "__init__" else entry.stem
-    return _Project(entry, function, project.root).is_called(_importing[project].get(name, []), with_nothing=True)
+    return _Project(entry, function, project.root, with_nothing=True).is_called(_importing[project].get(name, []))
 
 
 # Nearly each file has the word `main`, and few import the module.
@@ -65,61 +66,94 @@ _WORDS = compiled(r"[A-Za-z_]\w*")
 
 
 class _Project:
-    """The files around an entry point."""
+    """The files around an entry point, and the functions of it that start its main function (`with_nothing`: without
+    a config, as `main()`).
+    """
 
-    def __init__(self, entry: Path, function: str, root: Path) -> None:
+    def __init__(self, entry: Path, function: str, root: Path, *, with_nothing: bool = False) -> None:
         self._entry = entry
-        self._function = function
         self._root = root
-        self._key = (os.path.realpath(entry), function)
+        self._with_nothing = with_nothing
+        self._functions = {function, *self._starting(function)}
+        self._name = "|".join(map(re.escape, sorted(self._functions)))
+        self._keys = {(os.path.realpath(entry), name) for name in self._functions}
 
     def is_declared(self) -> bool:
         """Whether `module:function` stands where packages declare their scripts."""
         folders = [folder for folder in self._entry.parents if folder.is_relative_to(self._root)]
-        named = re.compile(rf"([A-Za-z_][\w.]*)\s*:\s*{re.escape(self._function)}\b")
+        named = re.compile(rf"([A-Za-z_][\w.]*)\s*:\s*({self._name})\b")
         texts = (_text(folder / name) for folder in folders for name in _DECLARED_IN)
-        return any(self._is_in(found[1]) for text in texts for found in named.finditer(text))
+        return any(self._is_in(found[1], found[2]) for text in texts for found in named.finditer(text))
 
-    def is_called(self, among: Iterable[Path], *, with_nothing: bool = False) -> bool:
-        """Whether another file calls the function (`with_nothing`: `main()`), or gives it to something that does."""
+    def is_called(self, among: Iterable[Path]) -> bool:
+        """Whether another file calls one of the functions, or gives it to something that does."""
         for file in among:
             if file.suffix == ".py" or (file.suffix == "" and file.name.lower() not in _SHELL_NAMES):
-                if not file.samefile(self._entry) and self._function in _text(file) and self._calls(file, with_nothing):
+                text = "" if file.samefile(self._entry) else _text(file)
+                if any(name in text for name in self._functions) and self._calls(file):
                     return True
             elif self._is_in_command(_text(file)):
                 return True
         return False
 
+    def _starting(self, function: str) -> set[str]:
+        """The functions of the entry point that call its main function, or one of these."""
+        source = _source(self._entry)
+        calling = _called_names(source, self._with_nothing) if source is not None else {}
+        found: set[str] = set()
+        while more := {name for name, called in calling.items() if called & {function, *found}} - {function, *found}:
+            found |= more
+        return found
+
     def _is_in_command(self, text: str) -> bool:
         """`python -c "from package.train import main; main()"`"""
-        name = re.escape(self._function)
-        found = re.search(rf"from\s+([\w.]+)\s+import\s+{name}\b[^\n]*\b{name}\s*\(", text)
-        return found is not None and self._is_in(found[1])
+        found = re.search(rf"from\s+([\w.]+)\s+import\s+({self._name})\b[^\n]*\b\2\s*\(", text)
+        return found is not None and self._is_in(found[1], found[2])
 
-    def _is_in(self, module: str) -> bool:
-        """Whether a module has the function, of its own or imported."""
+    def _is_in(self, module: str, name: str) -> bool:
+        """Whether a module has the function of that name, of its own or imported."""
         modules = Modules(self._root / "__main__.py", self._root)
-        found = modules.find(module, [self._function])
-        return found is not None and self._is_meant(modules, found, ast.Name(self._function))
+        found = modules.find(module, [name])
+        return found is not None and self._is_meant(modules, found, ast.Name(name))
 
-    def _calls(self, file: Path, with_nothing: bool) -> bool:
-        try:
-            source = read_source(file)
-        except UnreadableSource:
+    def _calls(self, file: Path) -> bool:
+        source = _source(file)
+        if source is None:
             return False
         package = ".".join(file.parent.relative_to(self._root).parts)
         module, modules = Module(file.stem, source, package), Modules(file, self._root)
-        for call in source.nodes(ast.Call):
-            given = [*call.args, *(keyword.value for keyword in call.keywords)]
-            if with_nothing and given:
-                continue
-            if any(self._is_meant(modules, module, value) for value in (call.func, *given)):
-                return True
-        return False
+        started = (value for call in source.nodes(ast.Call) for value in _started(call, self._with_nothing))
+        return any(self._is_meant(modules, module, value) for value in started)
 
     def _is_meant(self, modules: Modules, module: Module, node: ast.expr) -> bool:
         defined = modules.defined(module, node)
-        return defined is not None and (os.path.realpath(defined.key[0]), defined.key[1]) == self._key
+        return defined is not None and (os.path.realpath(defined.key[0]), defined.key[1]) in self._keys
+
+
+def _source(file: Path) -> SourceFile | None:
+    try:
+        return read_source(file)
+    except UnreadableSource:
+        return None
+
+
+def _started(call: ast.Call, with_nothing: bool) -> list[ast.expr]:
+    """What a call starts, or gives to something that may (`with_nothing`: what it starts without an argument)."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return [] if with_nothing and given else [call.func, *given]
+
+
+def _called_names(source: SourceFile, with_nothing: bool) -> dict[str, set[str]]:
+    """The functions at the top level of a module, each with the names from around it that it calls."""
+    found: dict[str, set[str]] = {}
+    for node in source.tree.body:
+        if isinstance(node, FUNCTIONS):
+            calls = (known for known in own_nodes(node.body) if isinstance(known, ast.Call))
+            started = (value for call in calls for value in _started(call, with_nothing))
+            names = {value.id for value in started if isinstance(value, ast.Name)}
+            own = {parameter.arg for parameter in parameters(node)} | assigned_names(node.body)
+            found[node.name] = names - own
+    return found
 
 
 def _files(root: Path) -> Iterator[Path]:
