@@ -17,7 +17,7 @@ from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import ConfigClass, Opaque, Registration
+from experiment_setup.schema import ConfigClass, Field, Opaque, Registration
 from experiment_setup.uses import shapes
 
 _STORE_EXP = 'cs.store(group="exp", name="default", node=ExpConfig)\n'
@@ -259,6 +259,9 @@ def _container(context: ExperimentContext, registration: Registration) -> Any:
 def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
     """`def main(cfg: Config)` is a type hint. Without `cs.store(name="config_schema", node=Config)` its own fields are
     not in the config; and what it says of `exp` loses against the option `default` in any case.
+
+    A field that is None there is for some runs (`tracking: Tracking | None = None`): what of it the code does not read,
+    or only with another primary config than the first, as main() names none, is left alone.
     """
     whole = root_class(context)
     composed = context.compositions.at().config
@@ -266,7 +269,7 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
         return
     present = {*composed, *context.options.groups}  # `in composed` is False for what is still to be given
     for known in whole.fields:
-        if known.name not in present:
+        if known.name not in present and not _is_for_other_runs(context, known):
             yield config_not_stored.finding(
                 known.location,
                 f"{whole.name}.{known.name} is not in the config: Hydra never sees {whole.name}",
@@ -298,6 +301,17 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
                 f"change the default in {name}, or store this as its own option",
                 rests_on=[phases.group(group)],
             )
+
+
+def _is_for_other_runs(context: ExperimentContext, known: Field) -> bool:
+    """Whether a field of the whole config has no value, and nothing shows that a run with this config needs one."""
+    main = context.schema.main
+    if known.default != "None":
+        return False
+    if main is not None and not isinstance(main.config_name, str):
+        return True
+    uses = (use for use in context.code.reading.uses if use.path[:1] == (known.name,))
+    return all(use.guarded or use.assumed or use.kind == "default" for use in uses)
 
 
 def _plain(config_class: ConfigClass) -> DictConfig | None:
