@@ -116,6 +116,11 @@ class Project:
         return cls(here)
 
     @cached_property
+    def guides(self) -> dict[Path, dict[Path, str]]:
+        """The texts that tell people what to type, by the folder that they lie in: those that were read (`guides`)."""
+        return {}
+
+    @cached_property
     def experiments(self) -> tuple[Experiment, ...]:
         """All experiments below the root, by path."""
         found = [entries[0] for _, entries in sorted(self._found.items())]

@@ -68,7 +68,7 @@ class ExperimentContext:
     @cached_property
     def guides(self) -> list[str]:
         """The texts that tell people what to set and what to type."""
-        return guides.read(self.project.root, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
+        return guides.read(self.project, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
 
     @cached_property
     def commands(self) -> list[str]:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from experiment_setup import files
+from experiment_setup.project import Project
 
 _GUIDES = ("*.md", "*.rst", "*.sh")  # in a folder of a project with several
 _TELLS_WHAT_TO_SET = (
@@ -18,21 +19,29 @@ _TELLS_WHAT_TO_SET = (
 _MOST_READ = 100  # files of a kind
 
 
-def read(root: Path, entry: Path | None, *, with_dotenv: bool) -> list[str]:
+def read(project: Project, entry: Path | None, *, with_dotenv: bool) -> list[str]:
     """The texts of the root and of the folders down to the entry point; `with_dotenv`: .env too, which is loaded.
 
     One that cannot be read, or is no file, tells nothing: no check fails for a guide.
     """
-    told = [root / ".env"] if with_dotenv and (root / ".env").is_file() else []
+    root = project.root
     between = [folder for folder in entry.parents if folder != root and folder.is_relative_to(root)] if entry else []
-    asked = [(root, found) for found in _TELLS_WHAT_TO_SET]
-    asked += [(folder, found) for folder in between for found in _GUIDES]
-    told += [path for folder, found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ)]
-    texts = []
-    for path in dict.fromkeys(told):
+    texts = _texts([root / ".env"]) if with_dotenv and (root / ".env").is_file() else {}
+    for folder in (root, *between):
+        if folder not in project.guides:
+            asked = _TELLS_WHAT_TO_SET if folder == root else _GUIDES
+            told = (path for found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ))
+            project.guides[folder] = _texts(told)
+        texts |= project.guides[folder]
+    return list(texts.values())
+
+
+def _texts(paths: Iterable[Path]) -> dict[Path, str]:
+    found: dict[Path, str] = {}
+    for path in dict.fromkeys(paths):
         with contextlib.suppress(OSError):
-            texts.append(files.read_loosely(path))
-    return texts
+            found[path] = files.read_loosely(path)
+    return found
 
 
 def commands(texts: Iterable[str], entry: Path) -> list[str]:
