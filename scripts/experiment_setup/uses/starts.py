@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from experiment_setup import files
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
-from experiment_setup.code.tree import FUNCTIONS, assigned_names, own_nodes, parameters
+from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, own_nodes, parameters
 from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
@@ -99,11 +99,18 @@ class _Project:
     def _starting(self, function: str) -> set[str]:
         """The functions of the entry point that call its main function, or one of these."""
         source = _source(self._entry)
-        calling = _called_names(source, self._with_nothing) if source is not None else {}
+        if source is None:
+            return set()
+        others = [node for node in source.tree.body if isinstance(node, FUNCTIONS) and node.name != function]
+        words = {id(node): source.segment(node) for node in others}
         found: set[str] = set()
-        while more := {name for name, called in calling.items() if called & {function, *found}} - {function, *found}:
+        while True:  # few functions name what they would have to call, and only those are gone through
+            wanted = {function, *found}
+            naming = (node for node in others if node.name not in found and any(n in words[id(node)] for n in wanted))
+            more = {node.name for node in naming if _called_names(node, self._with_nothing) & wanted}
+            if not more:
+                return found
             found |= more
-        return found
 
     def _is_in_command(self, text: str) -> bool:
         """`python -c "from package.train import main; main()"`"""
@@ -143,17 +150,12 @@ def _started(call: ast.Call, with_nothing: bool) -> list[ast.expr]:
     return [] if with_nothing and given else [call.func, *given]
 
 
-def _called_names(source: SourceFile, with_nothing: bool) -> dict[str, set[str]]:
-    """The functions at the top level of a module, each with the names from around it that it calls."""
-    found: dict[str, set[str]] = {}
-    for node in source.tree.body:
-        if isinstance(node, FUNCTIONS):
-            calls = (known for known in own_nodes(node.body) if isinstance(known, ast.Call))
-            started = (value for call in calls for value in _started(call, with_nothing))
-            names = {value.id for value in started if isinstance(value, ast.Name)}
-            own = {parameter.arg for parameter in parameters(node)} | assigned_names(node.body)
-            found[node.name] = names - own
-    return found
+def _called_names(function: Function, with_nothing: bool) -> set[str]:
+    """The names from around it that a function calls."""
+    calls = (known for known in own_nodes(function.body) if isinstance(known, ast.Call))
+    started = (value for call in calls for value in _started(call, with_nothing))
+    names = {value.id for value in started if isinstance(value, ast.Name)}
+    return names - {parameter.arg for parameter in parameters(function)} - assigned_names(function.body)
 
 
 def _files(root: Path) -> Iterator[Path]:
