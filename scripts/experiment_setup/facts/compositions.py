@@ -117,9 +117,15 @@ class Compositions:
         not there without a choice: `experiment/None`.
         """
         choices = self.options.choices
-        missing = self._missing_without_choices
-        following = [p.option or "" for p in choices if missing and missing.startswith(f"{p.group}/")]
-        return [p.key for p in choices if p.option is None and any(f"${{{p.key}}}" in option for option in following)]
+        pairs = [
+            (p.key, f.group)
+            for p in choices
+            if p.option is None
+            for f in choices
+            if f"${{{p.key}}}" in (f.option or "")
+        ]
+        missing = self._missing_without_choices if pairs else None
+        return [key for key, group in pairs if missing and missing.startswith(f"{group}/")]
 
     @cached_property
     def _missing_without_choices(self) -> str | None:
