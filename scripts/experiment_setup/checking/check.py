@@ -172,15 +172,18 @@ def check(
 
 def _own_files_once(findings: Sequence[Finding]) -> Iterator[Finding]:
     """A file that everybody makes is lacking once, however many primary configs name it."""
-    own = [finding for finding in findings if finding.code == "ES124" and finding.severity is Severity.WARNING]
     places: dict[str, list[Location]] = {}
-    for finding in sorted(own, key=lambda finding: finding.sort_key):
+    for finding in sorted(filter(_is_of_an_own_file, findings), key=lambda finding: finding.sort_key):
         places.setdefault(finding.message, []).append(finding.location)
     for finding in findings:
-        if finding not in own:
+        if not _is_of_an_own_file(finding):
             yield finding
         elif finding.location == places[finding.message][0]:
             yield finding.at(places[finding.message])
+
+
+def _is_of_an_own_file(finding: Finding) -> bool:
+    return finding.code == "ES124" and finding.severity is Severity.WARNING
 
 
 def _habits_once(findings: Iterable[Finding]) -> Iterator[Finding]:

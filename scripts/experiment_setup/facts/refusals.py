@@ -80,10 +80,8 @@ def refusals(context: ExperimentContext) -> list[Refused]:
             return []  # config-not-found
     default = context.compositions.at()
     failing = list(context.composer.failures(default))
-    known, missing = (
-        set(failing),
-        [failure.refusal.config for failure in failing[:1] if isinstance(failure.refusal, NotFound)],
-    )
+    known = set(failing)
+    missing = [failure.refusal.config for failure in failing[:1] if isinstance(failure.refusal, NotFound)]
     replaced = any(is_never_meant(context, config.rpartition("/")[0]) for config in missing)  # ES124 says it
     always = [failure for failure in failing if not (replaced or _is_no_mistake(context, failure))]
     found = [Refused(failure, default, _place(context, failure, None)) for failure in always]
@@ -156,14 +154,14 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True
     if isinstance(failure.refusal, UnknownResolver) and failure.refusal.name in context.code.resolvers:
         return True  # the code registers it, where the folder of a run is named with it
-    if isinstance(failure.refusal, NotFound) and is_everybodys_own(context, failure.refusal.config):
-        return True
-    if isinstance(failure.refusal, NotFound) and _is_replaced_default(context, failure.refusal.config):
-        return True  # ES124 says it
-    if isinstance(failure.refusal, NotFound) and context.compositions.is_missing_without_a_choice(
-        failure.refusal.config
-    ):
-        return True
+    if isinstance(failure.refusal, NotFound):
+        missing = failure.refusal.config
+        if (
+            is_everybodys_own(context, missing)
+            or _is_replaced_default(context, missing)  # ES124 says it
+            or context.compositions.is_missing_without_a_choice(missing)
+        ):
+            return True
     if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:
         return True  # the option was not meant to be chosen by hand, and which one is, the user knows
     if isinstance(failure.refusal, NotOverridable) and failure.config is None:
