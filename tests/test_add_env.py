@@ -57,7 +57,7 @@ def test_mistakes_are_refused_with_what_to_type(project: Path, elsewhere: Path, 
     before = tree(project)
     ran = run("add_env.py", "--root", project, *words, cwd=elsewhere)
     assert ran.code == 2
-    assert expected in ran.err
+    assert expected in ran.told
     assert tree(project) == before
 
 
@@ -122,8 +122,7 @@ def test_where_no_dataclass_holds_the_values_of_a_machine_a_set_is_offered(tmp_p
     root = write(tmp_path / "plain", {"train.py": f"import hydra\n{main}", "config.yaml": "device: cuda\n"})
     ran = run("add_env.py", "laptop", "device=cpu", "--root", root, cwd=elsewhere)
     assert ran.code == 2
-    words = ran.err.partition("add_exp.py ")[2].split("\n")[0].split()
-    ran = run("add_exp.py", *words, "--json", cwd=elsewhere)
+    ran = run("add_exp.py", *ran.offered("add_exp.py"), "--json", cwd=elsewhere)
     assert ran.code == 0, ran.err
     (created,) = ran.json["created"]
     assert hydra(root / "train.py", f"+experiment={created['option']}") == {"device": "cpu"}

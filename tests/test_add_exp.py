@@ -31,7 +31,7 @@ def test_two_files_with_only_what_differs(project: Path, experiment: Path, elsew
         assert name.startswith(option)
         assert "learning_rate" in name
         assert "32" in name
-    assert "show.py 001-baseline exp=002\n" in ran.out
+    assert "show.py 001-baseline exp=002\n" in ran.told
 
 
 def test_running_twice_writes_nothing(project: Path, elsewhere: Path) -> None:
@@ -222,7 +222,7 @@ def test_mistakes_are_refused_with_what_to_type(project: Path, elsewhere: Path, 
     before = tree(project)
     ran = add(project, elsewhere, "001", word, "seed=1")
     assert ran.code == 2
-    assert expected in ran.err
+    assert expected in ran.told
     assert ran.out == ""
     assert tree(project) == before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 
@@ -82,7 +83,7 @@ def test_without_hydra_one_line_says_what_to_type(command: str, tmp_path: Path, 
     ran = subprocess.run([*bare, "001", "a=1"], cwd=elsewhere, capture_output=True, text=True)
     assert ran.returncode == 3
     assert ran.stdout == ""
-    assert f"uv run {SCRIPTS / command} 001 a=1" in ran.stderr
+    assert f"uv run {shlex.quote(str(SCRIPTS / command))} 001 a=1" in ran.stderr
     assert "hydra-core is not installed" in ran.stderr
     assert subprocess.run([*bare, "--help"], cwd=elsewhere, capture_output=True).returncode == 0
 

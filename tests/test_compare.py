@@ -202,7 +202,7 @@ def test_what_was_meant(made: Path, project: Path, words: list[str], meant: str 
     ran = run("compare.py", *words, cwd=project)
     assert (ran.code, ran.out) == (2, "")
     if meant:
-        assert meant in ran.err
+        assert meant in ran.told
 
 
 def test_a_narrow_terminal_has_the_telling_columns(made: Path, project: Path) -> None:

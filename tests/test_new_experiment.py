@@ -57,7 +57,7 @@ def test_the_next_experiment_from_the_last_one(project: Path, experiment: Path, 
     assert "001-baseline" not in acted_on
     assert 'PROJECT = "kaggle-002-larger-model"' in acted_on
     assert "batch_size: 8" in ran.out
-    assert "show.py 002-larger-model exp=001\n" in ran.out
+    assert "show.py 002-larger-model exp=001\n" in ran.told
     assert run_entry(made / "train.py", "exp=001").out.startswith("002-larger-model: 001")
 
 

@@ -414,7 +414,7 @@ def test_a_notebook_of_what_does_not_compose_is_not_made(two: Path, elsewhere: P
     for wrong, meant in (["001", "exp=002"], "add_notebook.py 001 "), (["001", "--name", "a b.ipynb"], "--name a-b "):
         ran = run("add_notebook.py", *wrong, "--root", two, cwd=elsewhere)
         assert (ran.code, tree(two)) == (2, before)
-        assert meant in ran.err
+        assert meant in ran.told
 
 
 @pytest.mark.parametrize("cwd", ["notebooks", "."])

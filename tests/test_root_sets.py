@@ -286,8 +286,7 @@ def test_a_choice_that_every_run_has_to_make_is_made_by_the_set(tmp_path: Path, 
     root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
     ran = run("add_exp.py", "lr=0.2", "--root", root, cwd=elsewhere)
     assert ran.code == 2
-    words = ran.err.partition("add_exp.py ")[2].split("\n")[0].split()
-    ran = run("add_exp.py", *words, cwd=elsewhere)
+    ran = run("add_exp.py", *ran.offered("add_exp.py"), cwd=elsewhere)
     assert ran.code == 0, ran.err
     assert hydra(root / "train.py", "+experiment=001") == {"lr": 0.2, "task": {"steps": 5}}
 
@@ -372,8 +371,7 @@ def test_where_every_run_chooses_a_set_a_new_one_starts_from_one(tmp_path: Path,
     root = write(tmp_path / "plain", {**files, "train.py": ENTRY})
     ran = run("add_exp.py", "lr=0.2", "--name", "slow", "--root", root, cwd=elsewhere)
     assert ran.code == 2
-    words = ran.err.partition("add_exp.py ")[2].split("\n")[0].split()
-    ran = run("add_exp.py", *words, cwd=elsewhere)
+    ran = run("add_exp.py", *ran.offered("add_exp.py"), cwd=elsewhere)
     assert ran.code == 0, ran.err
     assert hydra(root / "train.py", "experiment=slow") == {"lr": 0.2, "steps": 5}
 

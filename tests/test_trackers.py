@@ -347,7 +347,7 @@ def test_the_next_commands_bring_what_the_tracker_needs(
         f"uv run --no-project --python {version} --with hydra-core{packages} python",
         "experiments/001-first/train.py",
     )
-    looked, started, brought = (line.strip() for line in ran.out.splitlines()[-3:])
+    looked, started, brought = (line.strip() for line in ran.told.splitlines()[-3:])
     assert brought == "# uv brings along all that the code imports"
     assert looked.endswith("show.py 001-first exp=001")
     assert started == f"{start} {entry} exp=001"

@@ -94,7 +94,7 @@ class Twin:
         words = ["--cfg", "job", *shlex.split(question["run"])] if "run" in question else shlex.split(question["call"])
         env = {"PYTHONPATH": str(self.root / question["pythonpath"])} if "pythonpath" in question else {}
         ran = run_entry(self.path(question.get("entry", "train.py")), *words, env=env)
-        text = ran.out + ran.err
+        text = ran.told
         if "fails" in question:
             right = bool(ran.code and re.search(question["fails"], text))
         else:
@@ -115,7 +115,7 @@ class Twin:
         }
         finds = command.get("finds", command.get("finds_some"))
         ran = run(script, *words, *(["--json"] if finds is not None else []), cwd=self.root)
-        text = ran.out + ran.err
+        text = ran.told
         if "exit" in command:
             assert ran.code == command["exit"], text
         elif finds is None and script != "validate.py":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -163,9 +164,9 @@ def shell(
         write(shims, {"python": python, "python3": python, "uv": uv})
         for path in shims.iterdir():
             path.chmod(0o755)
-    command = command.replace("/path/to/experiment-setup", str(ROOT))
-    command = re.sub(r"(?<=uv run )scripts/|(?<=python )scripts/", f"{SCRIPTS}/", command)
-    command = re.sub(r"^scripts/", f"python {SCRIPTS}/", command, flags=re.MULTILINE)
+    command = command.replace("/path/to/experiment-setup", shlex.quote(str(ROOT)))
+    command = re.sub(r"(?<=uv run )scripts/|(?<=python )scripts/", f"{shlex.quote(str(SCRIPTS))}/", command)
+    command = re.sub(r"^scripts/", f"python {shlex.quote(str(SCRIPTS))}/", command, flags=re.MULTILINE)
     env = {
         **os.environ,
         "PYTHONDONTWRITEBYTECODE": "1",

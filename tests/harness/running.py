@@ -7,6 +7,8 @@ import ctypes
 import functools
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -39,6 +41,15 @@ class Ran:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+    @property
+    def told(self) -> str:
+        """All that was printed, our commands as where nothing in the path of the scripts asks for quotes."""
+        return re.sub(rf"'({re.escape(str(SCRIPTS))}/\w+\.py)'", r"\1", self.out + self.err)
+
+    def offered(self, script: str) -> list[str]:
+        """The arguments with which the first line that names `script` says to type it."""
+        return shlex.split(self.told.partition(f"{script} ")[2].split("\n")[0])
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
