@@ -214,6 +214,20 @@ class Project:
         """All entry points."""
         return frozenset(itertools.chain.from_iterable(self._entries_of.values()))
 
+    @cached_property
+    def unread(self) -> dict[Path, Experiment | None]:
+        """The other scripts with `@hydra.main`: with the config that they name, which is not there, or None where
+        nothing tells which that is.
+        """
+        found: dict[Path, Experiment | None] = {}
+        for script in entry_points(self.root):
+            if script not in self.entries:
+                try:
+                    found[script] = without_config(script)
+                except OSError:
+                    found[script] = None
+        return found
+
     def entries_of(self, config_dir: Path) -> Sequence[Path]:
         """The entry points that compose from a config folder, in their order."""
         return self._entries_of.get(config_dir, ())
@@ -336,6 +350,8 @@ class Project:
             try:
                 if not files.exists(path):
                     continue
+                if (alone := without_config(path)) is not None:
+                    return [alone]
             except OSError as error:
                 return [_closed(path, error)]
             for folder in (path, *path.parents):
@@ -408,14 +424,9 @@ def _entry_point(script: Path) -> Experiment | None:
     named = main_call.named(script)
     if named is None:
         return None
-    folder = script.parent
-    config_dir = _config_dir(folder, named.config_path)
-    name = named.config_name or _usual_name(config_dir)
-    unfound = named.config_path is None and named.config_name and not files.is_file(config_dir / f"{name}.yaml")
-    if unfound and not _is_stored(script, name):
-        config_dir = _given_on_the_command_line(folder, name) or config_dir
-    found = Experiment(folder, script, config_dir, name)
-    if files.is_file(found.config_file) or files.is_folder(folder / SETS) or files.is_folder(config_dir / SETS):
+    found = _as_named(script, named)
+    config_dir, name = found.config_dir, found.config_name
+    if files.is_file(found.config_file) or files.is_folder(script.parent / SETS) or files.is_folder(config_dir / SETS):
         return found
     if named.config_name is None or named.anywhere:
         return None
@@ -423,6 +434,25 @@ def _entry_point(script: Path) -> Experiment | None:
     lying = itertools.chain(config_dir.glob("*.y*ml"), config_dir.glob("*/*.y*ml"))
     storing = (path for path in config_dir.glob("*.py") if _is_readable(path) and _is_stored(path, name))
     return found if named.config_path is None or any(lying) or any(storing) else None
+
+
+def _as_named(script: Path, named: main_call.Named) -> Experiment:
+    """An entry point with the config that its code means, there or not."""
+    folder = script.parent
+    config_dir = _config_dir(folder, named.config_path)
+    name = named.config_name or _usual_name(config_dir)
+    unfound = named.config_path is None and named.config_name and not files.is_file(config_dir / f"{name}.yaml")
+    if unfound and not _is_stored(script, name):
+        config_dir = _given_on_the_command_line(folder, name) or config_dir
+    return Experiment(folder, script, config_dir, name)
+
+
+def without_config(script: Path) -> Experiment | None:
+    """An entry point that names a config in a folder without any, with that config; None for another file."""
+    named = main_call.named(script) if script.suffix == ".py" and files.is_file(script) else None
+    if named is None or named.config_name is None or named.config_path is None or _entry_point(script) is not None:
+        return None
+    return _as_named(script, named)
 
 
 def _given_on_the_command_line(folder: Path, name: str) -> Path | None:

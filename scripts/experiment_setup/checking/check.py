@@ -104,6 +104,7 @@ class Result:
     checked: list[Checked] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     failed: list[CommandError] = field(default_factory=list)  # one for each experiment that could not be checked
+    elsewhere: list[Path] = field(default_factory=list)  # entry points in other folders, of which no config is known
 
     def count(self, severity: Severity) -> int:
         """How many findings have this severity."""

@@ -27,6 +27,7 @@ def text(project: Project, result: Result, style: Style, *, in_full: bool = Fals
     """
     yield from findings_text(project, result.findings, style, in_full=in_full)
     yield from summary(result)
+    yield from unread(project, result)
     if project.passed_over:
         named = few_of_many([project.relative(folder) for folder in project.passed_over], _NAMED)
         yield f"not looked into, as you have no permission: {named}"
@@ -197,7 +198,6 @@ def summary(result: Result) -> Iterator[str]:
         were = "was" if unknown == 1 else "were"
         why = "what they choose is not here, or only running the code stores it"
         yield f"{_plural(unknown, 'combination')} {were} not composed, as {why}"
-    yield from unread(result)
 
 
 def counted(findings: Iterable[Finding]) -> str:
@@ -212,12 +212,20 @@ def _unseen_files(experiment: Experiment) -> int:
     return sum(path.suffix != ".yaml" and not path.name.startswith(".") for path in found)
 
 
-def unread(result: Result) -> Iterator[str]:
+def unread(project: Project, result: Result) -> Iterator[str]:
     """The entry points that nobody looked at; nothing where there are none."""
-    names = list(dict.fromkeys(path.name for checked in result.checked for path in checked.unread))
-    if names:
-        named = few_of_many(names, _NAMED)
-        yield f"{named}: further entry points that were not checked, as nothing tells which config they compose"
+    beside = [path for checked in result.checked for path in checked.unread]
+    elsewhere = {path: project.relative(path) for path in result.elsewhere}
+    names: dict[bool, dict[str, None]] = {False: {}, True: {}}
+    for path in (*beside, *elsewhere):
+        names[project.unread.get(path) is not None][elsewhere.get(path, path.name)] = None
+    for is_named, why in _WHY_UNREAD.items():
+        if names[is_named]:
+            named = few_of_many(list(names[is_named]), _NAMED)
+            yield f"{named}: further entry points that were not checked, as {why}"
+
+
+_WHY_UNREAD = {False: "nothing tells which config they compose", True: "the config that they name is not there"}
 
 
 def left_out(result: Result) -> Iterator[str]:
@@ -258,6 +266,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             for checked in result.checked
         ],
         "failed": errors.data(result.failed),
+        "not_checked": [project.relative(path) for path in result.elsewhere],
         "not_looked_into": [project.relative(folder) for folder in project.passed_over],
         "findings": [finding_data(project, finding) for finding in result.findings],
         "summary": {

@@ -12,13 +12,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from experiment_setup import main_call, schema
+from experiment_setup import git, main_call, schema
 from experiment_setup.errors import CommandError
-from experiment_setup.facts import unlisted
+from experiment_setup.facts import guides, unlisted
 from experiment_setup.files import read_loosely, real
 from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
-from experiment_setup.project import Experiment, Project, entry_points, scripts_with
+from experiment_setup.project import Experiment, Project, scripts_with
 from experiment_setup.reading.config_folder import ConfigFolder
 
 
@@ -31,8 +31,22 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
     if not project.experiments and not any(around.values()):
         raise _nothing_below(project)
     found = [experiment for word, known in around.items() for experiment in known or [project.meant(word)]]
+    alone = [] if found else list(_run_without_config(project))
     found = found or list(project.experiments)
-    return list(_with_further(project, {experiment.folder: experiment for experiment in found}.values()))
+    return [*_with_further(project, {experiment.folder: experiment for experiment in found}.values()), *alone]
+
+
+def _run_without_config(project: Project) -> Iterator[Experiment]:
+    """The entry points that a guide tells to start though their folder of configs is not there, or has none.
+
+    Not one that git ignores: whoever runs it has it.
+    """
+    root = project.root
+    for script, found in project.unread.items():
+        if found is None or not guides.start_it(guides.read(project, script, with_dotenv=False), script, root):
+            continue
+        if not git.ignored_alone(root, root, [found.config_file]):
+            yield found
 
 
 def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterator[Experiment]:
@@ -81,7 +95,7 @@ _WORD = compiled(r"[^\W_]+")
 
 def _nothing_below(project: Project) -> CommandError:
     message = f"no experiment was found below {project.root}"
-    without = [project.relative(script) for script in entry_points(project.root)]
+    without = [project.relative(script) for script in project.unread]
     if not without:
         checked = "what is checked here are configs in files, or in dataclasses, for functions with @hydra.main"
         by_zen = (path for word in (b".hydra_main(", b"hydra_zen import") for path in scripts_with(project.root, word))

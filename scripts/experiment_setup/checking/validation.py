@@ -138,6 +138,9 @@ def run(request: Request) -> Validation:
     if not result.checked and len(result.failed) == 1:
         raise result.failed[0]
     experiments = [one.experiment for one in result.checked]
+    if not (request.paths or request.changed):
+        known = {path for one in result.checked for path in (one.experiment.entry, *one.unread)}
+        result.elsewhere = [script for script in project.unread if script not in known]
     if not request.mends:
         return Validation(request, project, result, None)
 
@@ -147,9 +150,10 @@ def run(request: Request) -> Validation:
     if request.writes:
         fix.write(fixed)
         project = Project(project.root)  # names may have changed
-        failed = result.failed
+        before = result
         result = check(project, experiments, **ask)
-        result.failed += failed
+        result.failed += before.failed
+        result.elsewhere = before.elsewhere
     return Validation(request, project, result, fixed)
 
 

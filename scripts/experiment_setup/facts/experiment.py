@@ -68,12 +68,19 @@ class ExperimentContext:
     @cached_property
     def guides(self) -> list[str]:
         """The texts that tell people what to set and what to type."""
+        return list(self._guides.values())
+
+    @cached_property
+    def _guides(self) -> dict[Path, str]:
         return guides.read(self.project, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
 
     @cached_property
     def commands(self) -> list[str]:
         """What the guides tell to type behind the entry point, in each command that starts it."""
-        return guides.commands(self.guides, self.experiment.entry) if self.experiment.entry is not None else []
+        return self._commands_for(self.experiment.entry) if self.experiment.entry is not None else []
+
+    def _commands_for(self, entry: Path) -> list[str]:
+        return guides.commands(self._guides, entry, self.project.root)
 
     def always_replaced(self) -> Iterator[str]:
         """The groups whose option in the defaults list is none of theirs, and for which each command chooses one."""
@@ -89,7 +96,7 @@ class ExperimentContext:
         if self.experiment.entry is None:
             return False
         others = self.project.entries_of(self.experiment.config_dir)
-        typed = self.commands or [command for entry in others for command in guides.commands(self.guides, entry)]
+        typed = self.commands or [command for entry in others for command in self._commands_for(entry)]
         return bool(typed) and all(guides.chooses(command, group) for command in typed)
 
     @cached_property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
 from experiment_setup import files
+from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
 _GUIDES = ("*.md", "*.rst", "*.sh")  # in a folder of a project with several
@@ -19,7 +21,7 @@ _TELLS_WHAT_TO_SET = (
 _MOST_READ = 100  # files of a kind
 
 
-def read(project: Project, entry: Path | None, *, with_dotenv: bool) -> list[str]:
+def read(project: Project, entry: Path | None, *, with_dotenv: bool) -> dict[Path, str]:
     """The texts of the root and of the folders down to the entry point; `with_dotenv`: .env too, which is loaded.
 
     One that cannot be read, or is no file, tells nothing: no check fails for a guide.
@@ -33,7 +35,7 @@ def read(project: Project, entry: Path | None, *, with_dotenv: bool) -> list[str
             told = (path for found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ))
             project.guides[folder] = _texts(told)
         texts |= project.guides[folder]
-    return list(texts.values())
+    return texts
 
 
 def _texts(paths: Iterable[Path]) -> dict[Path, str]:
@@ -44,13 +46,40 @@ def _texts(paths: Iterable[Path]) -> dict[Path, str]:
     return found
 
 
-def commands(texts: Iterable[str], entry: Path) -> list[str]:
-    """What is typed behind an entry point in each command that starts it: ` task=ant seed=1`."""
+def commands(texts: Mapping[Path, str], entry: Path, root: Path) -> list[str]:
+    """What is typed behind an entry point in each command that starts it: ` task=ant seed=1`.
+
+    A command that names another script of that name, from where the guide lies or leads (`cd`), is none of them.
+    """
+    return [typed for typed, meant in _commands(texts, entry, root) if not meant or entry in meant]
+
+
+def start_it(texts: Mapping[Path, str], entry: Path, root: Path) -> bool:
+    """Whether a command can only mean this entry point, and runs the config that its code names."""
+    return any(
+        meant == {entry} and not (names_a_config(typed) or names_a_folder(typed) or only_prints(typed))
+        for typed, meant in _commands(texts, entry, root)
+    )
+
+
+def _commands(texts: Mapping[Path, str], entry: Path, root: Path) -> Iterator[tuple[str, set[Path]]]:
+    """Behind each command for a script called like the entry point: what is typed, and the scripts that it names."""
     module = entry.parent.name if entry.stem == "__main__" else entry.stem  # `python -m source`
-    script = rf"(?:[\w./-]*\b{re.escape(entry.name)}|-m [\w.]*\b{re.escape(module)})(?=\s|$)"
+    script = rf"(?:(?P<script>[\w./-]*\b{re.escape(entry.name)})|-m (?P<module>[\w.]*\b{re.escape(module)}))(?=\s|$)"
     command = re.compile(rf"\b(?:python[\d.]*|torchrun|launch|srun|run)\b(?:[^\n]*?\s)??{script}(?P<typed>[^\n]*)")
-    whole = (text.replace("\\\n", " ") for text in texts)  # a command may have several lines
-    return [found["typed"] for text in whole for found in command.finditer(text)]
+    for guide, text in texts.items():
+        whole = text.replace("\\\n", " ")  # a command may have several lines
+        for found in command.finditer(whole):
+            steps = found["module"].replace(".", "/") if found["module"] else ""
+            named = [found["script"]] if found["script"] else [f"{steps}.py", f"{steps}/__main__.py"]
+            folders = [guide.parent, root]
+            if led := _LEADS_TO.findall(whole, 0, found.start()):
+                folders = [folder / led[-1] for folder in folders] + folders
+            paths = {Path(os.path.normpath(folder / name)) for folder in folders for name in named}
+            yield found["typed"], {path for path in paths if files.is_file(path)}
+
+
+_LEADS_TO = compiled(r"\bcd[ \t]+([\w./-]+)")
 
 
 def chooses(typed: str, group: str) -> bool:
