@@ -312,7 +312,7 @@ def optional_choice_missing(context: ExperimentContext) -> Iterator[Finding]:
     Severity.ERROR,
     "config.yaml chooses an option that does not exist",
     phase=Phase.NAMES,
-    of=Of.ENTRY,
+    of=Of.CHOICE,
     bad={"config.yaml": [("  - env: default\n", "  - env: runpod\n")]},
     good={"config.yaml": [("  - env: default\n", "  - env: local\n")]},
     hydra="fails",

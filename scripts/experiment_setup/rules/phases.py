@@ -46,6 +46,7 @@ class Of(Enum):
     NAME = auto()  # a file by its name: nothing that stands in it
     TEXT = auto()  # something as it is written, which is wrong whatever comes of it
     ENTRY = auto()  # an entry of a defaults list, or the list as a whole
+    CHOICE = auto()  # an entry of a defaults list, in whose place each run may choose otherwise
     KEY = auto()  # a key or a value that is merged into a schema
     OPTION = auto()  # what is composed of an option's file
     RUN = auto()  # whether a choice composes at all
@@ -69,6 +70,11 @@ def file(path: Path) -> Subject:
 def defaults_list(path: Path) -> Subject:
     """The defaults list of a file."""
     return Subject("defaults list", path)
+
+
+def choices(path: Path) -> Subject:
+    """What the defaults list of a file chooses, where nothing else is chosen."""
+    return Subject("choices", path)
 
 
 def group(name: str) -> Subject:
@@ -127,12 +133,12 @@ def _rests_on(context: ExperimentContext, of: Of, finding: Finding) -> Iterator[
         return
     if of is Of.TEXT:
         yield place(finding.location)
-    elif of is Of.ENTRY:
+    elif of in (Of.ENTRY, Of.CHOICE):
         yield _line(finding)
     elif of is Of.RUN:
         yield from _needed(context, path)
     else:
-        yield from (code(), place(finding.location), defaults_list(path))
+        yield from (code(), place(finding.location), defaults_list(path), choices(path))
         name = context.options.group_of(path)
         for known in (
             context.options.groups if name is None else (name,)
@@ -145,7 +151,7 @@ def _rests_on(context: ExperimentContext, of: Of, finding: Finding) -> Iterator[
 def _needed(context: ExperimentContext, path: Path) -> Iterator[Subject]:
     """What an option needs to be composed at all: the primary list, and whatever it inherits from."""
     primary = context.experiment.config_file
-    yield from (code(), option(path), file(primary), defaults_list(primary), settings())
+    yield from (code(), option(path), choices(path), file(primary), defaults_list(primary), settings())
     yield from (group(name) for name in context.options.groups)
     chosen = [(name, known) for name, known in context.options.groups.items() if path == primary and known]
     name = context.options.group_of(path)
@@ -158,6 +164,9 @@ def _spoiled_by(of: Of, finding: Finding) -> Iterator[Subject]:
     """The subjects of which nothing can be said before the error is mended."""
     path = finding.location.path
     yield from finding.spoils
+    if of is Of.CHOICE:
+        yield from (choices(path), place(finding.location), _line(finding))
+        return
     yield option(path)
     if of is not Of.NAME:
         yield place(finding.location)
