@@ -14,7 +14,14 @@ from omegaconf import DictConfig
 from experiment_setup import nodes
 from experiment_setup.composing.compose import MOST_OF_HYDRA, Composer, Composition
 from experiment_setup.composing.origins import Origin
-from experiment_setup.composing.refusals import ChosenTwice, NotChosen, NotFound, NotOverridable, UnresolvedOption
+from experiment_setup.composing.refusals import (
+    ChosenTwice,
+    NotChosen,
+    NotFound,
+    NotOverridable,
+    Refusal,
+    UnresolvedOption,
+)
 from experiment_setup.facts.options import Option, Options, Placed, listed
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
@@ -113,29 +120,25 @@ class Compositions:
 
     @cached_property
     def _open_and_followed(self) -> Sequence[str]:
-        """The groups without an option (`- model: null`) that another one follows (`- experiment: ${model}`) to what is
-        not there without a choice: `experiment/None`.
+        """The groups without an option (`- model: null`) that another one follows (`- experiment: ${model}`), where
+        Hydra finds none without a choice: `experiment/None`, or from 1.4 on what it does not resolve.
         """
         choices = self.options.choices
         pairs = [
-            (p.key, f.group)
-            for p in choices
-            if p.option is None
-            for f in choices
-            if f"${{{p.key}}}" in (f.option or "")
+            (p.key, f) for p in choices if p.option is None for f in choices if f"${{{p.key}}}" in (f.option or "")
         ]
-        missing = self._missing_without_choices if pairs else None
-        return [key for key, group in pairs if missing and missing.startswith(f"{group}/")]
+        lacking = self._lacking_without_choices if pairs else None
+        return [key for key, f in pairs if lacking and (lacking == f.option or lacking.startswith(f"{f.group}/"))]
 
     @cached_property
-    def _missing_without_choices(self) -> str | None:
-        """The config that is not found where nothing is chosen."""
+    def _lacking_without_choices(self) -> str | None:
+        """What Hydra does not find, or does not resolve, where nothing is chosen."""
         failure = self._composer.compose().failure
-        return failure.refusal.config if failure is not None and isinstance(failure.refusal, NotFound) else None
+        return _lacking(failure.refusal) if failure is not None else None
 
-    def is_missing_without_a_choice(self, config: str) -> bool:
-        """Whether a config is not there because a group that it is named after waits for a choice."""
-        return bool(self._open_and_followed) and config == self._missing_without_choices
+    def waits_for_a_choice(self, refusal: Refusal) -> bool:
+        """Whether what is refused is not there because a group that it is named after waits for a choice."""
+        return bool(self._open_and_followed) and _lacking(refusal) == self._lacking_without_choices
 
     def _is_always_replaced(self, placed: Placed) -> bool:
         """Whether config.yaml chooses what is not there or what does not resolve, and each command of the guides
@@ -363,6 +366,13 @@ class Compositions:
     def _written_in(self, option: Option, inner: Steps) -> Document | None:
         """The file of an option, or of one that it inherits from, which has a value; None where none has."""
         return next((document for document in self.options.lineage(option) if document.has(inner)), None)
+
+
+def _lacking(refusal: Refusal) -> str | None:
+    match refusal:
+        case NotFound(config=named) | UnresolvedOption(written=named):
+            return named
+    return None
 
 
 def _key(choices: Mapping[str, str | None]) -> tuple[tuple[str, str | None], ...]:

@@ -154,13 +154,11 @@ def _is_no_mistake(context: ExperimentContext, failure: Failure) -> bool:
         return True
     if isinstance(failure.refusal, UnknownResolver) and failure.refusal.name in context.code.resolvers:
         return True  # the code registers it, where the folder of a run is named with it
+    if context.compositions.waits_for_a_choice(failure.refusal):
+        return True
     if isinstance(failure.refusal, NotFound):
         missing = failure.refusal.config
-        if (
-            is_everybodys_own(context, missing)
-            or _is_replaced_default(context, missing)  # ES124 says it
-            or context.compositions.is_missing_without_a_choice(missing)
-        ):
+        if is_everybodys_own(context, missing) or _is_replaced_default(context, missing):  # ES124 says the latter
             return True
     if isinstance(failure.refusal, AddedTwice) and failure.refusal.group in context.compositions.required:
         return True  # the option was not meant to be chosen by hand, and which one is, the user knows

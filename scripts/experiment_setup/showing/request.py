@@ -11,13 +11,14 @@ from pathlib import Path
 from experiment_setup import naming, schema
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.composed import Composition
-from experiment_setup.composing.refusals import Failure, NotChosen, NotFound, UnknownKey
+from experiment_setup.composing.refusals import Failure, NotChosen, NotFound, UnknownKey, UnresolvedOption
 from experiment_setup.errors import CommandError
 from experiment_setup.facts.options import listed
 from experiment_setup.findings import Finding
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import SETS, Experiment, Project, option_name
+from experiment_setup.reading.source import Document
 
 _NAMED = 10  # options that a message lists
 _OVERRIDE = compiled(r"[~+]|[^=\s]+=")
@@ -170,13 +171,13 @@ def _advice(subject: Subject, failure: Failure) -> str | None:
         group, _, name = refusal.config.rpartition("/")
         known = subject.options(group)
         guess = did_you_mean(name, known)
-        waiting = [open_one for open_one in _followed(subject, group) if subject.chosen().get(open_one) is None]
-        if waiting:
-            first = [naming.override(one, option) for one in waiting for option in subject.options(one)[:1]]
-            return f"choose {' and '.join(waiting)} first, for example: {subject.command([*subject.words, *first])}"
+        if waiting := _first_to_choose(subject, listed(_primary(subject)).get(group) or ""):
+            return waiting
         if guess is None:
             return f"available: {', '.join(known) or 'none'}"
         return f"type: {subject.command(_replaced(subject.words, group, guess))}"
+    if isinstance(refusal, UnresolvedOption):
+        return _first_to_choose(subject, refusal.written)
     if isinstance(refusal, UnknownKey) and failure.key is not None:
         known = list(subject.composer.compose(subject.choices, origins=True).origins or ())
         guess = did_you_mean(failure.key, known)
@@ -187,10 +188,17 @@ def _advice(subject: Subject, failure: Failure) -> str | None:
     return None
 
 
-def _followed(subject: Subject, group: str) -> list[str]:
-    """The groups whose choice the config names an option of this one after: `- experiment: ${model}_${data}`."""
-    written = listed(subject.composer.document(subject.experiment.config_file)).get(group) or ""
-    return re.findall(r"\$\{([\w/]+)\}", written)
+def _first_to_choose(subject: Subject, option: str) -> str | None:
+    """What to type where an option is named after open groups: `- experiment: ${model}_${data}`."""
+    groups = re.findall(r"\$\{([\w/]+)\}", option)
+    waiting = [one for one in groups if one in listed(_primary(subject)) and subject.chosen().get(one) is None]
+    first = [naming.override(one, option) for one in waiting for option in subject.options(one)[:1]]
+    example = subject.command([*subject.words, *first]) if first else ""
+    return f"choose {' and '.join(waiting)} first, for example: {example}" if first else None
+
+
+def _primary(subject: Subject) -> Document:
+    return subject.composer.document(subject.experiment.config_file)
 
 
 def _replaced(words: Sequence[str], group: str, option: str) -> list[str]:
