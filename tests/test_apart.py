@@ -8,12 +8,15 @@ import json
 import os
 import shutil
 import stat
+import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from experiment_setup import files
 from experiment_setup.checking import check as checking
 from experiment_setup.checking import fix, validation
 from experiment_setup.comparing import compared, configs
@@ -314,12 +317,44 @@ def test_owners_and_modes_are_kept(project: Path, experiment: Path, mode: int) -
         assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (4711, 4712, mode), file
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has these calls")
+@pytest.mark.parametrize("refused", [False, True])
+def test_access_lists_and_attributes_are_kept(experiment: Path, monkeypatch: pytest.MonkeyPatch, refused: bool) -> None:
+    """Those of the file, and none that its folder hands down; where not all can be set, the file itself stays."""
+
+    def access(user: int) -> bytes:
+        entries = ((1, 6, -1), (2, 4, user), (4, 4, -1), (0x10, 4, -1), (0x20, 0, -1))  # acl(5)
+        return struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+
+    paths = [experiment / "exp/001.yaml", experiment / "config.yaml"]
+    kept = {"system.posix_acl_access": access(4711), "user.note": b"x"}
+    try:
+        for name, value in kept.items():
+            os.setxattr(paths[0], name, value)
+        os.setxattr(paths[0].parent, "system.posix_acl_default", access(4712))
+        os.setxattr(paths[1].parent, "system.posix_acl_default", access(4712))
+    except OSError:
+        pytest.skip("a disk without access control lists")
+
+    def refuse(path: Path, name: str, value: bytes) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if refused:
+        monkeypatch.setattr(os, "setxattr", refuse)
+    before = [(path.stat().st_mode, path.stat().st_ino) for path in paths]
+    for path in paths:
+        files.replace(path, "a: 1\n")
+    assert [path.read_text("utf-8") for path in paths] == ["a: 1\n"] * 2
+    assert [{name: os.getxattr(path, name) for name in os.listxattr(path)} for path in paths] == [kept, {}]
+    assert [path.stat().st_mode for path in paths] == [mode for mode, _ in before]
+    assert (paths[0].stat().st_ino == before[0][1]) is refused
+    assert not list(experiment.rglob("*.tmp"))
+
+
 def test_the_file_of_somebody_else_stays_theirs(
     project: Path, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a folder of a group, a file may be written to that one cannot make: its content alone changes."""
-    from experiment_setup import files
-
     path = experiment / "exp/001.yaml"
     before = path.stat().st_ino
     monkeypatch.setattr(files, "_may_own", lambda state: False)
@@ -349,8 +384,6 @@ def test_a_new_experiment_has_the_modes_of_what_it_is_made_from(project: Path, e
 
 
 def test_a_full_disk_is_named_with_the_file(project: Path, experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from experiment_setup import files
-
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -46,10 +46,27 @@ def test_what_a_dead_helper_leaves_is_done_here() -> None:
     def work(number: int, _: int) -> int:
         time.sleep(0.005)
         if os.getpid() != here and number > 5:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGTERM)
         return number
 
     assert workers.results(range(50), work) == list(range(50))
+
+
+def test_what_a_helper_was_killed_at_is_said_and_not_tried_again() -> None:
+    """As the system kills where memory runs out: this process would be the next."""
+    here = os.getpid()
+
+    def work(number: int, _: int) -> int:
+        time.sleep(0.005)
+        if os.getpid() != here and number > 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    found = workers.each(range(50), work, str)
+    errors = {int(one.where): one for one in found if not isinstance(one, int)}
+    assert found == [errors.get(number, number) for number in range(50)]
+    assert 0 < len(errors) <= workers._cores() - 1
+    assert {(one.exit_code, "was killed" in one.message) for one in errors.values()} == {(3, True)}
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")

@@ -217,7 +217,7 @@ def create_files(texts: Mapping[Path, str]) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Give an existing file another text, whole or not at all; its permissions, its owner and its other names stay."""
+    """Give an existing file another text, whole or not at all; all else about it stays (owner, rights, other names)."""
     state = path.stat()
     if state.st_nlink > 1 or not _may_own(state):
         _overwrite(path, text.encode("utf-8"))
@@ -229,12 +229,43 @@ def replace(path: Path, text: str) -> None:
         made = aside.stat()
         if (made.st_uid, made.st_gid) != (state.st_uid, state.st_gid):
             os.chown(aside, state.st_uid, state.st_gid)
+        kept = _have_the_same_attributes(aside, path)
         aside.chmod(stat.S_IMODE(state.st_mode))
-        aside.replace(path)
+        if kept:
+            aside.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
         raise
+    if not kept:
+        aside.unlink(missing_ok=True)
+        _overwrite(path, text.encode("utf-8"))
+
+
+def _have_the_same_attributes(made: Path, path: Path) -> bool:
+    """Give a file that we made the extended attributes of another one; whether it has them then, and no others.
+
+    Linux keeps access control lists in them, one that a folder hands down to new files too.
+    """
+    if sys.platform != "linux":
+        return True
+    wanted, got = _attributes(path), _attributes(made)
+    try:
+        for name in got.keys() - wanted.keys():
+            os.removexattr(made, name)
+        for name, value in wanted.items():
+            if got.get(name) != value:
+                os.setxattr(made, name, value)
+    except OSError:  # not everyone may set all of them
+        return False
+    return True
+
+
+def _attributes(path: Path) -> dict[str, bytes]:
+    try:
+        return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    except OSError:  # none on this disk
+        return {}
 
 
 def _may_own(state: os.stat_result) -> bool:

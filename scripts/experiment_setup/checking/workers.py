@@ -3,6 +3,7 @@
 It begins in this process alone; what takes longer than a moment is shared with forks of it, which thus have all that is
 known by then. Each takes the next few numbers from one pipe and keeps its results in a file of its own, so nobody waits
 for anybody. What a fork does not deliver, this process does itself: results and errors are those of doing it in turn.
+Not so what a fork was at when it was killed: the system kills where memory runs out, and would kill this process next.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, TypeVar
 
 from experiment_setup import processes
-from experiment_setup.errors import told
+from experiment_setup.errors import CommandError, EnvironmentLacks, told
 
 T = TypeVar("T")
 
@@ -27,6 +28,10 @@ ALONE = 0.5  # seconds; a fork costs some milliseconds, and what it learns is lo
 _NUMBER = struct.Struct("=I")
 _NEIGHBOURS = 4  # things that one process takes at once: those beside each other are often copies
 _MOST = 10_000  # numbers that surely fit into a pipe (64 KiB on Linux)
+
+
+class Killed:
+    """In place of a result: the process that was at it was killed."""
 
 
 def each(things: Sequence[T], work: Callable[[int, T], Any], name: Callable[[T], str]) -> list[Any]:
@@ -38,11 +43,16 @@ def each(things: Sequence[T], work: Callable[[int, T], Any], name: Callable[[T],
         except Exception as error:
             return told(error, name(thing))
 
-    return results(things, one)
+    def killed(thing: T) -> CommandError:
+        said = "the process that looked at it was killed, as the system does where memory runs out"
+        return told(EnvironmentLacks(said, "name this experiment alone, or allow more memory"), name(thing))
+
+    found = zip(things, results(things, one), strict=True)
+    return [killed(thing) if result is Killed else result for thing, result in found]
 
 
 def results(things: Sequence[T], work: Callable[[int, T], Any]) -> list[Any]:
-    """`[work(0, things[0]), work(1, things[1]), …]`; what `work` returns can be pickled."""
+    """`[work(0, things[0]), work(1, things[1]), …]`; what `work` returns can be pickled. Killed: see there."""
     with _noticed_interrupts() as noticed:
 
         def one(number: int, thing: T) -> Any:
@@ -108,6 +118,7 @@ def _shared(things: Sequence[T], numbers: range, work: Callable[[int, T], Any]) 
             while record := queue.read(_NUMBER.size):
                 (first,) = _NUMBER.unpack(record)
                 for number in range(first, min(first + together, numbers.stop)):
+                    yield number, Killed  # until there is more
                     yield number, work(number, things[number])
 
         with contextlib.ExitStack() as stack:
@@ -122,9 +133,13 @@ def _shared(things: Sequence[T], numbers: range, work: Callable[[int, T], Any]) 
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             done = dict(own())
             for helper, file in zip(list(helpers), files, strict=True):
-                os.waitpid(helper, 0)
+                ended = os.waitstatus_to_exitcode(os.waitpid(helper, 0)[1])
                 helpers.remove(helper)
-                done |= _read(file)
+                done |= {
+                    number: result
+                    for number, result in dict(_read(file)).items()
+                    if result is not Killed or ended == -signal.SIGKILL
+                }
             return done
 
 
