@@ -132,7 +132,8 @@ def test_half_characters_are_shown(project: Path, experiment: Path) -> None:
     name = os.fsdecode(b"exp/\xff\xfe.yaml")
     write(experiment, {"exp/001.yaml": "defaults:\n  - default@_here_\nsede: 1\n"})
     (experiment / "exp/001.yaml").rename(experiment / name)
-    for options in FORMATS:
+    write(experiment, {"exp/002.yaml": 'defaults:\n  - default@_here_\n  - "\\udcff"\n'})
+    for options in (*FORMATS, ["--diff", "--unsafe"]):
         ran = run("validate.py", *options, cwd=project)
         assert ran.code in (0, 1)
         if options[-1:] in (["json"], ["sarif"]):

@@ -74,8 +74,10 @@ class Finding:
 
     @property
     def fixable(self) -> bool:
-        """Whether `--fix` can mend it (with `--unsafe` where `safe` is false)."""
-        return bool(self.edits) or self.rename is not None
+        """Whether `--fix` can mend it (with `--unsafe` where `safe` is false); a name that is no UTF-8 fits no file."""
+        if not self.edits:
+            return self.rename is not None
+        return not any("\ud800" <= char <= "\udfff" for edit in self.edits for char in edit.text)
 
     @property
     def sort_key(self) -> tuple[str, int, int, str]:
