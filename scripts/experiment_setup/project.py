@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -522,13 +523,18 @@ def _start_of(config: Path) -> bytes:
 
 def entry_points(root: Path) -> list[Path]:
     """The Python files below `root` that have `@hydra.main`, with or without the config that it names."""
-    return sorted(script for folder in _folders(root, 0) for script in folder.glob("*.py") if main_call.named(script))
+    return sorted(filter(main_call.named, _scripts(root)))
 
 
 def scripts_with(root: Path, word: bytes) -> Iterator[Path]:
     """The Python files below `root` that have a word."""
-    scripts = (script for folder in _folders(root, 0) for script in sorted(folder.glob("*.py")))
-    return (script for script in scripts if word in _start_of(script))
+    return (script for script in _scripts(root) if word in _start_of(script))
+
+
+def _scripts(root: Path) -> Iterator[Path]:
+    for folder in _folders(root, 0):
+        with contextlib.suppress(OSError):  # may not be looked into, which is said of the experiment
+            yield from sorted(folder.glob("*.py"))
 
 
 def _find(folder: Path, depth: int, closed: dict[Path, OSError]) -> Iterator[tuple[Path, list[Experiment]]]:
