@@ -41,6 +41,7 @@ EXHAUST = {
     "lists of aliases": bomb("a: &a [x, x]\n", "{0}: &{0} [*{1}, *{1}, *{1}, *{1}]\n"),
     "mappings of aliases": bomb("a: &a {x: 1}\n", "{0}: &{0} {{p: *{1}, q: *{1}, r: *{1}}}\n"),
     "merges of aliases": bomb("a: &a {x: 1}\n", "{0}: &{0} {{<<: [*{1}, *{1}, *{1}, *{1}]}}\n"),
+    "a long text by aliases": f"notes: &a {'x' * 100_000}\nfold: [{'*a, ' * 2_000}]\n",
     "a list in itself": "fold: &x [*x]\n",
     "a mapping in itself": "notes: &x {b: {c: *x}}\n",
     "lists in lists": f"fold: {'[' * 300}{']' * 300}\n",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import tracemalloc
 from random import Random
 from typing import Any
 
@@ -158,3 +159,13 @@ def test_what_is_written_is_read_back() -> None:
     for value in [*numbers, "1e-5", "on", "", " a", "日本", "null", "a: b", "a\nb", [1e-5, "1"], {"a": None}]:
         read = OmegaConf.to_container(OmegaConf.create(f"key: {scalar(value)}"))
         assert repr(read) == repr({"key": value}), scalar(value)
+
+
+@pytest.mark.parametrize("long", ["notes: " + "x" * 1_000_000, "notes: x" + " " * 1_000_000, "\n" * 1_000_000])
+def test_a_long_line_takes_little_memory(long: str) -> None:
+    """Each step of a pattern that may be taken back takes 150 bytes: 3 MB of text took half a gigabyte."""
+    tracemalloc.start()
+    assert yaml_loader._is_plain(f"seed: 1\n{long}\n")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 << 20

@@ -66,13 +66,14 @@ _ODD_IN_ASCII = compiled(r"[^\n -~]")
 _ODD_CHARACTER = compiled("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
 _QUOTED = r"""(?:"[^"\\\n]*"|'[^'\n]*')"""
 _ITEM = rf"(?:-?[A-Za-z0-9_.][A-Za-z0-9_.+\-]*|{_QUOTED})"
-_WORDS = r"""(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.]))(?:[^#:"'\[\]`\\\n]|:(?![ \n]))*"""
+_INSIDE = r"""[^#:"'\[\]`\\\n]*"""  # all that comes at once: character by character, each takes 150 bytes
+_WORDS = rf"(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.])){_INSIDE}(?::(?![ \n]){_INSIDE})*"
 _ENTRY = rf"[A-Za-z_][A-Za-z0-9_\-/.]*: +{_ITEM}"
 _IN_BRACKETS = rf"\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\]|\{{ *(?:{_ENTRY}(?: *, *{_ENTRY})*)? *\}}"
 _VALUE = rf"(?:{_WORDS}|{_QUOTED}|{_IN_BRACKETS})"
 _KEY = r"[A-Za-z_][A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:"
 _PAIR = rf"{_KEY}(?: +{_VALUE})?"
-_END = r" *(?:(?:(?<= )|(?<=\n))#.*)?\n"
+_END = r" *(?:(?:(?<= )|(?<=\n))#.*)?\n+"
 _LINE = rf" *(?:- +)?(?:{_PAIR}|(?<=- ){_VALUE})?{_END}"
 # A list in brackets over several lines, each of which ends in a comma or in the last bracket.
 _ITEMS = rf"{_ITEM}(?: *, *{_ITEM})* *"
@@ -211,13 +212,18 @@ def _refuse_events(text: str) -> None:
             raise TooMuch(_TOO_DEEP, error.problem_mark) from None
 
 
+_LETTERS = 100  # of a text count as one more value where aliases may repeat it
+
+
 def _written_out(node: yaml.Node, known: dict[int, int | None]) -> int:
     """How many values a tree has with its aliases written out. Raises TooMuch where that is without bounds."""
     count = known.get(id(node), 0)
     if count is None:
         raise TooMuch("an alias stands within what it names: that has no end", node.start_mark)
-    if count or isinstance(node, yaml.ScalarNode):
-        return count or 1
+    if isinstance(node, yaml.ScalarNode):
+        return 1 + len(node.value) // _LETTERS
+    if count:
+        return count
     known[id(node)] = None
     count = 1 + sum(_written_out(child, known) for child in _children(node))
     if count > MOST:
