@@ -132,6 +132,21 @@ def test_git_is_asked_no_more_where_it_does_not_answer(
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("place", [".git/index", ".git/info/exclude", "named by its config"])
+def test_git_is_not_asked_where_it_would_wait(project: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """A command took twenty seconds to find that out."""
+    git(project, "init", "-q")
+    write(project, {".gitignore": "x\n"})
+    assert ignored(project, [project / "x"]) == {project / "x": ".gitignore:1:x"}
+    pipe = project / place
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    git(project, "config", "core.excludesFile", str(pipe))
+    monkeypatch.setattr(processes, "ask", None)
+    git_of_skill._waits_for_a_pipe.cache_clear()
+    assert ignored(project, [project / "x"]) == {}
+
+
 def partial_clone(project: Path, canary: Path) -> None:
     """A checkout whose .gitignore is a missing object that its remote would deliver."""
     evil = program(canary.parent / "evil", canary)

@@ -7,10 +7,12 @@ hook, and no transport that would fetch what a partial clone left out.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from experiment_setup import files, processes
@@ -60,7 +62,7 @@ class Checkout:
         and are none of these.
         """
         program = processes.find("git", project=self.folder)
-        if program is None or self.git_dir in _silent:
+        if program is None or self.git_dir in _silent or _waits_for_a_pipe(self):
             return None
         where = (f"--git-dir={self.git_dir}", f"--work-tree={self.folder}", "--no-pager")
         try:
@@ -73,6 +75,28 @@ class Checkout:
 
 
 _silent: set[Path] = set()  # of which git has not told within the time once: it is not asked again
+
+
+@lru_cache(maxsize=64)
+def _waits_for_a_pipe(checkout: Checkout) -> bool:
+    """Whether git would wait without end for one of the files that it reads first, or that its config names."""
+    own = [checkout.git_dir]
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # closed, too large, nobody's home, no name of a file
+        if files.is_file(own[0] / "commondir"):
+            own.append(own[0] / files.read_loosely(own[0] / "commondir").strip())
+        inside = [folder / name for folder in own for name in (".", "info", "objects/info")]
+        if any(path.is_fifo() for folder in filter(files.is_folder, inside) for path in folder.iterdir()):
+            return True
+        for config in filter(
+            files.is_file, (folder / name for folder in own for name in ("config", "config.worktree"))
+        ):
+            named = [Path(value).expanduser() for value in _VALUE.findall(files.read_loosely(config))]
+            if any((folder / path).is_fifo() for folder in (*own, checkout.folder) for path in named):
+                return True
+    return False
+
+
+_VALUE = compiled(r"""=[ \t]*"?([^\n"]+?)"?[ \t\r]*$""", re.MULTILINE)
 
 
 def _git_dir(path: Path) -> Path | None:
