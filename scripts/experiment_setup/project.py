@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from experiment_setup import command_line, files, main_call, naming, processes
+from experiment_setup import command_line, files, git, main_call, naming, processes
 from experiment_setup.errors import CommandError, told
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.listing import few_of_many
@@ -28,8 +28,11 @@ _PLAIN_ENTRY = compiled(rb"^[ \t]*-[ \t]*/?([\w.\-]+)[ \t]*$", re.MULTILINE)
 _DIRS_ABOVE = 2
 _MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below may hold millions of files
 _SKIPPED = frozenset(
-    "__pycache__ node_modules site-packages wandb mlruns multirun outputs lightning_logs input data datasets".split()
+    "__pycache__ node_modules site-packages wandb mlruns multirun outputs lightning_logs input".split()
 )
+_DATA = frozenset({"data", "datasets"})  # skipped where they have no code
+_MOST_LOOKED_AT = 1_000  # entries of a folder of data
+_MOST_FOLDERS = 100  # in one
 
 
 @dataclass(frozen=True)
@@ -433,7 +436,7 @@ def _entry_point(script: Path) -> Experiment | None:
         return None
     # A config that the code stores needs no folder; where others or options lie, the name may be wrong.
     lying = itertools.chain(config_dir.glob("*.y*ml"), config_dir.glob("*/*.y*ml"))
-    storing = (path for path in config_dir.glob("*.py") if _is_readable(path) and _is_stored(path, name))
+    storing = (path for path in (script, *config_dir.glob("*.py")) if _is_readable(path) and _is_stored(path, name))
     return found if named.config_path is None or any(lying) or any(storing) else None
 
 
@@ -454,6 +457,15 @@ def without_config(script: Path) -> Experiment | None:
     if named is None or named.config_name is None or named.config_path is None or _entry_point(script) is not None:
         return None
     return _as_named(script, named)
+
+
+def with_config(script: Path, name: str) -> Experiment | None:
+    """An entry point that names no config, with one of its folder that is chosen by hand; None where there is none."""
+    named = main_call.named(script)
+    if named is None or named.config_name is not None or named.anywhere:
+        return None
+    found = Experiment(script.parent, script, _config_dir(script.parent, named.config_path), name)
+    return found if found.has_config else None
 
 
 def _given_on_the_command_line(folder: Path, name: str) -> Path | None:
@@ -493,15 +505,14 @@ def _of_another_machine(folder: Path, there: Path) -> Path | None:
 
 def _usual_name(config_dir: Path) -> str:
     """The config that an entry point without config_name is run with: config.yaml, else the first that has a list or
-    settings of Hydra.
+    settings of Hydra, else the only one.
     """
     if (config_dir / "config.yaml").is_file():
         return "config"
-    texts = {
-        path.stem: text
-        for path in sorted(config_dir.glob("*.yaml"))
-        if _KEY_OF_A_PRIMARY.search(text := _start_of(path))
-    }
+    lying = sorted(config_dir.glob("*.yaml"))
+    texts = {path.stem: text for path in lying if _KEY_OF_A_PRIMARY.search(text := _start_of(path))}
+    if not texts and len(lying) == 1:
+        return lying[0].stem
     bases = {entry.decode("utf-8", "replace") for text in texts.values() for entry in _PLAIN_ENTRY.findall(text)}
     return next((name for name in texts if name not in bases), "config")
 
@@ -575,14 +586,32 @@ def _children(folder: Path, depth: int, closed: dict[Path, OSError]) -> list[Pat
 
 def _may_hold_code(folder: Path) -> bool:
     try:
-        return not files.is_environment(folder) and (folder.name not in _SKIPPED or _is_code(folder))
+        if files.is_environment(folder):
+            return False
+        if folder.name in _DATA:
+            with_code = any(map(_has_scripts, (folder, *_first_folders(folder))))
+            return _is_package(folder) or (with_code and not git.ignored(folder.parent, [folder]))
+        among_data = folder.parent.name in _DATA and not _is_package(folder.parent)
+        return folder.name not in _SKIPPED and (not among_data or _has_scripts(folder))
     except OSError:
         return True  # whoever looks into it meets the same
 
 
-def _is_code(folder: Path) -> bool:
-    """Whether a folder that is called like one of data is a package of the project."""
-    return folder.name in ("data", "datasets") and files.is_file(folder / "__init__.py")
+def _is_package(folder: Path) -> bool:
+    return files.is_file(folder / "__init__.py")
+
+
+def _has_scripts(folder: Path) -> bool:
+    """Whether a folder in which data are to be expected, maybe in millions of files, has code among the first."""
+    with os.scandir(folder) as entries:
+        return any(entry.name.endswith(".py") for entry in itertools.islice(entries, _MOST_LOOKED_AT))
+
+
+def _first_folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        first = list(itertools.islice(entries, _MOST_LOOKED_AT))
+    inside = [Path(entry.path) for entry in first if entry.is_dir(follow_symlinks=False)]
+    return [path for path in inside[:_MOST_FOLDERS] if os.access(path, os.R_OK)]
 
 
 def split_experiment(words: Sequence[str]) -> tuple[str | None, list[str]]:

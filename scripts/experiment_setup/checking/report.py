@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment_setup import errors, files, visible
-from experiment_setup.checking.check import Result
+from experiment_setup.checking.check import Checked, Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.listing import few, few_of_many
 from experiment_setup.project import SETS, Experiment, Project
@@ -214,7 +214,7 @@ def _unseen_files(experiment: Experiment) -> int:
 
 def unread(project: Project, result: Result) -> Iterator[str]:
     """The entry points that nobody looked at; nothing where there are none."""
-    beside = [path for checked in result.checked for path in checked.unread]
+    beside = [path for checked in result.checked for path in _unread(result, checked)]
     elsewhere = {path: project.relative(path) for path in result.elsewhere}
     names: dict[bool, dict[str, None]] = {False: {}, True: {}}
     for path in (*beside, *elsewhere):
@@ -223,6 +223,12 @@ def unread(project: Project, result: Result) -> Iterator[str]:
         if names[is_named]:
             named = few_of_many(list(names[is_named]), _NAMED)
             yield f"{named}: further entry points that were not checked, as {why}"
+
+
+def _unread(result: Result, checked: Checked) -> list[Path]:
+    """The entry points of a folder that were not checked, not even by the way in which a guide starts them."""
+    known = {other.experiment.entry for other in result.checked}
+    return [path for path in checked.unread if path not in known]
 
 
 _WHY_UNREAD = {False: "nothing tells which config they compose", True: "the config that they name is not there"}
@@ -261,7 +267,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
                 "environments": checked.environments,
                 "composed": checked.composed,
                 "not_composed": {**checked.left_out, **checked.untyped},
-                "not_checked": [project.relative(path) for path in checked.unread],
+                "not_checked": [project.relative(path) for path in _unread(result, checked)],
             }
             for checked in result.checked
         ],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from experiment_setup.facts import guides, unlisted
 from experiment_setup.files import read_loosely, real
 from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
-from experiment_setup.project import Experiment, Project, scripts_with
+from experiment_setup.project import Experiment, Project, scripts_with, with_config
 from experiment_setup.reading.config_folder import ConfigFolder
 
 
@@ -28,25 +28,46 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
     Raises CommandError for a word that names none, and where there is no experiment at all.
     """
     around = {word: project.at_path(word) or project.below(word) for word in words}
-    if not project.experiments and not any(around.values()):
+    found = [experiment for word, known in around.items() for experiment in known or _meant(project, word)]
+    if words:
+        return list(_with_further(project, {experiment.folder: experiment for experiment in found}.values()))
+    found = [*_with_further(project, project.experiments), *_beside(project)]
+    if not found:
         raise _nothing_below(project)
-    found = [experiment for word, known in around.items() for experiment in known or [project.meant(word)]]
-    alone = [] if found else list(_run_without_config(project))
-    found = found or list(project.experiments)
-    return [*_with_further(project, {experiment.folder: experiment for experiment in found}.values()), *alone]
+    return found
 
 
-def _run_without_config(project: Project) -> Iterator[Experiment]:
-    """The entry points that a guide tells to start though their folder of configs is not there, or has none.
+def _meant(project: Project, word: str) -> list[Experiment]:
+    if not project.experiments:
+        raise _nothing_below(project)
+    return [project.meant(word)]
 
-    Not one that git ignores: whoever runs it has it.
+
+def _beside(project: Project) -> Iterator[Experiment]:
+    """The entry points without a file of theirs in a folder of configs: with each config that a guide chooses for one
+    that names none, with one that the code stores, or where a guide starts it all the same.
+
+    Not one whose file git ignores: whoever runs it has it.
     """
     root = project.root
     for script, found in project.unread.items():
-        if found is None or not guides.start_it(guides.read(project, script, with_dotenv=False), script, root):
-            continue
-        if not git.ignored_alone(root, root, [found.config_file]):
+        told = guides.read(project, script, with_dotenv=False)
+        if found is None:
+            names = dict.fromkeys(map(guides.names_a_config, guides.commands(told, script, root)))
+            yield from filter(None, (with_config(script, name) for name in names if name is not None))
+        elif _is_stored(found, root) or _is_started(found, told, root):
             yield found
+
+
+def _is_stored(experiment: Experiment, root: Path) -> bool:
+    entry = experiment.entry
+    return entry is not None and schema.read(entry, root).registration(None, experiment.config_name) is not None
+
+
+def _is_started(experiment: Experiment, told: Mapping[Path, str], root: Path) -> bool:
+    entry = experiment.entry
+    is_named = entry is not None and guides.start_it(told, entry, root)
+    return is_named and not git.ignored_alone(root, root, [experiment.config_file])
 
 
 def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterator[Experiment]:

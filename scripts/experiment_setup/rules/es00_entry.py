@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
 from experiment_setup import files, git
+from experiment_setup.facts import guides
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.own_files import is_everybodys_own
@@ -19,7 +21,7 @@ from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import Problem
+from experiment_setup.schema import HydraMain, Problem
 
 
 @rule(
@@ -57,9 +59,19 @@ def no_entry_point(context: ExperimentContext) -> Iterator[Finding]:
     hydra="fails",
 )
 def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
-    """`config_path` is relative to the entry point's file and `config_name` needs no extension; it must be `.yaml`."""
+    """`config_path` is relative to the entry point's file and `config_name` needs no extension; it must be `.yaml`.
+
+    What the code stores under that name is as good as a file, but the folder that `config_path` names has to be there.
+    """
     main = context.schema.main
     file, name = context.experiment.config_file, context.experiment.config_name
+    if main is not None and context.schema.registration(None, name) and _lacks_its_folder(context, main):
+        yield config_not_found.finding(
+            main.location,
+            f"there is no folder {context.relative(file.parent)}, which Hydra looks into although {name!r} is stored",
+            "write config_path=None, or make the folder",
+        )
+        return
     stored = [known.name for known in context.schema.registrations if known.group is None]
     if main is None or files.is_file(file) or name in stored or context.code.unread_registrations:
         return
@@ -85,6 +97,20 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
         severity=None if guess or files.exists(twin) or context.experiment.options(SETS) else others,
         spoils=[phases.file(file)],
     )
+
+
+def _lacks_its_folder(context: ExperimentContext, main: HydraMain) -> bool:
+    """Whether the folder that `config_path` names is not there, and no command of the guides names another one.
+
+    Not one on another machine, of a package, or that git ignores: whoever runs it has it.
+    """
+    path, folder, root = main.config_path, context.experiment.config_dir, context.project.root
+    is_elsewhere = isinstance(path, str) and Path(path).is_absolute() and not folder.is_relative_to(root)
+    if not isinstance(path, str) or is_elsewhere or "://" in path or files.exists(folder):
+        return False
+    typed = context.commands
+    replaced = bool(typed) and all(map(guides.names_a_folder, typed))
+    return not replaced and not git.ignored_alone(root, root, [folder, context.experiment.config_file])
 
 
 @rule(
