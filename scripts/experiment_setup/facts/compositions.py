@@ -133,12 +133,32 @@ class Compositions:
     @cached_property
     def _lacking_without_choices(self) -> str | None:
         """What Hydra does not find, or does not resolve, where nothing is chosen."""
-        failure = self._composer.compose().failure
-        return _lacking(failure.refusal) if failure is not None else None
+        refusal = self._refusal_of({})
+        return _lacking(refusal) if refusal is not None else None
 
     def waits_for_a_choice(self, refusal: Refusal) -> bool:
         """Whether what is refused is not there because a group that it is named after waits for a choice."""
         return bool(self._open_and_followed) and _lacking(refusal) == self._lacking_without_choices
+
+    @cached_property
+    def missing_choices(self) -> Sequence[str]:
+        """The configs that are not there and that config.yaml chooses: as Hydra meets them, if another option is chosen
+        in the place of those before.
+        """
+        found: list[str] = []
+        chosen: dict[str, str] = {}
+        while isinstance(refusal := self._refusal_of(chosen), NotFound):
+            found.append(refusal.config)
+            here = (p for p in self.options.choices if p.key not in chosen and f"{p.group}/{p.option}" == found[-1])
+            other = [(placed.key, name) for placed in here for name in self._candidates(placed.group)[:1]]
+            if not other:
+                break
+            chosen.update(other)
+        return found
+
+    def _refusal_of(self, chosen: Mapping[str, str]) -> Refusal | None:
+        failure = self._composer.compose(dict(chosen)).failure
+        return failure.refusal if failure is not None else None
 
     def _is_always_replaced(self, placed: Placed) -> bool:
         """Whether config.yaml chooses what is not there or what does not resolve, and each command of the guides
@@ -150,8 +170,7 @@ class Compositions:
         known = self.options.experiment.options_in_folders(group)
         if not known or option in known or not self._is_always_typed(placed.key):
             return False
-        failure = self._composer.compose().failure if "${" in option else None
-        refusal = failure.refusal if failure is not None else None
+        refusal = self._refusal_of({}) if "${" in option else None
         return "${" not in option or (isinstance(refusal, UnresolvedOption) and refusal.written == option)
 
     def _candidates(self, group: str) -> list[str]:

@@ -13,11 +13,8 @@ from experiment_setup import files
 from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
-_GUIDES = ("*.md", "*.rst", "*.sh")  # in a folder of a project with several
-_TELLS_WHAT_TO_SET = (
-    *(*_GUIDES, "docs/**/*.md", "docs/**/*.rst"),
-    *("*/*.sh", "scripts/**/*.sh", ".env.example", "Dockerfile"),
-)
+_GUIDES = ("*.md", "*.rst", "*.sh", "*/*.sh", "*scripts/**/*.sh")  # in a folder of a project with several
+_TELLS_WHAT_TO_SET = (*_GUIDES, "docs/**/*.md", "docs/**/*.rst", ".env.example", "Dockerfile")
 _MOST_READ = 100  # files of a kind
 
 

@@ -103,6 +103,8 @@ def refusals(context: ExperimentContext) -> list[Refused]:
                 broken.add((option.group, option.name))
                 place = _place(context, failure, option)
                 inherited = isinstance(failure.refusal, NotFound) and place.path != option.path
+                if place == Location(option.path) and _is_missing_choice(context, failure):
+                    continue  # ES124 says it
                 if not (inherited and any(one.location == place for one in found)):  # others inherit it as well
                     found.append(Refused(failure, outcome, place))
     if always or not context.compositions.crosses:
@@ -117,6 +119,10 @@ def refusals(context: ExperimentContext) -> list[Refused]:
                     place = _place(context, failure, context.options.sets[parameter_set])
                     found.append(Refused(failure, outcome, place))
     return found
+
+
+def _is_missing_choice(context: ExperimentContext, failure: Failure) -> bool:
+    return isinstance(failure.refusal, NotFound) and failure.refusal.config in context.compositions.missing_choices
 
 
 def refused_at(context: ExperimentContext, location: Location) -> bool:

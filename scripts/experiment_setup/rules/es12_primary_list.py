@@ -9,7 +9,6 @@ from itertools import islice
 import yaml
 
 from experiment_setup import files
-from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers, own_files
 from experiment_setup.facts.defaults_lists import Entry
@@ -324,10 +323,12 @@ def choice_not_found(context: ExperimentContext) -> Iterator[Finding]:
     command of the guides chooses another option: what it chooses unasked is never used then. Not where the group has no
     options at all.
     """
-    failure = context.compositions.at().failure
-    if failure is None or not isinstance(failure.refusal, NotFound) or context.code.unread_registrations:
-        return
-    missing = failure.refusal.config
+    if context.compositions.missing_choices and not context.code.unread_registrations:
+        for missing in context.compositions.missing_choices:
+            yield from _not_found(context, missing)
+
+
+def _not_found(context: ExperimentContext, missing: str) -> Iterator[Finding]:
     if context.options.by_name and context.code.stores_in_a_function(missing):
         return  # who composes this config imports what stores it
     for included in context.options.included:
