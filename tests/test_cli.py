@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from running import ROOT, SCRIPTS, as_anybody, start, write
+from running import ROOT, SCRIPTS, as_anybody, run, start, tree, write
 
 pytestmark = pytest.mark.any_hydra
 
@@ -86,6 +86,48 @@ def test_without_hydra_one_line_says_what_to_type(command: str, tmp_path: Path, 
     assert f"uv run {shlex.quote(str(SCRIPTS / command))} 001 a=1" in ran.stderr
     assert "hydra-core is not installed" in ran.stderr
     assert subprocess.run([*bare, "--help"], cwd=elsewhere, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["validate.py", "EXPERIMENT", "--json"],
+        ["validate.py", "PROJECT", "--json"],
+        ["validate.py", "EXPERIMENT/exp/001.yaml", "--json"],
+        ["show.py", "EXPERIMENT", "exp=1"],
+        ["show.py", "EXPERIMENT", "exp=01", "--json"],
+        ["compare.py", "EXPERIMENT", "--all", "--format", "json"],
+        ["add_exp.py", "EXPERIMENT", "learning_rate=0.5"],
+        ["add_exp.py", "EXPERIMENT", "output_dir=there"],
+        ["add_env.py", "EXPERIMENT", "gpu", "output_dir=there"],
+        ["add_notebook.py", "EXPERIMENT"],
+        ["export_schema.py", "EXPERIMENT"],
+    ],
+    ids=" ".join,
+)
+def test_the_project_is_the_one_around_a_path_that_lies_elsewhere(
+    words: list[str], project: Path, elsewhere: Path
+) -> None:
+    """The same answer, files and next commands as with --root; what is to be typed works where it is typed."""
+    named = str(project / "experiments" / "001-baseline")
+    given = [word.replace("EXPERIMENT", named).replace("PROJECT", str(project)) for word in words]
+    before = tree(project)
+    by_root = run(*given, "--root", project, cwd=elsewhere)
+    made = tree(project)
+    for path in made.keys() - before.keys():
+        (project / path).unlink()
+    by_path = run(*given, cwd=elsewhere)
+    assert (by_path.code, tree(project), tree(elsewhere)) == (by_root.code, made, {})
+    assert by_path.out == by_root.out
+    if typed := shlex.split(by_path.told.partition("type: ")[2].partition("\n")[0]):
+        script = next(number for number, word in enumerate(typed) if word.endswith(".py"))
+        assert start(Path(typed[script]).name, *typed[script + 1 :], cwd=elsewhere).code == 0
+
+
+def test_a_path_that_is_not_there_is_named(elsewhere: Path) -> None:
+    ran = run("validate.py", "../no/such/folder", cwd=elsewhere)
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no ../no/such/folder" in ran.err
 
 
 def test_an_empty_project_is_not_a_success(elsewhere: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_failure_has_its_place_and_the_command_that_is_right(made: Path, proje
         ("--explain", "learning_rte"): ("no such key", "--explain exp.learning_rate"),
         ("--package", "exq"): ("not in the config", "exp"),
         ("exp=001,002",): ("is a sweep", "show.py experiments/001-baseline exp=001"),
-        ("exp=100",): ("does not read exp=100", "'exp='\"'\"'100'\"'\"''"),
+        ("exp=100",): ("does not read exp=100", r"'exp='\''100'\'''"),
     }
     for words, (what, next_words) in wrong.items():
         ran = run("show.py", "001", *words, cwd=project)

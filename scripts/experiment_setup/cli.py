@@ -48,7 +48,8 @@ def parser(description: str, examples: str) -> argparse.ArgumentParser:
         "--root",
         type=Path,
         metavar="DIR",
-        help="the project (default: upwards from here, the nearest folder with experiments/, else this folder)",
+        help="the project (default: upwards from here, or from a path that was given and lies elsewhere, the nearest "
+        "folder with experiments/, else the folder itself)",
     )
     result.add_argument("--json", action="store_true", help="one JSON object on stdout, with the same facts")
     result.add_argument("--version", action="version", version=f"experiment-setup {__version__}")

@@ -68,16 +68,6 @@ def attached(argv: Sequence[str], option: str) -> list[str]:
     return result
 
 
-def options(*names: str) -> list[str]:
-    """These options of the command line with their values, as they were typed."""
-    found: list[str] = []
-    for index, word in enumerate(sys.argv[1:], 1):
-        name, equals, _ = word.partition("=")
-        if name in names:
-            found += [word] if equals else sys.argv[index : index + 2]
-    return found
-
-
 def assigns_besides(words: Mapping[str, Sequence[str]]) -> bool:
     """Whether anything is assigned (`key=value`) when `words` are replaced."""
     typed = [new for word in sys.argv[1:] for new in _replaced(word, words)]

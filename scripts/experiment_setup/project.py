@@ -104,20 +104,19 @@ class Project:
             self.experiments = tuple(known)
 
     @classmethod
-    def locate(cls, root: Path | None = None, start: Path | None = None) -> Project:
-        """The project at `root`, else the nearest folder upwards from `start` that has experiments/, else `start`.
+    def locate(cls, root: Path | None = None, words: Sequence[str | None] = ()) -> Project:
+        """The project at `root`, else the one that is found from here.
 
+        Where one of the words is a path that leads out of that one, it is the project that is found from there.
         Raises CommandError if `root` is given and is not a folder.
         """
         if root is not None:
             if not root.is_dir():
                 raise CommandError(f"--root {root} is not a folder", "name the folder that holds experiments/")
             return cls(root.resolve())
-        here = (start or Path.cwd()).resolve()
-        for folder in (here, *here.parents):
-            if (folder / EXPERIMENTS).is_dir():
-                return cls(folder)
-        return cls(here)
+        found = _root_around(Path.cwd())
+        outside = (path for word in words if word is not None and (path := _outside(found, word)) is not None)
+        return cls(next(map(_root_around, outside), found))
 
     @cached_property
     def guides(self) -> dict[Path, dict[Path, str]]:
@@ -358,7 +357,8 @@ class Project:
                     return [alone]
             except OSError as error:
                 return [_closed(path, error)]
-            for folder in (path, *path.parents):
+            is_here = path.is_relative_to(base) or files.real(path).is_relative_to(self.root)
+            for folder in (path, *(path.parents if is_here else ())):
                 try:
                     entries = _at(files.real(folder))
                 except OSError as error:
@@ -380,6 +380,29 @@ class Project:
             if found := [one for one in self.experiments if folder in one.folder.parents]:
                 return found
         return []
+
+
+def root_words(root: Path) -> list[str]:
+    """`--root ROOT` for a command that is typed here, where the project at `root` is not found without."""
+    return [] if _root_around(Path.cwd()) == root else ["--root", str(root)]
+
+
+def _root_around(path: Path) -> Path:
+    """The nearest folder upwards that has experiments/, else the path itself, or the folder of a file."""
+    here = files.real(path)
+    around = (folder for folder in (here, *here.parents) if (folder / EXPERIMENTS).is_dir())
+    return next(around, here if here.is_dir() else here.parent)
+
+
+def _outside(root: Path, word: str) -> Path | None:
+    """The file or folder that a word of the command line is the path of, if it lies elsewhere than below `root`."""
+    path = Path(os.path.normpath(Path.cwd() / word))
+    try:
+        is_there = files.exists(path)
+    except OSError:
+        return None
+    lies_below = path.is_relative_to(root) or files.real(path).is_relative_to(root)
+    return path if is_there and not lies_below else None
 
 
 def experiment_at(folder: Path) -> Experiment | None:

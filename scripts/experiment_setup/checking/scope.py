@@ -38,6 +38,9 @@ def named(project: Project, words: Sequence[str]) -> list[Experiment]:
 
 
 def _meant(project: Project, word: str) -> list[Experiment]:
+    if not project.experiments and "/" in word and not os.path.lexists(word):
+        known = "an experiment, a file of one, or a folder around some"
+        raise CommandError(f"there is no {word}", f"name {known}; without a name, all that is below here counts")
     if not project.experiments:
         raise _nothing_below(project)
     return [project.meant(word)]

@@ -130,7 +130,7 @@ def run(request: Request) -> Validation:
     Raises CommandError for words that name no rule or no experiment, and EnvironmentLacks for a Python without hydra.
     """
     codes = selection.codes(request.select, request.ignore)
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, () if request.changed else request.paths)
     experiments = (scope.concerned if request.changed else scope.named)(project, request.paths)
     ask: dict[str, Any] = {"codes": codes, "make_composer": _composers(request)}
     with progress.shown(len(experiments)) as shown:

@@ -150,7 +150,7 @@ class Compared:
 
 def compare(request: Request) -> Answer:
     """What is asked for; raises CommandError for words that name nothing."""
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, request.words)
     _refuse_what_does_not_go_together(request)
     if request.since is not None:
         from experiment_setup.comparing import impact, since

@@ -87,7 +87,7 @@ def status(root: Path | None, folder: Path, *, ended: bool) -> Status:
 
     Raises CommandError where there is no sweep, or its experiment is gone.
     """
-    project = Project.locate(root)
+    project = Project.locate(root, [str(folder)])
     found = sweep.read(project, files.real(folder))
     for job in found.jobs:
         if ended and job.state is State.RUNNING:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
 
-from experiment_setup import naming, schema
+from experiment_setup import command_line, naming, schema
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.refusals import Failure, NotChosen, NotFound, UnknownKey, UnresolvedOption
@@ -17,7 +16,7 @@ from experiment_setup.facts.options import listed
 from experiment_setup.findings import Finding
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.project import SETS, Experiment, Project, option_name
+from experiment_setup.project import SETS, Experiment, Project, option_name, root_words
 from experiment_setup.reading.source import Document
 
 _NAMED = 10  # options that a message lists
@@ -51,7 +50,7 @@ class Subject:
     @classmethod
     def of(cls, request: Request) -> Subject:
         """Raises CommandError where the words mean no experiment, or none that can be composed."""
-        project = Project.locate(request.root)
+        project = Project.locate(request.root, request.words)
         name, words = None, list(request.words)
         if words and (not _OVERRIDE.match(words[0]) or words[0].startswith(("./", "/"))):
             name, *words = words
@@ -104,8 +103,9 @@ class Subject:
         return sorted({*self.experiment.options(group), *stored})
 
     def command(self, words: Sequence[str]) -> str:
-        """The command line that shows this experiment with these words."""
-        return shlex.join(["show.py", self.project.relative(self.experiment.folder), *words])
+        """The command line that shows this experiment with these words, ready to paste."""
+        experiment = self.project.relative(self.experiment.folder)
+        return command_line.command("show.py", [experiment, *words, *root_words(self.project.root)])
 
     def place(self, location: Location) -> str:
         """A place, as seen from the project's root."""
@@ -120,9 +120,15 @@ class Subject:
         if "," in text:
             what, meant = f"{word} is a sweep, and one config is shown", text.partition(",")[0]
         else:
-            what, meant = f"Hydra does not read {word} as the name of an option", text
+            what, meant = f"Hydra does not read {word} as the name of an option", self._of_that_number(group, text)
         corrected = [naming.override(group, meant) if other == word else other for other in words]
-        raise CommandError(what, f"type: {self.command(corrected)}")
+        raise CommandError(what, None, self.command(corrected))
+
+    def _of_that_number(self, group: str, text: str) -> str:
+        """The option that a number means, as `1` means 001 where there is no 1."""
+        known, number = self.options(group), naming.integer(text)
+        same = [option for option in known if number is not None and naming.integer(option) == number]
+        return same[0] if text not in known and len(same) == 1 else text
 
     def _set(self, word: str) -> str:
         """The parameter set that a bare word means."""
@@ -131,7 +137,8 @@ class Subject:
             guess = did_you_mean(name, known)
             raise CommandError(
                 f"{word!r} is no parameter set of {self.experiment.name} (available: {', '.join(known) or 'none'})",
-                f"type: {self.command([naming.override(SETS, guess)])}" if guess else None,
+                f"did you mean {guess}?" if guess else None,
+                self.command([naming.override(SETS, guess)]) if guess else None,
             )
         return name
 
@@ -145,7 +152,7 @@ def refused(subject: Subject, failure: Failure, placed: Failure) -> CommandError
         if found is not None:
             return CommandError(f"{subject.place(found.location)}: {found.message}", found.help)
         return CommandError(f"Hydra does not compose {what}: {subject.place(location)}: {failure.refusal.words}")
-    return CommandError(f"Hydra does not compose {what}: {failure.refusal.words}", _advice(subject, failure))
+    return CommandError(f"Hydra does not compose {what}: {failure.refusal.words}", *_advice(subject, failure))
 
 
 def _finding(subject: Subject, location: Location) -> Finding | None:
@@ -156,45 +163,44 @@ def _finding(subject: Subject, location: Location) -> Finding | None:
     return next((found for found in findings if (found.location.path, found.location.line) == lines), None)
 
 
-def _advice(subject: Subject, failure: Failure) -> str | None:
-    """What to type instead, where the mistake is on the command line."""
+def _advice(subject: Subject, failure: Failure) -> tuple[str | None, str | None]:
+    """What to do, and what to type for it, where the mistake is on the command line."""
     refusal = failure.refusal
     if isinstance(refusal, NotChosen):
         group = refusal.group.partition("@")[0]
         known = subject.options(group) or list(subject.experiment.options_in_folders(group))
         if not known:
-            return f"choose one: {refusal.group}=OPTION"
+            return f"choose one: {refusal.group}=OPTION", None
         more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
         command = subject.command([*subject.words, naming.override(refusal.group, known[0])])
-        return f"choose one (available: {', '.join(known[:_NAMED])}{more}), for example: {command}"
+        return f"choose one, such as {known[0]} (available: {', '.join(known[:_NAMED])}{more})", command
     if isinstance(refusal, NotFound):
         group, _, name = refusal.config.rpartition("/")
         known = subject.options(group)
         guess = did_you_mean(name, known)
-        if waiting := _first_to_choose(subject, listed(_primary(subject)).get(group) or ""):
+        if (waiting := _first_to_choose(subject, listed(_primary(subject)).get(group) or "")) is not None:
             return waiting
         if guess is None:
-            return f"available: {', '.join(known) or 'none'}"
-        return f"type: {subject.command(_replaced(subject.words, group, guess))}"
+            return f"available: {', '.join(known) or 'none'}", None
+        return f"did you mean {guess}?", subject.command(_replaced(subject.words, group, guess))
     if isinstance(refusal, UnresolvedOption):
-        return _first_to_choose(subject, refusal.written)
+        return _first_to_choose(subject, refusal.written) or (None, None)
     if isinstance(refusal, UnknownKey) and failure.key is not None:
         known = list(subject.composer.compose(subject.choices, origins=True).origins or ())
         guess = did_you_mean(failure.key, known)
         if guess is None:
-            return f"a key that the config does not have is added with a plus: +{failure.key}=VALUE"
+            return f"a key that the config does not have is added with a plus: +{failure.key}=VALUE", None
         renamed = [re.sub(rf"^{re.escape(failure.key)}=", f"{guess}=", word) for word in subject.words]
-        return f"type: {subject.command(renamed)}"
-    return None
+        return f"did you mean {guess}?", subject.command(renamed)
+    return None, None
 
 
-def _first_to_choose(subject: Subject, option: str) -> str | None:
-    """What to type where an option is named after open groups: `- experiment: ${model}_${data}`."""
+def _first_to_choose(subject: Subject, option: str) -> tuple[str, str] | None:
+    """What to do and to type where an option is named after open groups: `- experiment: ${model}_${data}`."""
     groups = re.findall(r"\$\{([\w/]+)\}", option)
     waiting = [one for one in groups if one in listed(_primary(subject)) and subject.chosen().get(one) is None]
     first = [naming.override(one, option) for one in waiting for option in subject.options(one)[:1]]
-    example = subject.command([*subject.words, *first]) if first else ""
-    return f"choose {' and '.join(waiting)} first, for example: {example}" if first else None
+    return (f"choose {' and '.join(waiting)} first", subject.command([*subject.words, *first])) if first else None
 
 
 def _primary(subject: Subject) -> Document:

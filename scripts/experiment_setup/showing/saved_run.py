@@ -112,7 +112,7 @@ def of(request: Request, folder: Path) -> SavedRun:
             "name a folder with the config.yaml, result.json or .hydra/ that a run wrote",
             command_line.corrected({str(folder): [str(first)]}) if first else None,
         )
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, [*request.words, str(folder)])
     experiment = experiment_of(project, next(iter(request.words), None), run)
     subject = Subject.over(project, experiment)
     composer = subject.composer

@@ -55,13 +55,15 @@ def _by_imported_word(root: Path) -> dict[str, list[Path]]:
     """The files around, by the words of what they import."""
     found: dict[str, list[Path]] = {}
     for file in islice(_files(root), _MOST_FILES):
-        statements = _IMPORTS.findall(_text(file))
+        text = _text(file)
+        # From the start of the line, where `from module` stands; a pattern that begins there takes ten times longer.
+        statements = (text[text.rfind("\n", 0, at.start()) + 1 : at.end()] for at in _IMPORTS.finditer(text))
         for word in {word for statement in statements for word in _WORDS.findall(statement)}:
             found.setdefault(word, []).append(file)
     return found
 
 
-_IMPORTS = compiled(r"\b(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\([^)]*\)|[^\n]*)")
+_IMPORTS = compiled(r"import[ \t]+(?:\([^)]*\)|[^\n]*)")
 _WORDS = compiled(r"[A-Za-z_]\w*")
 
 

@@ -10,7 +10,7 @@ from experiment_setup.commands import next_commands
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, option_name, split_experiment
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, option_name, root_words, split_experiment
 from experiment_setup.reading import overrides
 from experiment_setup.writing import last_word, option_file, root_option
 from experiment_setup.writing.keys import WrongKeys
@@ -78,7 +78,7 @@ def add_sets(request: SetsRequest) -> Added:
         raise CommandError("no key=value was given", f"say what differs: add_exp.py {name or '001'} learning_rate=1e-5")
     if request.name is not None and not naming.slug(request.name):
         raise CommandError(f"--name {request.name!r} has no letters or digits", "give words such as small-lr")
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, [name])
     experiment = project.experiment(name)
     composer = _composer(project, experiment)
     points = overrides.points(overrides.parse(words, adding=True))
@@ -88,7 +88,7 @@ def add_sets(request: SetsRequest) -> Added:
         try:
             found = writer.sets(points, slug=request.name)
         except WrongKeys as wrong:
-            raise _elsewhere(wrong, experiment, ENVIRONMENTS) from None
+            raise _elsewhere(wrong, experiment, project.root, ENVIRONMENTS) from None
         others = dict(experiment.options(found.group))
         found.inherited = found.inherited if others.pop(found.inherited or "", None) else None
         found.beside = _beside(others) if request.base is None and not found.prefix else []
@@ -112,7 +112,7 @@ def _add_from_run(request: SetsRequest, name: str | None, words: Sequence[str]) 
             f"--from-run takes all values from the run, and {' '.join(words)} was given as well",
             "leave them out; then add_exp.py EXPERIMENT --from NEW_SET key=value builds on the set that it makes",
         )
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, [name, str(request.run)])
     found = from_run.Returned.read(project, name, request.run or Path())
     composer = _composer(project, found.experiment)
     writer = writer_of_sets(found.experiment, composer, request.base)
@@ -135,7 +135,7 @@ def add_environment(request: EnvironmentRequest) -> Added:
         raise CommandError(
             f"expected EXPERIMENT NAME, got {got}", "for example: add_env.py 001 local output_dir=output"
         )
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, names)
     if len(names) == 1 and project.matching(names[0]):
         raise CommandError(
             f"expected EXPERIMENT NAME, got the experiment {names[0]} alone",
@@ -158,9 +158,7 @@ def add_environment(request: EnvironmentRequest) -> Added:
         raise CommandError(
             f"{project.relative(experiment.config_file)} has no group {ENVIRONMENTS!r} in its defaults list",
             "where no dataclass holds the values of a machine, a parameter set can",
-            command_line.command(
-                "add_exp.py", [*names[:-1], *words, "--name", option, *command_line.options("--root")]
-            ),
+            command_line.command("add_exp.py", [*names[:-1], *words, "--name", option, *root_words(project.root)]),
         )
     writer = OptionWriter(experiment, composer, ENVIRONMENTS)
 
@@ -168,7 +166,7 @@ def add_environment(request: EnvironmentRequest) -> Added:
         try:
             return writer.named(option, [values[0] for values in points])
         except WrongKeys as wrong:
-            raise _elsewhere(wrong, experiment, SETS) from None
+            raise _elsewhere(wrong, experiment, project.root, SETS) from None
 
     return _add(project, experiment, writer.folder, outcome, dry_run=request.dry_run)
 
@@ -225,7 +223,7 @@ def _proof(project: Project, experiment: Experiment, found: Outcome) -> Proof:
     return last_word.of_options(project, experiment, texts, combinations)
 
 
-def _elsewhere(wrong: WrongKeys, experiment: Experiment, other: str) -> CommandError:
+def _elsewhere(wrong: WrongKeys, experiment: Experiment, root: Path, other: str) -> CommandError:
     """The error for keys of the group `other`: with the command that sets them there, and the rest here."""
     words = wrong.words_for(other)
     if not words or not wrong.known or any(key.group not in (None, other) for key in wrong.wrong):
@@ -234,7 +232,7 @@ def _elsewhere(wrong: WrongKeys, experiment: Experiment, other: str) -> CommandE
     if other == ENVIRONMENTS:
         names.append(naming.free("local", experiment.options(ENVIRONMENTS)))
     script = "add_env.py" if other == ENVIRONMENTS else "add_exp.py"
-    commands = [command_line.command(script, [*names, *words, *command_line.options("--root")])]
+    commands = [command_line.command(script, [*names, *words, *root_words(root)])]
     if command_line.assigns_besides(wrong.instead):
         commands.append(command_line.corrected(wrong.instead))
     return WrongKeys(wrong.wrong, " && ".join(commands), f"set it with {script}")

@@ -16,7 +16,7 @@ from experiment_setup.facts import editor_schema
 from experiment_setup.facts.editor_schema import EditorSchema
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.light import compiled, dataclass
-from experiment_setup.project import Project
+from experiment_setup.project import Project, root_words
 
 _SETTINGS = Path(".vscode/settings.json")
 _KEY = "yaml.schemas"
@@ -103,7 +103,7 @@ def export(request: Request) -> Exported:
 
     All or nothing, and nothing of the user's is changed but for what is added. Raises CommandError with what to do.
     """
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, [request.experiment])
     experiment = project.experiment(request.experiment)
     where = project.relative(experiment.folder)
     if experiment.entry is None:
@@ -117,7 +117,7 @@ def export(request: Request) -> Exported:
             f"{where} has nothing to make a schema of ({reasons})",
             "a schema needs types: store a dataclass for the group, cs.store(group=…, name=…, node=…), as "
             "references/config-types.md shows; keys and references are checked without one",
-            command_line.command("validate.py", [project.address(experiment), *command_line.options("--root")]),
+            command_line.command("validate.py", [project.address(experiment), *root_words(project.root)]),
         )
     settings_file = project.root / _SETTINGS
     if not request.dry_run:

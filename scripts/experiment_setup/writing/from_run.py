@@ -19,7 +19,7 @@ from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
-from experiment_setup.project import ENVIRONMENTS, Experiment, Project
+from experiment_setup.project import ENVIRONMENTS, Experiment, Project, root_words
 from experiment_setup.reading.source import Document, scalar
 from experiment_setup.runs import run as runs
 from experiment_setup.runs.run import Run
@@ -359,7 +359,7 @@ class _Search:
             words = [_word(one.key.removeprefix(f"{ENVIRONMENTS}."), one.ran) for one in own]
             name = naming.free("of-the-run", self._returned.experiment.options(ENVIRONMENTS))
             experiment = self._returned.experiment.name
-            command = command_line.command("add_env.py", [experiment, name, *words, *command_line.options("--root")])
+            command = command_line.command("add_env.py", [experiment, name, *words, *root_words(self._composer.root)])
             yield f"no environment has these values; to make one, type: {command}"
 
 

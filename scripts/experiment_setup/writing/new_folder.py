@@ -26,6 +26,7 @@ from experiment_setup.project import (
     Project,
     experiment_at,
     option_name,
+    root_words,
 )
 from experiment_setup.reading import overrides
 from experiment_setup.reading.overrides import Assignment
@@ -119,12 +120,12 @@ def _refuse_unseen(project: Project, source: Experiment | None) -> None:
             )
 
 
-def _several_values(name: str, full_name: str, assignments: Sequence[Sequence[Assignment]]) -> CommandError:
+def _several_values(name: str, full_name: str, assignments: Sequence[Sequence[Assignment]], root: Path) -> CommandError:
     """A new experiment starts with one set: the first values now, the rest with add_exp.py."""
     words = {values[0].word: f"{values[0].word.split('=', 1)[0]}={values[0].written}" for values in assignments}
     first = command_line.corrected({name: [full_name], **{old: [new] for old, new in words.items()}})
     all_words = [values[0].word for values in assignments]
-    rest = command_line.command("add_exp.py", [full_name, *all_words, *command_line.options("--root")])
+    rest = command_line.command("add_exp.py", [full_name, *all_words, *root_words(root)])
     return CommandError(
         "a new experiment starts with one parameter set, but several values were given for one key",
         "start with the first values; add_exp.py makes the other sets",
@@ -183,7 +184,7 @@ class _Making:
         target = container / name
         report = Report(name, target, self.project.relative(self.source.folder) if self.source else "template")
         if any(len(values) > 1 for values in self.values):
-            raise _several_values(self.name, name, self.values)
+            raise _several_values(self.name, name, self.values, self.project.root)
         try:
             with files.new_folder(target) as aside:
                 texts = self._fill(aside, root, report)
@@ -224,7 +225,7 @@ class _Making:
         where = self.project.relative(source.folder)
         assert source.entry is not None
         entry = self.project.relative(source.entry)
-        root = command_line.options("--root")
+        root = root_words(self.project.root)
         words = [assignment.word for assignment in self.point]
         if words:
             command = command_line.command("add_exp.py", [where, *words, *root])
@@ -455,7 +456,7 @@ class _Making:
             f"the parameter sets lie in {self.project.relative(origin.config_dir)}, which the new experiment would "
             f"share with {origin.name}; nothing was written",
             "leave out the key=value words, or add a set for both",
-            command_line.command("add_exp.py", [*words, *command_line.options("--root")]),
+            command_line.command("add_exp.py", [*words, *root_words(self.project.root)]),
         )
 
     @staticmethod
@@ -488,7 +489,7 @@ class _Making:
                 )
 
     def _does_not_compose(self, failure: Failure, report: Report) -> CommandError:
-        source = [report.source, *command_line.options("--root")]
+        source = [report.source, *root_words(self.project.root)]
         return CommandError(
             f"the copy does not compose, so nothing was written: {failure.refusal.words}",
             "see what validate.py says of the original, mend that, and try again",

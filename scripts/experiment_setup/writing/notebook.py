@@ -14,7 +14,7 @@ from experiment_setup.commands import Next
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.light import compiled, dataclass
-from experiment_setup.project import EXPERIMENTS, SETS, Experiment, Project
+from experiment_setup.project import EXPERIMENTS, SETS, Experiment, Project, root_words
 from experiment_setup.writing.last_word import Proof
 from experiment_setup.writing.node_values import leaves, plain_data
 
@@ -118,7 +118,7 @@ def add(request: Request) -> AddedNotebook:
             "overrides stand in the notebook's cells",
             command_line.corrected({word: [] for word in odd}),
         )
-    project = Project.locate(request.root)
+    project = Project.locate(request.root, request.words)
     experiments = [project.experiment(word) for word in dict.fromkeys(request.words) or [None]]
     shown: list[Shown] = []
     modules: dict[Path, None] = {}
@@ -161,7 +161,7 @@ def _shown(experiment: Experiment, composer: Composer) -> Shown:
         raise CommandError(
             f"{experiment.name} does not compose, so nothing was written: {composed.failure.refusal.words}",
             "mend what validate.py names",
-            command_line.command("validate.py", [experiment.name, *command_line.options("--root")]),
+            command_line.command("validate.py", [experiment.name, *root_words(composer.root)]),
         )
     return Shown(experiment.folder, option, plain_data(composed.container))
 
