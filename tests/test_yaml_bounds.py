@@ -54,6 +54,8 @@ EXHAUST = {
     "a list of a hundred thousand": f"fold: [{'1, ' * 100_000}1]\n",
     "a hundred thousand keys": "".join(f"key_{number}: 1\n" for number in range(60_000)),
     "a reference of thousands of steps": f"notes: ${{{'a.' * 6_000}b}}\n",
+    "references that do not end": f"notes: {'${' * 50_000}\n",
+    "a reference with a long list": f"notes: ${{oc.create:[{'1,' * 50_000}1]}}\n",
     "references in references": f"notes: {'${' * 500}x{'}' * 500}\n",
 }
 SLOW = {"references in references", "blocks in blocks", "a hundred thousand keys", "a list of a hundred thousand"}

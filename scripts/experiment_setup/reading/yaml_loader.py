@@ -85,6 +85,7 @@ _PLAIN_TEXT = compiled(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
 
 DEEPEST = 100  # levels; OmegaConf's recursion ends at 73 to 95, by its release and Python's
 LISTED = 1_000  # entries of a defaults list; Hydra takes seconds for as many, and the square of that for more
+PARTS = 10_000  # of an interpolation; OmegaConf's grammar takes 0.1 ms for each, each time
 MOST = 100_000  # keys and values, with every alias written out as OmegaConf does; it needs some 5 kB for each
 
 
@@ -114,13 +115,21 @@ def parse(text: str) -> yaml.Node | None:
         _refuse_long_numbers(node)
     if node is not None and _may_list_too_much(text):
         _refuse_long_list(node)
+    if node is not None and _parts_of_references(text) > PARTS:
+        _refuse_long_references(node)
     return node
 
 
 @lru_cache(maxsize=256)  # Hydra reads the same options for each composition
 def refuse_too_much(text: str) -> None:
     """Raise TooMuch for a text that `parse` refuses for that, before somebody else reads it."""
-    if _may_be_too_much(text) or _may_have_aliases(text) or _LONG_NUMBER.search(text) or _may_list_too_much(text):
+    if (
+        _may_be_too_much(text)
+        or _may_have_aliases(text)
+        or _LONG_NUMBER.search(text)
+        or _may_list_too_much(text)
+        or _parts_of_references(text) > PARTS
+    ):
         try:
             parse(text)
         except TooMuch:
@@ -247,6 +256,18 @@ def _refuse_long_numbers(root: yaml.Node) -> None:
                 bits = math.log2(60) * node.value.count(":")
             if bits > _DIGITS * math.log2(10):
                 raise TooMuch(f"a number of more than {_DIGITS:,} digits: nobody can write it", node.start_mark)
+
+
+def _parts_of_references(text: str) -> int:
+    """About how many parts the interpolations of a text have, at most; 0 where there are none."""
+    return sum(map(text.count, ("${", ",", "["))) if "${" in text else 0
+
+
+def _refuse_long_references(root: yaml.Node) -> None:
+    """Raise TooMuch where a text has an interpolation of too many parts."""
+    for node in _nodes(root):
+        if isinstance(node, yaml.ScalarNode) and _parts_of_references(node.value) > PARTS:
+            raise TooMuch(f"an interpolation of more than {PARTS:,} parts: it is read no further", node.start_mark)
 
 
 def _parsed(text: str) -> yaml.Node | None:
