@@ -151,6 +151,7 @@ def test_fields_are_written_into_the_users_own_dataclass(tmp_path, elsewhere, st
     [
         ("rate: float = 0.1", "rate=3e-4", 3e-4),
         ("rate: float = field(default=0.1, metadata={'x': 1})", "rate=1", 1.0),
+        ("rate: str | None = None", "rate='A本B'", "A本B"),  # the old text ends within a character of the new one
         ("rate: list[int] = field(default_factory=lambda: [1])", "rate=[2,3]", [2, 3]),
         ("rate: str = 'a'", "rate=b", "b"),
         ("rate: Kind = Kind.A", "rate=B", "B"),

@@ -145,7 +145,7 @@ class Classes:
         value = settings[inner].value
         annotation = declared.annotation
         source.replace_value(statement, source.literal(value, assignment, annotation))
-        source.import_names("", source.line(statement))
+        source.import_names("", source.line(source.statement(name) or statement))  # which is longer, or shorter, now
         written = self._write(source, name, key)
         self._verify(key, value, assignment)
         return written
