@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from experiment_setup.light import compiled, dataclass
@@ -35,26 +35,66 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 _LONGEST = 200  # characters; likenesses take time that grows with the square of them
 
 
+_MOST = 100_000  # names that are held against words, of the same names: thousands of wrong ones take hours
+
+
+class _Known:
+    """Names by the forms in which they are looked for."""
+
+    def __init__(self, options: tuple[str, ...]) -> None:
+        self.folded = {_folded(option): option for option in options}
+        self.by_single_letters = self._by(_single_letters)
+        self.by_letters = self._by(sorted)
+        self.by_initials = self._by(_initials)
+        self.left = _MOST
+
+    def _by(self, form: Callable[[str], Iterable[str]]) -> dict[tuple[str, ...], list[str]]:
+        found: dict[tuple[str, ...], list[str]] = {}
+        for name, option in self.folded.items():
+            found.setdefault(tuple(form(name)), []).append(option)
+        return found
+
+
+_known = functools.lru_cache(maxsize=64)(_Known)
+
+
 @functools.lru_cache(maxsize=4096)  # experiments of a project ask the same
 def _meant(word: str, options: tuple[str, ...]) -> str | None:
-    folded = {option.lower().replace("-", "_"): option for option in options}
-    key = word.lower().replace("-", "_")
-    if key in folded:
-        return folded[key]
-    doubled = [option for name, option in folded.items() if _single_letters(name) == _single_letters(key)]
+    known, key = _known(options), _folded(word)
+    if key in known.folded:
+        return known.folded[key]
+    doubled = known.by_single_letters.get(tuple(_single_letters(key)), ())
     if len(doubled) == 1:
         return doubled[0]
-    swapped = [o for f, o in folded.items() if sorted(f) == sorted(key)]
+    swapped = known.by_letters.get(tuple(sorted(key)), ())
     if len(swapped) == 1:
         return swapped[0]
-    close = difflib.get_close_matches(key, [name for name in folded if _is_spelled_like(key, name)], n=1, cutoff=0.7)
+    known.left -= len(options)
+    names = known.folded if known.left >= 0 else ()
+    alike = [name for name in names if _may_be_close(key, name) and _is_spelled_like(key, name)]
+    close = difflib.get_close_matches(key, alike, n=1, cutoff=_CLOSE)
     if close:
-        return folded[close[0]]
-    initials = [o for f, o in folded.items() if _initials(f) == key or _initials(key) == f]
+        return known.folded[close[0]]
+    initials = {*known.by_initials.get(tuple(key), ()), known.folded.get(_initials(key), "")} - {""}
     if len(initials) == 1:
-        return initials[0]
-    parts = [o for f, o in folded.items() if len(key) > 2 and _has_one_part_more(key, f)]
+        return initials.pop()
+    parts = [known.folded[name] for name in names if len(key) > 2 and _has_one_part_more(key, name)]
     return parts[0] if len(parts) == 1 else None
+
+
+_CLOSE = 0.7  # of the letters
+
+
+def _may_be_close(one: str, other: str) -> bool:
+    """Whether names have the lengths, and the letters, of some that are close: it is soon told."""
+    needed = _CLOSE * (len(one) + len(other)) / 2
+    if min(len(one), len(other)) < needed:
+        return False
+    return sum(min(one.count(letter), other.count(letter)) for letter in {*one}) >= needed
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def _single_letters(word: str) -> str:
