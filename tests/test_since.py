@@ -305,6 +305,15 @@ def test_nothing_that_a_checkout_names_is_run(made: Path, project: Path, tmp_pat
     assert not canary.exists()
 
 
+def test_what_a_commit_holds_is_not_replaced(made: Path, project: Path) -> None:
+    """A copy of a checkout may have refs that put other texts in the place of those that it was made of."""
+    path = "experiments/001-baseline/exp/001.yaml"
+    edit(made / "exp/001.yaml", "1e-5", "1e-6")
+    git(project, "add", "-A")
+    git(project, "replace", f"HEAD:{path}", f":{path}")
+    assert len(since(project)["changed"]) == 4
+
+
 def test_a_commit_whose_files_are_not_here(made: Path, project: Path) -> None:
     name = subprocess.run(
         ["git", "rev-parse", "HEAD:experiments/001-baseline/exp/001.yaml"], cwd=project, capture_output=True, text=True

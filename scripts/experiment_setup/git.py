@@ -20,7 +20,7 @@ from experiment_setup.light import compiled, dataclass
 from experiment_setup.processes import Ended
 
 _SECONDS = 20  # a .gitignore may be a pipe that nobody writes to
-TOO_LONG = f"it takes longer than {_SECONDS} s, or more than {processes.MOST >> 20} MiB"
+TOO_LONG = f"it takes longer than {_SECONDS} s, more than {processes.MOST >> 20} MiB, or waits for a pipe"
 _CONFIG = (
     *("-c", "core.fsmonitor="),  # not `false`: git before 2.36 takes that for the name of a program
     *("-c", f"core.hooksPath={os.devnull}"),
@@ -29,6 +29,7 @@ _CONFIG = (
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",  # what a commit holds, and not what refs/replace puts in its place
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
 }
