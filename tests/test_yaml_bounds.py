@@ -50,12 +50,15 @@ EXHAUST = {
     "blocks in blocks": "notes:\n" + "".join(f"{' ' * level}a:\n" for level in range(1, 1_500)),
     "a number of 5,000 digits": f"seed: {'9' * 5_000}\n",
     "a number in hexadecimal": f"seed: 0x{'f' * 5_000}\n",
+    "a release of YAML of 5,000 digits": f"seed: 1\n...\n%YAML 1.{'9' * 5_000}\n---\nseed: 2\n",
+    "a float in sixties": f"learning_rate: 1{':59' * 500}.5\n",
     "a float of 400 digits": f"learning_rate: {'9' * 400}\n",
     "a list of a hundred thousand": f"fold: [{'1, ' * 100_000}1]\n",
     "a hundred thousand keys": "".join(f"key_{number}: 1\n" for number in range(60_000)),
     "a reference of thousands of steps": f"notes: ${{{'a.' * 6_000}b}}\n",
     "references that do not end": f"notes: {'${' * 50_000}\n",
     "a reference with a long list": f"notes: ${{oc.create:[{'1,' * 50_000}1]}}\n",
+    "a reference with nothing thousands of times": f"notes: ${{oc.select:{',' * 5_000}}}\n",
     "references in references": f"notes: {'${' * 500}x{'}' * 500}\n",
 }
 SLOW = {"references in references", "blocks in blocks", "a hundred thousand keys", "a list of a hundred thousand"}

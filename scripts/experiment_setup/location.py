@@ -55,12 +55,13 @@ class _Known:
         return found
 
 
-_known = functools.lru_cache(maxsize=64)(_Known)
+_known: Callable[[tuple[str, ...]], _Known] = functools.lru_cache(maxsize=64)(_Known)
 
 
 @functools.lru_cache(maxsize=4096)  # experiments of a project ask the same
 def _meant(word: str, options: tuple[str, ...]) -> str | None:
-    known, key = _known(options), _folded(word)
+    known = _known(options)
+    key = _folded(word)
     if key in known.folded:
         return known.folded[key]
     doubled = known.by_single_letters.get(tuple(_single_letters(key)), ())
@@ -75,7 +76,7 @@ def _meant(word: str, options: tuple[str, ...]) -> str | None:
     close = difflib.get_close_matches(key, alike, n=1, cutoff=_CLOSE)
     if close:
         return known.folded[close[0]]
-    initials = {*known.by_initials.get(tuple(key), ()), known.folded.get(_initials(key), "")} - {""}
+    initials: set[str] = {*known.by_initials.get(tuple(key), ()), known.folded.get(_initials(key), "")} - {""}
     if len(initials) == 1:
         return initials.pop()
     parts = [known.folded[name] for name in names if len(key) > 2 and _has_one_part_more(key, name)]

@@ -110,7 +110,7 @@ def _yaml_comments(text: str, lines: Sequence[str]) -> Iterator[tuple[int, int]]
             if isinstance(token, yaml.ScalarToken):
                 start, end = token.start_mark, token.end_mark
                 scalars.append(((start.line, start.column), (end.line, end.column)))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         pass  # up to the mistake the tokens are known; after it every `noqa` counts
     for number, line in enumerate(lines):
         for match in _COMMENT.finditer(line):

@@ -109,6 +109,8 @@ def parse(text: str) -> yaml.Node | None:
             _written_out(node, {})
     except RecursionError:
         raise TooMuch(_TOO_DEEP, None) from None
+    except ValueError as error:  # of a number in a %YAML line: Python takes it for too long
+        raise TooMuch(str(error), None) from None
     if node is not None and _may_be_deep(text) and (deep := below(node, DEEPEST)):
         raise TooMuch(_TOO_DEEP, deep.start_mark)
     if node is not None and _LONG_NUMBER.search(text):
@@ -260,7 +262,14 @@ def _refuse_long_numbers(root: yaml.Node) -> None:
 
 def _parts_of_references(text: str) -> int:
     """About how many parts the interpolations of a text have, at most; 0 where there are none."""
-    return sum(map(text.count, ("${", ",", "["))) if "${" in text else 0
+    if "${" not in text:
+        return 0
+    commas = text.count(",")
+    empty = len(_EMPTY.findall(text)) if commas * _OF_EMPTY > PARTS else 0  # of which OmegaConf warns, with all of it
+    return text.count("${") + text.count("[") + commas + empty * _OF_EMPTY
+
+
+_EMPTY, _OF_EMPTY = compiled(r",(?=\s*,)"), 20
 
 
 def _refuse_long_references(root: yaml.Node) -> None:
@@ -404,7 +413,7 @@ def misfits(root: yaml.Node) -> Iterator[yaml.ScalarNode]:
                 loader.construct_object(node)
             except yaml.YAMLError:
                 continue
-            except (ValueError, LookupError, AttributeError):
+            except (ValueError, LookupError, AttributeError, ArithmeticError):
                 yield node
         elif isinstance(node, yaml.SequenceNode):
             waiting += reversed(node.value)

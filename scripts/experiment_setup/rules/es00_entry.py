@@ -300,7 +300,7 @@ def _quote_left_open(text: str, at: int) -> _Said | None:
             if begins.line < at == ends.line:
                 said = f"the quote {token.style} is not closed on its line: the text goes on to line {ends.line + 1}"
                 return _Said(begins.column + 1, said, "close it at the end of the text", begins.line + 1)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         pass
     return None
 

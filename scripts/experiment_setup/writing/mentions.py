@@ -184,7 +184,7 @@ def _yaml_comments(text: str) -> list[tuple[int, int]]:
         tokens = [
             t for t in yaml.scan(text, Loader=yaml.SafeLoader) if isinstance(t, (yaml.ScalarToken, yaml.TagToken))
         ]
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         return []
     spans, end = [], 0
     for token in tokens:
