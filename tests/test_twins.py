@@ -6,7 +6,8 @@ that was not found, an advice that did harm. Under `twins` stand two projects, o
 - `files`, those of both and then those of each: a text, or what is replaced in the text so far. They lie in `folder`,
   or with a slash in front below the root, and over the plain experiment unless `plain` is false;
 - `hydra`: what the real Hydra does. `run` is composed (`--cfg job`), `call` is called; it `gives` values, has no key
-  `gives_no`, `prints` a text or `prints_no` text, or `fails` with one. `only`: with that release of Hydra;
+  `gives_no`, `prints` a text or `prints_no` text, or `fails` with one. `only`: with that release of Hydra; `apart`: in
+  a process that has imported nothing;
 - `commands`: what ours must do. `finds` is all that validate finds but notes, `finds_some` stands among the rest; `at`
   is FILE or FILE:LINE, `says` are patterns. `or_says` and `or_keeps` are as good as what else is expected;
 - `only`: the lesson is one with that release of Hydra; what another one makes of it is no lesson;
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,19 @@ Told = Mapping[str, Any]
 KEYS = {
     "lesson": {"why", "plain", "folder", "files", "twins"},
     "twin": {"plain", "folder", "files", "hydra", "commands", "fails_today", "only"},
-    "hydra": {"run", "call", "entry", "pythonpath", "gives", "gives_no", "prints", "prints_no", "fails", "only"},
+    "hydra": {
+        "run",
+        "call",
+        "entry",
+        "pythonpath",
+        "gives",
+        "gives_no",
+        "prints",
+        "prints_no",
+        "fails",
+        "only",
+        "apart",
+    },
     "command": {
         *("type", "exit", "finds", "finds_some", "says", "never_says", "or_says"),
         *("keeps", "or_keeps", "makes", "has", "lacks", "then_write", "hydra"),
@@ -93,7 +107,8 @@ class Twin:
             return
         words = ["--cfg", "job", *shlex.split(question["run"])] if "run" in question else shlex.split(question["call"])
         env = {"PYTHONPATH": str(self.root / question["pythonpath"])} if "pythonpath" in question else {}
-        ran = run_entry(self.path(question.get("entry", "train.py")), *words, env=env)
+        python = Path(sys.executable) if question.get("apart") else sys.executable
+        ran = run_entry(self.path(question.get("entry", "train.py")), *words, env=env, python=python)
         text = ran.told
         if "fails" in question:
             right = bool(ran.code and re.search(question["fails"], text))

@@ -41,7 +41,7 @@ class Finder:
         self._fallbacks = [part for folder in (*inside, root) for part in (folder, folder / "src")]
         packages = _packages_of(entry)
         self._fallbacks += [folder.parent for folder in packages[-1:] if folder.is_relative_to(root)]
-        self._in_a_package = bool(packages) or _names_its_folder(entry)
+        self._in_a_package = may_be_a_module(entry)
         self._root = root
         given = os.environ.get("PYTHONPATH", "")
         self._names: dict[Path, frozenset[str] | None] = {}  # in folders that were searched; None: it does not tell
@@ -170,6 +170,11 @@ class Finder:
 def _packages_of(entry: Path) -> list[Path]:
     """The folders with an `__init__.py` that an entry point lies in, the topmost last."""
     return list(itertools.takewhile(lambda folder: (folder / "__init__.py").is_file(), entry.parents))
+
+
+def may_be_a_module(entry: Path) -> bool:
+    """Whether an entry point is one of a package, or imports as one, so that `python -m` may start it from above."""
+    return bool(_packages_of(entry)) or _names_its_folder(entry)
 
 
 def _names_its_folder(entry: Path) -> bool:

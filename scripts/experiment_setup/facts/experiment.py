@@ -68,10 +68,11 @@ class ExperimentContext:
     @cached_property
     def guides(self) -> list[str]:
         """The texts that tell people what to set and what to type."""
-        return list(self._guides.values())
+        return list(self.guide_texts.values())
 
     @cached_property
-    def _guides(self) -> dict[Path, str]:
+    def guide_texts(self) -> dict[Path, str]:
+        """The same, by their files."""
         return guides.read(self.project, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
 
     @cached_property
@@ -80,7 +81,7 @@ class ExperimentContext:
         return self._commands_for(self.experiment.entry) if self.experiment.entry is not None else []
 
     def _commands_for(self, entry: Path) -> list[str]:
-        return guides.commands(self._guides, entry, self.project.root)
+        return guides.commands(self.guide_texts, entry, self.project.root)
 
     def always_replaced(self) -> Iterator[str]:
         """The groups whose option in the defaults list is none of theirs, and for which each command chooses one."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from experiment_setup import files
 from experiment_setup.light import compiled
@@ -48,19 +49,34 @@ def commands(texts: Mapping[Path, str], entry: Path, root: Path) -> list[str]:
 
     A command that names another script of that name, from where the guide lies or leads (`cd`), is none of them.
     """
-    return [typed for typed, meant in _commands(texts, entry, root) if not meant or entry in meant]
+    return [one.typed for one in _commands(texts, entry, root) if one.may_mean(entry)]
+
+
+def as_scripts(texts: Mapping[Path, str], entry: Path, root: Path) -> list[bool]:
+    """Whether each of these commands starts it as a script, and not as a module (`python -m`)."""
+    return [one.is_script for one in _commands(texts, entry, root) if one.may_mean(entry)]
 
 
 def start_it(texts: Mapping[Path, str], entry: Path, root: Path) -> bool:
     """Whether a command can only mean this entry point, and runs the config that its code names."""
     return any(
-        meant == {entry} and not (names_a_config(typed) or names_a_folder(typed) or only_prints(typed))
-        for typed, meant in _commands(texts, entry, root)
+        one.meant == {entry} and not (names_a_config(one.typed) or names_a_folder(one.typed) or only_prints(one.typed))
+        for one in _commands(texts, entry, root)
     )
 
 
-def _commands(texts: Mapping[Path, str], entry: Path, root: Path) -> Iterator[tuple[str, set[Path]]]:
-    """Behind each command for a script called like the entry point: what is typed, and the scripts that it names."""
+class _Command(NamedTuple):
+    """A command for a script called like the entry point."""
+
+    typed: str  # behind the script
+    meant: set[Path]  # the scripts of that name that there are where it is typed
+    is_script: bool
+
+    def may_mean(self, entry: Path) -> bool:
+        return not self.meant or entry in self.meant
+
+
+def _commands(texts: Mapping[Path, str], entry: Path, root: Path) -> Iterator[_Command]:
     module = entry.parent.name if entry.stem == "__main__" else entry.stem  # `python -m source`
     script = rf"(?:(?P<script>[\w./-]*\b{re.escape(entry.name)})|-m (?P<module>[\w.]*\b{re.escape(module)}))(?=\s|$)"
     command = re.compile(rf"\b(?:python[\d.]*|torchrun|launch|srun|run)\b(?:[^\n]*?\s)??{script}(?P<typed>[^\n]*)")
@@ -73,7 +89,8 @@ def _commands(texts: Mapping[Path, str], entry: Path, root: Path) -> Iterator[tu
             if led := _LEADS_TO.findall(whole, 0, found.start()):
                 folders = [folder / led[-1] for folder in folders] + folders
             paths = {Path(os.path.normpath(folder / name)) for folder in folders for name in named}
-            yield found["typed"], {path for path in paths if files.is_file(path)}
+            there = {path for path in paths if files.is_file(path)}
+            yield _Command(found["typed"], there, found["script"] is not None)
 
 
 _LEADS_TO = compiled(r"\bcd[ \t]+([\w./-]+)")

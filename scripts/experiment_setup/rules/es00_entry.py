@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from experiment_setup import files, git
-from experiment_setup.facts import guides
+from experiment_setup.facts import guides, shadowed
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.own_files import is_everybodys_own
@@ -124,7 +124,21 @@ def _lacks_its_folder(context: ExperimentContext, main: HydraMain) -> bool:
     hydra="fails",
 )
 def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
-    """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults."""
+    """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults.
+
+    So does a module beside the entry point with the name of one that Hydra imports, as Python finds that one first.
+    """
+    hiding = list(shadowed.found(context))
+    for path, name, word in hiding:
+        yield broken_dataclass.finding(
+            Location(path),
+            f"Python finds this in the place of {name}, as it lies beside {context.schema.entry.name}: Hydra fails, "
+            f"which needs {word} from there",
+            "give it another name",
+            spoils=[phases.code()],
+        )
+    if hiding:
+        return  # what else is missing is missing in these
     missing: dict[str, dict[Location, Problem]] = {}
     for problem in context.schema.problems:
         # What is missing is one mistake, however often it is used; a module may go by two names.
