@@ -83,7 +83,7 @@ def ask(words: Sequence[str], *, given: bytes = b"", seconds: float, more: Mappi
 
 def run_project(words: Sequence[str], *, given: bytes = b"", folder: Path, seconds: float) -> Ended:
     """Run code of the project as the user would, because `--python` asks for it. Raises as `ask` does."""
-    return _run(words, given, folder, None, seconds)
+    return _run(words, given, folder, {**os.environ, "PWD": str(folder)}, seconds)
 
 
 def _run(

@@ -115,15 +115,15 @@ def run_entry(
     return _fork(words, folder, env) if python == sys.executable else _start(words, folder, env, python)
 
 
-def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+def _environment(env: Mapping[str, str] | None, cwd: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(cwd), **(env or {})}
 
 
 def _start(words: list[str], cwd: Path, env: Mapping[str, str] | None, python: Path | str = sys.executable) -> Ran:
     process = subprocess.run(
         [str(python), *words],
         cwd=cwd,
-        env=_environment(env),
+        env=_environment(env, cwd),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -144,7 +144,7 @@ def _fork_of_skill(words: list[str], cwd: Path, env: Mapping[str, str] | None) -
 
 
 def _fork(words: list[str], cwd: Path, env: Mapping[str, str] | None, *loaded: str) -> Ran:
-    environment = _environment(env)
+    environment = _environment(env, cwd)
     forks = _forks(*loaded)
     if _read_at_start(environment) != _read_at_start(forks.environment):
         return _start(words, cwd, env)
@@ -160,7 +160,7 @@ class _Forks:
     """The process of `forks.py`."""
 
     def __init__(self, *loaded: str) -> None:
-        self.environment = _environment(None)
+        self.environment = _environment(None, Path.cwd())
         self._lock = threading.Lock()
         self._folder = tempfile.TemporaryDirectory()
         self._files = {name: Path(self._folder.name, name) for name in ("out", "err")}

@@ -434,7 +434,7 @@ class FastPath:
         folders = [self._experiment.config_dir]
         start = search_path.base(self._experiment, self._root)  # once: it looks at each entry
         for entry in searchpath:
-            scheme, _, path = str(entry).rpartition("://")
+            scheme, _, path = search_path.written_out(str(entry)).rpartition("://")
             name = path.replace("/", ".").rstrip(".")
             if not isinstance(entry, str) or "${" in path or scheme not in ("", "file", "pkg"):
                 raise Declined("hydra.searchpath")
@@ -593,7 +593,8 @@ def _of_hydra(content: Any, config: Config, is_primary: bool) -> tuple[dict[Any,
     job = content.get("job")
     if isinstance(job, dict):
         job = {key: value for key, value in job.items() if key not in ("name", "env_set")}
-    if "${" in repr([job, *(value for key, value in content.items() if key in _READ_BY_HYDRA)]):
+    read = repr([job, *(value for key, value in content.items() if key in _READ_BY_HYDRA)])
+    if "${" in search_path.written_out(read):
         raise Declined("hydra settings that are interpolations")
     return content, f"{config.path}: {content!r}"
 

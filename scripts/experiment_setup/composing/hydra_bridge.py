@@ -254,12 +254,17 @@ def _words(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _working_directory(folder: Path) -> Iterator[None]:
+    """As if a shell had gone there: `${oc.env:PWD}` is where it is."""
     before = Path.cwd()
     os.chdir(folder)
+    told = os.environ.get("PWD")
+    os.environ["PWD"] = str(folder)
     try:
         yield
     finally:
         os.chdir(before)
+        os.environ.pop("PWD")
+        os.environ.update({} if told is None else {"PWD": told})
 
 
 @contextlib.contextmanager

@@ -15,6 +15,12 @@ from experiment_setup.location import did_you_mean
 from experiment_setup.project import Experiment
 
 _FILE_ENTRY = compiled(r"file://([^\s\"',\]]+)")
+_FOLDER_OF_THE_SHELL = compiled(r"\$\{oc\.env:\s*PWD\s*(?:,[^{}]*)?\}")
+
+
+def written_out(entry: str) -> str:
+    """An entry, or a text with entries, with `.` for `${oc.env:PWD}`: a path starts at the shell's folder anyway."""
+    return _FOLDER_OF_THE_SHELL.sub(".", entry) if "${" in entry else entry
 
 
 def base(experiment: Experiment, root: Path) -> Path:
@@ -27,7 +33,7 @@ def base(experiment: Experiment, root: Path) -> Path:
         text = files.read_text(experiment.config_file)
     except (OSError, CommandError):
         return root
-    for path in _FILE_ENTRY.findall(text):
+    for path in _FILE_ENTRY.findall(written_out(text)):
         for folder in (root, experiment.folder, *experiment.folder.parents):
             if files.is_folder(folder / path):
                 return folder
@@ -51,6 +57,7 @@ def leads_elsewhere(entry: str, experiment: Experiment, root: Path, start: Path)
     a folder outside of the project or in a part of it that has not been fetched. A misspelled one is a mistake of the
     project's own.
     """
+    entry = written_out(entry)
     scheme, _, path = entry.rpartition("://")
     if "${" in entry or scheme not in ("pkg", "file"):
         return False
@@ -63,6 +70,8 @@ def leads_elsewhere(entry: str, experiment: Experiment, root: Path, start: Path)
         return False
     top = next(iter(Path(path).parts), "")
     with contextlib.suppress(OSError, ValueError):  # of a folder that may not be looked into, or no name of one
-        beside = sorted(folder.name for folder in start.iterdir() if folder.is_dir())
+        beside = sorted(
+            folder.name for home in (start, experiment.folder) for folder in home.iterdir() if folder.is_dir()
+        )
         return Path(path).is_absolute() or not (did_you_mean(top, beside) or any((start / top).glob("*")))
     return True
