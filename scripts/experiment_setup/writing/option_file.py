@@ -104,7 +104,7 @@ def with_values(document: source.Document, settings: Mapping[str, Setting], at_b
             raise CommandError(f"{key} is more than a line in {document.path.name}", "edit the file by hand")
         if key in rest:
             setting = rest.pop(key)
-            value = source.scalar(setting.value, setting.written)
+            value = _written(key, setting)
             lines[row] = f"{match['key']} {value}{match['comment'] or ''}"
         else:
             lines[row] = ""
@@ -165,9 +165,20 @@ def _lines(tree: Mapping[str, Any], indent: str = "") -> list[str]:
         if isinstance(value, dict):
             lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
         else:
-            quoted = f'"{value.value}"' if key == "name" and re.fullmatch(r"[\w.\-]+", str(value.value)) else None
-            lines.append(f"{indent}{name}: {source.scalar(value.value, quoted or value.written)}")
+            lines.append(f"{indent}{name}: {_written(key, value)}")
     return lines
+
+
+def _written(key: str, setting: Setting) -> str:
+    """A value as it stands in a file: in quotes where it is a name, or a text that is easily taken for no value."""
+    is_a_name = key == "name" and re.fullmatch(r"[\w.\-]+", str(setting.value))
+    quoted = f'"{setting.value}"' if is_a_name or looks_like_no_value(setting.value) else None
+    return source.scalar(setting.value, quoted or setting.written)
+
+
+def looks_like_no_value(value: Any) -> bool:
+    """Whether it is a text such as `None`, which is no `null` to YAML and Hydra."""
+    return isinstance(value, str) and re.fullmatch(r"[Nn]one|NONE|nil", value) is not None
 
 
 def _read(path: Path) -> str:

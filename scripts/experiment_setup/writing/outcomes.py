@@ -109,6 +109,10 @@ class Added:
     def notes(self) -> Iterator[str]:
         """What is to be known besides, for stderr."""
         yield from (f"note: {words}" for words in self.outcome.notes)
+        settings = {key: one.value for option in self.outcome.created for key, one in option.settings.items()}
+        for key, value in settings.items():
+            if option_file.looks_like_no_value(value):
+                yield shortened(f"note: {key}={value} is the text {value!r} to Hydra, and {key}=null is no value")
         yield from self._next.notes()
 
 
