@@ -121,6 +121,15 @@ def peak_of(entry: Path) -> int:
     return used.ru_maxrss
 
 
+def test_a_class_of_too_many_nodes_is_not_made(tmp_path: Path) -> None:
+    """Of two fields in each, which are classes of two: thirty of them come to a billion."""
+    text = classes(16, f"{NESTED}    b: C{{1}} = field(default_factory=C{{1}})\n", FIRST)
+    write(tmp_path, {"train.py": f"{HEAD}{text}{STORE.format('C1')}\n{TAIL}"})
+    known = schema.read(tmp_path / "train.py", tmp_path).classes
+    assert schema.node_of_class(known["C15"].cls) is None
+    assert schema.node_of_class(known["C3"].cls) == OmegaConf.structured(known["C3"].cls)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="measures processes")
 @pytest.mark.parametrize("name", EXHAUST)
 def test_code_that_exhausts_is_read_within_a_budget(name: str, tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ def test_what_the_system_refuses_is_one_line(elsewhere: Path) -> None:
     room = "  help: make room on that disk (`df -h` says which is full), and type the same command again\n"
     refused = {
         "OSError(28, 'No space left on device')": f"error: No space left on device\n{room}",
+        "FileNotFoundError(2, 'No such file or directory')": "error: the folder that this was typed in is gone\n"
+        "  help: cd to one that is there\n",
         "OSError(5, 'Input/output error', 'a.yaml')": "error: Input/output error: a.yaml\n",
         "shutil.Error([('a', 'b/c', 'No space left'), ('d', 'e', 'x')])": "error: No space left: b/c\n",
     }
@@ -204,6 +206,19 @@ def test_what_the_system_refuses_is_one_line(elsewhere: Path) -> None:
         words = [sys.executable, "-c", RAISES.replace("{}", raised)]
         ran = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=False)
         assert (ran.returncode, ran.stderr) == (2, said)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_how_processes_end_is_told_where_the_shell_ignores_it(elsewhere: Path) -> None:
+    """A check on all cores ended in "No child processes", and whatever git said was taken for success."""
+    code = RAISES.replace("raise {}", "import os; return os.waitpid(os.fork() or os._exit(7), 0)[1] >> 8")
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=elsewhere,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    )
+    assert ran.returncode == 7
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")

@@ -102,6 +102,8 @@ def run(main: Callable[[Sequence[str]], int]) -> int:
     # A command is short, and keeps most of what it makes: the default looks through all of that over and over.
     gc.set_threshold(50_000, 32)
     _open_streams()
+    if sys.platform != "win32":  # who ignores it is told nothing of how a process ends, and we inherit that
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # What a project's text makes OmegaConf or Python warn of would be printed as it is, values of the environment too.
     warnings.simplefilter("ignore")
     try:

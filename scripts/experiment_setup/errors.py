@@ -129,4 +129,6 @@ def _refused(error: OSError) -> CommandError:
             f"no permission for {place or 'what was to be done'}",
             "get access to it (`ls -ld` says whose it is), or give a --root without it",
         )
+    if number == errno.ENOENT and not place:  # of os.getcwd()
+        return CommandError("the folder that this was typed in is gone", "cd to one that is there")
     return CommandError(f"{why}: {place}" if place else why)

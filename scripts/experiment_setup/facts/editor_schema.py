@@ -29,7 +29,7 @@ from experiment_setup.light import dataclass
 from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading import source
-from experiment_setup.schema import ConfigClass
+from experiment_setup.schema import ConfigClass, node_of_class
 
 SUFFIX = ".schema.json"
 _NOTHING = "nothing of it composes"
@@ -265,10 +265,7 @@ class _Maker:
         for registration in self._context.schema.registrations:
             if registration.config_class is not None and registration.config_class.cls is cls:
                 return self._context.schema.structured(registration)
-        try:
-            return OmegaConf.structured(cls)
-        except Exception:  # whatever the user's class has
-            return None
+        return node_of_class(cls)
 
     def _class(self, cls: Any, node: Any, *, top: bool = False) -> Json:
         """The object schema of a dataclass; `node` has the defaults."""

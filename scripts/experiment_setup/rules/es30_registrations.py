@@ -17,7 +17,7 @@ from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import ConfigClass, Field, Opaque, Registration
+from experiment_setup.schema import ConfigClass, Field, Opaque, Registration, node_of_class
 from experiment_setup.uses import shapes
 
 _STORE_EXP = 'cs.store(group="exp", name="default", node=ExpConfig)\n'
@@ -277,9 +277,8 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
                 f"{context.experiment.config_file.name}, - config_schema",
                 rests_on=[phases.group(known.name)],
             )
-    try:
-        declared = OmegaConf.structured(whole.cls)
-    except Exception:  # whatever OmegaConf refuses is reported where it is stored
+    declared = node_of_class(whole.cls)
+    if declared is None:
         return
     for group, option in context.options.groups.items():
         known_field = whole.field(group)

@@ -14,7 +14,7 @@ from experiment_setup.code.problems import Problem
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 from experiment_setup.code.values import Opaque
 from experiment_setup.schema.reader import Reader
-from experiment_setup.schema.records import UNSET, ConfigClass, Field, HydraMain, Registration, Schema
+from experiment_setup.schema.records import UNSET, ConfigClass, Field, HydraMain, Registration, Schema, node_of_class
 
 __all__ = [
     "UNSET",
@@ -26,6 +26,7 @@ __all__ = [
     "Registration",
     "Schema",
     "empty",
+    "node_of_class",
     "read",
 ]
 

@@ -27,6 +27,29 @@ class _Unset:
 UNSET: Final = _Unset()
 
 
+_MOST = 5_000  # nodes of a class; a few classes of two fields each, one in the other, come to millions
+
+
+def node_of_class(cls: type) -> DictConfig | None:
+    """OmegaConf's node of a class that nothing stores; None where it makes none of it, or too many."""
+    if _size(cls, {}) > _MOST:
+        return None
+    try:
+        node = OmegaConf.structured(cls)
+    except Exception:  # what OmegaConf refuses is reported where it is stored
+        return None
+    return node if isinstance(node, DictConfig) else None
+
+
+def _size(cls: type, known: dict[type, int]) -> int:
+    """How many nodes a class comes to with those of its fields."""
+    if cls not in known:
+        known[cls] = 1  # in itself
+        fields = getattr(cls, "__dataclass_fields__", {}).values()
+        known[cls] = 1 + sum(_size(field.type, known) for field in fields if isinstance(field.type, type))
+    return known[cls]
+
+
 @dataclass(frozen=True)
 class Field:
     """One field of a config class."""
