@@ -261,6 +261,8 @@ class Project:
 
     def relative(self, path: Path) -> str:
         """`path` as the user would type it from the root; unchanged where it lies elsewhere."""
+        if ".." in path.parts and files.real(normal := Path(os.path.normpath(path))) == files.real(path):
+            path = normal
         try:
             return path.relative_to(self.root).as_posix() or "."
         except ValueError:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import files, installed, naming, nodes
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import guides, unlisted
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values
@@ -228,6 +229,7 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
             continue
         found = context.options.config_class(option.group)
         dotted_keys = [key for key in own if "." in key]
+        is_vague = _is_alone(context, option) or _is_a_stub(context, option)
         for key, value in own.items():
             if key in dotted_keys[1:]:
                 continue  # said of the first one
@@ -242,7 +244,7 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
                     option.document.key([key]),
                     message,
                     help_,
-                    severity=Severity.WARNING if found is None and ("." in key or _is_alone(context, option)) else None,
+                    severity=Severity.WARNING if found is None and (is_vague or "." in key) else None,
                 )
 
 
@@ -261,6 +263,15 @@ def _is_a_part(context: ExperimentContext, option: Option) -> bool:
 def _is_alone(context: ExperimentContext, option: Option) -> bool:
     """Whether no other file of the group shows what the group looks like."""
     return option.group not in (SETS, ENVIRONMENTS) and len(_files_of_group(context, option)) == 1
+
+
+def _is_a_stub(context: ExperimentContext, option: Option) -> bool:
+    """Whether it is called as what is chosen unasked, and neither a defaults list nor a guide's command has it."""
+    group, name = option.group, option.name
+    if name != "default" or group in (SETS, ENVIRONMENTS) or context.options.groups.get(group) == name:
+        return False
+    named = unlisted.named_files(context.composer.folder)
+    return option.path not in named and not any(guides.chosen(one, group) == name for one in context.commands)
 
 
 def _files_of_group(context: ExperimentContext, option: Option) -> list[dict[str, Any]]:

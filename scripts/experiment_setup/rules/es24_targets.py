@@ -371,14 +371,22 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             place = block.place(context, key)
             if not _is_of_another_choice(context, block, place.path):
                 places.setdefault((target, key), {}).setdefault(place)
+    together: dict[tuple[str, tuple[Path, ...]], dict[str, list[Location]]] = {}
     for (target, key), found_at in places.items():
         taken, place = known[target] or frozenset(), next(iter(found_at))
         meant = did_you_mean(key, taken)
-        yield unknown_argument.finding(
-            place,
-            f"{target} takes no {key}{f' (did you mean {meant}?)' if meant else ''}",
-            f"write {meant}" if meant else _arguments(taken),
-        ).at(list(found_at))
+        if meant is None:  # what else the same objects have too much is one mistake: the class has changed
+            files_of_it = tuple(dict.fromkeys(one.path for one in found_at))
+            together.setdefault((target, files_of_it), {})[key] = list(found_at)
+            continue
+        said = unknown_argument.finding(place, f"{target} takes no {key} (did you mean {meant}?)", f"write {meant}")
+        yield said.at(list(found_at))
+    for (target, _), keys in together.items():
+        first = next(iter(keys.values()))
+        said = unknown_argument.finding(
+            first[0], f"{target} takes no {' and no '.join(keys)}", _arguments(known[target] or frozenset())
+        )
+        yield said.at(first)
 
 
 def _is_of_another_choice(context: ExperimentContext, block: _Block, file: Path) -> bool:

@@ -12,8 +12,10 @@ from experiment_setup import installed, nodes
 from experiment_setup.facts import guides, resolvers, results
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option
 from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import at, home, is_fixed, is_here, setting
+from experiment_setup.facts.unlisted import ROOT_SETS
 from experiment_setup.facts.unresolved import is_of_its_hydra
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
@@ -61,6 +63,40 @@ def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
             f"jobs of a sweep that differ by a value get the same folder {subdir}",
             f"write subdir: ${{hydra.job.num}}_{subdir}",
         )
+    elif (pair := _sets_in_one_folder(context, subdir)) is not None and not _differs_by_job(context, folder):
+        first, second, name = pair
+        yield sweep_folders.finding(
+            at(context, "sweep", "subdir"),
+            f"in a sweep, the sets {first.name} and {second.name} get the same folder {name}",
+            f"write subdir: ${{hydra.job.num}}_{subdir}",
+        )
+
+
+def _sets_in_one_folder(context: ExperimentContext, subdir: object) -> tuple[Option, Option, str] | None:
+    """Two parameter sets for which a folder that is made of nothing but values of the config comes to the same, where
+    no sweep is written that leaves the sets as they are.
+    """
+    if not isinstance(subdir, str) or not _OF_VALUES.search(subdir) or "${" in _OF_VALUES.sub("", subdir):
+        return None
+    options = context.options
+    sets = [*options.sets.values(), *options.root_sets, *(one for one in options.added if one.group in ROOT_SETS)]
+    swept = setting(context, "sweeper", "params")
+    if isinstance(swept, dict) and not {one.group for one in sets} & set(map(str, swept)):
+        return None
+    folders: dict[tuple[str, str], Option] = {}
+    for option in sets:
+        config = context.compositions.of_option(option).config
+        values = [nodes.value(nodes.at(config, nodes.split(key))) for key in _OF_VALUES.findall(subdir)]
+        if not all(isinstance(value, (str, int, float)) and "${" not in str(value) for value in values):
+            continue
+        given = iter(values)
+        name = _OF_VALUES.sub(lambda _, given=given: str(next(given)), subdir)  # type: ignore[misc]
+        if (other := folders.setdefault((option.group, name), option)) is not option:
+            return other, option, name
+    return None
+
+
+_OF_VALUES = compiled(r"\$\{((?!hydra\.)[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 
 
 # What was chosen, names (of the job, or a field such as exp.name and experiment_name), the machine, and the day.
