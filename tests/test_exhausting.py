@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import traceback
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
@@ -304,6 +305,19 @@ def test_following_the_config_ends(name: str, tmp_path: Path) -> None:
     assert reading.followed
     assert reading.reads(("a",))
     assert len(reading.uses) < 10_000
+
+
+def test_names_for_names_take_little_memory(tmp_path: Path) -> None:
+    """Each that is bound makes another question of the lines that tell something; all answers came to gigabytes."""
+    names = "".join(f"    a{at} = a{at - 1}\n" for at in range(1, 1_000))
+    write(tmp_path, {"train.py": f"import hydra\n{MAIN}    a0 = cfg\n{names}    print(a999.b)\n\nmain()\n"})
+    read = schema.read(tmp_path / "train.py", tmp_path)
+    tracemalloc.start()
+    reading = uses.read(read, {})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reading.reads(("b",))
+    assert peak < 20 << 20
 
 
 def doubled(first: Any, written: str) -> dict[str, Any]:

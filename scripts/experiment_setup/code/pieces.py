@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from experiment_setup.code.tree import FUNCTIONS, LOOPS, Function, levels, own_nodes, parameters
+from experiment_setup.latest import Latest
 from experiment_setup.light import compiled
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class Piece:
         self.last = first + text.count("\n")
         self.body = body
         self._lines_with: dict[str, list[int]] = {}
-        self._telling: dict[frozenset[str], list[int]] = {}
+        self._telling: Latest[frozenset[str], list[int]] = Latest(64)  # each name that is bound makes another question
         self._by_line: dict[type[ast.AST], tuple[list[int], list[Any]]] = {}
         self._answers: dict[tuple[str, int], Any] = {}
 
@@ -91,10 +92,7 @@ class Piece:
 
     def lines_with_any(self, words: frozenset[str]) -> Sequence[int]:
         """The numbers of the lines with one of these words, or with a key that is asked for with `in`."""
-        known = self._telling.get(words)
-        if known is None:
-            known = self._telling[words] = sorted(self._lines_of_keys.union(*map(self.lines_with, words)))
-        return known
+        return self._telling.get(words, lambda: sorted(self._lines_of_keys.union(*map(self.lines_with, words))))
 
     def once(self, question: str, node: ast.AST | Piece, answer: Callable[[], T]) -> T:
         """The answer to a question about this piece, or a node of it, that its tree alone tells."""
