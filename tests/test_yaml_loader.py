@@ -22,7 +22,8 @@ TEXTS = 6_000
 
 INDENTS = ("", "", "  ", "  ", "    ", " ", "- ", "  - ", "- - ", "-  ", "-", "\t")
 KEYS = pools.pool("""
-a ¦ b-c ¦ _x ¦ defaults ¦ on ¦ null ¦ y ¦ 1a ¦ a.b ¦ 'q' ¦ "q" ¦ yes ¦ True ¦ キー ¦ <<
+a ¦ b-c ¦ _x ¦ defaults ¦ on ¦ null ¦ y ¦ 1a ¦ a.b ¦ 'q' ¦ "q" ¦ yes ¦ True ¦ キー ¦ << ¦
+/db ¦ /a/b@c.d ¦ override /db ¦ ../a@b ¦ ./a ¦ .. ¦ / ¦ ??? ¦ .a
 """)
 SEPARATORS = (": ", ": ", ": ", ": ", ":", "：", ":  ", " : ", ": \t", ":\t")
 COMMENTS = ("", "", "", " # c", " #c", "#c", "  # 日本 'x\" : [", " ", "   ", "\t", "\t# c")
@@ -38,7 +39,8 @@ VALUES = (
     a}b ¦ a]b ¦ a {b ¦ a [b ¦ (x ¦ ./x ¦ -x ¦ -1 ¦ -- ¦ --- ¦ ... ¦ a... ¦ [a,b] ¦ [ 'x' , "y" ] ¦ [1, 2] # c ¦
     [1,2]#c ¦ [-1] ¦ [1.5e-3, -2] ¦ [a b] ¦ [a:b] ¦ [,] ¦ [1,] ¦ [, 1] ¦ [[1]] ¦ | ¦ > ¦ &a b ¦ !x ¦ a%b ¦ a` ¦
     `a ¦ a=b ¦ a<b ¦ a>b ¦ a|b ¦ a*b ¦ a &b ¦ a !b ¦ a @b ¦ a ? b ¦ ?a ¦ :a ¦ a\b ¦ '' ¦ ''' ¦ ' ' ¦ 'a ¦ "a" b ¦
-    'a'#c ¦ 'a' #c ¦ 1. ¦ 1.e+5 ¦ 12:30:45 ¦ a　b ¦ 😀 ¦ é
+    'a'#c ¦ 'a' #c ¦ 1. ¦ 1.e+5 ¦ 12:30:45 ¦ a　b ¦ 😀 ¦ é ¦ ??? ¦ ???a ¦ ?? ¦ ??? a ¦ [1, [2, 'x'], [ ]] ¦
+    [{a: 1, b: x}, {c: [1]}] ¦ [ [a,b],[c] ] ¦ [[1], {a: ???}] ¦ [[[1]]] ¦ [???] ¦ /a/b
     """),
     "a\u00a0b",
     "\ufeff",
@@ -58,7 +60,8 @@ def text(seed: int) -> str:
     """A few lines of YAML, or of what is nearly that."""
     draw = Random(seed)
     ends = ("\n", "\n", "\n", "", "\n\n", "\r\n")
-    return "\n".join(_line(draw) for _ in range(draw.choice((1, 1, 2, 2, 3, 4, 5)))) + draw.choice(ends)
+    start = draw.choice(("---\n", "--- # c\n", "---  \n\n")) if draw.random() < 0.1 else ""
+    return start + "\n".join(_line(draw) for _ in range(draw.choice((1, 1, 2, 2, 3, 4, 5)))) + draw.choice(ends)
 
 
 def _line(draw: Random) -> str:

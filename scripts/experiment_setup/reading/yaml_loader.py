@@ -69,9 +69,10 @@ _ITEM = rf"(?:-?[A-Za-z0-9_.][A-Za-z0-9_.+\-]*|{_QUOTED})"
 _INSIDE = r"""[^#:"'\[\]`\\\n]*"""  # all that comes at once: character by character, each takes 150 bytes
 _WORDS = rf"(?:[A-Za-z0-9_./~$(]|[+\-](?=[0-9.])){_INSIDE}(?::(?![ \n]){_INSIDE})*"
 _ENTRY = rf"[A-Za-z_][A-Za-z0-9_\-/.]*: +{_ITEM}"
-_IN_BRACKETS = rf"\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\]|\{{ *(?:{_ENTRY}(?: *, *{_ENTRY})*)? *\}}"
-_VALUE = rf"(?:{_WORDS}|{_QUOTED}|{_IN_BRACKETS})"
-_KEY = r"[A-Za-z_][A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:"
+_FLAT = rf"\[ *(?:{_ITEM}(?: *, *{_ITEM})*)? *\]|\{{ *(?:{_ENTRY}(?: *, *{_ENTRY})*)? *\}}"
+_IN_BRACKETS = rf"{_FLAT}|\[ *(?:{_ITEM}|{_FLAT})(?: *, *(?:{_ITEM}|{_FLAT}))* *\]"
+_VALUE = rf"(?:{_WORDS}|{_QUOTED}|{_IN_BRACKETS}|\?\?\?)"
+_KEY = r"(?:[A-Za-z_/]|\.\.?/)[A-Za-z0-9_\-/.@]*(?: [A-Za-z0-9_\-/.@]+)*:"  # `/db` and `../db` are groups
 _PAIR = rf"{_KEY}(?: +{_VALUE})?"
 _END = r" *(?:(?:(?<= )|(?<=\n))#.*)?\n+"
 _LINE = rf" *(?:- +)?(?:{_PAIR}|(?<=- ){_VALUE})?{_END}"
@@ -80,7 +81,8 @@ _ITEMS = rf"{_ITEM}(?: *, *{_ITEM})* *"
 _LIST = rf" *{_KEY} +\[ *(?:{_ITEMS},)?{_END}(?: *(?:{_ITEMS},)?{_END})* *(?:{_ITEMS}(?:{_END} *)?)?\]{_END}"
 # Each line is matched once and for all (`(?=(…))\1` is an atomic group): a line of words and spaces can match in many
 # ways, and with an odd line at the end of a long file all their products would be tried.
-_PLAIN_TEXT = compiled(rf"\n(?:(?=({_LINE}|{_LIST}))\1)*\Z")
+_START = rf"(?:---{_END}(?: *#.*\n+)*(?= *[^ \n#]))?"  # of a document that has something in it
+_PLAIN_TEXT = compiled(rf"\n{_START}(?:(?=({_LINE}|{_LIST}))\1)*\Z")
 
 
 DEEPEST = 100  # levels; OmegaConf's recursion ends at 73 to 95, by its release and Python's
