@@ -30,6 +30,7 @@ _MAX_DEPTH = 6  # a project's experiments lie near its root; a data set below ma
 _SKIPPED = frozenset(
     "__pycache__ node_modules site-packages wandb mlruns multirun outputs lightning_logs input".split()
 )
+_OF_OTHERS = frozenset("third_party third-party thirdparty 3rdparty vendor vendored".split())
 _DATA = frozenset({"data", "datasets"})  # skipped where they have no code
 _MOST_LOOKED_AT = 1_000  # entries of a folder of data
 _MOST_FOLDERS = 100  # in one
@@ -230,6 +231,10 @@ class Project:
                 except OSError:
                     found[script] = None
         return found
+
+    def is_of_others(self, path: Path) -> bool:
+        """Whether a file lies in a folder that is called as one with a copy of other people's code."""
+        return path.is_relative_to(self.root) and not _OF_OTHERS.isdisjoint(path.relative_to(self.root).parts)
 
     def entries_of(self, config_dir: Path) -> Sequence[Path]:
         """The entry points that compose from a config folder, in their order."""

@@ -216,22 +216,24 @@ def unread(project: Project, result: Result) -> Iterator[str]:
     """The entry points that nobody looked at; nothing where there are none."""
     beside = [path for checked in result.checked for path in _unread(result, checked)]
     elsewhere = {path: project.relative(path) for path in result.elsewhere}
-    names: dict[bool, dict[str, None]] = {False: {}, True: {}}
+    names: dict[str, dict[str, None]] = {}
     for path in (*beside, *elsewhere):
-        names[project.unread.get(path) is not None][elsewhere.get(path, path.name)] = None
-    for is_named, why in _WHY_UNREAD.items():
-        if names[is_named]:
-            named = few_of_many(list(names[is_named]), _NAMED)
-            yield f"{named}: further entry points that were not checked, as {why}"
+        names.setdefault(_why_unread(project, path), {})[elsewhere.get(path, path.name)] = None
+    for why, found in sorted(names.items()):
+        yield f"{few_of_many(list(found), _NAMED)}: further entry points that were not checked, as {why}"
+
+
+def _why_unread(project: Project, path: Path) -> str:
+    if project.is_of_others(path):
+        return "they lie among copies of other people's code; name one, or a folder around it, to check it"
+    is_named = project.unread.get(path) is not None
+    return "the config that they name is not there" if is_named else "nothing tells which config they compose"
 
 
 def _unread(result: Result, checked: Checked) -> list[Path]:
     """The entry points of a folder that were not checked, not even by the way in which a guide starts them."""
     known = {other.experiment.entry for other in result.checked}
     return [path for path in checked.unread if path not in known]
-
-
-_WHY_UNREAD = {False: "nothing tells which config they compose", True: "the config that they name is not there"}
 
 
 def left_out(result: Result) -> Iterator[str]:

@@ -25,16 +25,26 @@ from experiment_setup.reading.config_folder import ConfigFolder
 def named(project: Project, words: Sequence[str]) -> list[Experiment]:
     """The experiments that the words name (number, name, path, a file of one, or a folder around some), or all of them.
 
-    Raises CommandError for a word that names none, and where there is no experiment at all.
+    Copies of other people's code are passed over where there is anything else, and none of them is named. Raises
+    CommandError for a word that names none, and where there is no experiment at all.
     """
-    around = {word: project.at_path(word) or project.below(word) for word in words}
+    around = {word: _around(project, word) for word in words}
     found = [experiment for word, known in around.items() for experiment in known or _meant(project, word)]
     if words:
         return list(_with_further(project, {experiment.folder: experiment for experiment in found}.values()))
-    found = [*_with_further(project, project.experiments), *_beside(project)]
+    own = [experiment for experiment in project.experiments if not project.is_of_others(experiment.folder)]
+    found = [*_with_further(project, own), *_beside(project)] or list(_with_further(project, project.experiments))
     if not found:
         raise _nothing_below(project)
     return found
+
+
+def _around(project: Project, word: str) -> list[Experiment]:
+    """The experiment that a path is, or is a part of; of a folder in one with others below it, these."""
+    found, below = project.at_path(word), project.below(word)
+    named = {real(Path(os.path.normpath(base / word))) for base in (Path.cwd(), project.root)}
+    is_meant = any(not named.isdisjoint((one.folder, one.config_dir, one.entry)) for one in found)
+    return found if is_meant or not below else below
 
 
 def _meant(project: Project, word: str) -> list[Experiment]:
@@ -54,6 +64,8 @@ def _beside(project: Project) -> Iterator[Experiment]:
     """
     root = project.root
     for script, found in project.unread.items():
+        if project.is_of_others(script):
+            continue
         told = guides.read(project, script, with_dotenv=False)
         if found is None:
             names = dict.fromkeys(map(guides.names_a_config, guides.commands(told, script, root)))

@@ -140,7 +140,8 @@ def run(request: Request) -> Validation:
     experiments = [one.experiment for one in result.checked]
     if not (request.paths or request.changed):
         known = {path for one in result.checked for path in (one.experiment.entry, *one.unread)}
-        result.elsewhere = [script for script in project.unread if script not in known]
+        others = filter(project.is_of_others, sorted(project.entries))
+        result.elsewhere = [script for script in (*project.unread, *others) if script not in known]
     if not request.mends:
         return Validation(request, project, result, None)
 
