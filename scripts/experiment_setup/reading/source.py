@@ -391,15 +391,23 @@ def _keys(node: yaml.Node) -> Iterator[yaml.Node]:
 
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if str(key.value) == str(step):
-                return key, value
+        found = _by_key(node).get(str(step))
+        if found is not None:
+            return found
         for key, value in node.value:  # `on:` is the key True
             if key.tag.endswith((":bool", ":int", ":float")) and str(_loads(key.value)) == str(step):
                 return key, value
     elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]
     return None
+
+
+def _by_key(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """The pairs of a mapping by their keys as they are written, the first of each: thousands are asked for each."""
+    known: dict[str, tuple[yaml.Node, yaml.Node]] | None = node.__dict__.get("by_key")
+    if known is None:
+        known = node.__dict__["by_key"] = {str(key.value): (key, value) for key, value in reversed(node.value)}
+    return known
 
 
 def scalar(value: Any, written: str | None = None) -> str:
