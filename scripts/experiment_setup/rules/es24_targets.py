@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import nodes
+from experiment_setup import files, nodes
 from experiment_setup.facts import argument_types, makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option, listed
@@ -17,6 +18,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.project import scripts_with
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
@@ -450,6 +452,8 @@ def argument_of_another_type(context: ExperimentContext) -> Iterator[Finding]:
             wanted = argument_types.misfit(name, argument, block.values.get(name)) if name in block.values else None
             if wanted is None or _is_changed(context, (*block.steps, name)):
                 continue
+            if isinstance(block.values[name], str) and _is_compared(context.project.root, block.values[name]):
+                continue
             said = f"{block.target} takes {wanted} for {name}, not {_shown(block.values[name])}"
             places.setdefault((said, wanted, name), {}).setdefault(block.place(context, name), argument)
     for (said, wanted, name), found_at in places.items():
@@ -474,6 +478,14 @@ def _is_changed(context: ExperimentContext, steps: Steps) -> bool:
     path, reading = makers.path_of(steps), context.code.reading
     given = any((*maker.path, name) == path for maker in makers.makers(context) for name in maker.given)
     return given or reading.writes(path) or reading.changes(path) or _is_typed(context, steps)
+
+
+@functools.lru_cache
+def _is_compared(root: Path, text: str) -> bool:
+    """Whether code of the project compares something with a text, such as `auto`: it stands for what comes later."""
+    written = rf"[\"']{re.escape(text)}[\"']"
+    compared = re.compile(rf"[!=]=\s*{written}|{written}\s*[!=]=|\bin\s*[\[({{][^\])}}\n]*{written}")
+    return any(compared.search(files.read_loosely(script)) for script in scripts_with(root, text.encode()))
 
 
 def _is_typed(context: ExperimentContext, path: Steps) -> bool:
