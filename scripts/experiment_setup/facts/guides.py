@@ -15,7 +15,11 @@ from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
 _GUIDES = ("*.md", "*.rst", "*.sh", "*/*.sh", "*scripts/**/*.sh")  # in a folder of a project with several
-_TELLS_WHAT_TO_SET = (*_GUIDES, "docs/**/*.md", "docs/**/*.rst", ".env.example", "Dockerfile")
+_EXAMPLES = (".env.*", "env.example", "env.template", "*?.env")  # of a file .env
+_TELLS_WHAT_TO_SET = (
+    *(*_GUIDES, "docs/**/*.md", "docs/**/*.rst", "Dockerfile"),
+    *(f"{folder}{name}" for name in _EXAMPLES for folder in ("", "*/")),
+)
 _MOST_READ = 100  # files of a kind
 
 
