@@ -67,7 +67,7 @@ class Finder:
         before, after = self._folders()
         found = self._search(name, before)
         own = found is not None and found.file is not None and found.file.is_relative_to(self._entry.parent)
-        if own and self._in_a_package and name in standard.STANDARD_LIBRARY:
+        if own and self._in_a_package and (name in standard.STANDARD_LIBRARY or self._is_required(name)):
             return None  # `python -m package.train` does not have the folder on its path
         if own and (above := self._above_the_package(name)) is not None:
             return above
@@ -76,7 +76,7 @@ class Finder:
         if name in standard.STANDARD_LIBRARY or name in ("omegaconf", "hydra", "typing_extensions"):
             return None
         found = self._search(name, [*before, *after])
-        if found and not found.file and Declared(self._root).names(name, self._entry.parent):
+        if found and not found.file and self._is_required(name):
             return None  # what is installed has an `__init__.py`
         if found and found.file:
             return found
@@ -89,6 +89,10 @@ class Finder:
         if fallback and (fallback.file or _is_package(fallback, inside)):
             return Found(fallback.file, fallback.folders, fallback=True)
         return found
+
+    def _is_required(self, name: str) -> bool:
+        """Whether the requirements of the project name a library like this module."""
+        return Declared(self._root).names(name, self._entry.parent)
 
     def _above_the_package(self, name: str) -> Found | None:
         """A package beside that of an entry point which the project runs by `python -m PACKAGE.train`: then the folder
