@@ -248,6 +248,8 @@ class Evaluator:
                 "__doc__": ast.get_docstring(source.tree),
             }
         )
+        if module.search:
+            module.names["__path__"] = list(map(str, module.search))  # what Python gives packages alone
         saved, self.guard = self.guard, 0
         try:
             with self.budget.imported_module() if module.name != "__main__" else nullcontext():

@@ -136,7 +136,23 @@ class Module(Known):
     @property
     def may_have_any_name(self) -> bool:
         """Whether it may define names that are not seen."""
-        return bool(not self.is_read or self.unknown_star or "__getattr__" in self.names or self.fallback)
+        return bool(not self.is_read or self.unknown_star or self.gives_names_on_demand or self.fallback)
+
+    @property
+    def gives_names_on_demand(self) -> bool:
+        """Whether it says itself what each name gives: by `__getattr__`, or by an object in its own place."""
+        return "__getattr__" in self.names or self._replaces_itself
+
+    @cached_property
+    def _replaces_itself(self) -> bool:
+        """Whether it has `sys.modules[__name__] = …`, as packages do that import their parts when they are used."""
+        written = (target for node in self.source.nodes(ast.Assign) for target in node.targets)
+        return any(
+            isinstance(target, ast.Subscript)
+            and dotted(target.slice) == "__name__"
+            and self.full_name(target.value) == "sys.modules"
+            for target in written
+        )
 
     @property
     def has_modules(self) -> bool:

@@ -153,7 +153,7 @@ def _name_in(evaluator: Evaluator, module: Any, name: str, alias: ast.alias, sco
     # What is found from the root only may be imported in another order, as the installed package.
     known = module.is_read and module.complete and _is_the_entrys(evaluator, module)
     unsure = module.fallback and not known
-    if module.unknown_star or unsure or "__getattr__" in module.names:
+    if module.unknown_star or unsure or module.gives_names_on_demand:
         return unknown
     if not module.is_read and not module.has_modules:
         return unknown
