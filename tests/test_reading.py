@@ -85,3 +85,13 @@ def test_there_is_one_door() -> None:
             own = called and isinstance(node.func.value, ast.Name) and node.func.value.id == "files"  # type: ignore[attr-defined]
             if called in ("read_bytes", "read_text") and not own:
                 assert path.name in OTHERS, f"{path.name}:{node.lineno}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12 takes f-strings whose braces have several lines")
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [('f"{1\n}"', "warning ES004 this needs Python 3.12"), ('f"{1}\n"', "error ES004 SyntaxError: unterminated")],
+)
+def test_what_a_newer_python_takes_is_no_error(project: Path, experiment: Path, written: str, said: str) -> None:
+    write(experiment, {"train.py": f"{(experiment / 'train.py').read_text()}\nprint({written})\n"})
+    assert said in ends(project, ["validate.py"])[1]

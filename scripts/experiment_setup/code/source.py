@@ -57,6 +57,10 @@ class UnreadableSource(Exception):
         return self.with_traceback(None)
 
 
+class NeedsNewerPython(UnreadableSource):
+    """This Python refuses it, and a newer one does not."""
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A Python file that compiles."""
@@ -246,7 +250,7 @@ def _parse(path: Path, data: bytes) -> SourceFile:
         newer = _newer_python(error, lines)
         if newer is not None:
             message = f"this needs Python {newer}: it was not read"
-            raise UnreadableSource(message, place, _WITH_IT, fails=False) from error
+            raise NeedsNewerPython(message, place, _WITH_IT, fails=False) from error
         raise UnreadableSource(f"{type(error).__name__}: {error.msg}", place) from error
     except ValueError as error:
         line = next((i for i, content in enumerate(lines, 1) if "\0" in content), 1)
@@ -274,7 +278,37 @@ def _newer_python(error: SyntaxError, lines: Sequence[str]) -> str | None:
     for version, words, begins in _NEWER:
         if sys.version_info < version and re.match(words, error.msg or "") and re.match(begins, line):
             return ".".join(map(str, version))
+    if sys.version_info < (3, 12) and (error.msg or "").startswith("unterminated string literal"):
+        rest = "\n".join([line[(error.offset or 1) - 1 :], *lines[number : number + _LONGEST_STRING]])
+        return "3.12" if _goes_on_within_braces(rest) else None
     return None
+
+
+_LONGEST_STRING = 100  # lines
+_STARTS_AN_F_STRING = compiled(r"[rR]?[fF][rR]?(?P<quote>[\"'])")
+_STRING = compiled(r"(\"{3}|'{3}|[\"'])(?:\\.|(?!\1).)*\1", re.DOTALL)
+
+
+def _goes_on_within_braces(text: str) -> bool:
+    """Whether the text begins with an f-string that has several lines, each of which ends between braces."""
+    start = _STARTS_AN_F_STRING.match(text)
+    if start is None:
+        return False
+    depth, at, end = 0, start.end(), len(text)
+    while at < end:
+        character = text[at]
+        inner = _STRING.match(text, at) if depth and character in "\"'" else None
+        if inner is not None:
+            at = inner.end()
+            continue
+        if not depth and character in (start["quote"], "\n"):
+            return character != "\n" and "\n" in text[:at]
+        if not depth and (character == "\\" or text.startswith(("{{", "}}"), at)):
+            at += 1
+        elif character in "{}":
+            depth += 1 if character == "{" else -1
+        at += 1
+    return False
 
 
 def _may_not_compile(tree: ast.Module, pieces: Sequence[Piece], text: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from experiment_setup import files, git
+from experiment_setup.code.values import OF_ANOTHER_PYTHON
 from experiment_setup.facts import guides, shadowed
 from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
@@ -152,7 +153,11 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
             ignored = _ignored_module(context, fatal)
             advice = f"git ignores it ({ignored}): if it is there for you, take that out, or git add -f"
             found = broken_dataclass.finding(
-                fatal.location, fatal.message, advice if ignored else fatal.help, spoils=[phases.code()]
+                fatal.location,
+                fatal.message,
+                advice if ignored else fatal.help,
+                severity=Severity.WARNING if fatal.code == OF_ANOTHER_PYTHON else None,
+                spoils=[phases.code()],
             )
             yield found.at([fatal.location, *others])
     unread = [problem for problem in context.schema.problems if problem.code == "not-read" and not problem.fatal]

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 
 from experiment_setup.code.problems import Problem
-from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
-from experiment_setup.code.values import Opaque
+from experiment_setup.code.source import NeedsNewerPython, SourceFile, UnreadableSource, read_source
+from experiment_setup.code.values import OF_ANOTHER_PYTHON, Opaque
 from experiment_setup.schema.reader import Reader
 from experiment_setup.schema.records import UNSET, ConfigClass, Field, HydraMain, Registration, Schema, node_of_class
 
@@ -37,7 +37,8 @@ def read(entry: Path, root: Path) -> Schema:
     try:
         source = read_source(path)
     except UnreadableSource as error:
-        problem = Problem("syntax-error", error.message, error.help, error.location, fatal=True)
+        code = OF_ANOTHER_PYTHON if isinstance(error, NeedsNewerPython) else "syntax-error"
+        problem = Problem(code, error.message, error.help, error.location, fatal=True)
         return Schema(entry=path, modules=(path,), problems=(problem,))
     found = Reader(path, _absolute(root)).read(source)
     _last[:] = [module.source for module in found.code.known.values()] if found.code else []
