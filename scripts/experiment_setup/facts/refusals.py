@@ -294,7 +294,8 @@ def _comment_at_fault(context: ExperimentContext, comment: str) -> Location | No
     for document in (context.options.primary, *context.options.included, *options, *added):
         if any(line.lstrip("# \t") == comment for line in document.header_lines):
             lines = (line.strip().lstrip("# \t") for line in document.text.splitlines())
-            return Location(document.path, list(lines).index(comment) + 1)
+            begins = (at for at, text in enumerate(lines, 1) if text.startswith(comment))  # a long one is cut
+            return Location(document.path, next(begins, 1))
     return None
 
 
