@@ -34,8 +34,12 @@ _IMPORTS_BESIDE = compiled(r"^[ \t]*from[ \t]+\.", re.MULTILINE)
 def found(context: ExperimentContext) -> Iterator[tuple[Path, str, str]]:
     """Each such file, with the module that it hides and what Hydra needs of that."""
     entry = context.experiment.entry
-    if entry is None or not _is_run_as_script(context, entry):
-        return
+    hiding = [] if entry is None else list(_hiding(entry))
+    if entry is not None and hiding and _is_run_as_script(context, entry):
+        yield from hiding
+
+
+def _hiding(entry: Path) -> Iterator[tuple[Path, str, str]]:
     needed = _NEEDED if installed.hydra_since_1_4() else {**_NEEDED, **_NEEDED_BY_1_3}
     for name, word in needed.items():
         for path in (entry.parent / name / "__init__.py", entry.parent / f"{name}.py"):

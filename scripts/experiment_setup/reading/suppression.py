@@ -6,6 +6,7 @@ The words are those that Python's linters made common, so other tools' codes in 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -104,19 +105,21 @@ def _codes(rest: str) -> Iterator[re.Match[str]]:
 
 def _yaml_comments(text: str, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     """(line from 1, column from 0) of every `noqa` that is a comment and no part of a value."""
-    scalars: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    starts: list[tuple[int, int]] = []  # of scalars, in their order: none lies in another
+    ends: list[tuple[int, int]] = []
     try:
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
             if isinstance(token, yaml.ScalarToken):
-                start, end = token.start_mark, token.end_mark
-                scalars.append(((start.line, start.column), (end.line, end.column)))
+                starts.append((token.start_mark.line, token.start_mark.column))
+                ends.append((token.end_mark.line, token.end_mark.column))
     except (yaml.YAMLError, ValueError):
         pass  # up to the mistake the tokens are known; after it every `noqa` counts
     for number, line in enumerate(lines):
         for match in _COMMENT.finditer(line):
             column = match.start()
             begins_a_comment = column == 0 or line[column - 1] in " \t"
-            if begins_a_comment and not any(start <= (number, column) < end for start, end in scalars):
+            before = bisect_right(starts, (number, column))
+            if begins_a_comment and not (before and (number, column) < ends[before - 1]):
                 yield number + 1, column
                 break
 
