@@ -171,6 +171,13 @@ class Code:
             return True
         return bool(self.options.by_name) and any(map(stores.search, self._storing))
 
+    def is_merged_by_a_script(self, config: str) -> bool:
+        """Whether a file of the project composes a config of this name and merges configs: that of a checkpoint, say."""
+        name = re.escape(config)
+        names = re.compile(rf"\b(?:config_name\s*=|compose\()\s*[\"']{name}[\"']")
+        composing = (suppression.read(script) for script in scripts_with(self.options.project.root, b"compose("))
+        return any("merge" in text and names.search(text) for text in composing)
+
     @cached_property
     def _storing(self) -> list[str]:
         """The texts of all files of the project that store something."""

@@ -477,10 +477,12 @@ def _is_of_an_optional_file(context: ExperimentContext, bad: UnusableValue) -> b
 
 def _is_a_part_of_another(context: ExperimentContext, bad: UnusableValue) -> bool:
     """Whether the primary config is one beside that which main() names, which has what is referred to, and nobody tells
-    to run this one: then it may be made to be added to the other.
+    to run this one: then it may be made to be added to the other. Or a script adds it to a config of its own.
     """
     if not context.options.is_run_by_name or not isinstance(bad.refusal, NoSuchTarget):
         return False
+    if context.code.is_merged_by_a_script(context.experiment.config_name):
+        return True
     target = target_of(bad, bad.refusal)
     others = [one for one in context.options.siblings if one.path in context.project.primary_configs]
     if not any(one.error is None and (str(target[0]) in listed(one) or one.has(target)) for one in others):
