@@ -172,7 +172,7 @@ class Code:
         return bool(self.options.by_name) and any(map(stores.search, self._storing))
 
     def is_merged_by_a_script(self, config: str) -> bool:
-        """Whether a file of the project composes a config of this name and merges configs: that of a checkpoint, say."""
+        """Whether a file of the project composes a config of this name and merges it, as with that of a checkpoint."""
         name = re.escape(config)
         names = re.compile(rf"\b(?:config_name\s*=|compose\()\s*[\"']{name}[\"']")
         composing = (suppression.read(script) for script in scripts_with(self.options.project.root, b"compose("))

@@ -356,14 +356,18 @@ class Compositions:
         return None
 
     def _origin(self, key: str, choices: Mapping[str, str | None]) -> Location | None:
-        """Where the merge itself took a value from, such as a config of the search path; None where it does not know.
+        """Where the merge itself took a value from, such as a config of the search path, or the list that it stands in;
+        None where it does not know.
 
         That takes a composition of its own, and so it is asked last.
         """
         chosen = self.of(choices).choices
         composed = partial(self._composer.compose, chosen, origins=True)
         origins = self._origins.get(tuple(chosen.items()), lambda: composed().origins or {})
-        return next((origin.location for origin in origins.get(key, ()) if origin.location), None)
+        steps = nodes.split(key)
+        around = (nodes.join(steps[:count]) for count in range(len(steps), 0, -1))
+        known = next((origins[one] for one in around if one in origins), ())
+        return next((origin.location for origin in known if origin.location), None)
 
     def _chosen(self, choices: Mapping[str, str | None]) -> Iterator[tuple[Option, tuple[str, ...]]]:
         """The options that are chosen, each with its place in the config; those that nobody lists come first.

@@ -28,6 +28,7 @@ from experiment_setup.facts.own_files import is_everybodys_own
 from experiment_setup.facts.written import at_offset
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
+from experiment_setup.nodes import Steps
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.reading.source import Document
 
@@ -334,12 +335,23 @@ def _entry_naming(
 ) -> Location | None:
     """The entry of a file's defaults list that names a config or a group; `own`: the group that the file belongs to."""
     folder = document.path.parent.relative_to(context.experiment.config_dir).as_posix()
-    for entry in entries.entries(document):
-        path = "/".join(part for part in (entry.group, entry.option) if part)
+    for entry, option, below in _single_entries(document):
+        path = "/".join(part for part in (entry.group, option) if part)
         group = (entry.group or "").lstrip("/")
         meant = [path.lstrip("/"), f"{own}/{path}", f"{folder}/{path}", group]
         if isinstance(failure.refusal, NotOverridable):  # Hydra 1.4 takes `model: im2im/mae` for `model/im2im: mae`
             meant.append(path.lstrip("/").rpartition("/")[0])
         if path and wanted in meant:
-            return document.value(["defaults", entry.index])
+            return document.value(["defaults", entry.index, *below])
     return None
+
+
+def _single_entries(document: Document) -> Iterator[tuple[entries.Entry, str | None, Steps]]:
+    """Each entry of a file's defaults list with its option, those of a list one by one, and where below it stands."""
+    for entry in entries.entries(document):
+        options = next(iter(entry.value.values()), None) if isinstance(entry.value, dict) else None
+        if isinstance(options, list):
+            key = str(next(iter(entry.value)))
+            yield from ((entry, str(option), (key, number)) for number, option in enumerate(options))
+        else:
+            yield entry, entry.option, ()
