@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,10 +33,16 @@ def read(project: Project, entry: Path | None, *, with_dotenv: bool) -> dict[Pat
     for folder in (root, *between):
         if folder not in project.guides:
             asked = _TELLS_WHAT_TO_SET if folder == root else _GUIDES
-            told = (path for found in asked for path in islice(sorted(folder.glob(found)), _MOST_READ))
+            told = (path for pattern in asked for path in _found(folder, pattern))
             project.guides[folder] = _texts(told)
         texts |= project.guides[folder]
     return texts
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    with contextlib.suppress(OSError):  # of a folder that may not be looked into, which is another experiment's
+        return sorted(folder.glob(pattern))[:_MOST_READ]
+    return []
 
 
 def _texts(paths: Iterable[Path]) -> dict[Path, str]:
