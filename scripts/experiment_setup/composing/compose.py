@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -166,16 +166,17 @@ class Composer:
             config = self.document(self.experiment.config_file).config
         except (SourceError, OSError):
             return {}
-        defaults = nodes.child(config, "defaults")
-        result: dict[str, str | None] = {}
-        for item in nodes.items(defaults) if nodes.is_list(defaults) else ():
-            if isinstance(item, DictConfig) and len(item) == 1:
-                key, option = next(iter(OmegaConf.to_container(item, resolve=False).items()))  # type: ignore[union-attr]
-                words = str(key).split()
-                if "override" not in words:
-                    chosen = None if option is None else str(option).removesuffix(".yaml")
-                    result[words[-1].split("@")[0].lstrip("/")] = chosen
-        return result
+        return _groups_of(config)
+
+    def groups_of_stored(self, name: str) -> dict[str, str | None]:
+        """Those of a config that the code stores, as the primary one or for it to inherit from; {} if it has none."""
+        stored = self.schema.registration(None, name)
+        if stored is None:
+            return {}
+        try:
+            return _groups_of(self.schema.structured(stored))
+        except Exception:  # whatever the user's class has
+            return {}
 
     def _ask_hydra(
         self,
@@ -220,3 +221,16 @@ def _resolved(outcome: Composition, package: str) -> Composition:
     return Composition(
         outcome.choices, None, Failure.parse(f"{broken[0].key}: {broken[0].refusal.words}" if broken else said)
     )
+
+
+def _groups_of(config: Any) -> dict[str, str | None]:
+    defaults = nodes.child(config, "defaults")
+    result: dict[str, str | None] = {}
+    for item in nodes.items(defaults) if nodes.is_list(defaults) else ():
+        if isinstance(item, DictConfig) and len(item) == 1:
+            key, option = next(iter(OmegaConf.to_container(item, resolve=False).items()))  # type: ignore[union-attr]
+            words = str(key).split()
+            if "override" not in words:
+                chosen = None if option is None else str(option).removesuffix(".yaml")
+                result[words[-1].split("@")[0].lstrip("/")] = chosen
+    return result

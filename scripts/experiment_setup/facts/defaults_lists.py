@@ -178,7 +178,8 @@ def _inherited_beside(context: ExperimentContext, group: str) -> frozenset[str]:
     """The options of a group that others beside them inherit from."""
     known = _inherited(context)
     if group not in known:
-        options = context.options.by_group[group].values()
+        added = (option for option in context.options.added if option.group == group)
+        options = (*context.options.by_group.get(group, {}).values(), *added)
         known[group] = frozenset(name for heir in options for _, name in parents(heir) if name != heir.name)
     return known[group]
 

@@ -75,6 +75,17 @@ def find(experiment: Experiment, listed: Collection[str], folder: ConfigFolder) 
     return added + list(_never_chosen(root, folders.values(), named, read))
 
 
+def apart(known: Unlisted, groups: Collection[str]) -> Iterator[Unlisted]:
+    """The options of a group without those of `groups` in it, as `task/model` is in `task`; and each of these alone."""
+    inner = {f"{group.removeprefix(f'{known.group}/')}/": group for group in groups}
+    own = {name: path for name, path in known.options.items() if not name.startswith(tuple(inner))}
+    if own:
+        yield replace(known, options=own)
+    for folder, group in inner.items():
+        if found := {n.removeprefix(folder): path for n, path in known.options.items() if n.startswith(folder)}:
+            yield replace(known, key=f"+{group}", options=found)
+
+
 def has_own_settings(document: Document) -> bool:
     """Whether a file has settings of Hydra where a primary config has them."""
     return document.header is None and _OWN_SETTINGS.search(document.text_or_empty) is not None

@@ -66,7 +66,8 @@ def base_not_inherited(context: ExperimentContext) -> Iterator[Finding]:
         heirs = {name for name in options if _starts_from(options, name, base)}
         family = {key for name in (base, *heirs) for key in _keys_of(context, options[name])}
         whole = _keys_of(context, options[base])
-        rest = [name for name in options if name != base and name not in heirs]
+        above = entries.lineage(options, base)  # the base, and what it inherits itself
+        rest = [name for name in options if name not in above and name not in heirs]
         for name in rest if len(heirs) >= len(rest) else ():
             option = options[name]
             own = _keys_of(context, option)
