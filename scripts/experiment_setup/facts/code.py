@@ -268,8 +268,8 @@ class Code:
         for path in self.options.schema.modules if code is not None else ():
             text = suppression.read(path)
             for match in _IMPORTED.finditer(text):
-                top = match[1].partition(".")[0]
-                if code is not None and code.find(top) is None and top not in sys.stdlib_module_names:
+                top = match[1].partition(".")[0]  # "" where it is told from the file's own package
+                if top and code is not None and code.find(top) is None and top not in sys.stdlib_module_names:
                     yield match[1], Location(path, text.count("\n", 0, match.start()) + 1, 1)
 
 
