@@ -77,7 +77,8 @@ def find(experiment: Experiment, listed: Collection[str], folder: ConfigFolder) 
 
 def apart(known: Unlisted, groups: Collection[str]) -> Iterator[Unlisted]:
     """The options of a group without those of `groups` in it, as `task/model` is in `task`; and each of these alone."""
-    inner = {f"{group.removeprefix(f'{known.group}/')}/": group for group in groups}
+    above = f"{known.group}/"
+    inner = {f"{group.removeprefix(above)}/": group for group in groups if group.startswith(above)}
     own = {name: path for name, path in known.options.items() if not name.startswith(tuple(inner))}
     if own:
         yield replace(known, options=own)
