@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,29 +41,26 @@ def test_results_are_in_order_and_from_several_processes() -> None:
     assert len({process for *_, process in found}) > 1
 
 
-def test_what_a_dead_helper_leaves_is_done_here() -> None:
+def _dying_by(sign: signal.Signals) -> Callable[[int, int], int]:
+    """Work at which helpers die of a signal after a few numbers."""
     here = os.getpid()
 
     def work(number: int, _: int) -> int:
         time.sleep(0.005)
         if os.getpid() != here and number > 5:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), sign)
         return number
 
-    assert workers.results(range(50), work) == list(range(50))
+    return work
+
+
+def test_what_a_dead_helper_leaves_is_done_here() -> None:
+    assert workers.results(range(50), _dying_by(signal.SIGTERM)) == list(range(50))
 
 
 def test_what_a_helper_was_killed_at_is_said_and_not_tried_again() -> None:
     """As the system kills where memory runs out: this process would be the next."""
-    here = os.getpid()
-
-    def work(number: int, _: int) -> int:
-        time.sleep(0.005)
-        if os.getpid() != here and number > 5:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return number
-
-    found = workers.each(range(50), work, str)
+    found = workers.each(range(50), _dying_by(signal.SIGKILL), str)
     errors = {int(one.where): one for one in found if not isinstance(one, int)}
     assert found == [errors.get(number, number) for number in range(50)]
     assert 0 < len(errors) <= workers._cores() - 1

@@ -147,6 +147,14 @@ def read_loosely(path: Path) -> str:
     return read_bytes(path).decode("utf-8", "replace")
 
 
+def read_or_empty(path: Path) -> str:
+    """The same; "" for what cannot be read, or is no file."""
+    try:
+        return read_loosely(path)
+    except OSError:
+        return ""
+
+
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file with its line ends and a BOM, if any, as they are.
 

@@ -237,22 +237,22 @@ class Declared:
         """The files of these names at the root and on the way down to `below`."""
         folders = list(_above(below, self.root)) or [self.root]
         places = (path for folder in folders for name in names for path in sorted(folder.glob(name)))
-        return map(_text, dict.fromkeys(places))
+        return map(files.read_or_empty, dict.fromkeys(places))
 
     @cached_property
     def _requirements(self) -> dict[str, str]:
         """Requirements by the name of their package."""
-        found = list(self._in_pyproject) or _text(self.root / "requirements.txt").splitlines()
+        found = list(self._in_pyproject) or files.read_or_empty(self.root / "requirements.txt").splitlines()
         named = ((_NAME.match(text), re.sub(r"(?:^|\s)#.*", "", text).strip()) for text in map(str.strip, found))
         return {_normal(match[0]): text for match, text in named if match}
 
     @cached_property
     def _pyproject(self) -> str:
-        return _text(self.root / "pyproject.toml")
+        return files.read_or_empty(self.root / "pyproject.toml")
 
     @cached_property
     def _locked(self) -> frozenset[str]:
-        lock = _text(self.root / "uv.lock")
+        lock = files.read_or_empty(self.root / "uv.lock")
         return frozenset(map(_normal, re.findall(r'^name = "([^"]+)"', lock, re.MULTILINE)))
 
     @property
@@ -273,10 +273,3 @@ class Declared:
 def _normal(name: str) -> str:
     """As packaging compares names (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _text(file: Path) -> str:
-    try:
-        return files.read_loosely(file)
-    except OSError:
-        return ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import errors, files, visible
-from experiment_setup.checking.check import Checked, Result
+from experiment_setup.checking.check import Result
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.listing import few, few_of_many
 from experiment_setup.project import SETS, Experiment, Project
@@ -214,7 +215,7 @@ def _unseen_files(experiment: Experiment) -> int:
 
 def unread(project: Project, result: Result) -> Iterator[str]:
     """The entry points that nobody looked at; nothing where there are none."""
-    beside = [path for checked in result.checked for path in _unread(result, checked)]
+    beside = list(itertools.chain.from_iterable(_unread(result)))
     elsewhere = {path: project.relative(path) for path in result.elsewhere}
     names: dict[str, dict[str, None]] = {}
     for path in (*beside, *elsewhere):
@@ -230,10 +231,10 @@ def _why_unread(project: Project, path: Path) -> str:
     return "the config that they name is not there" if is_named else "nothing tells which config they compose"
 
 
-def _unread(result: Result, checked: Checked) -> list[Path]:
-    """The entry points of a folder that were not checked, not even by the way in which a guide starts them."""
-    known = {other.experiment.entry for other in result.checked}
-    return [path for path in checked.unread if path not in known]
+def _unread(result: Result) -> list[list[Path]]:
+    """Beside each that was checked, the entry points that were not, not even in the way that a guide starts them."""
+    known = {checked.experiment.entry for checked in result.checked}
+    return [[path for path in checked.unread if path not in known] for checked in result.checked]
 
 
 def left_out(result: Result) -> Iterator[str]:
@@ -269,9 +270,9 @@ def data(project: Project, result: Result) -> dict[str, Any]:
                 "environments": checked.environments,
                 "composed": checked.composed,
                 "not_composed": {**checked.left_out, **checked.untyped},
-                "not_checked": [project.relative(path) for path in _unread(result, checked)],
+                "not_checked": list(map(project.relative, beside)),
             }
-            for checked in result.checked
+            for checked, beside in zip(result.checked, _unread(result), strict=True)
         ],
         "failed": errors.data(result.failed),
         "not_checked": [project.relative(path) for path in result.elsewhere],

@@ -175,8 +175,12 @@ class Code:
         """Whether a file of the project composes a config of this name and merges it, as with that of a checkpoint."""
         name = re.escape(config)
         names = re.compile(rf"\b(?:config_name\s*=|compose\()\s*[\"']{name}[\"']")
-        composing = (suppression.read(script) for script in scripts_with(self.options.project.root, b"compose("))
-        return any("merge" in text and names.search(text) for text in composing)
+        return any("merge" in text and names.search(text) for text in self._composing)
+
+    @cached_property
+    def _composing(self) -> list[str]:
+        """The texts of all files of the project that compose something."""
+        return [suppression.read(script) for script in scripts_with(self.options.project.root, b"compose(")]
 
     @cached_property
     def _storing(self) -> list[str]:

@@ -200,10 +200,10 @@ class Options:
         # `data@train: sub/001` is chosen with its package: `data=sub/002` is an override of nothing.
         keys = {placed.key for placed in self.choices}
         packaged = {placed.group for placed in self.choices if placed.key != placed.group} - keys
-        apart = [one for known in found for one in unlisted.apart(known, self._groups_in_code)]
+        in_code = self._groups_in_code()
+        apart = [one for known in found for one in unlisted.apart(known, in_code)]
         return [replace(known, writes_the_config=False) if known.key in packaged else known for known in apart]
 
-    @property
     def _groups_in_code(self) -> set[str]:
         """The groups that the defaults list of a stored config chooses from: the primary one, or what that includes."""
         above = [name for document in (self.primary, *self.included) for name in document.parents]

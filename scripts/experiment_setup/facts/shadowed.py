@@ -44,7 +44,7 @@ def _hiding(entry: Path) -> Iterator[tuple[Path, str, str]]:
     for name, word in needed.items():
         for path in (entry.parent / name / "__init__.py", entry.parent / f"{name}.py"):
             if path != entry and files.is_file(path):
-                if word not in _text(path):
+                if word not in files.read_or_empty(path):
                     yield path, name, word
                 break
 
@@ -53,15 +53,8 @@ def _is_run_as_script(context: ExperimentContext, entry: Path) -> bool:
     """Whether it is sure that its folder comes first: where it has a call of its own, does not change
     where Python looks, and is started as a script, as the guides say, or else as it is of no package.
     """
-    text = _text(entry)
+    text = files.read_or_empty(entry)
     if "__main__" not in text or _CHANGES_THE_PATH.search(text):
         return False
     typed = guides.as_scripts(context.guide_texts, entry, context.project.root)
     return any(typed) if typed else not (may_be_a_module(entry) or _IMPORTS_BESIDE.search(text))
-
-
-def _text(path: Path) -> str:
-    try:
-        return files.read_loosely(path)
-    except OSError:
-        return ""

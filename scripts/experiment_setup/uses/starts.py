@@ -55,7 +55,7 @@ def _by_imported_word(root: Path) -> dict[str, list[Path]]:
     """The files around, by the words of what they import."""
     found: dict[str, list[Path]] = {}
     for file in islice(_files(root), _MOST_FILES):
-        text = _text(file)
+        text = files.read_or_empty(file)
         # From the start of the line, where `from module` stands; a pattern that begins there takes ten times longer.
         statements = (text[text.rfind("\n", 0, at.start()) + 1 : at.end()] for at in _IMPORTS.finditer(text))
         for word in {word for statement in statements for word in _WORDS.findall(statement)}:
@@ -84,17 +84,17 @@ class _Project:
         """Whether `module:function` stands where packages declare their scripts."""
         folders = [folder for folder in self._entry.parents if folder.is_relative_to(self._root)]
         named = re.compile(rf"([A-Za-z_][\w.]*)\s*:\s*({self._name})\b")
-        texts = (_text(folder / name) for folder in folders for name in _DECLARED_IN)
+        texts = (files.read_or_empty(folder / name) for folder in folders for name in _DECLARED_IN)
         return any(self._is_in(found[1], found[2]) for text in texts for found in named.finditer(text))
 
     def is_called(self, among: Iterable[Path]) -> bool:
         """Whether another file calls one of the functions, or gives it to something that does."""
         for file in among:
             if file.suffix == ".py" or (file.suffix == "" and file.name.lower() not in _SHELL_NAMES):
-                text = "" if file.samefile(self._entry) else _text(file)
+                text = "" if file.samefile(self._entry) else files.read_or_empty(file)
                 if any(name in text for name in self._functions) and self._calls(file):
                     return True
-            elif self._is_in_command(_text(file)):
+            elif self._is_in_command(files.read_or_empty(file)):
                 return True
         return False
 
@@ -184,10 +184,3 @@ def _is_python(path: Path) -> bool:
 def _is_of_project(folder: str, name: str) -> bool:
     hidden = name.startswith((".", "__")) or name in _NOT_THE_PROJECT or name in ("test", "tests")
     return not hidden and not files.is_no_part(Path(folder, name))
-
-
-def _text(path: Path) -> str:
-    try:
-        return files.read_loosely(path) if path.is_file() else ""
-    except OSError:
-        return ""
