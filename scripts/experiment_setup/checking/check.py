@@ -63,7 +63,8 @@ class Checked:
             environments, listed = 1, 0
         further = len({option.path for option in (*context.options.root_sets, *context.options.added)})
         composed = max(listed, not further) * environments + further
-        left_out = {known.group: len(known.options) for known in context.options.left_out}
+        left_out = {folder: len(files) for folder, files in context.options.loaded_by_path.items()}
+        left_out |= {known.group: len(known.options) for known in context.options.left_out}
         known = {other.entry for other in context.project.further(context.experiment)}
         unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
         beyond_typing = [placed for placed in context.options.placed if not placed.is_typed]

@@ -12,7 +12,7 @@ from typing import Any
 
 from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composer
-from experiment_setup.facts import unlisted
+from experiment_setup.facts import loaded_files, unlisted
 from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
@@ -154,6 +154,20 @@ class Options:
         """Whether options choose from a group (`/env: base` in exp/walk.yaml), and the primary config does not."""
         return group not in self.groups and unlisted.is_chosen(self._composer.folder, group)
 
+    def is_for_others(self, group: str) -> bool:
+        """Whether a folder called as a group usually is holds no options of this config: another one lists the group,
+        options choose from it, or the code loads its files by their paths.
+        """
+        if group in self.groups:
+            return False
+        return self.is_of_a_sibling(group) or self.is_chosen_by_options(group) or group in self.loaded_by_path
+
+    @cached_property
+    def loaded_by_path(self) -> Mapping[str, Sequence[Document]]:
+        """The files of exp and env that the code loads by their paths, so that they are no options."""
+        folders = loaded_files.folders(self.project, self.experiment, self.schema, self.primary)
+        return {folder: list(map(self._composer.document, paths)) for folder, paths in folders}
+
     @property
     def is_run_by_name(self) -> bool:
         """Whether the primary config is another than main() names, so that `-cn NAME` chooses it as a whole."""
@@ -180,8 +194,8 @@ class Options:
     @cached_property
     def by_group(self) -> dict[str, dict[str, Option]]:
         """Every file of every group folder, by group and name."""
-        usual = (group for group in (SETS, ENVIRONMENTS) if not self.is_of_a_sibling(group))
-        found = {*self.groups, *(group for group in usual if not self.is_chosen_by_options(group))}
+        usual = (group for group in (SETS, ENVIRONMENTS) if not self.is_for_others(group))
+        found = {*self.groups, *usual}
         added = {known.group for known in self.unlisted if known.key != known.group}
         return {
             group: {

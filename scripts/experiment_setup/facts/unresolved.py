@@ -116,6 +116,7 @@ def _concerns_nobody_here(context: ExperimentContext, chosen: Chosen, bad: Unusa
         or _is_replaced_by_the_code(context, bad)
         or _is_replaced_in_a_list(context, bad)
         or _is_given_to_what_is_made(context, bad)
+        or _is_in_a_loaded_file(context, bad)
         or _is_set_by_the_project(context, bad)
         or _is_known_there(context, bad)
         or _is_for_another_entry_point(context, chosen, bad)
@@ -169,6 +170,14 @@ def _is_given_to_what_is_made(context: ExperimentContext, bad: UnusableValue) ->
     *block, name = nodes.split(bad.key)
     made = [maker for maker in makers(context) if maker.path == tuple(map(str, block))]
     return bool(made) and all(str(name) in maker.given for maker in made)
+
+
+def _is_in_a_loaded_file(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether a file has what is referred to that the code loads by its path, and merges into the config."""
+    if not isinstance(bad.refusal, NoSuchTarget) or not context.options.loaded_by_path:
+        return False
+    target = target_of(bad, bad.refusal)
+    return any(document.has(target) for loaded in context.options.loaded_by_path.values() for document in loaded)
 
 
 def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bool:

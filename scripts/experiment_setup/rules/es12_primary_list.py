@@ -171,7 +171,7 @@ def _is_lacking(context: ExperimentContext, group: str) -> bool:
         options or context.schema.registration(group, "default")
     ):
         return False
-    if _is_for_another_config(context, group):
+    if _is_for_another_config(context, group) or group in context.options.loaded_by_path:
         return False
     # Hydra's "experiment" pattern has this header in every file, and is chosen with +exp=…
     documents = map(context.composer.document, options.values())
