@@ -12,7 +12,7 @@ from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composition, UnusableValue
 from experiment_setup.composing.refusals import NoSuchTarget, RefersToItself, TooLong, UnknownResolver, UnsetVariable
 from experiment_setup.facts import option_pairs
-from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base
+from experiment_setup.facts.defaults_lists import lineage, one_letter_away, only_a_base, spelled_alike
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.makers import makers
 from experiment_setup.facts.options import Option, listed, packages
@@ -20,6 +20,7 @@ from experiment_setup.facts.refusals import chosen_keys
 from experiment_setup.facts.resolvers import BUILT_IN, from_libraries, how_often_used
 from experiment_setup.facts.resolving import resolved
 from experiment_setup.facts.unlisted import HAS_A_LIST
+from experiment_setup.facts.unread import is_unread
 from experiment_setup.facts.wandb_sweeps import is_macro
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import Steps
@@ -80,6 +81,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = left_open or _is_left_to_others(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
+            left_open = left_open or _is_read_by_nobody(context, outcome, bad)
             left_open = left_open or _is_of_a_whole_config(context, chosen, bad) or _is_a_usual_variable(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
@@ -415,6 +417,25 @@ def _is_for_a_parameter_set(context: ExperimentContext, chosen: Chosen, bad: Unu
         return False
     target = target_of(bad, bad.refusal)
     return any(_has(context.compositions.of_option(option).container, target) for option in context.options.root_sets)
+
+
+def _is_read_by_nobody(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether no run reads the value, which refers to what nobody gives or to a variable that is not set here; not
+    where a letter makes the difference to what is there.
+    """
+    if not isinstance(bad.refusal, (NoSuchTarget, UnsetVariable)) or not is_unread(context, nodes.names(bad.key)):
+        return False
+    return not isinstance(bad.refusal, NoSuchTarget) or not _is_nearly_there(outcome, target_of(bad, bad.refusal))
+
+
+def _is_nearly_there(outcome: Composition, target: Steps) -> bool:
+    values: Any = outcome.container
+    for step in target:
+        there = values.keys() if isinstance(values, dict) else ()
+        if step not in there:
+            return spelled_alike(str(step), map(str, there)) is not None
+        values = values[step]
+    return False
 
 
 def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
