@@ -130,24 +130,29 @@ class Code:
     def is_registered_elsewhere(self, resolver: str) -> bool:
         """Whether another entry point of the config folder registers a resolver."""
         used = frozenset((resolver,))
-        return any(resolver in resolvers.registered_for(used, other).possible(used) for other in self.other_schemas)
+        found = (resolvers.registered_for(used, other, self._texts) for other in self.other_schemas)
+        return any(resolver in one.possible(used) for one in found)
 
     @cached_property
     def registered(self) -> Registered:
         """The resolvers that the code registers."""
-        found = resolvers.registered_for(self._used_resolvers, self.options.schema)
+        found = resolvers.registered_for(self._used_resolvers, self.options.schema, self._texts)
         return found.without(self.never_registered) if found.late else found
 
     @cached_property
     def never_registered(self) -> Mapping[str, str]:
         """The resolvers that only functions register which nothing calls, each with such a function."""
-        texts = [document.text_or_empty for document in self.options.documents()]
-        return resolvers.never_registered(self.options.schema, self.options.project.root, texts)
+        return resolvers.never_registered(self.options.schema, self.options.project.root, self._texts)
 
     @cached_property
     def _used_resolvers(self) -> frozenset[str]:
         """The resolvers of others that values of the experiment name."""
-        return resolvers.used_in([*(document.text_or_empty for document in self.options.documents()), self.text])
+        return resolvers.used_in([*self._texts, self.text])
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """Those of the config's files."""
+        return [document.text_or_empty for document in self.options.documents()]
 
     @cached_property
     def resolvers(self) -> frozenset[str]:

@@ -42,7 +42,7 @@ def read_too_early(context: ExperimentContext, resolver: str) -> TooEarly | None
     if schema.code is None or module is None or node is None or not made:
         return None
     texts = [document.text_or_empty for document in context.options.documents()]
-    leading = _Leading.to(resolver, list(reached_from(schema)), schema.code, texts)
+    leading = _Leading.to(resolver, list(reached_from(schema, texts)), schema.code, texts)
     function, bound = Defined(module, node), {node.args.args[0].arg: Part(())}
     for _ in range(_DEPTH):
         body = function.node.body
@@ -181,7 +181,7 @@ def _part(module: Module, known: Modules, defines: tuple[str, ...], inside: Iter
         elif isinstance(node, ast.Attribute):
             names.add(node.attr)
         elif isinstance(node, ast.Call) and last_name(node.func) in REGISTERS:
-            registers.add(name_of(node) or "")
+            registers.add(name_of(node, module) or "")
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.update(found.source.path for name in imported(node, module, known) for found in along(name, known))
     return _Part(module.source.path, defines, frozenset(registers), frozenset(names), frozenset(imports))

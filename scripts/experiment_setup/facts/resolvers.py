@@ -60,19 +60,19 @@ def how_often_used(texts: Iterable[str]) -> Counter[str]:
     return Counter({name: count for name, count in found.items() if name not in BUILT_IN})
 
 
-def registered_for(used: frozenset[str], schema: Schema) -> Registered:
-    """What the code registers, of which `used` is needed: imports within functions are read where a name is lacking."""
-    found = registered(schema, everywhere=False)
+def registered_for(used: frozenset[str], schema: Schema, texts: Iterable[str]) -> Registered:
+    """What the code registers, of which `used` is needed. Where a name is lacking, what is imported within functions is
+    read as well, and what a `_target_` in the `texts` of the config names.
+    """
+    at_start = [module for module in schema.code or () if module.source.path in schema.modules]
+    found = _registered(schema, at_start, at_start)
     if found.unknown or used <= found.names:
         return found
-    return registered(schema, everywhere=True)
+    return _registered(schema, at_start, reached_from(schema, texts))
 
 
-def registered(schema: Schema, *, everywhere: bool) -> Registered:
-    """The resolvers that the modules of an entry point register; `everywhere`: also those it imports in functions."""
-    modules = list(schema.code) if schema.code is not None else []
-    at_start = [module for module in modules if module.source.path in schema.modules]
-    reached = reached_from(schema) if everywhere else at_start
+def _registered(schema: Schema, at_start: Sequence[Module], reached: Iterable[Module]) -> Registered:
+    """The resolvers that these modules register, of which some are there before main() begins."""
     registering = [module for module in reached if "resolver" in module.source.text]
     main = schema.main.function if schema.main else ""
     called = _called_at_start(at_start, main) if registering else frozenset()
@@ -85,7 +85,7 @@ def registered(schema: Schema, *, everywhere: bool) -> Registered:
         for call, function in registrations(module):
             if function is None and module.source.location(call).line > end:
                 continue  # when main() is over
-            name = name_of(call)
+            name = name_of(call, module)
             unknown = unknown or name is None
             if name is not None:
                 (early if first and (function is None or function in called) else late).add(name)
@@ -155,7 +155,7 @@ def given_the_config(schema: Schema) -> Iterator[tuple[str, Module, Function]]:
         if not any(name in module.source.text for name in GIVEN_CONFIG):
             continue
         for call, _ in registrations(module):
-            name, function = name_of(call), _function_of(call)
+            name, function = name_of(call, module), _function_of(call)
             if isinstance(function, ast.Lambda):
                 made = partial(_as_function, function)
                 yield name or "", module, module.source.piece(function).once("as function", function, made)
@@ -176,14 +176,21 @@ def _as_function(node: ast.Lambda) -> Function:
     return ast.copy_location(made, node)
 
 
-def reached_from(schema: Schema) -> Iterator[Module]:
+def reached_from(schema: Schema, texts: Iterable[str] = ()) -> Iterator[Module]:
     """The modules of an entry point, the packages that it lies in, which come first where it is imported or run as a
-    module, and whatever they import anywhere, within functions too.
+    module, those of each `_target_` in the `texts` of the config, and whatever they import anywhere, within functions
+    too.
     """
     if schema.code is not None:
-        steps = schema.code.finder.package_of_script().split(".")
-        around = (schema.code.find(".".join(steps[:length])) for length in range(1, len(steps) + 1) if steps[0])
-        yield from _reached([*schema.code, *filter(None, around)], schema.code)
+        code = schema.code
+        steps = code.finder.package_of_script().split(".")
+        around = (code.find(".".join(steps[:length])) for length in range(1, len(steps) + 1) if steps[0])
+        named = dict.fromkeys(target for text in texts for target in _TARGET.findall(text))
+        made = (module for target in named for module in along(target, code))
+        yield from _reached([*code, *filter(None, around), *made], code)
+
+
+_TARGET = compiled(r"_target_[\"']?\s*:\s*[\"']?([A-Za-z_][\w.]*)")
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
@@ -191,11 +198,24 @@ def meant(name: str, known: Collection[str]) -> str | None:
     return "oc.env" if name == "env" else did_you_mean(name, known)
 
 
-def name_of(call: ast.Call) -> str | None:
-    """The name that a call registers a resolver under, where it is written out."""
+def name_of(call: ast.Call, module: Module) -> str | None:
+    """The name that a call registers a resolver under, where it is written out: in the call, or above it."""
     given = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
-    value = given[0].value if given and isinstance(given[0], ast.Constant) else None
-    return value if isinstance(value, str) else None
+    value = _bound_to(given[0], module) if given and isinstance(given[0], ast.Name) else next(iter(given), None)
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+
+def _bound_to(name: ast.Name, module: Module) -> ast.expr | None:
+    """What the statement above gave a name, if a module binds it by nothing but statements with a text."""
+    written = [node for node in module.source.nodes(ast.Name) if node.id == name.id and isinstance(node.ctx, ast.Store)]
+    texts = [
+        node
+        for node in module.source.nodes(ast.Assign)
+        if [last_name(target) for target in node.targets] == [name.id] and isinstance(node.value, ast.Constant)
+    ]
+    lines = {module.source.location(node).line: node.value for node in texts}
+    above = [line for line in lines if line < module.source.location(name).line]
+    return lines[max(above)] if above and len(written) == len(texts) else None
 
 
 def registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
@@ -243,7 +263,7 @@ def never_registered(schema: Schema, root: Path, texts: Sequence[str]) -> dict[s
     for module in modules:
         for call, function in registrations(module):
             plain = function if function in module.functions and not module.functions[function].decorator_list else None
-            found.setdefault(name_of(call) or "", set()).add(plain)
+            found.setdefault(name_of(call, module) or "", set()).add(plain)
     known: dict[str, bool] = {}
 
     def is_called(function: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup.composing.compose import unusable_values
 from experiment_setup.composing.refusals import UnsetVariable
@@ -24,7 +24,7 @@ def check(config: DictConfig, settings: Mapping[str, Setting], schema: Schema) -
     if not any("${" in text for text in texts):
         return
     used = resolvers.used_in(texts)
-    for bad in unusable_values(config, resolvers.registered_for(used, schema).possible(used)):
+    for bad in unusable_values(config, resolvers.registered_for(used, schema, [OmegaConf.to_yaml(config)]).possible(used)):
         if isinstance(bad.refusal, UnsetVariable):
             continue  # it may be set where this runs
         for key, setting in settings.items():
