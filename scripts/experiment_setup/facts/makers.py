@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection
 from typing import Any
 
@@ -22,7 +23,7 @@ class Maker:
     path: ConfigPath
     given: frozenset[str]  # arguments of its own
     gives_more: bool  # that cannot be read, such as `**other`
-    recursive: bool  # it says nothing else
+    recursive: bool  # as far as the call says
 
 
 @once
@@ -38,7 +39,9 @@ def _maker(site: CallSite) -> Maker | None:
     named = [keyword.arg for keyword in site.node.keywords]
     own = frozenset(name for name in named if name is not None)
     more = None in named or len(site.node.args) > 1 or "_args_" in own
-    return Maker(first.part.path, own - OF_INSTANTIATE, more, recursive="_recursive_" not in own)
+    recursive = [keyword.value for keyword in site.node.keywords if keyword.arg == "_recursive_"]
+    is_recursive = all(isinstance(value, ast.Constant) and value.value is True for value in recursive)
+    return Maker(first.part.path, own - OF_INSTANTIATE, more, is_recursive)
 
 
 def path_of(steps: Steps) -> ConfigPath:
@@ -58,11 +61,24 @@ def arguments_of_code(context: ExperimentContext, config: Any, steps: Steps) -> 
     return frozenset().union(*(maker.given for maker in found if maker.path == path))
 
 
+def is_left_alone(context: ExperimentContext, config: Any, steps: Steps) -> bool:
+    """Whether the code makes objects of what is around the block at `steps`, and of the block itself none that is seen:
+    what is made with `_recursive_=False` gets the blocks within as they are.
+    """
+    path = path_of(steps)
+    found = [maker for maker in makers(context) if path[: len(maker.path)] == maker.path]
+    return bool(found) and all(_stops_above(maker, config, steps) for maker in found)
+
+
+def _stops_above(maker: Maker, config: Any, steps: Steps) -> bool:
+    above = [nodes.within(config, steps[:depth]) for depth in range(len(maker.path), len(steps))]
+    stops = any(isinstance(part, dict) and not part.get("_recursive_", True) for part in above)
+    return stops or (bool(above) and not maker.recursive)
+
+
 def _is_unknown(maker: Maker, config: Any, steps: Steps) -> bool:
     """Whether a call may make something else of the block than what the config says."""
     inner = steps[len(maker.path) :]
     if not inner:
         return maker.gives_more
-    above = [nodes.within(config, steps[:depth]) for depth in range(len(maker.path), len(steps))]
-    stops = any(isinstance(part, dict) and not part.get("_recursive_", True) for part in above)
-    return stops or not maker.recursive or maker.gives_more or inner[0] in maker.given
+    return _stops_above(maker, config, steps) or maker.gives_more or inner[0] in maker.given

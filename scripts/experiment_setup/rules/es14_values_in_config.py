@@ -17,6 +17,7 @@ from experiment_setup.facts.targets import OF_INSTANTIATE
 from experiment_setup.facts.written import Steps, given, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.requirements import Declared
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Of, Phase
@@ -186,6 +187,8 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
         for name in context.options.by_group.get(group, {})
     ]
     for key, value in _block(context, group).items():
+        if value == "???":
+            continue  # it says that they must
         if not all(_sets(context, group, name, key) for name in context.options.by_group.get(group, {})):
             continue  # another group has the last word
         if composed and all(isinstance(one, dict) and entries.differs(value, one.get(key)) for one in composed):
@@ -211,7 +214,8 @@ def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding
 def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     """Without `_self_` the primary config is merged last, so that its values beat the groups; Hydra 1.3 warns each run.
 
-    It is a warning where an option has another value for a key of the file, which choosing it does not bring.
+    It is a warning where an option has another value for a key of the file, which choosing it does not bring. Hydra
+    1.0, where a project declares that, merges the file first.
     """
     found = entries.of_primary(context)
     if not found or any(entry.is_self for entry in found) or not any(entries.chooses(entry) for entry in found):
@@ -221,7 +225,7 @@ def self_not_listed(context: ExperimentContext) -> Iterator[Finding]:
     if any(entries.is_like_self(entry) for entry in found):
         return  # choice-not-found, or stray-colon
     keys = entries.own_keys(context.options.primary)
-    if not keys:
+    if not keys or Declared(context.project.root).is_bound_before("hydra", (1, 1), context.experiment.folder):
         return
     first = next(entry for entry in found if entries.chooses(entry))
     node = entries.item_node(context.options.primary, first.index)

@@ -343,7 +343,8 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
     """`instantiate` gives all keys beside `_target_` as arguments, and ends in a TypeError for one that is not taken.
 
     Only code of the project is looked at whose arguments can be seen: no `**kwargs`, no decorator but `@dataclass`, no
-    `__init__` that a library brings. Nothing is said of a key that the code reads or takes out itself.
+    `__init__` that a library brings. Nothing is said of a key that the code reads or takes out itself, or of a block
+    within one that is made with `_recursive_=False`.
     """
     code = context.schema.code
     if code is None:
@@ -369,6 +370,8 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             if (block.steps, key) not in used:
                 used[block.steps, key] = _is_used(context, block.steps, key)
             if _has_part(tuned, path) or used[block.steps, key]:
+                continue
+            if makers.is_left_alone(context, context.compositions.of(block.choice).container, block.steps):
                 continue
             place = block.place(context, key)
             if not _is_of_another_choice(context, block, place.path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location
-from experiment_setup.requirements import Declared
+from experiment_setup.requirements import Declared, package_of
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
@@ -136,10 +137,11 @@ def config_folder_is_no_package(context: ExperimentContext) -> Iterator[Finding]
 def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
     """`parse_args()` sees `exp=001` and ends the run with "unrecognized arguments"; click and typer do the same.
 
-    What it was meant to take is a field of the config: `python train.py exp.x=1`.
+    What it was meant to take is a field of the config: `python train.py exp.x=1`. Where the script calls main() with a
+    config of its own, Hydra reads no command line.
     """
     source, main = entry_source(context), main_function(context)
-    if source is None or main is None or "sys.argv =" in source.text:
+    if source is None or main is None or "sys.argv =" in source.text or any(_starts_with_a_config(source, main)):
         return
     for decorator in main.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -334,25 +336,36 @@ def _keeps_signature(decorator: ast.expr) -> bool:
 def main_given_a_config(context: ExperimentContext) -> Iterator[Finding]:
     """`main(cfg)` runs with that object at once: config.yaml, `exp=001` and every override are ignored, without a word.
 
-    Only calls that start the script are looked at; tests and notebooks may well call main with a config, and a script
-    that composes one itself.
+    Only calls that start the script are looked at; tests and notebooks may well call main with a config, and so may a
+    script that composes one itself, or whose own parser refuses `exp=001`.
     """
     source, main = entry_source(context), main_function(context)
     if source is None or main is None:
         return
+    called = {last_name(call.func) for call in _starting_calls(source)}
+    if not called.isdisjoint(("compose", "parse_args")):
+        return
+    for given in _starts_with_a_config(source, main):
+        yield main_given_a_config.finding(
+            source.location(given),
+            f"{main.name}() is given a config: Hydra composes nothing, and exp=001 is ignored",
+            f"write {main.name}()",
+        )
+
+
+def _starting_calls(source: SourceFile) -> Iterator[ast.Call]:
+    """The calls that stand in no function or class."""
     starting = [node for node in source.tree.body if not isinstance(node, (*_FUNCTIONS, ast.ClassDef))]
-    calls = [node for statement in starting for node in tree.walk(statement) if isinstance(node, ast.Call)]
-    if any(last_name(call.func) == "compose" for call in calls):
-        return  # the script asks Hydra itself, with overrides of its own
-    for node in calls:
+    yield from (node for statement in starting for node in tree.walk(statement) if isinstance(node, ast.Call))
+
+
+def _starts_with_a_config(source: SourceFile, main: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    """What the script gives main() where it calls it itself."""
+    for node in _starting_calls(source):
         called = isinstance(node.func, ast.Name) and node.func.id == main.name
         given = node.args[0] if called and node.args else None
         if given is not None and not (isinstance(given, ast.Constant) and given.value is None):
-            yield main_given_a_config.finding(
-                source.location(given),
-                f"{main.name}() is given a config: Hydra composes nothing, and exp=001 is ignored",
-                f"write {main.name}()",
-            )
+            yield given
 
 
 @rule(
@@ -431,7 +444,8 @@ _LOGS = frozenset("debug info warning error critical exception log".split())
 def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
     """`override hydra/job_logging: none` leaves Hydra's own handler in place: `[2026-11-23 15:45:33,770][HYDRA] text`
     is all that is printed of `log.info("text")`, level and name of the logger are lost. `logging.basicConfig` before
-    main(), or without force=True, comes too early or does nothing.
+    main(), or without force=True, comes too early or does nothing. It is a note where a framework is given the whole
+    config, which may set up logging.
     """
     source = entry_source(context)
     if source is None or not re.search(r"hydra/job_logging:\s*[\"']?none\b", context.options.primary.text_or_empty):
@@ -456,8 +470,18 @@ def bare_log_lines(context: ExperimentContext) -> Iterator[Finding]:
                 source.location(node),
                 "with hydra/job_logging: none this line loses its level and its logger's name",
                 "call logging.basicConfig(level=logging.INFO, force=True) at the top of main()",
+                severity=Severity.INFO if _gives_all_to_a_framework(context) else None,
             )
             return
+
+
+def _gives_all_to_a_framework(context: ExperimentContext) -> bool:
+    """Whether the whole config is given to a function of others, of a package that is not known to take any config."""
+    code = context.schema.code
+    given = (site for site in context.code.reading.calls if any(not one.part.path for one in site.arguments.values()))
+    names = {site.function.partition(".")[0] for site in given if "." in site.function}
+    others = (name for name in names - sys.stdlib_module_names - {"hydra", "omegaconf"} if package_of(name) is None)
+    return code is not None and any(code.top_level(name) is None for name in others)
 
 
 def _configures_in_time(context: ExperimentContext) -> bool:

@@ -14,7 +14,7 @@ from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.resolvers import BUILT_IN, USED
-from experiment_setup.facts.settings import at, home, is_fixed, is_here, setting
+from experiment_setup.facts.settings import UNGIVEN, at, home, is_fixed, is_here, setting
 from experiment_setup.facts.unlisted import ROOT_SETS
 from experiment_setup.facts.unresolved import is_of_its_hydra
 from experiment_setup.findings import Finding, Severity
@@ -45,17 +45,22 @@ from experiment_setup.rules.phases import Phase
 )
 def sweep_folders(context: ExperimentContext) -> Iterator[Finding]:
     """`sweep.dir: .` leaves 0/, 1/ … and multirun.yaml beside train.py, each sweep over the last; a `sweep.subdir`
-    without the job's number gives all jobs one folder.
+    without the job's number gives all jobs one folder. With `subdir: .` and the folder of single runs it is meant that
+    all that ever runs shares one (info).
     """
     folder, subdir = setting(context, "sweep", "dir"), setting(context, "sweep", "subdir")
     advice = "write sweep: {dir: 'output/multirun/${now:%Y%m%d-%H%M%S}', subdir: '${hydra.job.num}'}"
-    if is_here(folder):
+    as_runs = is_here(subdir) and folder is not UNGIVEN and folder == setting(context, "run", "dir")
+    if is_here(folder) and not as_runs:
         yield sweep_folders.finding(
             at(context, "sweep", "dir"), "a sweep leaves 0/, 1/, … and multirun.yaml beside the code", advice
         )
     elif is_fixed(subdir) and not _differs_by_job(context, folder):
         yield sweep_folders.finding(
-            at(context, "sweep", "subdir"), f"all jobs of a sweep get the same folder {subdir!r}", advice
+            at(context, "sweep", "subdir"),
+            f"all jobs of a sweep get the same folder {subdir!r}",
+            advice,
+            severity=Severity.INFO if as_runs else None,
         )
     elif _is_of_choices(context, subdir) and not _differs_by_job(context, folder):
         yield sweep_folders.finding(
@@ -233,16 +238,19 @@ def _unknown_in_folder(
     if not isinstance(value, str):
         return
     place, path = document.value(steps), steps[-2:]
+    references = {found.start(): found for found in _INTERPOLATION.finditer(value)}
+    unknown = {start: _unknown_part(context, found[1], composed) for start, found in references.items()}
     for used in USED.finditer(value):
+        if unknown.get(used.start()) is not None:
+            continue
         said = _too_early(path, value) if used[1] == "hydra" else _resolver(context, used[1])
         if said is not None:
             yield unknown_value_in_folder.finding(_inside(document, place, value, used.start(1)), *said)
-    for found in _INTERPOLATION.finditer(value):
-        wrong = _unknown_part(context, found[1], composed)
-        if wrong is not None:
+    for start, found in references.items():
+        if (wrong := unknown[start]) is not None:
             name, known = wrong
             guess = did_you_mean(name, known)
-            is_null = found[1].startswith("hydra:")
+            is_null = found[1].startswith("hydra:") and not _too_early(path, value)
             shared = "" if document is context.options.primary else f" with {context.experiment.config_file.name}"
             yield unknown_value_in_folder.finding(
                 _inside(document, place, value, found.start(1) + found[1].rfind(name)),
@@ -386,7 +394,8 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
     Without a number each job trains to its end and then counts as failed, and so does the sweep; so it is with Optuna
     where `direction` lists another number of directions than main() returns values. Ax takes a mapping of results, too.
     Nothing is said where a decorator of the project's own may return something. That main() returns a number on some
-    paths only is a note: what a sweep takes, nobody can tell.
+    paths only is a note: what a sweep takes, nobody can tell. So is an option that no list chooses where several entry
+    points could be started with it, and no guide says which.
     """
     source, main = entry_source(context), main_function(context)
     if source is None or main is None:
@@ -399,6 +408,7 @@ def search_without_result(context: ExperimentContext) -> Iterator[Finding]:
         severity = None
         if returns_none:
             said = f"{main.name}() returns no number, and {sweeper} needs one from each job", _RETURN_ONE
+            severity = Severity.INFO if _may_be_for_another(context, document) else None
         elif directions is not None and counts and directions not in counts:
             wanted = "one number" if directions == 1 else f"{directions} numbers, one for each direction,"
             advice = _RETURN_ONE if directions == 1 else f"return {directions} scores: return a, b"
@@ -453,6 +463,21 @@ def _is_for_another_entry_point(context: ExperimentContext, document: Document) 
         return False
     mains = ((other, main_of(other, other.tree)) for other in context.code.other_schemas)
     return any(main is not None and results.may_be_a_number(other, main) for other, main in mains)
+
+
+def _may_be_for_another(context: ExperimentContext, document: Document | None) -> bool:
+    """Whether it is an option that only a command line chooses, there are other entry points of the config folder, and
+    no guide starts this one with it.
+    """
+    option = next((one for one in _only_typed(context) if one.document is document), None)
+    if option is None or not context.code.other_schemas:
+        return False
+    return not any(guides.chosen(command, option.group) == option.name for command in context.commands)
+
+
+def _only_typed(context: ExperimentContext) -> Iterator[Option]:
+    options = (*context.options.all(), *context.options.added)
+    yield from (one for one in options if context.options.groups.get(one.group) != one.name)
 
 
 def _stored(context: ExperimentContext, group: str) -> list[str]:

@@ -24,7 +24,8 @@ def check(config: DictConfig, settings: Mapping[str, Setting], schema: Schema) -
     if not any("${" in text for text in texts):
         return
     used = resolvers.used_in(texts)
-    for bad in unusable_values(config, resolvers.registered_for(used, schema, [OmegaConf.to_yaml(config)]).possible(used)):
+    registered = resolvers.registered_for(used, schema, [OmegaConf.to_yaml(config)])
+    for bad in unusable_values(config, registered.possible(used)):
         if isinstance(bad.refusal, UnsetVariable):
             continue  # it may be set where this runs
         for key, setting in settings.items():
