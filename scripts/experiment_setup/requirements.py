@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -64,10 +65,8 @@ _NAME = compiled(r"[A-Za-z0-9][A-Za-z0-9._-]*(?=\s*(?:$|[\[<>=!~;@,# ]))")
 
 
 # Where projects say what they need, in the words of pip, Poetry, setuptools and conda.
-_DECLARING = (
-    *("pyproject.toml", "poetry.lock", "setup.py", "setup.cfg", "requirement*/*.txt", "*requirement*.txt"),
-    *("*env*.yml", "*env*.yaml", "conda*.yml", "conda*.yaml"),
-)
+_INSTALLING = ("pyproject.toml", "poetry.lock", "setup.py", "setup.cfg", "*requirement*.txt")
+_DECLARING = (*_INSTALLING, "requirement*/*.txt", "*env*.yml", "*env*.yaml", "conda*.yml", "conda*.yaml")
 
 
 def _spelled(module: str) -> str:
@@ -207,19 +206,23 @@ class Declared:
     def is_bound_before(self, module: str, release: tuple[int, int], below: Path) -> bool:
         """Whether what declares requirements, at the root or on the way down to `below`, asks for an older `release`.
 
-        Told by what follows the package's name: `==1.1.0`, `>=1.0,<1.2`, or `= "~1.1"` of Poetry.
+        Told by what follows the package's name: `==1.1.0`, `>=1.0,<1.2`, or `= "~1.1"` of Poetry. Where none of these
+        files has the name, those of the folders in the root are asked, as of src/setup.py: all that have it.
         """
         package = _spelled(module)
         value = r"""\{[^}\n]*\}|"[^"\n]*"|'[^'\n]*'|[^"'\n#;]*"""  # no further: a line may have other packages as well
         named = re.compile(rf"(?<![\w-]){package}(?![\w-])[\"']?[ \t]*((?:=[ \t]*)?(?:{value}))")
         locked = re.compile(rf'name = "{package}"\s*\nversion( = .*)')
-        return any(
-            _newest(bound) < release
-            for text in self._texts(_DECLARING, below)
-            for pattern in (named, locked)
-            for match in pattern.finditer(text)
-            for bound in _BOUND.finditer(match[1])
-        )
+
+        def asked(texts: Iterable[str]) -> list[bool]:
+            """Of each text that has the package, whether it asks for an older one."""
+            found = ([match[1] for pattern in (named, locked) for match in pattern.finditer(text)] for text in texts)
+            bounds = ([bound for value in values for bound in _BOUND.finditer(value)] for values in found if values)
+            return [any(_newest(bound) < release for bound in of_one) for of_one in bounds]
+
+        own = asked(self._texts(_DECLARING, below))
+        beside = [] if own else asked(_in_folders(self.root))
+        return any(own) or (bool(beside) and all(beside))
 
     def is_for_python_before(self, minor: int, below: Path) -> bool:
         """Whether the project, or a guide of it, names a Python 3 older than 3.`minor` as the one it runs on, or the
@@ -268,6 +271,13 @@ class Declared:
                     break
                 if not token[0].startswith("#"):
                     yield token[0][1:-1]
+
+
+@functools.lru_cache(maxsize=4)  # each entry point of a project asks
+def _in_folders(root: Path) -> Sequence[str]:
+    """The files in the folders of the root by which packages are installed."""
+    places = (path for name in _INSTALLING for path in sorted(root.glob(f"*/{name}")))
+    return [text for text in map(files.read_or_empty, places) if text]
 
 
 def _normal(name: str) -> str:
