@@ -30,6 +30,15 @@ class UserFunction(Known):
     owner: type | None = None
     hidden: str | None = None  # a decorator that is not known stands before it
 
+    @property
+    def does_something(self) -> bool:
+        """Whether its body is more than `pass` and a docstring."""
+        body = self.node.body if isinstance(self.node.body, list) else [ast.Expr(self.node.body)]
+        is_idle = (
+            isinstance(n, ast.Pass) or (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)) for n in body
+        )
+        return not all(is_idle)
+
     def call(self, evaluator: Evaluator, call: Call) -> Any:
         """Compute a call."""
         node = self.node

@@ -30,6 +30,7 @@ from experiment_setup.composing.refusals import (
 )
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.refusals import Refused, is_always_completed, refusals, works_as_guides_say
 from experiment_setup.facts.unlisted import ROOT_SETS
 from experiment_setup.facts.written import declared, kind, schema
@@ -37,6 +38,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
@@ -147,10 +149,35 @@ def _weight(context: ExperimentContext, refused: Refused) -> Severity | None:
             return Severity.INFO
         if refused.location.path not in own and works_as_guides_say(context):
             return Severity.INFO
+    if isinstance(refused.failure.refusal, NotOverridable) and _taken_up_by(context, refused) is not None:
+        return Severity.INFO
     is_a_set = any(key.lstrip("+") in {*ROOT_SETS, SETS} for key in refused.outcome.choices)
     if refused.beside and (not is_a_set or all(map(context.is_always_typed, refused.beside))):
         return Severity.INFO
     return None
+
+
+def _taken_up_by(context: ExperimentContext, refused: Refused) -> Document | None:
+    """The file of an option whose list includes this one, or one beside it that chooses again from the same group: it
+    is meant to be included so, behind what lists that group, or in the place of the other.
+    """
+    group = _overridden(refused)
+    option = next((one for one in context.options.all() if one.path == refused.location.path), None)
+    if option is None or not _chooses_again(option, group):
+        return None
+    beside = context.options.by_group.get(option.group, {})
+    parts = {name for name, one in beside.items() if _chooses_again(one, group) and entries.only_a_base(context, one)}
+    heirs = (one for one in beside.values() if parts.intersection(one.document.parents))
+    return next((one.document for one in heirs if context.compositions.of_option(one).failure is None), None)
+
+
+def _overridden(refused: Refused) -> str:
+    refusal = refused.failure.refusal
+    return refusal.group.partition("@")[0] if isinstance(refusal, NotOverridable) else ""
+
+
+def _chooses_again(option: Option, group: str) -> bool:
+    return not {group, group.removeprefix(f"{option.group}/")}.isdisjoint(listed(option.document, overriding=True))
 
 
 def _run(context: ExperimentContext, refused: Refused) -> str:
@@ -207,6 +234,8 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
             file = context.experiment.config_file.name
             return f"an option chooses again what stands above it: in {file}, put `- {own}: …` below `- {group}: …`"
         first, *rest = group.split("/")
+        if (heir := _taken_up_by(context, refused)) is not None:
+            return f"include it behind what lists {group}, as {context.relative(heir.path)} includes one like it"
         if group not in context.options.groups and context.experiment.options_in_folders(group):
             return f"no list above chooses from {group}: write - /{group}: … without override"
         if rest and nodes.within(context.compositions.at().container, (first, *rest)) is not None:

@@ -61,6 +61,8 @@ def package_header(context: ExperimentContext) -> Iterator[Finding]:
             yield _without_header(context, option)
         if package in (None, option.group) or (package == "_group_" and _is_keyword(context)):
             continue
+        if nodes.top(package) == "hydra":
+            continue  # settings of Hydra's own, as of a sweeper that is chosen besides
         place = f"puts {option.config_path} at `{package}`, not at `{option.group}`"
         if package in (HERE, "_group_", "_name_"):
             if headers.belongs_at_the_root(context, option):

@@ -532,11 +532,14 @@ def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Findi
             f"write - {group}: {near}" if near else "name one of these",
         )
     is_listed = any(placed.key == group for placed in context.options.choices)
+    within = _folder_within(context, option, group, entry.option or "")
     advice = (
         f"write - override /{group}: {entry.option}"
         if is_listed and option.package((option.group,)) == ()
         else f"write - /{group}@{group}: {entry.option}"
         if there
+        else f"write - {within}@{group}: {entry.option} for the one in {option.group}/{within}/, or remove it"
+        if within is not None
         else f"make the folder {option.group}/{group}/, or remove it"
     )
     return parent_not_found.finding(
@@ -544,6 +547,13 @@ def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Findi
         f"there is no {option.group}/{group}/{entry.option}: a group named here is looked for below {option.group}/",
         advice,
     )
+
+
+def _folder_within(context: ExperimentContext, option: Option, group: str, name: str) -> str | None:
+    """The folder called like the group, in another one beside the option, that has the option which is not here."""
+    end = f"/{group}/{name.removesuffix('.yaml')}"
+    known = (f"/{inner}" for inner in context.experiment.options_in_folders(option.group))
+    return next((inner.rpartition("/")[0].lstrip("/") for inner in known if inner.endswith(end)), None)
 
 
 def _better(group: str, wanted: str, known: Sequence[str]) -> tuple[str | None, str | None]:

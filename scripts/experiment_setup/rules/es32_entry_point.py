@@ -204,7 +204,7 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     Hydra 1.4 refuses "1.1" and "1.2": an error where that is installed, behind which nothing composes, and for
     information only on 1.3. Every 1.3 refuses "1.0" and what is no version string. None means the installed one. Hydra
     1.4 takes None too, but wants the argument left out, so that a project that does is right there. Nothing is said of
-    one that declares a Hydra before 1.2, which does not know it.
+    one that declares a Hydra before 1.2, which does not know it, nor of a main() that does nothing.
     """
     main = context.schema.main
     if main is None or isinstance(main.version_base, Opaque) or main.version_base is None:
@@ -212,6 +212,8 @@ def version_base(context: ExperimentContext) -> Iterator[Finding]:
     given, is_new = main.version_base, installed.hydra_since_1_4()
     advice = "write version_base=None"
     if given is UNSET:
+        if not main.does_something:
+            return
         if Declared(context.project.root).is_bound_before("hydra", (1, 2), main.location.path.parent):
             return
         keeping = f'write version_base="1.1" to keep that, or {advice.removeprefix("write ")} for what Hydra 1.3 does'

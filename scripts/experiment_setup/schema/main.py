@@ -27,6 +27,11 @@ class MainFunction(Known):
     called: bool = False  # or given to code that is not followed, which may call it
     ran: bool = False
 
+    @property
+    def does_something(self) -> bool:
+        """Whether there is more in it than `pass` and a docstring, as far as that is known."""
+        return not isinstance(self.function, UserFunction) or self.function.does_something
+
     def call(self, evaluator: Evaluator, call: Call) -> None:
         """Hydra takes over: what it returns is None. The function that it calls may change what it knows of."""
         self.called = self.ran = True

@@ -204,4 +204,5 @@ def _field(source: FieldSource, reason: str | None) -> Field:
 
 
 def _main_record(main: MainFunction) -> HydraMain:
-    return HydraMain(main.name, main.config_path, main.config_name, main.version_base, main.location, main.called)
+    given = main.config_path, main.config_name, main.version_base
+    return HydraMain(main.name, *given, main.location, main.called, main.does_something)

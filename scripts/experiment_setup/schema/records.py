@@ -115,6 +115,7 @@ class HydraMain:
     version_base: Any
     location: Location
     called: bool
+    does_something: bool
 
 
 @dataclass
