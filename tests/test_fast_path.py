@@ -101,6 +101,85 @@ def test_sets_that_inherit_one_another_cost_the_same_each(
     assert counts[1] < 3 * counts[0]
 
 
+_DEEP = """\
+from dataclasses import dataclass, field
+
+import hydra
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class Block:
+    width: int = 1
+    path: str = "${tag}"
+    sizes: list[int] = field(default_factory=lambda: [1])
+
+
+@dataclass
+class Model:
+    block: Block = field(default_factory=Block)
+    rate: float = 0.1
+
+
+@dataclass
+class Config:
+    tag: str = "none"
+    model: Model = field(default_factory=Model)
+
+
+ConfigStore.instance().store(name="schema", node=Config)
+
+
+@hydra.main(version_base=None, config_path=".", config_name="config")
+def main(cfg):
+    pass
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_sets_of_a_large_typed_config_cost_no_merge_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though each of them says something at the root, and something deep in a dataclass."""
+    merges, real = [], DictConfig.merge_with
+
+    def merge_with(config: DictConfig, *others: object) -> None:
+        merges.append(1)
+        real(config, *others)
+
+    monkeypatch.setattr(DictConfig, "merge_with", merge_with)
+    counts = []
+    for number in (5, 20):
+        sets = {
+            f"experiment/x{one:02}.yaml": f"# @package _global_\n{'' if one % 2 else 'defaults: [base]'}\ntag: x{one}\n"
+            f"model:\n  rate: {one}\n  block:\n    width: '{one}'\n    sizes: [{one}, 2]\n"
+            for one in range(number)
+        }
+        files = {
+            "train.py": _DEEP,
+            "config.yaml": "defaults:\n  - schema\n  - _self_\n  - experiment: base\n",
+            "experiment/base.yaml": "# @package _global_\nmodel: {rate: 7, block: {path: '${model.rate}'}}\n",
+        }
+        folder = running.write(tmp_path / f"{number}", {**files, **sets})
+        found = experiment_at(folder)
+        assert found is not None
+        assert found.entry is not None
+        composer = Composer(found, schema.read(found.entry, folder), folder)
+        merges.clear()
+        composed = {name: composer.compose({"experiment": name}) for name in sorted(found.options("experiment"))}
+        counts.append(len(merges))
+        for name in ("x02", "x03"):
+            one = composed[name]
+            assert isinstance(one, PartsComposition)
+            assert {type(part) for part in one.parts.values()} == {LaidPart}
+            assert (
+                one.container == OmegaConf.to_container(one.config) == running.hydra(found.entry, f"experiment={name}")
+            )
+            assert {known.key for known in one._open()} == {"model.block.path"}
+    assert counts[0] == counts[1]
+
+
 @pytest.mark.slow
 def test_a_short_cut_is_what_merging_gives(tmp_path: Path) -> None:
     """Of random experiments: the same config, the same values once resolved, and the same unusable ones."""

@@ -116,8 +116,9 @@ class FastPath:
         self._known = defaults.Known()
         self._pieces: dict[tuple[Config, str], _Piece] = {}
         self._light: dict[tuple[str, tuple[Layer, ...], tuple[Layer, ...]], Part | None] = {}
+        self._laid: dict[tuple[str, tuple[Layer, ...], tuple[Layer, ...]], LaidPart | None] = {}
         self._heavy: Latest[tuple[str, tuple[Layer, ...]], MergedPart | None] = Latest(_KEPT)
-        self._bases: Latest[tuple[Layer, ...], MergedPart | PlainPart | None] = Latest(_KEPT)
+        self._bases: Latest[tuple[Layer, ...], Part | None] = Latest(_KEPT)
         self._told: Latest[tuple[str, tuple[Layer, ...]], PlainPart | None] = Latest(_KEPT)
         self._merged: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
         self._begun: Latest[tuple[Layer, ...], DictConfig] = Latest(_KEPT)
@@ -276,8 +277,9 @@ class FastPath:
             base = self._base(tuple(rest))
             if base is None:
                 return None
+            typed = tuple(layer for layer in rest if layer.stored is not None)  # others speak of no key with a part
             parts = {
-                key: self._part(key, tuple(rest), base, tuple(own)) or self._told_by_others(key, base, own, layers)
+                key: self._part(key, typed, base, tuple(own)) or self._told_by_others(key, base, own, layers)
                 for key, own in slices.items()
             }
         except MergeError:  # which is not the first that Hydra meets, maybe
@@ -288,7 +290,7 @@ class FastPath:
         return PartsComposition(choices, base, known, self._outcomes, tuple(order))
 
     def _told_by_others(
-        self, group: str, base: MergedPart | PlainPart, own: Sequence[Layer], layers: tuple[Layer, ...]
+        self, group: str, base: Part, own: Sequence[Layer], layers: tuple[Layer, ...]
     ) -> PlainPart | None:
         """The part, if all layers have values alone where interpolations in its `own` ones lead."""
         if not isinstance(base, PlainPart) or any(layer.text is None for layer in layers):
@@ -299,45 +301,50 @@ class FastPath:
 
         return self._told.get((group, layers), told)
 
-    def _base(self, rest: tuple[Layer, ...]) -> MergedPart | PlainPart | None:
+    def _base(self, rest: tuple[Layer, ...]) -> Part | None:
         """What stands at the root beside the parts, and their types; None where only merging everything tells."""
 
-        def made() -> MergedPart | PlainPart | None:
-            if (found := _shared("", rest)) is not None:
-                return found
+        def made() -> Part | None:
             try:
-                return None if crossed(rest) else MergedPart("", merge(rest))
+                return _shared("", rest) or self._laid_part("", (), rest) or self._merged_part("", (), rest)
             except (MergeError, Declined):
                 return None
 
         return self._bases.get(rest, made)
 
-    def _part(
-        self, group: str, rest: tuple[Layer, ...], base: MergedPart | PlainPart, layers: tuple[Layer, ...]
-    ) -> Part | None:
+    def _part(self, group: str, rest: tuple[Layer, ...], base: Part, layers: tuple[Layer, ...]) -> Part | None:
         """What the layers of a group make of it; None where only merging everything tells.
 
         Raises MergeError or Declined.
         """
         key = (group, rest, layers)
         if key not in self._light:
-            is_free = isinstance(base, PlainPart) or nodes.leaves_free(base.merged, group)
-            part: Part | None = _shared(group, layers) if is_free else None
+            part: Part | None = _shared(group, layers) if base.leaves_free(group) else None
             self._light[key] = part or self._laid_part(group, rest, layers)
         return self._light[key] or self._merged_part(group, rest, layers)
 
-    def _laid_part(self, group: str, rest: tuple[Layer, ...], layers: tuple[Layer, ...]) -> Part | None:
-        """The part, if the last layer is plain values for fields that the others have."""
-        own = layers[-1].data
-        below = self._merged_part(group, rest, layers[:-1]) if own is not None else None
-        values = below.fields.take(own) if below is not None and own is not None else None
-        return LaidPart(below, values) if below is not None and values is not None else None
+    def _laid_part(self, group: str, rest: tuple[Layer, ...], layers: tuple[Layer, ...]) -> LaidPart | None:
+        """The part, if the last layers are plain values for fields that the others have."""
+        own = layers[-1].data if layers else None
+        if own is None:
+            return None
+        key = (group, rest, layers)
+        if key not in self._laid:
+            below = self._laid_part(group, rest, layers[:-1]) or self._merged_part(group, rest, layers[:-1])
+            try:
+                self._laid[key] = below.with_values(below.fields.take(own)) if below is not None else None
+            except plain.NotPlain:
+                self._laid[key] = None
+        return self._laid[key]
 
     def _merged_part(self, group: str, rest: tuple[Layer, ...], layers: tuple[Layer, ...]) -> MergedPart | None:
         below = (*rest, *layers)
 
         def merged() -> MergedPart | None:
-            node = None if crossed(below) else nodes.child(self._merge(below), group)
+            if crossed(below):
+                return None
+            whole = self._merge(below)
+            node = nodes.child(whole, group) if group else whole
             return MergedPart(group, node) if nodes.is_mapping(node) else None
 
         return self._heavy.get((group, below), merged)

@@ -1,8 +1,8 @@
 """Plain values laid upon a merged config: what most options are, without merging each of them.
 
-Of a hundred parameter sets, nearly all say `key: scalar` or `key: [scalars]` for fields that are there. Merging such a
-value asks one node whether it takes it, and nothing else of the config plays a part; so the node is asked, and the
-config itself is only made for whoever wants it. The node is OmegaConf's, and so are its answers.
+Of a hundred parameter sets, nearly all say `key: scalar` or `key: [scalars]` for fields that are there, at any depth.
+Merging such a value asks one node whether it takes it, and nothing else of the config plays a part; so the node is
+asked, and the config itself is only made for whoever wants it. The node is OmegaConf's, and so are its answers.
 """
 
 from __future__ import annotations
@@ -18,51 +18,53 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.omegaconf import _node_wrap
 
 from experiment_setup import nodes
-
-
-class _NotPlain(Exception):
-    """Only merging tells what comes of the value."""
-
+from experiment_setup.composing.plain import NotPlain
 
 _UNCHANGED = object()
 _SCALARS = (str, int, float, bool, type(None))
 
 
 class Fields:
-    """The fields of a group of a merged config, that take plain values."""
+    """The fields of a mapping of a merged config, that take plain values."""
 
-    def __init__(self, group: DictConfig) -> None:
-        self._group = group
+    def __init__(self, mapping: DictConfig) -> None:
+        self._mapping = mapping
         # A dict of a dataclass, or an untyped one, that may be changed.
-        self._are_plain = nodes.element_type(group) is Any and not nodes.is_frozen(group)
-        self._known: dict[str, _Scalar | _List | None] = {}
+        self._are_plain = nodes.element_type(mapping) is Any and not nodes.is_frozen(mapping)
+        self._known: dict[str, _Field | None] = {}
 
-    def take(self, data: Mapping[Any, Any]) -> dict[str, Any] | None:
-        """The values that merging `data` changes, as their fields convert them; None where only merging it tells."""
+    def take(self, data: Any) -> dict[str, Any]:
+        """The values that merging `data` changes, as their fields convert them; a dict for each mapping on the way.
+
+        Raises NotPlain where only merging it tells.
+        """
+        if type(data) is not dict:
+            raise NotPlain
         values: dict[str, Any] = {}
-        try:
-            for key, value in data.items():
-                taken = self._field(key).take(value)
-                if taken is not _UNCHANGED:
-                    values[key] = taken
-        except (_NotPlain, OmegaConfBaseException, ValueError, TypeError, OverflowError):
-            return None
+        for key, value in data.items():
+            field = self._field(key)
+            try:
+                taken = field.take(value)
+            except (OmegaConfBaseException, ValueError, TypeError, OverflowError):
+                raise NotPlain from None
+            if taken is not _UNCHANGED:
+                values[key] = taken
         return values
 
     def node_with(self, values: Mapping[str, Any], parent: Any) -> DictConfig:
-        """The group with values that it took: the rest it shares with others."""
-        node: DictConfig = shallow(self._group, parent)
+        """The mapping with values that it took: the rest it shares with others."""
+        node: DictConfig = shallow(self._mapping, parent)
         for key, value in values.items():
             node.__dict__["_content"][key] = self._field(key).node_with(value, node)
         return node
 
-    def _field(self, key: Any) -> _Scalar | _List:
+    def _field(self, key: Any) -> _Field:
         if key not in self._known:
-            node = self._group._get_node(key, validate_access=False) if isinstance(key, str) else None
+            node = self._mapping._get_node(key, validate_access=False) if isinstance(key, str) else None
             self._known[key] = _field(node) if self._are_plain else None
         found = self._known[key]
         if found is None:
-            raise _NotPlain
+            raise NotPlain
         return found
 
 
@@ -74,12 +76,12 @@ class _Scalar:
         self._anything = isinstance(node, AnyNode)
 
     def take(self, value: Any) -> Any:
-        """What merging `value` onto the field gives. Raises _NotPlain or what OmegaConf raises."""
+        """What merging `value` onto the field gives. Raises NotPlain or what OmegaConf raises."""
         if type(value) not in _SCALARS:
-            raise _NotPlain
+            raise NotPlain
         if type(value) is str and ("${" in value or value == "???"):
             if self._anything:
-                raise _NotPlain
+                raise NotPlain
             # That an interpolation is well written, loading the file has shown.
             return _UNCHANGED if value == "???" else value
         return value if self._anything else self._node.validate_and_convert(value)
@@ -100,9 +102,9 @@ class _List:
         self._metadata = item._metadata
 
     def take(self, value: Any) -> Any:
-        """What merging `value` onto the field gives. Raises _NotPlain or what OmegaConf raises."""
+        """What merging `value` onto the field gives. Raises NotPlain or what OmegaConf raises."""
         if type(value) is not list or any(type(item) is str and ("${" in item or item == "???") for item in value):
-            raise _NotPlain
+            raise NotPlain
         return [self._item.take(item) for item in value]
 
     def node_with(self, value: Any, parent: Any) -> Any:
@@ -116,7 +118,10 @@ class _List:
         return result
 
 
-def _field(node: Any) -> _Scalar | _List | None:
+_Field = Fields | _Scalar | _List
+
+
+def _field(node: Any) -> _Field | None:
     if isinstance(node, AnyNode):
         return None if node._is_interpolation() else _Scalar(node)
     if nodes.has_one_type(node):
@@ -126,7 +131,7 @@ def _field(node: Any) -> _Scalar | _List | None:
         plain = element in (Any, int, float, bool, str, bytes, Path)
         if plain or (isinstance(element, type) and issubclass(element, Enum)):
             return _List(node, _node_wrap(ref_type=element, is_optional=optional, value="???", key=None, parent=None))
-    return None
+    return Fields(node) if isinstance(node, DictConfig) and nodes.is_there(node) else None
 
 
 def _twin(thing: Any) -> Any:

@@ -49,6 +49,9 @@ class Part(Protocol):
     def takes_any_scalar(self, path: Steps) -> bool:
         """Whether the field at `path`, from the root, takes any scalar that it may refer to."""
 
+    def leaves_free(self, key: str) -> bool:
+        """Whether it has no say in what is merged into it at a key."""
+
 
 class MergedPart:
     """What OmegaConf has merged, at `group`; "" is the whole config."""
@@ -85,12 +88,20 @@ class MergedPart:
         node: DictConfig = shallow(self.merged, parent)
         return node
 
+    def with_values(self, values: dict[str, Any]) -> LaidPart:
+        """With plain values laid upon its fields, which have taken them."""
+        return LaidPart(self, values)
+
     def takes_any_scalar(self, path: Steps) -> bool:
         """Whether the field at `path` has no type, or is one for text."""
         node: Any = self.merged
         for step in path[1:] if self.group else path:
             node = node._get_node(step, validate_access=False) if isinstance(node, DictConfig) else None
         return isinstance(node, AnyNode) or nodes.is_text(node)
+
+    def leaves_free(self, key: str) -> bool:
+        """Whether it has no type and nothing at the key."""
+        return nodes.leaves_free(self.merged, key)
 
 
 class LaidPart:
@@ -101,14 +112,24 @@ class LaidPart:
         self._values = values
 
     @property
+    def fields(self) -> Fields:
+        """Its fields, for values that are laid upon them."""
+        return self._below.fields
+
+    def with_values(self, values: dict[str, Any]) -> LaidPart:
+        """With further ones laid upon its own."""
+        return LaidPart(self._below, _laid(self._values, values))
+
+    @property
     def container(self) -> dict[str, Any]:
         """The group as plain dicts and lists."""
-        return {**self._below.container, **self._values}
+        return _laid(self._below.container, self._values)
 
     @cached_property
     def open(self) -> Sequence[Open]:
         """Its values that are interpolations or `???`."""
-        left = [known for known in self._below.open if known.path[1] not in self._values]
+        depth = 1 if self._below.group else 0
+        left = [known for known in self._below.open if not _replaces(self._values, known.path[depth:])]
         return [*left, *_open(self._values, self._below.group)]
 
     def node(self, parent: DictConfig | None) -> DictConfig:
@@ -118,6 +139,27 @@ class LaidPart:
     def takes_any_scalar(self, path: Steps) -> bool:
         """Whether the field at `path` has no type, or is one for text."""
         return self._below.takes_any_scalar(path)
+
+    def leaves_free(self, key: str) -> bool:
+        """Whether what it is laid upon does."""
+        return self._below.leaves_free(key)
+
+
+def _laid(below: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Values of a part with some replaced: only where a mapping stands is a dict laid upon it."""
+    inner = {key: _laid(below[key], value) for key, value in values.items() if type(value) is dict and key in below}
+    return {**below, **values, **inner}
+
+
+def _replaces(values: Any, path: Steps) -> bool:
+    """Whether there is a value in place of what stood at `path`."""
+    for step in path:
+        if type(values) is not dict:
+            return True
+        if step not in values:
+            return False
+        values = values[step]
+    return True
 
 
 class PlainPart:
@@ -135,6 +177,10 @@ class PlainPart:
 
     def takes_any_scalar(self, _path: Steps) -> bool:
         """No field has a type."""
+        return True
+
+    def leaves_free(self, _key: str) -> bool:
+        """Nothing has a type."""
         return True
 
 
@@ -186,7 +232,7 @@ class PartsComposition(Composition):
     def __init__(
         self,
         choices: dict[str, str | None],
-        base: MergedPart | PlainPart,
+        base: Part,
         parts: Mapping[str, Part],
         outcomes: dict[tuple[Any, ...], UnusableValue | None],
         order: Sequence[Any],

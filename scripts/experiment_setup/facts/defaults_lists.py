@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -222,6 +223,7 @@ def is_like_here(package: str) -> bool:
     return package != HERE and bool(_HERE_LIKE.fullmatch(package.strip().replace("-", "_")))
 
 
+@lru_cache(1 << 14)
 def one_letter_away(one: str, other: str) -> bool:
     """Whether two words differ by one letter left out, added, changed or swapped with the next; digits do not count."""
     if one.lower() == other.lower():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Container, Iterator, Sequence
@@ -15,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup import files, installed, naming, nodes
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import guides, unlisted
-from experiment_setup.facts.experiment import ExperimentContext
+from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values
 from experiment_setup.findings import Edit, Finding, Severity
@@ -102,11 +101,22 @@ def _new_part(key: str, known: str) -> str:
 
 def _is_mentioned(context: ExperimentContext, option: Option, key: str) -> bool:
     """Whether another file of the config folder or the code has the word, or an option has that name."""
-    word = re.compile(rf"\b{re.escape(key)}\b")
-    others = [document for document in context.options.of_the_folder() if document.path != option.path]
-    texts = (document.text_or_empty for document in others)
-    named = any(document.path.stem == key for document in others)
-    return named or any(word.search(text) for text in itertools.chain(texts, context.code.in_reach))
+    known = _mentions(context)
+    if key not in known:
+        has = re.compile(rf"\b{re.escape(key)}\b").search
+        known[key] = {
+            document.path
+            for document in context.options.of_the_folder()
+            if document.path.stem == key or has(document.text_or_empty)
+        }
+        known[key] |= {context.experiment.folder} if any(map(has, context.code.in_reach)) else set()
+    return not known[key] <= {option.path}
+
+
+@once
+def _mentions(_context: ExperimentContext) -> dict[str, set[Path]]:
+    """By words that were asked for, the files of the config folder that have them; the experiment's, for its code."""
+    return {}
 
 
 def _near_misses(
