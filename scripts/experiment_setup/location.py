@@ -27,9 +27,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
     Besides similar spelling it finds what people shorten: `lr` for `learning_rate` (initials), `bs` for `batch_size`,
     and `epoch` for `n_epochs` (all of the name but one part). Words that have parts in common are not alike for that:
-    `full_experiment_name` is no `experiment`, and `train_batch_size` no `test_batch_size`.
+    `full_experiment_name` is no `experiment`, and `train_batch_size` no `test_batch_size`. Of names that differ in
+    capitals alone it is the one that begins as the word does: `DictConfig`, beside the module `dictconfig`.
     """
-    return _meant(word, tuple(sorted(set(known)))) if len(word) <= _LONGEST else None
+    options = tuple(sorted(set(known))) if len(word) <= _LONGEST else ()
+    meant = _meant(word, options)
+    if meant is None or meant[:1].isupper() == word[:1].isupper():
+        return meant
+    alike = (option for option in options if option.lower() == meant.lower() and option != meant)
+    return next((option for option in alike if option[:1].isupper() == word[:1].isupper()), meant)
 
 
 _LONGEST = 200  # characters; likenesses take time that grows with the square of them

@@ -21,7 +21,7 @@ from experiment_setup.code.defaults import Factory
 from experiment_setup.code.functions import UserFunction
 from experiment_setup.code.instances import creator
 from experiment_setup.code.modules import Scope
-from experiment_setup.code.tree import FUNCTIONS, Function, own_nodes
+from experiment_setup.code.tree import FUNCTIONS, Function, last_name, own_nodes
 from experiment_setup.code.values import (
     INFO,
     TOO_LARGE,
@@ -320,6 +320,13 @@ def _is_for_older_python(evaluator: Evaluator) -> bool:
     return Declared(evaluator.root).is_for_python_before(11, evaluator.entry.parent)
 
 
+def _default_of(value: ast.expr | None) -> ast.expr | None:
+    """The default that a field is given, directly or as `field(default=…)`."""
+    if not isinstance(value, ast.Call) or last_name(value.func) != "field":
+        return value
+    return next((keyword.value for keyword in value.keywords if keyword.arg == "default"), None)
+
+
 _MUTABLE_DEFAULT = compiled(r"mutable default .* for field (\w+) is not allowed")
 
 
@@ -333,8 +340,8 @@ def _dataclass_error(evaluator: Evaluator, error: Exception, info: ClassInfo, ca
     field = info.fields.get(name) or info.unannotated[name]
     place = source.location(field.target)
     if str(error).startswith("mutable default"):
-        value = source.quote(field.value) if field.value is not None else "…"
-        advice = f"write field(default_factory=lambda: {value})"
+        value = _default_of(field.value)
+        advice = f"write field(default_factory=lambda: {source.quote(value) if value is not None else '…'})"
         built_in = re.search(r"<class '(?:list|dict|set)'>", str(error))
         # dataclasses._get_field: any class without a hash is refused since Python 3.11
         advice += "" if built_in else "; Python 3.10 takes it, 3.11 and newer do not"

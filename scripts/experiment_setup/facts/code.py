@@ -161,8 +161,8 @@ class Code:
 
     @cached_property
     def in_reach(self) -> list[str]:
-        """The texts of the modules that the entry point imports at any time, within functions too."""
-        return [module.source.text for module in resolvers.reached_from(self.options.schema)]
+        """The texts of the modules that a run imports at any time, within functions too, or for a `_target_`."""
+        return [module.source.text for module in resolvers.reached_from(self.options.schema, self._texts)]
 
     def stores_in_a_function(self, config: str) -> bool:
         """Whether some function of the code stores a config of this name, for a compose of its own; for a primary

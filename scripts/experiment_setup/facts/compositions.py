@@ -149,7 +149,8 @@ class Compositions:
         chosen: dict[str, str] = {}
         while isinstance(refusal := self._refusal_of(chosen), NotFound):
             found.append(refusal.config)
-            here = (p for p in self.options.choices if p.key not in chosen and f"{p.group}/{p.option}" == found[-1])
+            lacking = refusal.config.removesuffix(".yaml")
+            here = (p for p in self.options.choices if p.key not in chosen and f"{p.group}/{p.option}" == lacking)
             other = [(placed.key, name) for placed in here for name in self._candidates(placed.group)[:1]]
             if not other:
                 break

@@ -16,6 +16,7 @@ def is_everybodys_own(context: ExperimentContext, missing: str) -> bool:
 
 def how_it_is_made(context: ExperimentContext, missing: str) -> tuple[str, str] | None:
     """What is said of such a config, with an advice; None for one that nobody has to make."""
+    missing = missing.removesuffix(".yaml")
     sample = sample_of(context, missing)
     if sample is not None:
         return (
@@ -52,6 +53,11 @@ def git_rule_over(context: ExperimentContext, missing: str) -> str | None:
     """The rule by which git ignores a config that does not exist, meant or not: `.gitignore:8:data/`."""
     path = context.experiment.config_dir / f"{missing.removesuffix('.yaml')}.yaml"
     return git.ignored_alone(context.project.root, context.project.root, [path]).get(path)
+
+
+def if_it_is_swallowed(rule: str) -> str:
+    """The advice where git ignores what is meant to be in the repository."""
+    return f"git ignores what lies there ({rule}): if it is there for you, take that out, or git add -f"
 
 
 @once

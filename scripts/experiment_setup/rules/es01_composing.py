@@ -29,6 +29,7 @@ from experiment_setup.composing.refusals import (
     UnsetVariable,
 )
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import own_files
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.refusals import Refused, is_always_completed, refusals, works_as_guides_say
@@ -246,8 +247,11 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
             return f"write {guess} instead of {group}"
         if group not in context.options.groups:
             return f"no list chooses from {group}, and there is no folder {group}/: take the entry out"
-    if isinstance(failure.refusal, NotFound) and (advice := _instead(context, failure.refusal.config, failure.config)):
-        return advice
+    if isinstance(failure.refusal, NotFound):
+        if (swallowed := own_files.git_rule_over(context, failure.refusal.config)) is not None:
+            return own_files.if_it_is_swallowed(swallowed)
+        if advice := _instead(context, failure.refusal.config, failure.config):
+            return advice
     if isinstance(failure.refusal, OverrideTooEarly):
         return (
             "write it without `override` if nothing above chooses for that group; else move it to the end of the list"
@@ -320,7 +324,7 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
     group, key = steps[0], steps[-1]
     placed = any(p.package and tuple(steps[: len(p.package)]) == p.package for p in context.options.placed)
     if group not in context.options.groups and group != "hydra" and not placed:
-        return _unknown_at_the_top(context, steps, location)
+        return _unknown_at_the_top(context, refusal, steps, location)
     fields = fields_of(context, group, steps[1:-1])
     for other in context.options.groups:
         if other != group and len(steps) == 2 and key in fields_of(context, other, []):
@@ -340,7 +344,7 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
         there = f"available: {', '.join(fields)}" if fields else f"{steps[-2]}, as chosen here, takes none"
         advice = f"{there}; values of your own go into the dataclasses"
         return unknown_key.finding(location, f"Hydra has no setting {'.'.join(steps)}", advice)
-    has = f"{where} has {', '.join(fields)}" if fields else f"it is no field of {where}"
+    has = f"{where} has {few(fields, _MOST_NAMED)}" if fields else f"it is no field of {where}"
     return unknown_key.finding(
         location,
         f"unknown key {key!r}: {has}",
@@ -348,17 +352,24 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
     )
 
 
-def _unknown_at_the_top(context: ExperimentContext, steps: Sequence[str], location: Location) -> Finding:
+def _unknown_at_the_top(
+    context: ExperimentContext, refusal: UnknownKey, steps: Sequence[str], location: Location
+) -> Finding:
     """A key beside the groups, which the class of the whole config does not have."""
     key = steps[-1]
     classes = [r.config_class for r in context.schema.registrations if r.group is None and r.config_class]
+    classes = [found for found in classes if found.name == refusal.owner] or classes
     fields = [field.name for found in classes for field in found.fields] or list(context.options.groups)
     guess = did_you_mean(key, fields)
     if guess:
         return unknown_key.finding(location, f"unknown key {key!r} (did you mean {guess!r}?)", f"write {guess}:")
     where = classes[0].name if classes else "the config"
+    there = few(list(dict.fromkeys(fields)), _MOST_NAMED)
     advice = f"add a field to {where}, or to a class of {' or '.join(context.options.groups) or 'a group'}"
-    return unknown_key.finding(location, f"unknown key {'.'.join(steps)!r}: {where} has {', '.join(fields)}", advice)
+    return unknown_key.finding(location, f"unknown key {'.'.join(steps)!r}: {where} has {there}", advice)
+
+
+_MOST_NAMED = 12  # fields of a class
 
 
 def _class_name(context: ExperimentContext, group: str) -> str:

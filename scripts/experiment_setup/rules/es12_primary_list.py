@@ -359,7 +359,7 @@ def _not_found(context: ExperimentContext, missing: str) -> Iterator[Finding]:
         yield choice_not_found.finding(
             context.options.primary.value(["defaults", entry.index, key]),
             f"there is no {group}/{entry.option}: no file, and no cs.store(group={group!r}, name={entry.option!r})",
-            f"git ignores what lies there ({swallowed}): if it is there for you, take that out, or git add -f"
+            own_files.if_it_is_swallowed(swallowed)
             if swallowed
             else f"write {group}: {guess} ({there})"
             if guess

@@ -12,8 +12,10 @@ from omegaconf import ListConfig
 
 from experiment_setup import nodes
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import makers
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
+from experiment_setup.facts.unread import is_unread
 from experiment_setup.facts.written import (
     Steps,
     at_offset,
@@ -260,9 +262,9 @@ _NONE = compiled(r"\b(?:[Nn]one|NONE|nil)\b")
 def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     """Python's None is `null` in YAML. An error for a field that can be None, a warning for other text, and for `none`
     and `nil` in a field that can be None. Where nothing types the value, it is right if the code has the text "None"
-    or evaluates the value, and what many files say alike is said once.
+    or evaluates the value; what many files say alike is said once, and as a note if no code reads it.
     """
-    alike: dict[Steps, list[tuple[Steps, Location]]] = {}
+    alike: dict[Steps, list[tuple[Steps, Location, bool]]] = {}
     for group, document, path, node in _nones(context):
         field = declared(schema(context, group) if group is not None else None, path)
         if kind(field) not in (str, None):
@@ -272,7 +274,9 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
         if not optional and (not is_none or _knows_the_text(context, str(path[-1]))):
             continue
         if not optional and kind(field) is None:
-            alike.setdefault(path[-2:], []).append((path, start(document, node)))
+            place = Option(group or "", "", document).package(tuple(group.split("/")) if group else ())
+            unread = is_unread(context, makers.path_of((*place, *path)))
+            alike.setdefault(path[-2:], []).append((path, start(document, node), unread))
             continue
         is_sure = optional and is_none
         yield none_is_text.finding(
@@ -308,14 +312,15 @@ def _nones(context: ExperimentContext) -> Iterator[tuple[str | None, Document, S
                     yield group, document, path, node
 
 
-def _said_by_many(found: Sequence[tuple[Steps, Location]]) -> Finding:
-    path, places = found[0][0], [place for _, place in found]
+def _said_by_many(found: Sequence[tuple[Steps, Location, bool]]) -> Finding:
+    path, places = found[0][0], [place for _, place, _ in found]
+    is_read = not all(unread for _, _, unread in found)
     more = f" (and in {len(places) - 1} more {'file' if len(places) == 2 else 'files'})" if len(places) > 1 else ""
     return none_is_text.finding(
         places[0],
         f'{dotted(path)} becomes the text "None"{more}',
         'write null, or "None" in quotes if the text is meant',
-        severity=Severity.WARNING if len(places) < _A_PATTERN else Severity.INFO,
+        severity=Severity.WARNING if is_read and len(places) < _A_PATTERN else Severity.INFO,
     )
 
 

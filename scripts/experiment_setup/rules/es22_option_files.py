@@ -57,7 +57,7 @@ def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
         named = [name for _, name in entries.parents(option)]
         if len(named) == 1:
             above = _composed_parent(context, option.group, named[0], option.package((option.group,)))
-            yield from _near_misses(option, own, above, (), root)
+            yield from _near_misses(context, option, own, above, (), root)
     if context.options.included and context.compositions.at().failure is None:
         primary = Option("", context.experiment.config_name, context.options.primary)
         own, composed = values(primary.document), context.compositions.at().container
@@ -101,26 +101,40 @@ def _new_part(key: str, known: str) -> str:
 
 def _is_mentioned(context: ExperimentContext, option: Option, key: str) -> bool:
     """Whether another file of the config folder or the code has the word, or an option has that name."""
-    known = _mentions(context)
-    if key not in known:
-        has = re.compile(rf"\b{re.escape(key)}\b").search
-        known[key] = {
+    return not _mentions(context, key) <= {option.path}
+
+
+def _is_in_code(context: ExperimentContext, key: str) -> bool:
+    """Whether the code has the word."""
+    return context.experiment.folder in _mentions(context, key)
+
+
+def _mentions(context: ExperimentContext, word: str) -> set[Path]:
+    """The files of the config folder that have a word, or that are called so; the experiment's folder, for its code."""
+    known = _known_mentions(context)
+    if word not in known:
+        has = re.compile(rf"\b{re.escape(word)}\b").search
+        known[word] = {
             document.path
             for document in context.options.of_the_folder()
-            if document.path.stem == key or has(document.text_or_empty)
+            if document.path.stem == word or has(document.text_or_empty)
         }
-        known[key] |= {context.experiment.folder} if any(map(has, context.code.in_reach)) else set()
-    return not known[key] <= {option.path}
+        known[word] |= {context.experiment.folder} if any(map(has, context.code.in_reach)) else set()
+    return known[word]
 
 
 @once
-def _mentions(_context: ExperimentContext) -> dict[str, set[Path]]:
-    """By words that were asked for, the files of the config folder that have them; the experiment's, for its code."""
+def _known_mentions(_context: ExperimentContext) -> dict[str, set[Path]]:
     return {}
 
 
 def _near_misses(
-    option: Option, own: dict[Any, Any], above: Any, path: tuple[str, ...], root: DictConfig | None
+    context: ExperimentContext,
+    option: Option,
+    own: dict[Any, Any],
+    above: Any,
+    path: tuple[str, ...],
+    root: DictConfig | None,
 ) -> Iterator[Finding]:
     if not isinstance(above, dict):
         return
@@ -130,14 +144,14 @@ def _near_misses(
     for key, value in own.items():
         if key in known:
             if isinstance(value, dict):
-                yield from _near_misses(option, value, above.get(key), (*path, key), root)
+                yield from _near_misses(context, option, value, above.get(key), (*path, key), root)
             continue
         guess = (
             next((name for name in known if name not in own and entries.one_letter_away(key, name)), None)
             if free
             else None
         )
-        if guess:
+        if guess and not _is_in_code(context, key):
             yield near_miss_key.finding(
                 option.document.key((*path, key)),
                 f"{dotted((*path, key))} is a new key beside the inherited {guess!r}",

@@ -13,6 +13,7 @@ from experiment_setup import files, nodes
 from experiment_setup.facts import argument_types, makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option, listed
+from experiment_setup.facts.unread import is_unread
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
@@ -222,7 +223,7 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
     Only names that begin with a module of the project are looked at, and only where all of it can be seen: nothing is
     said of a module with `__getattr__` or `from library import *`, or of a folder that is built from other code. It is
     a warning where only options name it that config.yaml does not choose, unless a letter makes the difference, and a
-    note where git ignores what would have it, or has it as a submodule.
+    note where git ignores what would have it, or has it as a submodule, and where no code reads the block.
     """
     code = context.schema.code
     if code is None:
@@ -231,6 +232,7 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
     known: dict[str, targets.Wrong | None] = {}
     places: dict[str, dict[Location, targets.Wrong]] = {}
     chosen: set[str] = set()
+    made: set[str] = set()
     for block in _blocks(context):
         if block.named not in known:
             found = targets.wrong(code, block.named)
@@ -238,13 +240,14 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
         if (wrong := known[block.named]) is not None:
             places.setdefault(wrong.message, {}).setdefault(block.place(context, block.key), wrong)
             chosen.update([] if block.choice else [wrong.message])
+            made.update([] if is_unread(context, makers.path_of(block.steps)) else [wrong.message])
     for message, found_at in places.items():
         place, wrong = next(iter(found_at.items()))
         yield target_not_found.finding(
             place,
             f"{message}{f' (did you mean {wrong.meant}?)' if wrong.meant else ''}",
             f"write {wrong.meant}" if wrong.meant else _other_than(wrong.there),
-            severity=_severity(context, wrong, is_chosen=message in chosen),
+            severity=_severity(context, wrong, is_chosen=message in chosen) if message in made else Severity.INFO,
         ).at(list(found_at))
 
 

@@ -13,6 +13,7 @@ from experiment_setup.code.tree import last_name
 from experiment_setup.composing.refusals import NotFound, NotOverridable
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.listing import few_of_many
 from experiment_setup.project import ENVIRONMENTS, SETS
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
@@ -268,15 +269,17 @@ def config_not_stored(context: ExperimentContext) -> Iterator[Finding]:
     if whole is None or composed is None:
         return
     present = {*composed, *context.options.groups}  # `in composed` is False for what is still to be given
-    for known in whole.fields:
-        if known.name not in present and not _is_for_other_runs(context, known):
-            yield config_not_stored.finding(
-                known.location,
-                f"{whole.name}.{known.name} is not in the config: Hydra never sees {whole.name}",
-                f'add cs.store(name="config_schema", node={whole.name}) and, first in the defaults list of '
-                f"{context.experiment.config_file.name}, - config_schema",
-                rests_on=[phases.group(known.name)],
-            )
+    unseen = [one for one in whole.fields if one.name not in present and not _is_for_other_runs(context, one)]
+    if unseen:
+        names = [known.name for known in unseen]
+        are = "is" if len(names) == 1 else "are"
+        yield config_not_stored.finding(
+            unseen[0].location,
+            f"{whole.name}.{few_of_many(names, 3)} {are} not in the config: Hydra never sees {whole.name}",
+            f'add cs.store(name="config_schema", node={whole.name}) and, first in the defaults list of '
+            f"{context.experiment.config_file.name}, - config_schema",
+            rests_on=[*map(phases.group, names)],
+        )
     declared = node_of_class(whole.cls)
     if declared is None:
         return
