@@ -44,6 +44,15 @@ CALLED: dict[str, Mapping[str, str]] = {
         "scripts/run.py": "import sys\nsys.path.insert(0, '.')\nfrom fitlib.train import main\n\nmain()\n",
     },
 }
+CALLED |= {
+    "by the name of its module": {"cli.py": "import importlib\n\nimportlib.import_module('fitlib.train').main()\n"},
+    "by its own name": {"cli.py": "from fitlib import train\n\ngetattr(train, 'main')()\n"},
+    "from a table": {"cli.py": "from fitlib import train\n\nknown = {'fit': train.main}\nknown['fit']()\n"},
+    "in a command": {
+        "cli.py": "import subprocess\nimport sys\n\n"
+        "subprocess.run([sys.executable, '-c', 'from fitlib.train import main; main()', *sys.argv[1:]])\n",
+    },
+}
 NOT_CALLED: dict[str, Mapping[str, str]] = {
     "nobody": {"cli.py": "print(1)\n"},
     "imported only": {"cli.py": "from fitlib.train import main, Config\n\nprint(Config.__name__)\n"},
@@ -53,6 +62,10 @@ NOT_CALLED: dict[str, Mapping[str, str]] = {
     },
     "its own main": {"cli.py": "import fitlib.train\n\ndef main():\n    print(1)\n\nmain()\n"},
     "in a comment": {"cli.py": "# from fitlib.train import main; main()\n'''fitlib.train:main'''\n"},
+    "a script in a comment": {
+        "cli.py": "print(1)\n",
+        "pyproject.toml": '[project]\nname = "x"\n[project.scripts]\n# fit = "fitlib.train:main"\n',
+    },
     "a test only": {
         "cli.py": "print(1)\n",
         "tests/test_train.py": "from fitlib.train import main\n\ndef test():\n    main()\n",
@@ -123,13 +136,25 @@ def test_a_console_script_is_main(file: str, target: str, starts: bool, tmp_path
     assert not_called(tmp_path) == (not starts)
 
 
+TOLD = {
+    "Makefile": "fit:\n\tpython -c '{0}'\n",
+    "Dockerfile": 'FROM python:3.11\nCMD ["python", "-c", "{0}"]\n',
+    ".github/workflows/fit.yml": "jobs:\n  fit:\n    steps:\n      - run: python -c '{0}'\n",
+    "README.md": "Type `python -c '{0}' exp=001`.\n",
+    "fit.ipynb": '{{"cells": [{{"cell_type": "code", "source": ["{0}"]}}]}}\n',
+    "noxfile.py": "def fit(session):\n    session.run('python', '-c', '{0}')\n",
+}
+
+
 def test_a_command_that_calls_main(tmp_path: Path) -> None:
-    command = "from fitlib.train import main; main()"
-    project(tmp_path, {"Makefile": f"fit:\n\tpython -c '{command}'\n"})
+    command = "import fitlib.train as t; t.main()"
+    project(tmp_path, {})
     assert "001-baseline" in printed(tmp_path, [sys.executable, "-c", command])
-    assert not not_called(tmp_path)
-    (tmp_path / "Makefile").write_text("fit:\n\tpython -c 'from fitlib.train import main'\n")
-    assert not_called(tmp_path)
+    for name, text in TOLD.items():
+        write(tmp_path, {name: text.format(command)})
+        assert not not_called(tmp_path), name
+        write(tmp_path, {name: text.format("import fitlib.train as t; t.Config()")})
+        assert not_called(tmp_path), name
 
 
 # --- instances of the dataclasses, which their own __post_init__ completes ---

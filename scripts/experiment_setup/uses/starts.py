@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from experiment_setup import files
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
-from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, own_nodes, parameters
+from experiment_setup.code.tree import FUNCTIONS, Function, assigned_names, last_name, own_nodes, parameters
 from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
@@ -25,13 +25,19 @@ _MOST_FILES = 2_000
 _NOT_THE_PROJECT = frozenset("node_modules site-packages build dist".split())
 _DECLARED_IN = ("pyproject.toml", "setup.cfg", "setup.py", "settings.ini")  # of packages made with nbdev
 _SHELL = frozenset({".sh", ".toml"})
-_SHELL_NAMES = frozenset({"makefile", "justfile", "dockerfile", "procfile"})
+_SHELL_NAMES = frozenset({"makefile", "justfile", "dockerfile", "procfile", "pipfile"})
+# What else tells a command: guides, notebooks, and what runs tasks and jobs.
+_TELLING = frozenset({".md", ".rst", ".ipynb", ".yml", ".ini", ".json", ".sbatch", ".slurm", ".pbs", ".bat", ".ps1"})
+_TELLING_NAMES = frozenset("meta.yaml recipe.yaml dvc.yaml taskfile.yaml".split())
+_HIDDEN = frozenset({".github", ".circleci", ".vscode"})
 
 
 def is_started_elsewhere(entry: Path, function: str, root: Path) -> bool:
     """Whether a console script, or a file of the project other than its tests, starts `function` of `entry`."""
     project = _Project(entry, function, root)
-    return project.is_declared() or project.is_called(islice(_files(root), _MOST_FILES))
+    if project.is_declared() or project.is_called(islice(_files(root), _MOST_FILES)):
+        return True
+    return project.is_told(islice(_files(root, telling=True), _MOST_FILES))
 
 
 def is_console_script(entry: Path, function: str, root: Path) -> bool:
@@ -84,7 +90,7 @@ class _Project:
         """Whether `module:function` stands where packages declare their scripts."""
         folders = [folder for folder in self._entry.parents if folder.is_relative_to(self._root)]
         named = re.compile(rf"([A-Za-z_][\w.]*)\s*:\s*({self._name})\b")
-        texts = (files.read_or_empty(folder / name) for folder in folders for name in _DECLARED_IN)
+        texts = (_without_comments(files.read_or_empty(folder / name)) for folder in folders for name in _DECLARED_IN)
         return any(self._is_in(found[1], found[2]) for text in texts for found in named.finditer(text))
 
     def is_called(self, among: Iterable[Path]) -> bool:
@@ -95,6 +101,14 @@ class _Project:
                 if any(name in text for name in self._functions) and self._calls(file):
                     return True
             elif self._is_in_command(files.read_or_empty(file)):
+                return True
+        return False
+
+    def is_told(self, texts: Iterable[Path]) -> bool:
+        """Whether a text has a command that calls one of the functions, or declares it as `module:function`."""
+        named = re.compile(rf"([A-Za-z_][\w.]*):({self._name})\b")
+        for text in map(files.read_or_empty, texts):
+            if any(self._is_in(found[1], found[2]) for found in named.finditer(text)) or self._is_in_command(text):
                 return True
         return False
 
@@ -115,9 +129,23 @@ class _Project:
             found |= more
 
     def _is_in_command(self, text: str) -> bool:
-        """`python -c "from package.train import main; main()"`"""
-        found = re.search(rf"from\s+([\w.]+)\s+import\s+({self._name})\b[^\n]*\b\2\s*\(", text)
-        return found is not None and self._is_in(found[1], found[2])
+        """`python -c "from package.train import main; main()"`, `import package.train as t; t.main()`."""
+        if not any(name in text for name in self._functions):
+            return False
+        near, name = r"\b[^()]{0,200}?\b", rf"({self._name})"
+        taken = re.compile(rf"\bfrom\s+([\w.]+)\s+import\s+{name}{near}\2\s*\(")
+        whole = re.compile(rf"\bimport\s+([\w.]+)(?:\s+as\s+(\w+))?{near}(?:\1|\2)\.{name}\s*\(")
+        commands = _without_comments(text)
+        found = [(one[1], one[2]) for one in taken.finditer(commands)]
+        found += [(one[1], one[3]) for one in whole.finditer(commands)]
+        return any(self._is_in(*one) for one in found)
+
+    def _is_imported_by_name(self, source: SourceFile) -> bool:
+        """`importlib.import_module("package.train").main()`, whatever lies between."""
+        calls = (c for c in source.nodes(ast.Call) if last_name(c.func) in ("import_module", "__import__") and c.args)
+        modules = {c.args[0].value for c in calls if isinstance(c.args[0], ast.Constant)}
+        named = {node.attr for node in source.nodes(ast.Attribute)} if modules else set()
+        return any(self._is_in(str(module), name) for module in modules for name in self._functions & named)
 
     def _is_in(self, module: str, name: str) -> bool:
         """Whether a module has the function of that name, of its own or imported."""
@@ -131,12 +159,28 @@ class _Project:
             return False
         package = ".".join(file.parent.relative_to(self._root).parts)
         module, modules = Module(file.stem, source, package), Modules(file, self._root)
-        started = (value for call in source.nodes(ast.Call) for value in _started(call, self._with_nothing))
-        return any(self._is_meant(modules, module, value) for value in started)
+        calls = list(source.nodes(ast.Call))
+        started = [value for call in calls for value in _started(call, self._with_nothing)]
+        if not self._with_nothing:
+            started += [value for table in source.nodes(ast.Dict) for value in table.values]
+        if any(self._is_meant(modules, module, value) for value in started):
+            return True
+        if self._with_nothing:
+            return False
+        commands = (value for call in calls for value in _texts_given(call))
+        return self._is_imported_by_name(source) or any(map(self._is_in_command, commands))
 
     def _is_meant(self, modules: Modules, module: Module, node: ast.expr) -> bool:
         defined = modules.defined(module, node)
         return defined is not None and (os.path.realpath(defined.key[0]), defined.key[1]) in self._keys
+
+
+def _without_comments(text: str) -> str:
+    """A text without its lines that are comments."""
+    return _COMMENTS.sub("", text)
+
+
+_COMMENTS = compiled(r"^[ \t]*#.*", re.MULTILINE)
 
 
 def _source(file: Path) -> SourceFile | None:
@@ -149,7 +193,23 @@ def _source(file: Path) -> SourceFile | None:
 def _started(call: ast.Call, with_nothing: bool) -> list[ast.expr]:
     """What a call starts, or gives to something that may (`with_nothing`: what it starts without an argument)."""
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return [] if with_nothing and given else [call.func, *given]
+    return [] if with_nothing and given else [_called(call.func), *given]
+
+
+def _called(function: ast.expr) -> ast.expr:
+    """What is called: of `getattr(train, "main")()` it is `train.main`."""
+    if isinstance(function, ast.Call) and last_name(function.func) == "getattr" and len(function.args) == 2:
+        of, name = function.args
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            return ast.Attribute(of, name.value)
+    return function
+
+
+def _texts_given(call: ast.Call) -> Iterator[str]:
+    """The texts in the arguments of a call, with those in a list: `run(["python", "-c", "…"])`."""
+    for given in (*call.args, *(keyword.value for keyword in call.keywords)):
+        parts = given.elts if isinstance(given, (ast.List, ast.Tuple)) else [given]
+        yield from (p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str))
 
 
 def _called_names(function: Function, with_nothing: bool) -> set[str]:
@@ -160,13 +220,18 @@ def _called_names(function: Function, with_nothing: bool) -> set[str]:
     return names - {parameter.arg for parameter in parameters(function)} - assigned_names(function.body)
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """The Python files and those with commands; tests are not how an experiment is started."""
+def _files(root: Path, *, telling: bool = False) -> Iterator[Path]:
+    """The Python files and those with commands, or (`telling`) the texts that may name one; tests are not how an
+    experiment is started.
+    """
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if _is_of_project(folder, name))
+        folders[:] = sorted(name for name in folders if _is_of_project(folder, name) or (telling and name in _HIDDEN))
         for name in sorted(names):
             stem, dot, suffix = name.rpartition(".")
-            if dot + suffix == ".py":
+            if telling:
+                if dot + suffix in _TELLING or name.lower() in _TELLING_NAMES:
+                    yield Path(folder, name)
+            elif dot + suffix == ".py":
                 if not (name.startswith("test_") or stem.endswith("_test") or stem == "conftest"):
                     yield Path(folder, name)
             elif dot + suffix in _SHELL or name.lower() in _SHELL_NAMES or (not dot and _is_python(Path(folder, name))):
