@@ -21,6 +21,7 @@ from experiment_setup.facts.compositions import Memo
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.output_folders import WrittenFolder, written_folders
 from experiment_setup.facts.own_files import is_everybodys_own
+from experiment_setup.facts.put_aside import is_put_aside
 from experiment_setup.facts.refusals import chosen_options
 from experiment_setup.facts.together import ConfigFiles, Together
 from experiment_setup.findings import Finding, Severity
@@ -243,6 +244,7 @@ def _check_one(project: Project, experiment: Experiment, make_composer: MakeComp
     if of_another != findings and Declared(project.root).is_bound_before("hydra", (1, 1), experiment.folder):
         findings = of_another
     findings += second_look.findings(context)
+    findings = [replace(f, severity=Severity.INFO) if is_put_aside(context, f) else f for f in findings]
     comments = dict(context.suppressions)
     places = (place for finding in findings for place in (finding.location, *finding.also))
     for path in sorted({place.path for place in places} - comments.keys()):
