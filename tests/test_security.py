@@ -128,11 +128,13 @@ def test_git_is_asked_no_more_where_it_does_not_answer(
     asked, ask = [], processes.ask
     monkeypatch.setattr(processes, "ask", lambda words, **named: (asked.append(words), ask(words, **named))[1])
     monkeypatch.setattr(git_of_skill, "_SECONDS", 0.3)
-    assert [ignored(project, [project / "x"]) for _ in range(2)] == [{}, {}]
+    checkout = git_of_skill.Checkout.around(project)
+    assert checkout is not None
+    assert [checkout.ask("ls-files", "--others", "--exclude-standard") for _ in range(2)] == [None, None]
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("place", [".git/index", ".git/info/exclude", "named by its config"])
+@pytest.mark.parametrize("place", [".git/index", ".git/info/exclude", ".git/refs/heads/x/y", ".gitignore", "named"])
 def test_git_is_not_asked_where_it_would_wait(project: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """A command took twenty seconds to find that out."""
     git(project, "init", "-q")
@@ -140,8 +142,9 @@ def test_git_is_not_asked_where_it_would_wait(project: Path, monkeypatch: pytest
     assert ignored(project, [project / "x"]) == {project / "x": ".gitignore:1:x"}
     pipe = project / place
     pipe.unlink(missing_ok=True)
+    pipe.parent.mkdir(exist_ok=True)
     os.mkfifo(pipe)
-    git(project, "config", "core.excludesFile", str(pipe))
+    git(project, "config", "core.excludesFile", str(project / "named"))
     monkeypatch.setattr(processes, "ask", None)
     git_of_skill._waits_for_a_pipe.cache_clear()
     assert ignored(project, [project / "x"]) == {}

@@ -19,7 +19,7 @@ from experiment_setup import files, processes
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.processes import Ended
 
-_SECONDS = 20  # a .gitignore may be a pipe that nobody writes to
+_SECONDS = 20  # an object may be a pipe that nobody writes to, and the disk a slow one
 TOO_LONG = f"it takes longer than {_SECONDS} s, more than {processes.MOST >> 20} MiB, or waits for a pipe"
 _CONFIG = (
     *("-c", "core.fsmonitor="),  # not `false`: git before 2.36 takes that for the name of a program
@@ -86,7 +86,8 @@ def _waits_for_a_pipe(checkout: Checkout) -> bool:
         if files.is_file(own[0] / "commondir"):
             own.append(own[0] / files.read_loosely(own[0] / "commondir").strip())
         inside = [folder / name for folder in own for name in (".", "info", "objects/info")]
-        if any(path.is_fifo() for folder in filter(files.is_folder, inside) for path in folder.iterdir()):
+        references = (Path(place) for folder in own for place, _, _ in os.walk(folder / "refs"))
+        if any(map(_has_a_pipe, filter(files.is_folder, (*inside, *references)))):
             return True
         for config in filter(
             files.is_file, (folder / name for folder in own for name in ("config", "config.worktree"))
@@ -95,6 +96,11 @@ def _waits_for_a_pipe(checkout: Checkout) -> bool:
             if any((folder / path).is_fifo() for folder in (*own, checkout.folder) for path in named):
                 return True
     return False
+
+
+def _has_a_pipe(folder: Path) -> bool:
+    with os.scandir(folder) as found:  # which knows what most of them are without asking for each
+        return any(Path(entry).is_fifo() for entry in found if not files.is_file(entry) and not files.is_folder(entry))
 
 
 _VALUE = compiled(r"""=[ \t]*"?([^\n"]+?)"?[ \t\r]*$""", re.MULTILINE)
@@ -160,6 +166,9 @@ def ignored(folder: Path, paths: Sequence[Path]) -> dict[Path, str]:
     # -z output: source, line, pattern, path for each ignored path; a leading "!" in the pattern re-includes it.
     real = {parent: files.real(parent) for parent in {path.parent for path in paths}}  # beyond a link it takes none
     given = {os.fsencode(real[path.parent] / path.name): path for path in paths}
+    around = {folder for parent in real.values() for folder in (parent, *parent.parents)}
+    if any((folder / ".gitignore").is_fifo() for folder in around if folder.is_relative_to(checkout.folder)):
+        return {}  # git would wait for it
     answer = checkout.ask("check-ignore", "--verbose", "-z", "--stdin", given=b"\0".join(given)) or b""
     parts = answer.split(b"\0")
     rows = [parts[start : start + 4] for start in range(0, len(parts) - 3, 4)]
