@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import re
+import resource
 import shutil
 import signal
 import sys
@@ -304,6 +305,25 @@ def test_temporary_folders_of_dead_processes_alone_are_removed(tmp_path: Path, m
     with files.temporary_folder():
         assert not theirs.exists()
     assert len(list(others.iterdir())) == 3
+
+
+@pytest.mark.parametrize("one_more", [2, 3, 4])
+def test_a_folder_of_ours_goes_where_few_files_may_be_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_more: int
+) -> None:
+    """`shutil.rmtree` opens one for each level, and gives up."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + one_more, before[1]))
+    try:
+        with files.temporary_folder() as folder:
+            (folder / "a/b/c/d").mkdir(parents=True)
+            (folder / "a/link").symlink_to(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_fails_while_a_temporary_folder_goes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

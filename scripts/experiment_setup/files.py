@@ -363,10 +363,10 @@ def temporary_folder() -> Iterator[Path]:
 
     _remove_left_behind(Path(tempfile.gettempdir()))
     while True:
-        with (
-            tempfile.TemporaryDirectory(prefix=_BEFORE, suffix=_AFTER, ignore_cleanup_errors=True) as made,
-            contextlib.ExitStack() as stack,
-        ):
+        with contextlib.ExitStack() as stack:
+            temporary = tempfile.TemporaryDirectory(prefix=_BEFORE, suffix=_AFTER, ignore_cleanup_errors=True)
+            stack.callback(_discard, Path(temporary.name))  # what that leaves, where few files may be open
+            made = stack.enter_context(temporary)
             try:
                 stack.enter_context(lock(Path(made)))
             except FileNotFoundError:  # taken for left behind before it was locked
@@ -391,17 +391,38 @@ def _remove_left_behind(place: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    import shutil  # with four compressions: a command that only looks goes without
+    try:
+        import shutil  # with four compressions: a command that only looks goes without
 
-    shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            _remove_by_name(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_by_name(folder: Path) -> None:
+    """The same with one open folder at a time, where `shutil.rmtree` may not open one for each level.
+
+    Only there: between two calls, another might put a link in the place of a folder.
+    """
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            if path.is_dir() and not path.is_symlink():
+                _remove_by_name(path)
+            else:
+                path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # an empty one even where none may be opened
+        folder.rmdir()
 
 
 def _discard(folder: Path) -> None:
     """Remove a folder of ours, if it is there; a disk that refuses once is asked again, and what stays is hidden."""
     for _ in range(3):
-        _remove(folder)
         if not os.path.lexists(folder):
             return
+        _remove(folder)
 
 
 def _link(source: Path, target: Path) -> None:
