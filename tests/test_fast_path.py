@@ -476,3 +476,17 @@ def test_a_primary_config_that_cannot_be_read(tmp_path: Path) -> None:
     outcome = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "001"})
     assert outcome.asked_hydra
     assert "python/tuple" in str(outcome.failure)
+
+
+def test_what_is_beside_the_groups_is_not_merged_with_each(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (experiment / "config.yaml").read_text() + "".join(f"k{number}: {number}\n" for number in range(9))
+    running.write(experiment, {"config.yaml": text})
+    placed, real = Counter[str](), DictConfig.__setitem__
+
+    def set_item(config: DictConfig, key: str, value: object) -> None:
+        placed[key] += 1
+        real(config, key, value)
+
+    monkeypatch.setattr(DictConfig, "__setitem__", set_item)
+    assert isinstance(_compose(experiment, f"{_HEAD}name: x\n", env="local"), PartsComposition)
+    assert max(placed[f"k{number}"] for number in range(9)) <= 1

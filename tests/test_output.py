@@ -164,6 +164,13 @@ def test_very_long_values_are_shortened(project: Path, experiment: Path) -> None
     ran = run("add_exp.py", "001", f"fold={list(range(150))}", cwd=project)
     assert ("  - 99\n  - … and 50 more\n" in ran.out, "  - 100\n" in ran.out) == (True, False)
     assert "149" in (experiment / "exp/002.yaml").read_text(encoding="utf-8")
+    write(experiment, {"more.yaml": "".join(f"m{number}: 1\n" for number in range(1_200))})
+    write(
+        experiment,
+        {"config.yaml": (experiment / "config.yaml").read_text().replace("  - _self_", "  - more\n  - _self_")},
+    )
+    shown = run("add_exp.py", "001", "seed=7", cwd=project).out
+    assert re.search(r"\nm900: 1\n(m\d+: 1\n)+…: and \d{3} more\n", shown)
 
 
 @pytest.mark.parametrize("options", [["--format", "json"], ["--format=json"], ["--json"], ["--format", "sarif"]])

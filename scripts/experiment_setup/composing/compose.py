@@ -162,11 +162,13 @@ class Composer:
 
     def groups(self) -> dict[str, str | None]:
         """The config groups of the defaults list in config.yaml, each with the option that it names."""
+        document = self.document(self.experiment.config_file)
         try:
-            config = self.document(self.experiment.config_file).config
+            if document.is_plain:  # one node of a list in place of all nodes there are
+                return _groups_of(nodes.created({"defaults": document.data.get("defaults")}))
+            return _groups_of(document.config)
         except (SourceError, OSError):
             return {}
-        return _groups_of(config)
 
     def groups_of_stored(self, name: str) -> dict[str, str | None]:
         """Those of a config that the code stores, as the primary one or for it to inherit from; {} if it has none."""

@@ -338,7 +338,8 @@ class FastPath:
         return self._laid[key]
 
     def _merged_part(self, group: str, rest: tuple[Layer, ...], layers: tuple[Layer, ...]) -> MergedPart | None:
-        below = (*rest, *layers)
+        # Beside the group, files set nothing in it: they play no part.
+        below = (*(layer for layer in rest if layer.stored is not None), *layers)
 
         def merged() -> MergedPart | None:
             if crossed(below):

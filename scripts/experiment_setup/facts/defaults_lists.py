@@ -226,10 +226,12 @@ def is_like_here(package: str) -> bool:
 @lru_cache(1 << 14)
 def one_letter_away(one: str, other: str) -> bool:
     """Whether two words differ by one letter left out, added, changed or swapped with the next; digits do not count."""
+    if abs(len(one) - len(other)) > 1:
+        return False
     if one.lower() == other.lower():
         return True
     short, long = sorted((one, other), key=len)
-    if len(short) < 2 or len(long) - len(short) > 1 or re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
+    if len(short) < 2 or re.sub(r"\d", "", one) == re.sub(r"\d", "", other):
         return False
     at = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
     if len(short) < len(long):

@@ -143,7 +143,8 @@ def _is_replaced_by_the_code(context: ExperimentContext, bad: UnusableValue) -> 
     an assignment before anything reads it.
     """
     key = nodes.names(bad.key)
-    if re.search(rf"\bOmegaConf\.update\([^()]{{0,200}}?[\"']{re.escape(bad.key)}[\"']", context.code.text):
+    updated = rf"\bOmegaConf\.update\([^()]{{0,200}}?[\"']{re.escape(bad.key)}[\"']"
+    if bad.key in context.code.text and re.search(updated, context.code.text):  # few patterns are compiled
         return True
     for use in context.code.reading.uses:
         if use.kind == "write" and key[: len(use.path)] == use.path:
@@ -190,14 +191,19 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
         return False
     code, name = context.code.text, re.escape(bad.refusal.name)
     quoted = rf"[\"']{name}[\"']"
-    is_asked_for = re.search(rf"environ(?:\.setdefault\(|\[)\s*{quoted}|{quoted} (?:not )?in os\.environ\b", code)
-    if is_asked_for or (name == "PROJECT_ROOT" and "setup_root(" in code):
+    is_asked_for = rf"environ(?:\.setdefault\(|\[)\s*{quoted}|{quoted} (?:not )?in os\.environ\b"
+    if bad.refusal.name in code and re.search(is_asked_for, code):
         return True
+    if name == "PROJECT_ROOT" and "setup_root(" in code:
+        return True
+    mentioning = [guide for guide in context.guides if bad.refusal.name.lower() in guide.lower()]
+    if not mentioning:
+        return False
     is_set = re.compile(
         rf"^[ \t>$]*(?:export\s+|ENV\s+)?{name}\s*=|\benvironment variables?:?\s[`'\"]*{name}\b",
         re.MULTILINE | re.IGNORECASE,
     )
-    return any(map(is_set.search, context.guides))
+    return any(map(is_set.search, mentioning))
 
 
 def _is_a_usual_variable(context: ExperimentContext, bad: UnusableValue) -> bool:
@@ -206,11 +212,12 @@ def _is_a_usual_variable(context: ExperimentContext, bad: UnusableValue) -> bool
     """
     if not isinstance(bad.refusal, UnsetVariable):
         return False
-    named = re.compile(rf"\b{re.escape(bad.refusal.name)}\b")
-    if any(map(named.search, context.guides)):
+    name = bad.refusal.name
+    if any(name in guide and re.search(rf"\b{re.escape(name)}\b", guide) for guide in context.guides):
         return True
-    read = re.compile(rf"\$\{{\s*oc\.env\s*:\s*{re.escape(bad.refusal.name)}\b")
-    return sum(read.search(document.text_or_empty) is not None for document in context.options.of_the_folder()) > 1
+    texts = [text for document in context.options.of_the_folder() if name in (text := document.text_or_empty)]
+    read = rf"\$\{{\s*oc\.env\s*:\s*{re.escape(name)}\b"
+    return len(texts) > 1 and sum(re.search(read, text) is not None for text in texts) > 1
 
 
 def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:
@@ -530,9 +537,10 @@ def target_of(bad: UnusableValue, refusal: NoSuchTarget) -> Steps:
 
 def _leads_below_a_placeholder(outcome: Composition, bad: UnusableValue) -> bool:
     """Whether it refers to a key of what stands at `???`, so that a run has to give that."""
-    steps = target_of(bad, bad.refusal) if isinstance(bad.refusal, NoSuchTarget) else ()
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
     values: Any = outcome.container
-    for step in steps:
+    for step in target_of(bad, bad.refusal):
         values = nodes.within(values, (step,))
         if values == "???":
             return True

@@ -359,4 +359,4 @@ def _fields_of(context: ExperimentContext, group: str) -> list[str]:
 
 
 def _is_like(key: str, name: str) -> bool:
-    return entries.one_letter_away(key, name) or (key != name and sorted(key) == sorted(name))
+    return entries.one_letter_away(key, name) or (len(key) == len(name) and key != name and sorted(key) == sorted(name))

@@ -5,11 +5,12 @@ It is made in a mirror of the project first and judged there, so that nothing ca
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ _KEPT = 200  # combinations whose configs are kept; all are composed
 _NAMED = 5  # findings that were there before, and those of style of one rule
 _LONGEST = 2_000  # characters of a line that is shown
 _ITEMS = 100  # of a list in a config, each of which is a line
+_VALUES = 1_000  # of a config
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,7 @@ class Proof:
         for words, config in self.configs.items():
             if words not in self.nearest:
                 yield f"# the config{f' of {words}' if words else ''}"
-                lines = (
-                    OmegaConf.to_yaml(nodes.created(_with_short_lists(config))).rstrip().splitlines() if config else []
-                )
+                lines = OmegaConf.to_yaml(nodes.created(_Shown().of(config))).rstrip().splitlines() if config else []
                 yield from map(shortened, lines)
                 if self.replaced and words == next(iter(self.configs)):
                     known = ", ".join(f"{key}: {values.shortened(value)}" for key, value in self.replaced.items())
@@ -160,14 +160,30 @@ def shortened(line: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"
 
 
-def _with_short_lists(value: Any) -> Any:
-    """Plain values as they are shown: what is very long is in the file."""
-    if isinstance(value, dict):
-        return {key: _with_short_lists(item) for key, item in value.items()}
-    if not isinstance(value, list):
+@dataclass
+class _Shown:
+    """Plain values as they are shown: what is very long, or comes after very many, is in the file."""
+
+    left: int = _VALUES
+
+    def of(self, value: Any) -> Any:
+        """The value, or the beginning of it and how much more there is."""
+        if isinstance(value, dict):
+            pairs = list(self._first(value.items(), len(value)))
+            more = len(value) - len(pairs)
+            return dict(pairs) | ({"…": f"and {more:,} more"} if more else {})
+        if isinstance(value, list):
+            items = [item for _, item in self._first(enumerate(value), _ITEMS)]
+            more = len(value) - len(items)
+            return [*items, *([f"… and {more:,} more"] if more else [])]
+        self.left -= 1
         return value
-    more = len(value) - _ITEMS
-    return [*map(_with_short_lists, value[:_ITEMS]), *([f"… and {more:,} more"] if more > 0 else [])]
+
+    def _first(self, pairs: Iterable[tuple[Any, Any]], most: int) -> Iterator[tuple[Any, Any]]:
+        for key, value in itertools.islice(pairs, most):
+            if self.left <= 0:
+                return
+            yield key, self.of(value)
 
 
 @dataclass(frozen=True)

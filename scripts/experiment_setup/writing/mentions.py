@@ -91,12 +91,13 @@ class Renamer:
 
     def rewrite(self, path: Path, text: str) -> Rewrite:
         """Rewrite every mention that code or config acts on; in comments and prose only paths, modules and commands."""
-        quiet = _quiet_spans(path, text)
+        found = list(self._pattern.finditer(text))
+        quiet = _quiet_spans(path, text) if found else []
         modules = set(self._modules.find(path, text))
         result = Rewrite(text, imported=bool(modules))
         own = set(_names(path, text, self._pairs)) - modules if self._is_a_module else set()
         wanted = dict.fromkeys(modules)
-        for match in self._pattern.finditer(text):
+        for match in found:
             if match[0] not in self._pairs or match.span() in modules or match.span() in own:
                 continue
             if any(start <= match.start() < stop for start, stop in quiet) and not _in_a_path(text, match):

@@ -288,6 +288,8 @@ class OptionWriter:
 
     def _check_references(self, base: _Base, settings: Mapping[str, Setting]) -> None:
         """Raise CommandError for a value that could not be used: a reference to nothing, or to itself."""
+        if not references.stand_in(settings):
+            return
         whole = copy.deepcopy(base.whole)
         OmegaConf.set_readonly(whole, False)
         OmegaConf.set_struct(whole, False)

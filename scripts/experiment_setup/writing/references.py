@@ -14,16 +14,20 @@ from experiment_setup.schema import Schema
 from experiment_setup.writing.node_values import Setting
 
 
+def stand_in(settings: Mapping[str, Setting]) -> bool:
+    """Whether a value of `settings` has a reference."""
+    return any("${" in str(setting.value) for setting in settings.values())
+
+
 def check(config: DictConfig, settings: Mapping[str, Setting], schema: Schema) -> None:
     """Raise CommandError for a value of `settings`, by its key from the root of `config`, that could not be used there.
 
     That is a reference to a key that is not there, to itself, or with a resolver that neither OmegaConf, Hydra nor the
     project has. What only a run knows is passed over.
     """
-    texts = [str(setting.value) for setting in settings.values()]
-    if not any("${" in text for text in texts):
+    if not stand_in(settings):
         return
-    used = resolvers.used_in(texts)
+    used = resolvers.used_in([str(setting.value) for setting in settings.values()])
     registered = resolvers.registered_for(used, schema, [OmegaConf.to_yaml(config)])
     for bad in unusable_values(config, registered.possible(used)):
         if isinstance(bad.refusal, UnsetVariable):
