@@ -262,6 +262,97 @@ def test_groups_merged_by_themselves_are_what_hydra_merges(tmp_path: Path, files
         assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
 
 
+_LISTS_IN_CODE = """\
+from dataclasses import dataclass, field
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class Model:
+    defaults: list[Any] = field(default_factory=lambda: [{"opt": "adam"}, "_self_"])
+    width: int = 1
+    opt: Any = MISSING
+
+
+@dataclass
+class Small(Model):
+    defaults: list[Any] = field(default_factory=lambda: [{"opt": "sgd"}, "_self_"])
+    depth: int = 3
+
+
+@dataclass
+class Config:
+    defaults: list[Any] = field(default_factory=lambda: ["_self_", {"model": "big"}, {"env": "local"}])
+    seed: int = 1
+    model: Model = MISSING
+    typed: Model = field(default_factory=Model)
+    env: dict[str, Any] = field(default_factory=dict)
+
+
+cs = ConfigStore.instance()
+cs.store(name="config", node=Config)
+cs.store(group="model", name="big", node=Model)
+cs.store(group="model", name="small", node=Small)
+cs.store(group="model", name="untyped", node={"defaults": [{"opt": "adam"}, "_self_"], "width": 5})
+cs.store(group="model/opt", name="adam", node={"lr": 0.1})
+cs.store(group="model/opt", name="sgd", node={"lr": 0.2})
+
+
+@hydra.main(version_base=None, config_path=".", config_name="config")
+def main(cfg):
+    pass
+
+
+if __name__ == "__main__":
+    main()
+"""
+_LISTS = [
+    (
+        {
+            "train.py": _LISTS_IN_CODE,
+            "env/local.yaml": "here: 1\n",
+            "exp/001.yaml": "# @package _global_\nseed: 2\nmodel:\n  width: 3\n",
+            "exp/002.yaml": "# @package _global_\ndefaults:\n  - override /model: small\n\ntyped:\n  width: 4\n",
+        },
+        [{}, {"model": "small"}, {"model": "untyped"}, {"model/opt": "sgd"}, {"+exp": "001"}, {"+exp": "002"}],
+    ),
+    (
+        {
+            **_UNTYPED,
+            "exp/base.yaml": "seed: 1\n",
+            "exp/001.yaml": "defaults:\n  - ../env@env: local\n  - ../env/other@_global_.more\n\nseed: 2\n",
+            "exp/sub/002.yaml": "# @package _global_\ndefaults:\n  - ../../all\n\nexp:\n  seed: 3\n",
+            "env/other.yaml": "there: 1\n",
+            "all.yaml": "# @package _global_\nx: ${env.model.lr}\n",
+        },
+        [{"exp": "001"}, {"exp": "sub/002"}, {"exp": "base"}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "runs"), _LISTS, ids=["lists in code", "the way up"])
+def test_lists_that_are_rarely_written_are_what_hydra_makes_of_them(
+    tmp_path: Path, files: dict[str, str], runs: list[dict[str, str]]
+) -> None:
+    folder = running.write(tmp_path / "001-x", files)
+    found = experiment_at(folder)
+    assert found is not None
+    composer = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path)
+    for choices in [*runs, *runs]:  # the second time, what is remembered answers
+        ours = composer.compose(choices)
+        ran = running.run_entry(
+            folder / "train.py", "--cfg", "job", *(f"{key}={name}" for key, name in choices.items())
+        )
+        assert (ours.failure is None) == (ran.code == 0), ran.err  # the next release knows no way up
+        if ours.config is not None:
+            assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
+            assert not ours.asked_hydra
+
+
 @pytest.mark.parametrize("version_base", [None, "1.1"])
 def test_a_stored_option_may_name_its_package_in_words_of_1_1(tmp_path: Path, version_base: str | None) -> None:
     """`_group_` is what holds without a package there, and a mere name since."""

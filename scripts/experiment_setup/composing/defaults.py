@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from experiment_setup import installed
 from experiment_setup.composing.expansion import TooFar
-from experiment_setup.composing.layers import Declined
-from experiment_setup.composing.refusals import Failure, NotFound
+from experiment_setup.composing.layers import Declined, Repeated
+from experiment_setup.composing.refusals import AddedTwice, ChosenTwice, Failure, NotFound
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import GLOBAL
 
@@ -30,8 +30,8 @@ _OLD_WORDS = compiled(r"_(?:group|name)_")  # of packages, which not every relea
 _FOLLOWING = compiled(r"\$\{\s*([A-Za-z_]\w*(?:/\w+)*)\s*\}")
 
 
-class NotThere(Declined):
-    """No config `path`, which the list of the config `within` names. Hydra's words are the same each time."""
+class NotThere(Repeated):
+    """No config `path`, which the list of the config `within` names."""
 
     def __init__(self, within: str, path: str, is_group: bool) -> None:
         super().__init__(f"no config {path!r}")
@@ -41,6 +41,19 @@ class NotThere(Declined):
     def is_why(self, failure: Failure) -> bool:
         """Whether Hydra fails for this."""
         return isinstance(failure.refusal, NotFound) and failure.refusal.config == self._path
+
+
+class Twice(Repeated):
+    """A group is chosen twice, which Hydra refuses with words of that `kind`; `of` is what else they may name."""
+
+    def __init__(self, kind: type[ChosenTwice | AddedTwice], group: str, *of: Any) -> None:
+        super().__init__(f"{group!r} is chosen twice")
+        self.key = (kind, group, *of)
+
+    def is_why(self, failure: Failure) -> bool:
+        """Whether Hydra fails for this."""
+        kind, group, *_ = self.key
+        return isinstance(failure.refusal, kind) and failure.refusal.group == group
 
 
 class Entry(NamedTuple):
@@ -136,8 +149,12 @@ def has_old_words(path: str) -> bool:
 def _checked(path: str) -> str:
     if has_old_words(path):
         raise Declined(f"entry {path!r}")
-    if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(path.split("/")) or path.endswith("_self_"):
+    steps = path.split("/")
+    upwards = 0 if installed.hydra_since_1_4() else next((at for at, step in enumerate(steps) if step != ".."), 0)
+    if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(steps[upwards:]) or path.endswith("_self_"):
         raise Declined(f"entry {path!r}")
+    if upwards and "hydra" in steps:
+        raise Declined("a way up to Hydra's own")
     return path
 
 
@@ -208,6 +225,8 @@ class _Place(NamedTuple):
     def package(self, header: str | None = None) -> str:
         own = self.entry.package if self.entry.package is not None else header
         if own is None:
+            if self.entry.path.startswith("../"):
+                raise Declined("a package with dots for folders")
             own = self._relative.replace("/", ".")
         whole = f"{self.outer}.{own}" if self.outer and own else self.outer or own
         if whole.count(".") >= _LONGEST_PACKAGE:
@@ -255,7 +274,7 @@ class Choosing:
         self._since_1_4 = installed.hydra_since_1_4()
         self._overrides: dict[str, str | tuple[str, ...] | None] = {}
         self._used: set[str] = set()
-        self._chosen: dict[str, str | tuple[str, ...] | None] = {}
+        self._chosen: dict[str, _Place] = {}  # the first place of each group
         self._visited = 0
 
     def listed(self, primary: str, choices: Mapping[str, str], added: Sequence[Entry] = ()) -> list[Listed]:
@@ -271,8 +290,9 @@ class Choosing:
         if not all(key in self._used or (key.startswith(_HYDRA) and "@" not in key) for key in self._overrides):
             raise Declined("an override of what is in no list")
         keys = [item.key for item in items if item.key is not None]
-        if len(set(keys)) < len(keys):
-            raise Declined("a group twice")
+        twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
+        if twice is not None:
+            raise Twice(AddedTwice, twice)
         return items
 
     @property
@@ -413,13 +433,15 @@ class Choosing:
     def _is_known(self, item: Listed | _Place) -> bool:
         """Whether it is a place whose option follows from what is chosen by now."""
         words = _FOLLOWING.findall(str(item.option)) if isinstance(item, _Place) else []
-        return bool(words) and all(isinstance(self._chosen.get(word), str) for word in words)
+        return bool(words) and all(
+            word in self._chosen and isinstance(self._chosen[word].option, str) for word in words
+        )
 
     def _resolved(self, place: _Place) -> _Place:
         """The place with its option. Raises Declined where that follows from what is not chosen yet."""
         if not self._is_known(place):
             raise Declined("an option that follows from what is not chosen")
-        option = _FOLLOWING.sub(lambda match: str(self._chosen[match[1]]), str(place.option))
+        option = _FOLLOWING.sub(lambda match: str(self._chosen[match[1]].option), str(place.option))
         if not OPTION.fullmatch(option) or ("/" in option and self._since_1_4):
             raise Declined(f"option {option!r}")
         return place._replace(option=option, follows=True)
@@ -512,5 +534,5 @@ class Choosing:
         key = place.key
         if place.group.startswith(_HYDRA):  # whatever the option: Hydra has one already, and takes null for another
             raise Declined("an option of Hydra's own")
-        if self._chosen.setdefault(key, place.option) != place.option:
-            raise Declined(f"two options of {key!r}")
+        if (before := self._chosen.setdefault(key, place)).option != place.option:
+            raise Twice(ChosenTwice, key, before.option, before.within, place.option, place.within)

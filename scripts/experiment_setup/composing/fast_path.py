@@ -8,6 +8,8 @@ itself, below `hydra`, it has to have seen once.
 from __future__ import annotations
 
 import contextlib
+import copy
+import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import field
@@ -24,7 +26,7 @@ from experiment_setup.composing.changes import Change
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.defaults import Choosing, Config, Entry, Listed
 from experiment_setup.composing.interpolation import UnusableValue
-from experiment_setup.composing.layers import Declined, Layer, MergeError, created, crossed, merge
+from experiment_setup.composing.layers import HAS_LIST, Declined, Layer, MergeError, Repeated, created, crossed, merge
 from experiment_setup.composing.origins import Places, Source, Trace
 from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, PlainPart, plain_part
 from experiment_setup.composing.refusals import Failure
@@ -42,6 +44,8 @@ _plain_parts: Latest[tuple[str, tuple[str, ...]], PlainPart | None] = Latest(256
 
 # Hydra's own config is there while Hydra merges, and not here: `${hydra.run}`, or a key that is itself computed.
 _READS_HYDRA = compiled(r"\$\{[^}:]*\$\{|\$\{[^}]*hydra(?!:)")
+
+_fine_anywhere: set[tuple[Any, ...]] = set()  # settings that Hydra takes, of whatever experiment
 
 # Choices that every Hydra has and that touch nothing but logging (hydra/conf/hydra/{job,hydra}_logging).
 _PLAIN_CHOICES_OF_HYDRA = {
@@ -83,12 +87,16 @@ class _Piece:
     reads_hydra: bool = False
 
 
-class _Unseen(Declined):
-    """Settings of Hydra's own that it has not seen yet; `is_all`: nothing else can be refused."""
+class _Unseen(Repeated):
+    """Settings of Hydra's own that it has not seen yet; `is_all`: nothing else can be refused.
 
-    def __init__(self, key: tuple[Any, ...], is_all: bool = True) -> None:
+    `is_anywhere`: they name no option, so that no file of the experiment has a say in whether Hydra takes them.
+    """
+
+    def __init__(self, key: tuple[Any, ...], is_all: bool = True, is_anywhere: bool = False) -> None:
         super().__init__("hydra settings that Hydra has not seen yet")
         self.key = key
+        self.is_anywhere = is_anywhere
         self._is_all = is_all
 
     def is_why(self, _failure: Failure) -> bool:
@@ -127,7 +135,7 @@ class FastPath:
         self._in_parts = in_parts  # else everything is merged
         self._fine: set[tuple[Any, ...]] = set()  # what Hydra takes for its own settings
         self._refused: dict[tuple[Any, ...], Failure] = {}  # what Hydra says of what it does not take
-        self._declined: _Unseen | defaults.NotThere | None = None  # where Hydra's answer will serve for others as well
+        self._declined: Repeated | None = None
         self._documents = documents  # files that have been read already
         self._given: Mapping[Path, Document] = {}  # contents in place of what the files have, or of files to be made
 
@@ -153,7 +161,7 @@ class FastPath:
         declined, self._declined = self._declined, None
         if failure is None:
             if isinstance(declined, _Unseen):
-                self._fine.add(declined.key)
+                (_fine_anywhere if declined.is_anywhere else self._fine).add(declined.key)
         elif declined is not None and declined.is_why(failure):
             self._refused[declined.key] = failure
 
@@ -164,7 +172,7 @@ class FastPath:
         self._declined = None
         try:
             pieces = self._chosen(choices)
-        except (_Unseen, defaults.NotThere) as declined:
+        except Repeated as declined:
             if declined.key in self._refused:
                 return Composition(choices, None, self._refused[declined.key])
             self._declined = None if changes else declined  # Hydra may fail for these
@@ -277,7 +285,8 @@ class FastPath:
             base = self._base(tuple(rest))
             if base is None:
                 return None
-            typed = tuple(layer for layer in rest if layer.stored is not None)  # others speak of no key with a part
+            # Files set nothing beside the groups that has a say in one: only types do.
+            typed = tuple(layer for layer in rest if layer.stored is not None)
             parts = {
                 key: self._part(key, typed, base, tuple(own)) or self._told_by_others(key, base, own, layers)
                 for key, own in slices.items()
@@ -338,8 +347,7 @@ class FastPath:
         return self._laid[key]
 
     def _merged_part(self, group: str, rest: tuple[Layer, ...], layers: tuple[Layer, ...]) -> MergedPart | None:
-        # Beside the group, files set nothing in it: they play no part.
-        below = (*(layer for layer in rest if layer.stored is not None), *layers)
+        below = (*rest, *layers)
 
         def merged() -> MergedPart | None:
             if crossed(below):
@@ -403,7 +411,7 @@ class FastPath:
         """Nothing if Hydra takes what is meant for itself, else Declined."""
         settings = tuple(piece.mark for piece in pieces if piece.hydra)
         mark = (settings, tuple(sorted(choices.items(), key=str)))
-        if mark in self._fine or (not settings and not choices):
+        if mark in self._fine or mark in _fine_anywhere or (not settings and not choices):
             return
         if mark in self._refused:
             raise _Unseen(mark)
@@ -417,7 +425,7 @@ class FastPath:
             layers = [piece.layer for piece in pieces if piece.layer is not None]
             nested = [layer.nested for layer in layers if layer.text is not None]
             is_all = len(nested) == len(layers) and plain_part("", nested, nested) is not None
-            raise _Unseen(mark, is_all=is_all)
+            raise _Unseen(mark, is_all=is_all, is_anywhere=is_plain)
         self._fine.add(mark)
 
     @staticmethod
@@ -491,7 +499,7 @@ class FastPath:
 
     def _read(self, path: str) -> _Read | None:
         name = path.removesuffix(".yaml")
-        paths = (folder / f"{name}.yaml" for folder in self._folders)
+        paths = (_upwards(folder / f"{name}.yaml") for folder in self._folders)
         file = next((path for path in paths if path in self._given or files.exists(path)), None)
         group, _, option = name.rpartition("/")
         stored = self._schema.registration(group, option)
@@ -524,24 +532,57 @@ class FastPath:
             content = self._schema.structured(registration)
         except Exception as error:
             raise Declined(f"cannot be stored: {error!r}") from error
-        if not nodes.is_mapping(content) or "defaults" in content:
-            raise Declined("no mapping, or a stored config with a defaults list")
+        if not nodes.is_mapping(content):
+            raise Declined("no mapping")
+        listed: tuple[Entry, ...] = ()
+        if "defaults" in content.__dict__["_content"]:
+            content = copy.deepcopy(content)
+            written = nodes.child(content, "defaults")
+            if not nodes.is_list(written):
+                raise Declined("defaults that are no list")
+            listed = defaults.entries(OmegaConf.to_container(written, resolve=False), as_1_1=self._as_1_1)
+            if nodes.is_structured(content):
+                content._set_flag(HAS_LIST, True)
+            else:
+                nodes.take(content, "defaults")
         if nodes.is_frozen(content) and "/" not in path:
             raise Declined("a frozen root, which refuses hydra's settings too")
-        written = [str(nodes.value(node)) for _, node in nodes.leaves(content) if nodes.is_interpolation(node)]
+        written = [str(nodes.value(node)) for node in _interpolations(content)]
         header = [] if registration.package is None else [f"@package {registration.package}"]
         return _Read(
             path,
             defaults.header_package(header, as_1_1=self._as_1_1),
-            (),
+            listed,
             Source(path, registration=registration),
             stored=content,
             reads_hydra=any(map(_READS_HYDRA.search, written)),
         )
 
 
+def _upwards(path: Path) -> Path:
+    """A path without its `..`, for a file that is read under that name already. Raises Declined where links differ."""
+    if ".." not in path.parts:
+        return path
+    plainly = Path(os.path.normpath(path))
+    if files.real(plainly) != files.real(path):
+        raise Declined("a way up through a link")
+    return plainly
+
+
+def _interpolations(stored: DictConfig) -> list[Any]:
+    """The fields of a stored config that hold one, those in its defaults list left out."""
+    has_list = stored._get_flag(HAS_LIST)
+    own = (item for item in nodes.children(stored) if not (has_list and item[0] == "defaults"))
+    leaves = (node for key, below in own for _, node in nodes.leaves(below, str(key)))
+    return [node for node in leaves if nodes.is_interpolation(node)]
+
+
 def _cut(layers: Sequence[Layer]) -> int:
-    """How many layers others may begin with as well; 0 where it is not worth while."""
+    """How many layers others may begin with as well; 0 where it is not worth while, or where the first are not done
+    before the last.
+    """
+    if any(layer.has_list for layer in layers):
+        return 0
     return max(len(layers) - 1, 0) // _STRIDE * _STRIDE
 
 
@@ -576,9 +617,9 @@ def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
     if config.stored is not None:
         if not package and "hydra" in config.stored.keys():  # noqa: SIM118 (a missing one is not `in` it)
             raise Declined("a stored config that touches hydra's own")
-        typed = [node for _, node in nodes.leaves(config.stored) if nodes.is_interpolation(node)]
-        reads_others = not all(map(nodes.has_one_type, typed))
-        layer = Layer(package, config.source, config.stored, reads_others=reads_others)
+        reads_others = not all(map(nodes.has_one_type, _interpolations(config.stored)))
+        has_list = bool(config.stored._get_flag(HAS_LIST))
+        layer = Layer(package, config.source, config.stored, reads_others=reads_others, has_list=has_list)
         return _Piece(layer, reads_hydra=config.reads_hydra)
     data, own, mark, reads_hydra = config.data, None, "", config.reads_hydra
     if not package and "hydra" in data:

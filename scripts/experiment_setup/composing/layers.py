@@ -20,6 +20,16 @@ class Declined(Exception):
     """The fast path does not cover this; the reason is for whoever debugs it."""
 
 
+class Repeated(Declined):
+    """Hydra's answer serves for all that is declined with the same `key`."""
+
+    key: tuple[Any, ...]
+
+    def is_why(self, failure: Failure) -> bool:
+        """Whether Hydra fails for this."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
 class Layer:
     """One merge: `content` goes into `package` ("" is the root)."""
@@ -31,11 +41,14 @@ class Layer:
     text: str | None = None  # of that file, where it has plain values alone: equal texts are equal layers of a package
     reads_others: bool = False  # an interpolation in `stored` may stand for a part of the config while that is merged
     embedded: bool = False  # whether `stored` begins at the root already
+    has_list: bool = False  # `stored` has its defaults list yet, which Hydra takes out when all is merged
 
     @property
     def keys(self) -> Iterable[Any]:
         """What it sets, or may only declare."""
-        return self.data or () if self.stored is None else self.stored.__dict__["_content"]
+        if self.stored is None:
+            return self.data or ()
+        return [key for key in self.stored.__dict__["_content"] if not (self.has_list and key == "defaults")]
 
     @cached_property
     def interpolated(self) -> frozenset[Any]:
@@ -118,8 +131,25 @@ def merge(layers: Sequence[Layer], trace: Trace | None = None, begun: DictConfig
             raise Declined(f"merging raised {error!r}") from error
         if trace is not None:
             trace.merged(layer.source, nodes.split(layer.package), written, config)
+    if any(layer.has_list for layer in layers):
+        _take_out_lists(config)
     OmegaConf.set_struct(config, True)
     return config
+
+
+HAS_LIST = "HYDRA_REMOVE_TOP_LEVEL_DEFAULTS"  # the flag of a node with a defaults list, which merging hands on
+
+
+def _take_out_lists(node: Any) -> None:
+    """What Hydra does with the defaults lists of stored dataclasses (_compose_config_from_defaults_list)."""
+    if not isinstance(node, DictConfig) or not nodes.is_there(node):
+        return
+    with flag_override(node, ["readonly", "struct"], False):
+        if node._get_flag(HAS_LIST):
+            node._set_flag(HAS_LIST, None)
+            node.pop("defaults", None)
+    for _, below in node.items_ex(resolve=False):
+        _take_out_lists(below)
 
 
 def crossed(layers: Sequence[Layer]) -> bool:

@@ -47,14 +47,17 @@ def is_console_script(entry: Path, function: str, root: Path) -> bool:
 
 def is_composed_elsewhere(entry: Path, function: str, project: Project) -> bool:
     """Whether another file of the project calls `function` of `entry` without a config, so that Hydra composes one."""
-    if project not in _importing:
-        _importing[project] = _by_imported_word(project.root)
+    if project not in _around:
+        _around[project] = _by_imported_word(project.root), {}
+    importing, started = _around[project]
     name = entry.parent.name if entry.stem == "__init__" else entry.stem
-    return _Project(entry, function, project.root, with_nothing=True).is_called(_importing[project].get(name, []))
+    around = _Project(entry, function, project.root, with_nothing=True, started=started)
+    return around.is_called(importing.get(name, []))
 
 
-# Nearly each file has the word `main`, and few import the module.
-_importing: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
+_Started = dict[Path, frozenset[tuple[str, str]]]  # by files, what they start
+# Nearly each file has the word `main`, and few import the module; of two hundred called train.py, all are asked about.
+_around: WeakKeyDictionary[Project, tuple[dict[str, list[Path]], _Started]] = WeakKeyDictionary()
 
 
 def _by_imported_word(root: Path) -> dict[str, list[Path]]:
@@ -75,13 +78,16 @@ _WORDS = compiled(r"[A-Za-z_]\w*")
 
 class _Project:
     """The files around an entry point, and the functions of it that start its main function (`with_nothing`: without
-    a config, as `main()`).
+    a config, as `main()`). What files start is `started`, as far as that is known.
     """
 
-    def __init__(self, entry: Path, function: str, root: Path, *, with_nothing: bool = False) -> None:
+    def __init__(
+        self, entry: Path, function: str, root: Path, *, with_nothing: bool = False, started: _Started | None = None
+    ) -> None:
         self._entry = entry
         self._root = root
         self._with_nothing = with_nothing
+        self._started = {} if started is None else started
         self._functions = {function, *self._starting(function)}
         self._name = "|".join(map(re.escape, sorted(self._functions)))
         self._keys = {(os.path.realpath(entry), name) for name in self._functions}
@@ -151,28 +157,38 @@ class _Project:
         """Whether a module has the function of that name, of its own or imported."""
         modules = Modules(self._root / "__main__.py", self._root)
         found = modules.find(module, [name])
-        return found is not None and self._is_meant(modules, found, ast.Name(name))
+        return found is not None and not self._keys.isdisjoint(_meant(modules, found, ast.Name(name)))
 
     def _calls(self, file: Path) -> bool:
-        source = _source(file)
+        if file not in self._started:
+            self._started[file] = frozenset(self._starts(file))
+        if not self._started[file].isdisjoint(self._keys):
+            return True
+        source = None if self._with_nothing else _source(file)
         if source is None:
             return False
-        package = ".".join(file.parent.relative_to(self._root).parts)
-        module, modules = Module(file.stem, source, package), Modules(file, self._root)
-        calls = list(source.nodes(ast.Call))
-        started = [value for call in calls for value in _started(call, self._with_nothing)]
-        if not self._with_nothing:
-            started += [value for table in source.nodes(ast.Dict) for value in table.values]
-        if any(self._is_meant(modules, module, value) for value in started):
-            return True
-        if self._with_nothing:
-            return False
-        commands = (value for call in calls for value in _texts_given(call))
+        commands = (value for call in source.nodes(ast.Call) for value in _texts_given(call))
         return self._is_imported_by_name(source) or any(map(self._is_in_command, commands))
 
-    def _is_meant(self, modules: Modules, module: Module, node: ast.expr) -> bool:
-        defined = modules.defined(module, node)
-        return defined is not None and (os.path.realpath(defined.key[0]), defined.key[1]) in self._keys
+    def _starts(self, file: Path) -> Iterator[tuple[str, str]]:
+        """What a file starts, or gives to something that may: the module and the name of each function."""
+        source = _source(file)
+        if source is None:
+            return
+        package = ".".join(file.parent.relative_to(self._root).parts)
+        module, modules = Module(file.stem, source, package), Modules(file, self._root)
+        started = [value for call in source.nodes(ast.Call) for value in _started(call, self._with_nothing)]
+        if not self._with_nothing:
+            started += [value for table in source.nodes(ast.Dict) for value in table.values]
+        for value in started:
+            yield from _meant(modules, module, value)
+
+
+def _meant(modules: Modules, module: Module, node: ast.expr) -> Iterator[tuple[str, str]]:
+    """The file and the name of the function or class that an expression stands for."""
+    defined = modules.defined(module, node)
+    if defined is not None:
+        yield os.path.realpath(defined.key[0]), defined.key[1]
 
 
 def _without_comments(text: str) -> str:
