@@ -339,6 +339,7 @@ def context_of(
     if experiment.closed is not None:
         raise experiment.closed
     read = schema.read(experiment.entry, project.root) if experiment.entry else schema.empty(experiment.config_file)
+    read.choose_main(experiment.config_dir / experiment.config_name)
     return ExperimentContext(project, experiment, read, make_composer(experiment, read, project.root, folder))
 
 

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeGuard
 
 from experiment_setup import git, nodes, schema, uses
 from experiment_setup.code.modules import Defined, Module
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
-from experiment_setup.code.tree import Function, last_name, parameters
+from experiment_setup.code.tree import Function, dotted, last_name, parameters, walk
 from experiment_setup.composing import search_path
 from experiment_setup.composing.compose import Composer
 from experiment_setup.composing.refusals import NotFound
@@ -29,6 +30,26 @@ from experiment_setup.schema import ConfigClass, Problem, Schema
 from experiment_setup.uses.records import ELEMENT, ConfigPath, Part, Reading
 
 _SAYS = frozenset("print pprint debug info warning error exception critical log".split())
+
+
+def _merges_loaded(function: Function) -> bool:
+    given = {parameter.arg for parameter in parameters(function)}
+    loaded = {
+        name
+        for node in walk(function)
+        if isinstance(node, ast.Assign) and _calls(node.value, "OmegaConf.load")
+        for name in map(last_name, node.targets)
+    }
+    for node in walk(function) if loaded else ():
+        if _calls(node, "OmegaConf.merge"):
+            names = {argument.id for argument in node.args if isinstance(argument, ast.Name)}
+            if names & given and names & loaded:
+                return True
+    return False
+
+
+def _calls(node: ast.AST, function: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and dotted(node.func).endswith(function)
 
 
 @dataclass
@@ -181,6 +202,15 @@ class Code:
         name = re.escape(config)
         names = re.compile(rf"\b(?:config_name\s*=|compose\()\s*[\"']{name}[\"']")
         return any("merge" in text and names.search(text) for text in self._composing)
+
+    @cached_property
+    def merges_what_it_loads(self) -> bool:
+        """Whether a function merges a file that it loads into what it is given, as the config of a checkpoint into that
+        of the run, which then may have any key.
+        """
+        reached = resolvers.reached_from(self.options.schema, self._texts)
+        texts = (module for module in reached if "OmegaConf.merge(" in module.source.text)
+        return any(_merges_loaded(node) for module in texts for node in module.source.nodes(ast.FunctionDef))
 
     @cached_property
     def _composing(self) -> list[str]:

@@ -82,6 +82,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
             left_open = left_open or _is_read_by_nobody(context, outcome, bad)
+            left_open = left_open or _may_be_merged(context, outcome, bad) or _is_given_by_what_is_run(context, bad)
             left_open = left_open or _is_of_a_whole_config(context, chosen, bad) or _is_a_usual_variable(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
@@ -324,6 +325,14 @@ def _is_for_another_config(context: ExperimentContext, chosen: Chosen, bad: Unus
     return handed_on and isinstance(refusal, NoSuchTarget) and any(o.has(target_of(bad, refusal)) for o in others)
 
 
+def _is_given_by_what_is_run(context: ExperimentContext, bad: UnusableValue) -> bool:
+    """Whether the guides run none but other primary configs of the folder, of which one has what is referred to."""
+    if not isinstance(bad.refusal, NoSuchTarget) or not context.is_never_run:
+        return False
+    target = target_of(bad, bad.refusal)
+    return any(sibling.error is None and sibling.has(target) for sibling in context.options.siblings)
+
+
 def _is_of_a_whole_config(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
     """Whether it stands in the file of an option that is a config of its own, such as one that a run has printed: with
     blocks for several groups, and the key that is referred to.
@@ -433,6 +442,15 @@ def _is_read_by_nobody(context: ExperimentContext, outcome: Composition, bad: Un
     if not isinstance(bad.refusal, (NoSuchTarget, UnsetVariable)) or not is_unread(context, nodes.names(bad.key)):
         return False
     return not isinstance(bad.refusal, NoSuchTarget) or not _is_nearly_there(outcome, target_of(bad, bad.refusal))
+
+
+def _may_be_merged(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether the code merges some file into the config that may have what is referred to; not where a letter makes the
+    difference to what is there.
+    """
+    if not isinstance(bad.refusal, NoSuchTarget) or not context.code.merges_what_it_loads:
+        return False
+    return not _is_nearly_there(outcome, target_of(bad, bad.refusal))
 
 
 def _is_nearly_there(outcome: Composition, target: Steps) -> bool:

@@ -53,6 +53,7 @@ class Reader:
             modules=tuple(self._evaluator.read_files),
             classes=self._classes(),
             main=_main_record(main) if main else None,
+            mains=tuple(map(_main_record, own)),
             tree=source.tree,
             code=self._evaluator.modules,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,6 +118,13 @@ class HydraMain:
     called: bool
     does_something: bool
 
+    def names(self, config: Path) -> bool:
+        """Whether it names a primary config, which lies where `config` says (without its ending)."""
+        if not isinstance(self.config_name, str) or not isinstance(self.config_path, str):
+            return False
+        there = self.location.path.parent / self.config_path / self.config_name.removesuffix(".yaml")
+        return Path(os.path.normpath(there)) == Path(os.path.normpath(config))
+
 
 @dataclass
 class Schema:
@@ -127,6 +135,7 @@ class Schema:
     classes: dict[str, ConfigClass] = dataclasses.field(default_factory=dict)
     registrations: tuple[Registration, ...] = ()
     main: HydraMain | None = None
+    mains: tuple[HydraMain, ...] = ()  # all that the entry point has
     problems: tuple[Problem, ...] = ()
     tree: ast.Module | None = None
     code: Modules | None = None
@@ -142,6 +151,12 @@ class Schema:
         if self.main is None:
             return None if self.code is not None else UNSET
         return None if isinstance(self.main.version_base, Opaque) else self.main.version_base
+
+    def choose_main(self, config: Path) -> None:
+        """Take the function that names a primary config for the main one, where another function of the file was."""
+        named = [main for main in self.mains if main.names(config)]
+        if len(named) == 1 and self.main is not None and not self.main.names(config):
+            self.main = named[0]
 
     def add(self, registration: Registration, opaque: dict[str, str], node: Any) -> None:
         """Add what is stored next; `opaque` as opaque_paths gives it, `node` OmegaConf's node if it is made already."""
