@@ -166,7 +166,7 @@ class Options:
     def loaded_by_path(self) -> Mapping[str, Sequence[Document]]:
         """The files of exp and env that the code loads by their paths, so that they are no options."""
         folders = loaded_files.folders(self.project, self.experiment, self.schema, self.primary)
-        return {folder: list(map(self._composer.document, paths)) for folder, paths in folders}
+        return {name: list(map(self._composer.document, paths)) for name, paths in folders if name not in self.groups}
 
     @property
     def is_run_by_name(self) -> bool:
