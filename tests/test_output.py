@@ -169,6 +169,10 @@ def test_very_long_values_are_shortened(project: Path, experiment: Path) -> None
         experiment,
         {"config.yaml": (experiment / "config.yaml").read_text().replace("  - _self_", "  - more\n  - _self_")},
     )
+    for script in ("show.py", "compare.py"):
+        write(experiment, {"exp/003.yaml": f"{'k' * 9_000}: 1\n"})
+        assert len(run(script, "001", "003", "--format", "table", cwd=project).out) < 9_000
+    (experiment / "exp/003.yaml").unlink()
     shown = run("add_exp.py", "001", "seed=7", cwd=project).out
     assert re.search(r"\nm900: 1\n(m\d+: 1\n)+…: and \d{3} more\n", shown)
 

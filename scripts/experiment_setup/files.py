@@ -140,6 +140,8 @@ def _takes(question: Callable[[], bool]) -> bool:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             return False
         raise
+    except ValueError:  # with a NUL, or half of a character
+        return False
 
 
 def read_loosely(path: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from experiment_setup.comparing.comparison import MISSING, STATE, Comparison, Row
 from experiment_setup.light import dataclass
 from experiment_setup.showing import values
-from experiment_setup.showing.values import cells
+from experiment_setup.showing.values import cells, fitted
 from experiment_setup.style import Style
 
 _GAP = 2  # cells between two columns
@@ -84,7 +84,8 @@ def comma_separated(comparison: Comparison) -> Iterator[str]:
 
 
 def _upright(comparison: Comparison) -> list[list[_Cell]]:
-    titles = [*comparison.key_columns, *comparison.results, *(comparison.title(c.key) for c in comparison.columns)]
+    keys = [fitted(comparison.title(column.key)) for column in comparison.columns]
+    titles = [*comparison.key_columns, *comparison.results, *keys]
     cells_of = [
         [*_key_cells(comparison, row), *(_cell(row, column.key) for column in comparison.columns)]
         for row in comparison.rows
@@ -102,7 +103,9 @@ def _turned(comparison: Comparison) -> list[list[_Cell]]:
     if len(comparison.rows) == 2:
         columns.sort(key=lambda column: column.key)
     for column in columns:
-        lines.append([_Cell(comparison.title(column.key)), *(_cell(row, column.key) for row in comparison.rows)])
+        lines.append(
+            [_Cell(fitted(comparison.title(column.key))), *(_cell(row, column.key) for row in comparison.rows)]
+        )
     return lines
 
 

@@ -19,6 +19,7 @@ from experiment_setup.project import Project
 from experiment_setup.reading.source import scalar
 from experiment_setup.runs.run import leaves
 
+_LONGEST_CELL = 500  # a path has less
 _WIDEST = 60  # a longer value is cut in the table; `--explain` and the other formats have the whole of it
 
 
@@ -122,9 +123,15 @@ def nested(values: Sequence[Value]) -> dict[Any, Any]:
 
 def lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Rows of as many cells each, as lines with aligned columns."""
-    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+    shown = [[*map(fitted, row)] for row in rows]
+    widths = [max(map(cells, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        yield "  ".join(text + " " * (width - cells(text)) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def fitted(text: str) -> str:
+    """A cell of a table that people read: a key may be as long as a file, and make each line as long."""
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"
 
 
 def cells(text: str) -> int:
