@@ -134,6 +134,12 @@ def test_experiments_made_at_once_have_numbers_of_their_own(
     assert all((shared.parent / name / "exp/001.yaml").is_file() for name in made)
 
 
+def test_a_name_that_no_file_system_takes_is_no_file() -> None:
+    names = (Path("/a\0b"), Path("/\ud800"), Path("/", "a" * 5_000))
+    assert [files.real(name) for name in names] == list(names)
+    assert not any(question(name) for name in names for question in (files.is_file, files.is_folder, files.exists))
+
+
 def test_what_goes_while_a_folder_is_looked_at_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path, {"a/1.yaml": "", "b/2.yaml": ""})
     found = files.below(tmp_path)

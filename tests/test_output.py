@@ -210,6 +210,8 @@ def test_what_the_system_refuses_is_one_line(elsewhere: Path) -> None:
         "OSError(28, 'No space left on device')": f"error: No space left on device\n{room}",
         "FileNotFoundError(2, 'No such file or directory')": "error: the folder that this was typed in is gone\n"
         "  help: cd to one that is there\n",
+        "OSError(30, 'Read-only file system', 'b.yaml')": "error: Read-only file system: b.yaml\n"
+        "  help: nothing on that disk can be changed (`mount` says how it is there): work in a copy of the project\n",
         "OSError(5, 'Input/output error', 'a.yaml')": "error: Input/output error: a.yaml\n",
         "shutil.Error([('a', 'b/c', 'No space left'), ('d', 'e', 'x')])": "error: No space left: b/c\n",
     }

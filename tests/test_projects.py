@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from environments import HYDRA
+from experiment_setup.errors import CommandError
+from experiment_setup.project import Project
 from experiment_setup.writing.node_values import plain_data
 from running import CONFIG, PLAIN_EXPERIMENT, hydra, run, run_entry, write
 
@@ -490,3 +492,14 @@ def test_the_config_is_found_however_the_entry_point_names_it(tmp_path: Path, de
     assert checked.code == 0, checked.out
     found = [(experiment["entry"], experiment["parameter_sets"]) for experiment in checked.json["experiments"]]
     assert found == [("train.py", 1)]
+
+
+def test_a_whole_machine_is_no_project(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To search it takes minutes; what is named from there is found all the same."""
+    root = Path(experiment.anchor)
+    monkeypatch.chdir(root)
+    for words in ([], [str(root)]):
+        with pytest.raises(CommandError, match="the whole machine"):
+            Project.locate(None, words)
+    for word in (experiment, experiment.relative_to(root)):
+        assert Project.locate(None, [str(word)]).root == experiment.parents[1]

@@ -110,6 +110,10 @@ def _allowed() -> str:
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_HELP = {
+    errno.EROFS: "nothing on that disk can be changed (`mount` says how it is there): work in a copy of the project",
+    errno.EMFILE: "this shell allows too few open files: raise that (`ulimit -n`), and type the same command again",
+}
 
 
 def _refused(error: OSError) -> CommandError:
@@ -129,6 +133,8 @@ def _refused(error: OSError) -> CommandError:
             f"no permission for {place or 'what was to be done'}",
             "get access to it (`ls -ld` says whose it is), or give a --root without it",
         )
+    if number in _HELP:
+        return CommandError(f"{why}: {place}" if place else why, _HELP[number])
     if number == errno.ENOENT and not place:  # of os.getcwd()
         return CommandError("the folder that this was typed in is gone", "cd to one that is there")
     return CommandError(f"{why}: {place}" if place else why)

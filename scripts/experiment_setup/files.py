@@ -73,8 +73,13 @@ def exists(path: Path) -> bool:
 
 
 def real(path: Path) -> Path:
-    """Where a path leads, links followed; one that leads to itself stays (`Path.resolve` may raise RuntimeError)."""
-    return Path(os.path.realpath(path))
+    """Where a path leads, links followed; one that leads to itself stays (`Path.resolve` may raise RuntimeError), and
+    one that no file system takes.
+    """
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:  # with a NUL, or half of a character
+        return path.absolute()
 
 
 def checkouts(path: Path) -> Iterator[Path]:
@@ -140,8 +145,6 @@ def _takes(question: Callable[[], bool]) -> bool:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             return False
         raise
-    except ValueError:  # with a NUL, or half of a character
-        return False
 
 
 def read_loosely(path: Path) -> str:
@@ -326,8 +329,8 @@ def rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:
     """Write files, each from the text that was read (None: there is none yet) to another one: all of them or none.
 
     Their folders are locked meanwhile: whoever else has the lock takes unfinished files for those of a killed command.
-    Raises CommandError or PermissionError, with nothing written, where a file is another one by now or its folder may
-    not be written to. Ctrl-C takes effect before or after.
+    Raises CommandError or OSError, with nothing written, where a file is another one by now or its folder may not be
+    written to. Ctrl-C takes effect before or after.
     """
     with contextlib.ExitStack() as stack:
         for folder in sorted({os.path.realpath(path.parent) for path in texts}):  # in one order for everyone
@@ -340,7 +343,8 @@ def _rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:
         if (read_text(path) if os.path.lexists(path) else None) != before:
             raise CommandError(f"{path} was changed while this was worked out; nothing was written", "run it again")
         if not os.access(path.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, "the folder may not be written to", str(path.parent))
+            code = errno.EROFS if sys.platform != "win32" and _is_read_only(path.parent) else errno.EACCES
+            raise OSError(code, os.strerror(code), str(path.parent))
     done: list[Path] = []
     with interrupts_deferred() as interrupts:
         try:
@@ -353,6 +357,11 @@ def _rewrite(texts: Mapping[Path, tuple[str | None, str]]) -> None:
                 before = texts[path][0]
                 path.unlink() if before is None else replace(path, before)
             raise
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether nobody may write to the disk, whatever the rights of the folder are."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 @contextlib.contextmanager

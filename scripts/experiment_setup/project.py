@@ -109,7 +109,7 @@ class Project:
         """The project at `root`, else the one that is found from here.
 
         Where one of the words is a path that leads out of that one, it is the project that is found from there.
-        Raises CommandError if `root` is given and is not a folder.
+        Raises CommandError if `root` is given and is not a folder, and for all that is on a machine unless it is given.
         """
         if root is not None:
             if not root.is_dir():
@@ -117,7 +117,13 @@ class Project:
             return cls(root.resolve())
         found = _root_around(Path.cwd())
         outside = (path for word in words if word is not None and (path := _outside(found, word)) is not None)
-        return cls(next(map(_root_around, outside), found))
+        found = next(map(_root_around, outside), found)
+        if _is_a_whole_machine(found):
+            raise CommandError(
+                f"{found} is the whole machine, in which no project was looked for",
+                "name the folder that holds experiments/ with --root",
+            )
+        return cls(found)
 
     @cached_property
     def guides(self) -> dict[Path, dict[Path, str]]:
@@ -409,7 +415,13 @@ def _outside(root: Path, word: str) -> Path | None:
     except OSError:
         return None
     lies_below = path.is_relative_to(root) or files.real(path).is_relative_to(root)
+    lies_below = lies_below and not _is_a_whole_machine(root)
     return path if is_there and not lies_below else None
+
+
+def _is_a_whole_machine(root: Path) -> bool:
+    """Whether it is where all paths begin, so that a search would take minutes, and no project by its folders."""
+    return root == Path(root.anchor) and not (root / EXPERIMENTS).is_dir()
 
 
 def experiment_at(folder: Path) -> Experiment | None:
