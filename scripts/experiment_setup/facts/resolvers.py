@@ -98,7 +98,8 @@ def _is_handed_on(module: Module) -> bool:
     """Whether a module names the function that registers without calling it: `register = OmegaConf.register_…`."""
     called = {id(call.func) for call in module.source.nodes(ast.Call)}
     named = (node for node in module.source.nodes(ast.Attribute) if node.attr in REGISTERS)
-    return any(id(node) not in called for node in named)
+    left = [node for node in named if id(node) not in called]
+    return bool(left) and not _never_run(module).issuperset(map(id, left))
 
 
 def _is_of_a_library(module: Module, call: ast.Call, schema: Schema) -> bool:
@@ -219,14 +220,54 @@ def _bound_to(name: ast.Name, module: Module) -> ast.expr | None:
 
 
 def registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
-    """Each call that registers a resolver, with the outermost function that it stands in."""
+    """Each call that registers a resolver, with the outermost function that it stands in; not where no run comes to."""
     calls = [call for call in module.source.nodes(ast.Call) if last_name(call.func) in REGISTERS]
+    if calls:
+        never = _never_run(module)
+        calls = [call for call in calls if id(call) not in never]
     inside: dict[int, str] = {}
     for statement in module.source.tree.body if calls else ():
         for outer in (statement, *(statement.body if isinstance(statement, ast.ClassDef) else ())):
             if isinstance(outer, FUNCTIONS):
                 inside.update({id(node): outer.name for part in outer.body for node in walk(part)})
     yield from ((call, inside.get(id(call))) for call in calls)
+
+
+def _never_run(module: Module) -> frozenset[int]:
+    """What of a module no run comes to before it ends, by its identity: what stands below `if TYPE_CHECKING`, in a
+    handler of what does not fail, or is registered with atexit.
+    """
+    found: list[ast.AST] = []
+    for node in module.source.nodes(ast.If):
+        truth = _truth(node.test, module)
+        if truth is not None:
+            found += node.orelse if truth else node.body
+    for tried in module.source.nodes(ast.Try):
+        if all(isinstance(node, ast.Pass) or _is_sure_to_be_there(node) for node in tried.body):
+            found += tried.handlers
+    found += (call for call in module.source.nodes(ast.Call) if dotted(call.func) == _AT_THE_END)
+    found += (f for f in module.functions.values() if any(dotted(one) == _AT_THE_END for one in f.decorator_list))
+    return frozenset(id(node) for part in found for node in walk(part))
+
+
+_AT_THE_END = "atexit.register"
+
+
+def _truth(test: ast.expr, module: Module) -> bool | None:
+    """What a condition comes to, where a text, a number or a name for one tells it."""
+    if last_name(test) == "TYPE_CHECKING":
+        return False
+    value = _bound_to(test, module) if isinstance(test, ast.Name) else test
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
+        truth = _truth(value.operand, module)
+        return None if truth is None else not truth
+    return bool(value.value) if isinstance(value, ast.Constant) else None
+
+
+def _is_sure_to_be_there(node: ast.stmt) -> bool:
+    """Whether a statement imports nothing but modules of Python's own."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    return bool(names) and all(name.partition(".")[0] in sys.stdlib_module_names for name in names)
 
 
 def _called_at_start(modules: Iterable[Module], main: str) -> frozenset[str]:
