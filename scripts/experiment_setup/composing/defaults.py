@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from experiment_setup import installed
 from experiment_setup.composing.expansion import TooFar
 from experiment_setup.composing.layers import Declined, Repeated
-from experiment_setup.composing.refusals import AddedTwice, ChosenTwice, Failure, NotFound
+from experiment_setup.composing.refusals import AddedTwice, ChosenTwice, Failure, NotChosen, NotFound, NotOverridable
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.nodes import GLOBAL
 
@@ -43,11 +43,11 @@ class NotThere(Repeated):
         return isinstance(failure.refusal, NotFound) and failure.refusal.config == self._path
 
 
-class Twice(Repeated):
-    """A group is chosen twice, which Hydra refuses with words of that `kind`; `of` is what else they may name."""
+class Refused(Repeated):
+    """What Hydra refuses of a group with words of that `kind`; `of` is what else they may name."""
 
-    def __init__(self, kind: type[ChosenTwice | AddedTwice], group: str, *of: Any) -> None:
-        super().__init__(f"{group!r} is chosen twice")
+    def __init__(self, kind: type[AddedTwice | ChosenTwice | NotChosen | NotOverridable], group: str, *of: Any) -> None:
+        super().__init__(f"{kind.__name__} {group!r}")
         self.key = (kind, group, *of)
 
     def is_why(self, failure: Failure) -> bool:
@@ -273,6 +273,7 @@ class Choosing:
         self._fixed = known.fixed
         self._since_1_4 = installed.hydra_since_1_4()
         self._overrides: dict[str, str | tuple[str, ...] | None] = {}
+        self._overriding: dict[str, str] = {}  # the config in whose list an override stands
         self._used: set[str] = set()
         self._chosen: dict[str, _Place] = {}  # the first place of each group
         self._visited = 0
@@ -287,12 +288,15 @@ class Choosing:
         items = None if added else self._place_by_place(primary)
         if items is None:
             items = self._followed(self._visit(_Place(Entry(primary)), tuple(added)))
-        if not all(key in self._used or (key.startswith(_HYDRA) and "@" not in key) for key in self._overrides):
-            raise Declined("an override of what is in no list")
+        unused = (key for key in self._overrides if key not in self._used)
+        for key in (key for key in unused if "@" in key or not key.startswith(_HYDRA)):
+            group = key.partition("@")[0]
+            instead = (chosen for chosen in self._chosen if chosen.partition("@")[0] == group)
+            raise Refused(NotOverridable, key, self._overrides[key], self._overriding.get(key), *sorted(instead))
         keys = [item.key for item in items if item.key is not None]
         twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
         if twice is not None:
-            raise Twice(AddedTwice, twice)
+            raise Refused(AddedTwice, twice)
         return items
 
     @property
@@ -517,8 +521,10 @@ class Choosing:
 
     def _config(self, place: _Place) -> Config | None:
         """The config at a place; None where there need not be one. Raises Declined for a missing one."""
-        if place.name is None or place.name.endswith("???"):
+        if place.name is None:
             raise Declined("an option that has to be chosen")
+        if place.name.endswith("???"):
+            raise Refused(NotChosen, place.group, place.key, place.within)
         if place.group.startswith(_HYDRA):
             raise Declined("an option of Hydra's own")
         config = self._find(place.path)
@@ -528,11 +534,13 @@ class Choosing:
 
     def _override(self, places: Iterable[_Place]) -> None:
         for place in places:
-            self._overrides.setdefault(place.key, place.option)
+            if place.key not in self._overrides:
+                self._overrides[place.key] = place.option
+                self._overriding[place.key] = place.within
 
     def _choose(self, place: _Place) -> None:
         key = place.key
         if place.group.startswith(_HYDRA):  # whatever the option: Hydra has one already, and takes null for another
             raise Declined("an option of Hydra's own")
         if (before := self._chosen.setdefault(key, place)).option != place.option:
-            raise Twice(ChosenTwice, key, before.option, before.within, place.option, place.within)
+            raise Refused(ChosenTwice, key, before.option, before.within, place.option, place.within)

@@ -352,8 +352,9 @@ class FastPath:
         def merged() -> MergedPart | None:
             if crossed(below):
                 return None
-            whole = self._merge(below)
-            node = nodes.child(whole, group) if group else whole
+            if not group:
+                return MergedPart("", self._merge(below))
+            node = nodes.child(self._merge(tuple(layer.only(group) for layer in below)), group)
             return MergedPart(group, node) if nodes.is_mapping(node) else None
 
         return self._heavy.get((group, below), merged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiment_setup import nodes
 from experiment_setup.composing.origins import Source, Trace
+from experiment_setup.composing.overlay import shallow
 from experiment_setup.composing.refusals import Failure
 from experiment_setup.light import dataclass
 
@@ -62,6 +64,21 @@ class Layer:
         for step in reversed(self.package.split(".") if self.package else ()):
             result = {step: result}
         return result
+
+    def only(self, key: str) -> Layer:
+        """What plays a part in the mapping at a key of the root: of a stored config for the root, that field alone."""
+        if self.stored is None or self.package:
+            return self
+        if key not in self._fields:
+            field = shallow(self.stored, None)
+            content = field.__dict__["_content"]
+            field.__dict__["_content"] = {name: content[name] for name in (key, "defaults") if name in content}
+            self._fields[key] = replace(self, stored=field)
+        return self._fields[key]
+
+    @cached_property
+    def _fields(self) -> dict[str, Layer]:
+        return {}
 
     @cached_property
     def slices(self) -> dict[str, Layer]:
