@@ -378,9 +378,7 @@ class Compositions:
         choices = self.of(choices).choices
         again = dict(self.options.chosen_again(choices))
         yield from (
-            (option, option.package((option.group,)))
-            for option in self.options.added
-            if choices.get(option.key) == option.name
+            (option, option.package()) for option in self.options.added if choices.get(option.key) == option.name
         )
         for placed in self.options.choices:
             name = choices.get(placed.key) or again.get(placed.group) or placed.option or ""

@@ -389,7 +389,7 @@ def fields_lost(context: ExperimentContext, option: Option) -> list[str] | None:
     if is_typed(composed.config, option.group):
         return None
     missing = [name for name in fields if name not in values]
-    if not missing and option.package((option.group,)) == ():
+    if not missing and option.package() == ():
         return None  # written from the root, it has no place for the types of one group
     # Asked through another interpreter, no config has types.
     return missing if missing or is_typed(context.compositions.at().config, option.group) else None
@@ -434,7 +434,7 @@ def changed(context: ExperimentContext, option: Option, key: str) -> bool:
 
 def composed_at(context: ExperimentContext, option: Option) -> Any:
     """What stands in the composed config where the option's content goes; None where it does not compose."""
-    return nodes.within(context.compositions.of_option(option).container, option.package((option.group,)))
+    return nodes.within(context.compositions.of_option(option).container, option.package())
 
 
 def differs(mine: Any, composed: Any) -> bool:

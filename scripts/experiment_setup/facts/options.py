@@ -41,9 +41,11 @@ class Option:
         """The file."""
         return self.document.path
 
-    def package(self, usual: tuple[str, ...]) -> tuple[str, ...]:
-        """Where its content goes in the config: where its header says, else to the `usual` place."""
+    def package(self, usual: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Where its content goes in the config: where its header says, else to the `usual` place, that of its group."""
         named = self.document.package
+        if usual is None:
+            usual = tuple(self.group.split("/"))
         return usual if named in (None, "_group_") else nodes.in_package(named)
 
     @property

@@ -231,7 +231,7 @@ def _misspelled_keys(context: ExperimentContext, document: Document, option: Opt
     config = (composed.of_option(option).config if option else composed.some) if found else None
     for value, match in found if config is not None else ():
         dots, written, behind = match.groups()
-        package = option.package(tuple(option.group.split("/"))) if option else ()
+        package = option.package() if option else ()
         above = (*package, *value)[: -len(dots)] if dots else ()
         target = (*above, *nodes.split(written))
         meant = _as_it_is_there(config, target)
@@ -273,7 +273,7 @@ def _as_it_is_there(config: Any, target: Steps) -> Steps:
 def _is_given_by_another(context: ExperimentContext, target: Steps) -> bool:
     """Whether another option or config has a key that the config lacks, or the code or a run gives it."""
     for option in (*context.options.all(), *context.options.added):
-        package = option.package(tuple(option.group.split("/")))
+        package = option.package()
         if target[: len(package)] == package and option.document.has(target[len(package) :]):
             return True
     if any(sibling.has(target) for sibling in context.options.siblings) or is_typed(context, target):

@@ -535,7 +535,7 @@ def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Findi
     within = _folder_within(context, option, group, entry.option or "")
     advice = (
         f"write - override /{group}: {entry.option}"
-        if is_listed and option.package((option.group,)) == ()
+        if is_listed and option.package() == ()
         else f"write - /{group}@{group}: {entry.option}"
         if there
         else f"write - {within}@{group}: {entry.option} for the one in {option.group}/{within}/, or remove it"

@@ -56,7 +56,7 @@ def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
             continue  # the dataclass refuses it
         named = [name for _, name in entries.parents(option)]
         if len(named) == 1:
-            above = _composed_parent(context, option.group, named[0], option.package((option.group,)))
+            above = _composed_parent(context, option.group, named[0], option.package())
             yield from _near_misses(context, option, own, above, (), root)
     if context.options.included and context.compositions.at().failure is None:
         primary = Option("", context.experiment.config_name, context.options.primary)
@@ -66,7 +66,7 @@ def near_miss_key(context: ExperimentContext) -> Iterator[Finding]:
     for option in (*context.options.root_sets, *context.options.added):
         for document in context.options.lineage(option):
             written = Option(option.group, option.name, document)
-            if document.path in judged or written.package((option.group,)) != ():
+            if document.path in judged or written.package() != ():
                 continue
             judged.add(document.path)
             own, composed = values(document), context.compositions.of_option(option).container

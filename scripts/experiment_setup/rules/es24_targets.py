@@ -20,6 +20,7 @@ from experiment_setup.light import dataclass
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import scripts_with
+from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
@@ -92,7 +93,7 @@ def _left(context: ExperimentContext) -> list[_Left]:
     found: list[_Left] = []
     for option in (*context.options.all(), *context.options.added):
         if "_target_" in option.document.text_or_empty:
-            package = option.package((option.group,))
+            package = option.package()
             before, after = _inherited(context, option), context.compositions.of_option(option).container
             others = _tuned(context, {option.group: option.name})
             found += _left_over(context, option.document, package, before, after, others)
@@ -295,7 +296,8 @@ def _blocks(context: ExperimentContext) -> list[_Block]:
 def _every_block(context: ExperimentContext) -> list[_Block]:
     """What config.yaml chooses, and then each option beside that, has of such blocks."""
     texts = (document.text_or_empty for document in context.options.documents())
-    if not any("_target_" in text for text in itertools.chain(texts, [context.code.text])):
+    named = any("_target_" in text for text in itertools.chain(texts, [context.code.text]))
+    if not named and not context.composer.folder.once(_names_a_target):
         return []
     primary = context.options.primary
     options = [({option.key: option.name}, option.document) for option in _options(context)]
@@ -312,6 +314,11 @@ def _every_block(context: ExperimentContext) -> list[_Block]:
     if primary.error is None and isinstance(primary.data, dict):
         read += _read(primary.data.get("hydra"), ("hydra",), {}, primary)
     return read
+
+
+def _names_a_target(folder: ConfigFolder) -> bool:
+    """Whether a file of the folder has a `_target_`: lists of options may choose it, or that of a stored config."""
+    return any("_target_" in folder.read(path).text_or_empty for path in folder.yaml_files(folder.path))
 
 
 def _options(context: ExperimentContext) -> Iterator[Option]:

@@ -379,7 +379,7 @@ def _unpacked_keys(context: ExperimentContext, path: ConfigPath) -> Iterator[tup
     """The keys at a place of the config, as config.yaml chooses and then with each option that goes there."""
     choices: list[dict[str, str]] = [{}]
     for option in (*context.options.all(), *context.options.added):
-        package = option.package(tuple(option.group.split("/")))
+        package = option.package()
         if package == path[: len(package)] and not only_a_base(context, option):
             choices.append({option.key: option.name})
     for chosen in choices:

@@ -218,7 +218,7 @@ def unknown_value_in_folder(context: ExperimentContext) -> Iterator[Finding]:
     for option in (*context.options.all(), *context.options.added):
         if option.document.error is not None:
             continue
-        if option.document.header is not None and option.package((option.group,)) == ():
+        if option.document.header is not None and option.package() == ():
             settings = option.document.data.get("hydra") if isinstance(option.document.data, dict) else None
             for path in _FOLDERS:
                 value, composed = nodes.within(settings, path), context.compositions.of_option(option).config
