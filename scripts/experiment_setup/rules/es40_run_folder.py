@@ -244,7 +244,8 @@ def chdir_null(context: ExperimentContext) -> Iterator[Finding]:
 def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
     """`hydra.job.num` and `hydra.job.id` exist in a multirun only: a single run fails before main() is called. With a
     colon, as `run-${hydra:job.num}`, all single runs get one folder, called None; alone it fails as well. So it is with
-    the folder of the run itself in run.dir. A sweep makes sweep.dir before its jobs.
+    the folder of the run itself in run.dir, and with `hydra.sweep.subdir`, the job's number where nothing gives it.
+    A sweep makes sweep.dir before its jobs.
     """
     sweep = setting(context, "sweep", "dir")
     if isinstance(sweep, str) and (found := re.search(r"hydra\.job\.(num|id)", sweep)):
@@ -257,23 +258,27 @@ def job_number_in_run_dir(context: ExperimentContext) -> Iterator[Finding]:
     for path in () if is_always_a_sweep else (("run", "dir"), ("job", "name"), ("output_subdir",)):
         written = setting(context, *path)
         found = _NOT_IN_A_RUN.search(written) if isinstance(written, str) else None
-        if found is None or setting(context, *found[2].split(".")) not in (UNGIVEN, "???"):
+        given = setting(context, *found[2].split(".")) if found is not None else None
+        if found is not None and found[2] == _SUBDIR:  # unless the config gives one itself, it is the number of the job
+            given = UNGIVEN if given is UNGIVEN or _NOT_IN_A_RUN.search(str(given)) else given
+        if found is None or given not in (UNGIVEN, "???"):
             continue  # the config may give one itself
         is_own_folder = found[2] == "runtime.output_dir"
         if is_own_folder and path != ("run", "dir"):
             continue
-        is_null = found[1] == ":" and found[0] != written.strip()
+        is_null = found[1] == ":" and found[0] != written.strip() and found[2] != _SUBDIR
         named = ".".join(path)
         yield job_number_in_run_dir.finding(
             at(context, *path),
             f"{named} uses hydra{found[1]}{found[2]}, which "
             + ("is made of run.dir" if is_own_folder else "a single run does not have")
             + (f": {'its folder' if path == ('run', 'dir') else named} is called None" if is_null else ""),
-            f"{'write a folder' if is_own_folder else 'use it in hydra.sweep.subdir'}; {named} can have "
+            f"{'use it in hydra.sweep.subdir' if found[2].startswith('job.') else 'write a folder'}; {named} can have "
             "${now:%Y%m%d-%H%M%S} or ${hydra.runtime.choices.exp}",
             severity=Severity.WARNING if is_null else None,
         )
 
 
 # What has no value yet when Hydra makes the folder of a single run.
-_NOT_IN_A_RUN = compiled(r"\$\{\s*hydra([.:])(job\.(?:num|id)|runtime\.output_dir)\s*\}")
+_NOT_IN_A_RUN = compiled(r"\$\{\s*hydra([.:])(job\.(?:num|id)|runtime\.output_dir|sweep\.subdir)\s*\}")
+_SUBDIR = "sweep.subdir"
