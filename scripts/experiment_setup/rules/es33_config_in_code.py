@@ -27,7 +27,7 @@ from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
 from experiment_setup.rules.es31_dataclasses import config_classes
 from experiment_setup.rules.phases import Phase
-from experiment_setup.schema import Field, Opaque, Registration
+from experiment_setup.schema import ConfigClass, Field, Opaque, Registration
 from experiment_setup.uses.calls import DICT_METHODS
 from experiment_setup.uses.records import ELEMENT, ConfigPath, Use, shown_path
 
@@ -226,21 +226,21 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
     classes = {path: config_class for config_class, path in config_classes(context)}
     for found in _unknown(context, default=False):
         path, location = found.path, found.places[0]
-        owner = classes.get(".".join(path[:-1]))
+        owner = classes.get(".".join(path[:-1])) or (_stored_whole(context) if len(path) == 1 else None)
+        is_no_key = owner is not None and (path[-1] in owner.methods or hasattr(owner.cls, path[-1]))
         if len(path) == 1 and whole is not None and whole.field(path[0]):
             continue  # said where the class is not stored
-        if len(path) == 1 and whole is None and not (_home(context, path[0]) or _is_misspelled(found)):
+        if len(path) == 1 and whole is None and not (is_no_key or _home(context, path[0]) or _is_misspelled(found)):
             continue  # without a schema of the whole, `+key=value` on the command line is a way to give it
         if owner is not None and any(field.name == path[-1] for field in owner.unannotated):
             continue  # said where the field is
-        methods = owner.methods if owner is not None else ()
-        if owner is not None and (path[-1] in methods or hasattr(owner.cls, path[-1])):
+        if owner is not None and is_no_key:
             if any(use.path[: len(path)] == path and use.form == "config" for use in context.code.reading.uses):
-                what = "a method" if path[-1] in methods else "an attribute of the class"
+                what = "a method" if path[-1] in owner.methods else "an attribute of the class"
                 yield unknown_attribute.finding(
                     location,
                     f"cfg.{shown_path(path)} is {what} of {owner.name}, which the config does not have",
-                    f"write OmegaConf.to_object(cfg.{shown_path(path[:-1])}).{path[-1]}",
+                    f"write OmegaConf.to_object({shown_path(('cfg', *path[:-1]))}).{path[-1]}",
                     rests_on=[phases.group(path[0]), phases.defaults_list(context.compositions.some_file)],
                 ).at(found.places)
             continue
@@ -251,6 +251,14 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
             severity=Severity.WARNING if found.assumed else None,
             rests_on=[phases.group(path[0]), phases.defaults_list(context.compositions.some_file)],
         ).at(found.places)
+
+
+def _stored_whole(context: ExperimentContext) -> ConfigClass | None:
+    """The dataclass that is stored as the primary config, or that the primary config includes."""
+    options = context.options
+    names = options.primary.parents if options.has_primary else [context.experiment.config_name]
+    stored = (context.schema.registration(None, name) for name in names)
+    return next((known.config_class for known in stored if known is not None and known.config_class), None)
 
 
 def _home(context: ExperimentContext, name: str) -> str | None:
