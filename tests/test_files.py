@@ -339,6 +339,19 @@ def test_what_fails_while_a_temporary_folder_goes_is_said(tmp_path: Path, monkey
         raise FileNotFoundError("gone")
 
 
+def test_a_link_called_as_an_unfinished_folder_is_not_followed(tmp_path: Path) -> None:
+    """A clone may bring one along: what it leads to was put among the parameter sets, as if a killed command had left
+    it.
+    """
+    theirs = write(tmp_path / "home", {"id_rsa": "secret"})
+    folder = write(tmp_path / "exp", {"001.yaml": "seed: 1\n"})
+    for name in (".all-of-new-files.0123abcd.tmp", ".002-x.0123abcd.tmp"):
+        (folder / name).symlink_to(theirs)
+    files.clear_unfinished([folder])
+    assert [path.name for path in folder.iterdir()] == ["001.yaml"]
+    assert (theirs / "id_rsa").stat().st_nlink == 1
+
+
 def test_folders_are_looked_into_but_for_unfinished_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Linked ones too; one that goes while that is done, as another command's unfinished files do, has nothing."""
     for name in ("b/x.yaml", "a/deep/y.yaml", "a/z.yaml", ".new-files.0123abcd.tmp/n.yaml", "elsewhere/w.yaml", "top"):

@@ -416,7 +416,7 @@ def _remove(folder: Path) -> None:
 def _remove_by_name(folder: Path) -> None:
     """The same with one open folder at a time, where `shutil.rmtree` may not open one for each level.
 
-    Only there: between two calls, another might put a link in the place of a folder.
+    Only there: between two calls, another might put a link in the place of a folder. `folder` is none.
     """
     with contextlib.suppress(OSError):
         for path in list(folder.iterdir()):
@@ -472,6 +472,9 @@ def remove_unfinished(folder: Path) -> None:
         if not is_unfinished(path.name):
             continue
         with contextlib.suppress(OSError):  # another's, or not to be removed: it is in nobody's way
+            if path.is_symlink():  # none of ours: a clone brought it along, and it leads to somebody's files
+                path.unlink()
+                continue
             # Whoever is still at it, where a lock holds on one machine alone, finds it gone and not emptied.
             ours = path.rename(path.with_name(f"{path.name[:-13]}.{os.urandom(4).hex()}.tmp"))
             if path.name.startswith(".all-of-new-files."):
