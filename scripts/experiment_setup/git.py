@@ -190,9 +190,16 @@ def ignored_by_name(root: Path, file: Path) -> str | None:
 
 def submodule_of(root: Path, *paths: Path) -> str | None:
     """The submodule that one of the paths lies in, by its path from the root of the checkout."""
+    return next((name for name, _ in submodules(root) for path in paths if path.is_relative_to(root / name)), None)
+
+
+def submodules(root: Path) -> list[tuple[str, str]]:
+    """The submodules of a checkout, each by its path from there and its address."""
     modules = root / ".gitmodules"
-    named = _SUBMODULE.findall(files.read_loosely(modules)) if files.is_file(modules) else []
-    return next((name for name in named for path in paths if path.is_relative_to(root / name)), None)
+    blocks = _BLOCK.split(files.read_loosely(modules)) if files.is_file(modules) else []
+    told: Iterable[dict[str, str]] = (dict(_SETTING.findall(block)) for block in blocks)
+    return [(one["path"], one.get("url", "")) for one in told if "path" in one]
 
 
-_SUBMODULE = compiled(r"^[ \t]*path[ \t]*=[ \t]*(\S+)", re.MULTILINE)
+_BLOCK = compiled(r"^[ \t]*\[", re.MULTILINE)
+_SETTING = compiled(r"^[ \t]*(path|url)[ \t]*=[ \t]*(\S+)", re.MULTILINE)

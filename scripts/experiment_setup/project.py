@@ -239,8 +239,18 @@ class Project:
         return found
 
     def is_of_others(self, path: Path) -> bool:
-        """Whether a file lies in a folder that is called as one with a copy of other people's code."""
-        return path.is_relative_to(self.root) and not _OF_OTHERS.isdisjoint(path.relative_to(self.root).parts)
+        """Whether a file lies in a folder that is called as one with a copy of other people's code, or in a submodule
+        from elsewhere: one whose address is told from this project's is its own.
+        """
+        if not path.is_relative_to(self.root):
+            return False
+        return not _OF_OTHERS.isdisjoint(path.relative_to(self.root).parts) or any(
+            map(path.is_relative_to, self._submodules)
+        )
+
+    @cached_property
+    def _submodules(self) -> Sequence[Path]:
+        return [self.root / path for path, url in git.submodules(self.root) if path.strip("./") and url[:1] != "."]
 
     def entries_of(self, config_dir: Path) -> Sequence[Path]:
         """The entry points that compose from a config folder, in their order."""
