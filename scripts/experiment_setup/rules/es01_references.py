@@ -178,10 +178,11 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     if target in known:
         return f"refer to a value of another type, or give {bad.key} one of its own"
     target = target.removeprefix("cfg.").removeprefix("config.")
-    guess = next((name for name in known if name.split(".", 1)[1] == target), None)
     group, _, key = target.partition(".")  # a field is looked for by its own name: `exp.lr` is more like `exp.fold`
     near = did_you_mean(key, [name.split(".", 1)[1] for name in known if name.startswith(f"{group}.")])
-    guess = guess or (f"{group}.{near}" if near else did_you_mean(target, known))
+    alike = spelled_alike(target, [name.split(".", 1)[1] for name in known])  # without its group
+    guess = next((name for name in known if name.split(".", 1)[1] == alike), None)
+    guess = guess or (f"{group}.{near}" if near else did_you_mean(target, known) if key else None)
     if guess is None and not key:
         guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
     if guess is None:
