@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from experiment_setup import nodes
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.resolving import resolved
 from experiment_setup.light import compiled
@@ -35,6 +36,41 @@ def is_unread(context: ExperimentContext, path: ConfigPath) -> bool:
     words = _words_of(context.project)
     around = {*path[:-1], *_CALLED_LIKE_A_CONFIG}
     return not words.resolves and path[-1] not in words.read and words.taken_whole.isdisjoint(around)
+
+
+def is_named_nowhere(context: ExperimentContext, path: ConfigPath) -> bool:
+    """Whether no file of the project has the word of a key, or takes all of what is around it: then nothing acts on its
+    value, even where all values are resolved. What a library makes of a block that it gets is not known.
+    """
+    reading = context.code.reading
+    if not reading.followed or all(use.shown for use in reading.uses) or _may_be_a_librarys(context, path):
+        return False
+    if next(iter(scripts_with(context.project.root, path[-1].encode())), None) is not None:
+        return False
+    return _words_of(context.project).taken_whole.isdisjoint({*path[:-1], *_CALLED_LIKE_A_CONFIG} - {"args"})
+
+
+def _may_be_a_librarys(context: ExperimentContext, path: ConfigPath) -> bool:
+    """Whether a block around a key has a `_target_`, or is given to a function of others, or behind `**`."""
+    above = [nodes.within(context.compositions.at().container, path[:depth]) for depth in range(len(path))]
+    if any(isinstance(part, dict) and "_target_" in part for part in above):
+        return True
+    for site in context.code.reading.calls:
+        given = [*site.unpacked, *(site.arguments.values() if _is_of_others(context, site.function) else ())]
+        if any(one.part.path and path[: len(one.part.path)] == one.part.path for one in given):
+            return True
+        if any(not one.part.path for one in site.unpacked):
+            return True
+    return False
+
+
+def _is_of_others(context: ExperimentContext, function: str) -> bool:
+    package, dot, _ = function.partition(".")
+    code = context.schema.code
+    return bool(dot) and package not in _KNOWN and code is not None and code.top_level(package) is None
+
+
+_KNOWN = frozenset("hydra omegaconf wandb".split())
 
 
 class _Words(NamedTuple):

@@ -209,16 +209,22 @@ def _is_set_by_the_project(context: ExperimentContext, bad: UnusableValue) -> bo
 
 def _is_a_usual_variable(context: ExperimentContext, bad: UnusableValue) -> bool:
     """Whether several files of the config folder read the environment variable that is not set here, or a guide names
-    it: so it is no slip, and everybody has to set it.
+    it: so it is no slip, and everybody has to set it. Or a cluster does, where the project runs.
     """
     if not isinstance(bad.refusal, UnsetVariable):
         return False
     name = bad.refusal.name
+    if _OF_CLUSTERS.fullmatch(name):
+        return True
     if any(name in guide and re.search(rf"\b{re.escape(name)}\b", guide) for guide in context.guides):
         return True
     texts = [text for document in context.options.of_the_folder() if name in (text := document.text_or_empty)]
     read = rf"\$\{{\s*oc\.env\s*:\s*{re.escape(name)}\b"
     return len(texts) > 1 and sum(re.search(read, text) is not None for text in texts) > 1
+
+
+# What schedulers, launchers and the profiles of clusters set.
+_OF_CLUSTERS = compiled(r"(?:SLURM|SLURMD|PBS|LSB|OMPI|SGE)_\w+|SCRATCH|TMPDIR|WORK|(?:LOCAL_|NODE_)?RANK|WORLD_SIZE")
 
 
 def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:

@@ -15,7 +15,7 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import makers
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option
-from experiment_setup.facts.unread import is_unread
+from experiment_setup.facts.unread import is_named_nowhere, is_unread
 from experiment_setup.facts.written import (
     Steps,
     at_offset,
@@ -275,7 +275,8 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
             continue
         if not optional and kind(field) is None:
             place = Option(group or "", "", document).package(tuple(group.split("/")) if group else ())
-            unread = is_unread(context, makers.path_of((*place, *path)))
+            whole = makers.path_of((*place, *path))
+            unread = is_unread(context, whole) or is_named_nowhere(context, whole)
             alike.setdefault(path[-2:], []).append((path, start(document, node), unread))
             continue
         is_sure = optional and is_none
