@@ -331,10 +331,22 @@ _LISTS = [
         },
         [{"exp": "001"}, {"exp": "sub/002"}, {"exp": "base"}],
     ),
+    (
+        {
+            **_UNTYPED,
+            "exp/base.yaml": "[]\n",
+            "exp/some.yaml": "- x: ${env.model.lr}\n- 2\n",
+            "exp/deep.yaml": "# @package a.b\n- 1\n",
+            "exp/root.yaml": "# @package _global_\n- 1\n",
+            "exp/map.yaml": "# @package a\nb: {c: 1}\n",
+            "env/local.yaml": "model:\n  lr: 1\n",
+        },
+        [{}, {"exp": "some"}, {"exp": "deep"}, {"exp": "root"}, {"exp": "map"}],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("files", "runs"), _LISTS, ids=["lists in code", "the way up"])
+@pytest.mark.parametrize(("files", "runs"), _LISTS, ids=["lists in code", "the way up", "files that are lists"])
 def test_lists_that_are_rarely_written_are_what_hydra_makes_of_them(
     tmp_path: Path, files: dict[str, str], runs: list[dict[str, str]]
 ) -> None:

@@ -72,6 +72,7 @@ class _Read(Config):
     source: Source = field(default_factory=lambda: Source(""))
     stored: DictConfig | None = None
     data: dict[Any, Any] = field(default_factory=dict)
+    elements: list[Any] | None = None  # of a file that is a list
     text: str | None = None  # where the content is plain
     reads_hydra: bool = False
     has_inner_lists: bool = False  # a key `defaults` below the root
@@ -85,6 +86,7 @@ class _Piece:
     hydra: dict[Any, Any] | None = None
     mark: str = ""  # all of `hydra`
     reads_hydra: bool = False
+    is_list: bool = False
 
 
 class _Unseen(Repeated):
@@ -179,6 +181,8 @@ class FastPath:
             raise
         layers = tuple(piece.layer for piece in pieces if piece.layer is not None)
         try:
+            if places is not None and any(piece.is_list for piece in pieces):
+                raise Declined("where the elements of a file that is a list come from")
             if changes or places is not None:
                 self._reads_nothing_of_hydra(pieces)
                 return self._changed(choices, layers, changes, places)
@@ -513,7 +517,8 @@ class FastPath:
             raise document.error
         if document.is_deep:
             raise Declined("values in values, as deep as Python's recursion goes")
-        content = {} if document.data is None else document.data
+        elements = document.data if isinstance(document.data, list) else None
+        content = {} if document.data is None or elements is not None else document.data
         if not isinstance(content, dict):
             raise Declined("no mapping")
         data = {key: value for key, value in content.items() if key != "defaults"}
@@ -523,6 +528,7 @@ class FastPath:
             defaults.entries(content["defaults"], as_1_1=self._as_1_1) if "defaults" in content else (),
             Source(name, file),
             data=data,
+            elements=elements,
             text=document.text if document.is_plain else None,
             reads_hydra="${" in document.text and _READS_HYDRA.search(document.text) is not None,
             has_inner_lists=document.text.count("defaults") > ("defaults" in content) and _has_inner_lists(data),
@@ -609,8 +615,8 @@ def _shared(group: str, layers: Sequence[Layer]) -> PlainPart | None:
 
 def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
     if package.partition(".")[0] == "hydra":
-        if config.stored is not None:
-            raise Declined("a stored config for hydra")
+        if config.stored is not None or config.elements is not None:
+            raise Declined("a stored config for hydra, or a list")
         hydra: Any = config.data
         for step in reversed(package.split(".")[1:]):
             hydra = {step: hydra}
@@ -622,6 +628,13 @@ def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
         has_list = bool(config.stored._get_flag(HAS_LIST))
         layer = Layer(package, config.source, config.stored, reads_others=reads_others, has_list=has_list)
         return _Piece(layer, reads_hydra=config.reads_hydra)
+    if config.elements is not None:
+        around, _, key = package.rpartition(".")
+        if not key:
+            raise Declined("a list at the root")
+        text = None if config.text is None else f"{key}: {config.text}"
+        layer = Layer(around, config.source, data={key: config.elements}, text=text)
+        return _Piece(layer, reads_hydra=config.reads_hydra, is_list=True)
     data, own, mark, reads_hydra = config.data, None, "", config.reads_hydra
     if not package and "hydra" in data:
         own, mark = _of_hydra(data["hydra"], config, is_primary)

@@ -229,15 +229,16 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
     code = context.schema.code
     if code is None:
         return
-    others = [other.code for other in context.code.other_schemas if other.code is not None]
     known: dict[str, targets.Wrong | None] = {}
     places: dict[str, dict[Location, targets.Wrong]] = {}
     chosen: set[str] = set()
     made: set[str] = set()
     for block in _blocks(context):
         if block.named not in known:
-            found = targets.wrong(code, block.named)
-            known[block.named] = None if any(targets.wrong(other, block.named) is None for other in others) else found
+            known[block.named] = targets.wrong(code, block.named)
+            # A folder may have forty entry points: their code is read only where this one's has nothing of the name.
+            if known[block.named] is not None and _is_right_for_another(context, block.named):
+                known[block.named] = None
         if (wrong := known[block.named]) is not None:
             places.setdefault(wrong.message, {}).setdefault(block.place(context, block.key), wrong)
             chosen.update([] if block.choice else [wrong.message])
@@ -250,6 +251,11 @@ def target_not_found(context: ExperimentContext) -> Iterator[Finding]:
             f"write {wrong.meant}" if wrong.meant else _other_than(wrong.there),
             severity=_severity(context, wrong, is_chosen=message in chosen) if message in made else Severity.INFO,
         ).at(list(found_at))
+
+
+def _is_right_for_another(context: ExperimentContext, named: str) -> bool:
+    codes = (other.code for other in context.code.other_schemas)
+    return any(code is not None and targets.wrong(code, named) is None for code in codes)
 
 
 def _severity(context: ExperimentContext, wrong: targets.Wrong, *, is_chosen: bool) -> Severity | None:
