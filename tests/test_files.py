@@ -347,8 +347,9 @@ def test_a_link_called_as_an_unfinished_folder_is_not_followed(tmp_path: Path) -
     folder = write(tmp_path / "exp", {"001.yaml": "seed: 1\n"})
     for name in (".all-of-new-files.0123abcd.tmp", ".002-x.0123abcd.tmp"):
         (folder / name).symlink_to(theirs)
+    (folder / ".scores.20241130.tmp").touch()  # a date, and no number of ours
     files.clear_unfinished([folder])
-    assert [path.name for path in folder.iterdir()] == ["001.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == [".scores.20241130.tmp", "001.yaml"]
     assert (theirs / "id_rsa").stat().st_nlink == 1
 
 

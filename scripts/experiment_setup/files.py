@@ -23,7 +23,8 @@ if sys.platform != "win32":
 
 _BEFORE, _AFTER = "experiment-setup-", ".tmp"  # of the names of temporary folders; nobody's own folder is called so
 LARGEST = 4 << 20  # bytes; a hundred times a large config, and Python's YAML takes seconds for it
-_UNFINISHED = compiled(r"\..+\.[0-9a-f]{8}\.tmp")  # files and folders on their way to their names
+# Files and folders on their way to their names; what ends in a date (`.scores.20241130.tmp`) is somebody's own.
+_UNFINISHED = compiled(r"\..+\.(?!(?:19|20)\d\d(?:0[1-9]|1[0-2])[0-3]\d\.)[0-9a-f]{8}\.tmp")
 
 
 def read_bytes(path: Path) -> bytes:
