@@ -72,11 +72,12 @@ def _may_have(context: ExperimentContext, stored: Registration, path: ConfigPath
 
 
 def _gives(context: ExperimentContext, added: Unlisted, path: ConfigPath) -> bool:
-    """Whether an option of a group that is only added to a run (`+model=small`) has a key, in its place or written
-    from the root.
+    """Whether an option of a group that is only added to a run (`+model=small`), or in a folder of one (`exp=300/001`),
+    has a key, in its place or written from the root.
     """
     place = tuple(added.group.split("/"))
-    documents = (context.composer.document(file) for file in islice(added.options.values(), _MOST_READ))
+    most = _MOST_READ if added.key.startswith("+") else None  # the others are parameter sets, which are read anyway
+    documents = (context.composer.document(file) for file in islice(added.options.values(), most))
     return any(one.has(path) or (path[: len(place)] == place and one.has(path[len(place) :])) for one in documents)
 
 
@@ -91,7 +92,7 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     added = re.compile(rf"(?<![\w+])\+{{1,2}}{re.escape('.'.join(path))}\s*=")
     if any(map(added.search, context.guides)):
         return True  # `+eval.results=…` in a script or in a README
-    if any(_gives(context, known, path) for known in context.options.unlisted if known.key.startswith("+")):
+    if any(_gives(context, known, path) for known in context.options.unlisted):
         return True
     word = _as_a_key(step)
     texts = [o.document.text_or_empty for options in context.options.by_group.values() for o in options.values()]
