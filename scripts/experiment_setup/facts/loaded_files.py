@@ -25,14 +25,19 @@ def folders(
     guides, and no command chooses from the folder.
     """
     entry = experiment.entry
-    for folder in (SETS, ENVIRONMENTS) if entry is not None else ():
-        files = experiment.options(folder)
-        code = [suppression.read(module) for module in schema.modules] if files else []
-        if entry is None or not any(map(_LOADS.search, code)):
-            continue
-        texts = guides.read(project, entry, with_dotenv=False)
-        typed = guides.commands(texts, entry, project.root)
-        if any(guides.chooses(command, folder) for command in typed):
+    given = {folder: experiment.options(folder) for folder in (SETS, ENVIRONMENTS)} if entry is not None else {}
+    code = [suppression.read(module) for module in schema.modules] if any(given.values()) else []
+    if entry is None or not any(map(_LOADS.search, code)):
+        return
+    texts = guides.read(project, entry, with_dotenv=False)
+    for folder, files in given.items():
+        # Few projects name the folder like that, and what tells more takes a hundred times longer.
+        words = (f"{folder}/", f"/{folder}", f'"{folder}"', f"'{folder}'")
+        naming = [text for text in (*code, primary.text_or_empty) if any(word in text for word in words)]
+        told = any(word in text for text in texts.values() for word in words)
+        typed = guides.commands(texts, entry, project.root) if files and (naming or told) else []
+        naming += [command for command in typed if any(word in command for word in words)]
+        if not naming or not files or any(guides.chooses(command, folder) for command in typed):
             continue
         names, around = "|".join(map(re.escape, files)), re.escape(experiment.config_dir.name)
         any_of_them = r"[^\s/'\"]{0,100}[*{$%]"  # `exp/{name}.yaml`, `conf/exp/$NAME`
@@ -42,5 +47,5 @@ def folders(
         )
         step = rf"[/,]\s*[\"']{folder}[\"']"  # `Path("conf") / "exp"`, `join(here, "exp", f"{name}.yaml")`
         joined = re.compile(rf"\b{around}\b.{{0,100}}{step}|{step}\s*[/,].{{0,100}}\.ya?ml\b")
-        if any(map(path.search, (*code, primary.text_or_empty, *typed))) or any(map(joined.search, code)):
+        if any(path.search(text) or joined.search(text) for text in naming):
             yield folder, files.values()
