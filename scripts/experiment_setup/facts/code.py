@@ -172,8 +172,8 @@ class Code:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """Those of the config's files."""
-        return [document.text_or_empty for document in self.options.documents()]
+        """Those of the config's files, with what the primary one includes."""
+        return [document.text_or_empty for document in (*self.options.documents(), *self.options.included)]
 
     @cached_property
     def resolvers(self) -> frozenset[str]:

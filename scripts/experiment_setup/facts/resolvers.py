@@ -207,16 +207,26 @@ def name_of(call: ast.Call, module: Module) -> str | None:
 
 
 def _bound_to(name: ast.Name, module: Module) -> ast.expr | None:
-    """What the statement above gave a name, if a module binds it by nothing but statements with a text."""
+    """What the statement above gave a name, if a module binds it by nothing but statements with a text: not by an
+    import, nor as a parameter, which may be anything.
+    """
+    if name.id in module.imports or any(given.arg == name.id for given in module.source.nodes(ast.arg)):
+        return None
     written = [node for node in module.source.nodes(ast.Name) if node.id == name.id and isinstance(node.ctx, ast.Store)]
+    statements: list[ast.Assign | ast.AnnAssign] = [*module.source.nodes(ast.Assign)]
+    statements += module.source.nodes(ast.AnnAssign)
     texts = [
-        node
-        for node in module.source.nodes(ast.Assign)
-        if [last_name(target) for target in node.targets] == [name.id] and isinstance(node.value, ast.Constant)
+        (node, node.value)
+        for node in statements
+        if [last_name(target) for target in _targets(node)] == [name.id] and isinstance(node.value, ast.Constant)
     ]
-    lines = {module.source.location(node).line: node.value for node in texts}
+    lines = {module.source.location(node).line: value for node, value in texts}
     above = [line for line in lines if line < module.source.location(name).line]
     return lines[max(above)] if above and len(written) == len(texts) else None
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return [node.target] if isinstance(node, ast.AnnAssign) else node.targets
 
 
 def registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
