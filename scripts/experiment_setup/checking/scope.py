@@ -10,11 +10,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from experiment_setup import git, main_call, schema
 from experiment_setup.errors import CommandError
-from experiment_setup.facts import guides, unlisted
+from experiment_setup.facts import defaults_lists, guides, unlisted
 from experiment_setup.files import read_loosely, real
 from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
@@ -98,20 +99,33 @@ def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterat
         for entry in entries if experiment.entry is not None else ():
             if entry.config_dir not in beside:
                 composing = [one for one in project.with_further if one.entry and one.config_dir == entry.config_dir]
-                beside[entry.config_dir] = list(_run_by_name(composing or [entry], named))
+                beside[entry.config_dir] = list(_run_by_name(project, composing or [entry], named))
             yield from (one for one in beside[entry.config_dir] if one.entry == entry.entry)
 
 
-def _run_by_name(entries: Sequence[Experiment], named: Collection[Path]) -> Iterator[Experiment]:
-    """The configs of a folder that none of its entry points names, each with the one that is meant to run it."""
+def _run_by_name(project: Project, entries: Sequence[Experiment], named: Collection[Path]) -> Iterator[Experiment]:
+    """The configs of a folder that none of its entry points names, each with the one that is meant to run it; one of
+    nothing but settings of Hydra only where somebody tells to run it.
+    """
     folder = ConfigFolder(entries[0].config_dir)
     try:
         found = [path for path in unlisted.primary_configs(entries[0], folder) if path not in named]
     except OSError:  # that is said where the experiment is checked
         return
     for path in found:
+        held = defaults_lists.content(folder.read(path))
+        if isinstance(held, dict) and set(held) == {"hydra"} and not _is_told(project, entries, path):
+            continue
         runs = max(entries, key=partial(_likeness, folder, path)) if len(entries) > 1 else entries[0]
         yield replace(runs, config_name=path.relative_to(runs.config_dir).with_suffix("").as_posix())
+
+
+def _is_told(project: Project, entries: Sequence[Experiment], config: Path) -> bool:
+    """Whether a guide, or a script of the project, names a config as the one to run: `-cn NAME`."""
+    names = re.compile(rf"(?:-cn|config[-_]name)[\s=\"',]+{re.escape(config.stem)}(?![\w-])")
+    told = (text for one in entries for text in guides.read(project, one.entry, with_dotenv=False).values())
+    scripts = (read_loosely(script) for script in scripts_with(project.root, config.stem.encode()))
+    return any(map(names.search, chain(told, scripts)))
 
 
 def _likeness(folder: ConfigFolder, path: Path, experiment: Experiment) -> tuple[int, int, int]:
