@@ -231,7 +231,11 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
         is_no_key = owner is not None and (path[-1] in owner.methods or hasattr(owner.cls, path[-1]))
         if len(path) == 1 and whole is not None and whole.field(path[0]):
             continue  # said where the class is not stored
-        if len(path) == 1 and whole is None and not (is_no_key or _home(context, path[0]) or _is_misspelled(found)):
+        if (
+            len(path) == 1
+            and whole is None
+            and not (is_no_key or _home(context, path[0]) or _is_misspelled(found, found.known))
+        ):
             continue  # without a schema of the whole, `+key=value` on the command line is a way to give it
         if owner is not None and any(field.name == path[-1] for field in owner.unannotated):
             continue  # said where the field is
@@ -272,8 +276,8 @@ def _meant(found: _Unknown) -> str:
     return f" (did you mean {guess!r}?)" if guess else ""
 
 
-def _is_misspelled(found: _Unknown) -> bool:
-    return any(one_letter_away(found.path[-1], known) for known in found.known)
+def _is_misspelled(found: _Unknown, known: Sequence[str]) -> bool:
+    return any(one_letter_away(found.path[-1], name) for name in known)
 
 
 def _advice(context: ExperimentContext, found: _Unknown) -> str:
@@ -312,18 +316,32 @@ def _advice(context: ExperimentContext, found: _Unknown) -> str:
 def unknown_key_with_default(context: ExperimentContext) -> Iterator[Finding]:
     """`cfg.exp.get("lr", 0.1)` and `getattr(cfg.exp, "lr", 0.1)` are 0.1 whatever the files say.
 
-    Without a dataclass only what is a letter from a key that there is: else, a key that is missing is how an option is
-    left out.
+    Without a dataclass only what is a letter from a key that there is, and not `weight` where the file reads `weights`
+    as well: else, a key that is missing is how an option is left out.
     """
     for found in _unknown(context, default=True):
         group = context.options.config_class(found.path[0]) if len(found.path) > 1 else root_class(context)
-        if group is None and not _is_misspelled(found):
+        if group is None and not _is_misspelled(found, _not_read_beside(context, found)):
             continue  # `+key=value` on the command line is a way to give it
         yield unknown_key_with_default.finding(
             found.places[0],
             f"{shown_path(found.path)} does not exist{_meant(found)}: this is always the default",
             _advice(context, found),
         ).at(found.places)
+
+
+def _not_read_beside(context: ExperimentContext, found: _Unknown) -> list[str]:
+    """The keys that there are, but for the one or the many of this one which a file that asks for it reads as well."""
+    files = {place.path for place in found.places}
+    above = found.path[:-1]
+    read = {
+        use.path[len(above)]
+        for use in context.code.reading.uses
+        if use.path[: len(above)] == above and len(use.path) > len(above)
+        if (place := use.location(len(above))) is not None and place.path in files
+    }
+    asked = found.path[-1]
+    return [key for key in found.known if key not in read or f"{key}s" != asked != key.removesuffix("s")]
 
 
 _PRINTS = '    print(f"001-baseline: {cfg.exp.name}")\n'
