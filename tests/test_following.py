@@ -171,7 +171,7 @@ RUNS_BUT: dict[str, tuple[str, Mapping[str, str]]] = {
     "get, then read": ("ES332", code('if cfg.exp.get(§"lr"):\n    print(cfg.exp.lr)')),
     "get of a plain dict": ("ES332", code('print(OmegaConf.to_container(cfg.exp).get(§"lr"))')),
     "isinstance": ("ES344", code("print(isinstance(§cfg.exp.layers, list))")),
-    "vars": ("ES344", code("print(vars(§cfg.exp))")),
+    "vars": ("ES344", code("print(len(vars(§cfg.exp)))")),
     "by annotation": ("ES331", code("print(1)", "def unused(exp: ExpConfig) -> None:\n    print(exp.§lr)")),
 }
 

@@ -224,7 +224,10 @@ def _is_a_usual_variable(context: ExperimentContext, bad: UnusableValue) -> bool
 
 
 # What schedulers, launchers and the profiles of clusters set.
-_OF_CLUSTERS = compiled(r"(?:SLURM|SLURMD|PBS|LSB|OMPI|SGE)_\w+|SCRATCH|TMPDIR|WORK|(?:LOCAL_|NODE_)?RANK|WORLD_SIZE")
+_OF_CLUSTERS = compiled(
+    r"(?:SLURM|SLURMD|PBS|LSB|OMPI|SGE)_\w+|(?:P|JOB)?SCRATCH|(?:ALL_)?CCFR(?:WORK|SCRATCH|STORE)|TMPDIR|WORK|STORE"
+    r"|DSDIR|CFS|(?:LOCAL_|NODE_)?RANK|WORLD_SIZE"
+)
 
 
 def _is_known_there(context: ExperimentContext, bad: UnusableValue) -> bool:

@@ -46,14 +46,15 @@ _UNEXPANDED = compiled(r"~\w*/|(?:^|\S*[/=:])\$[A-Z_][A-Z0-9_]*|\S*\$\(\w")
 )
 def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
     """The shell does that, not YAML: a folder named `~` appears in the working directory. Nothing is said where some
-    code of the project's expands them itself, and of a list of commands for a shell, such as a launcher's `setup`.
+    code of the project's expands them itself, and of a list of commands for a shell, such as a launcher's `setup`,
+    or of the description of a job for HTCondor.
     """
     for option in context.options.all():
         text = option.document.text_or_empty
         if "~" not in text and "$" not in text:
             continue
         for path, value in leaves(values(option.document)):
-            if isinstance(value, str) and _UNEXPANDED.match(value) and not _is_for_a_shell(option.document, path):
+            if isinstance(value, str) and _UNEXPANDED.match(value) and not _is_for_others(option.document, path):
                 if any(
                     f"expand{'user' if value.startswith('~') else 'vars'}" in text for text in context.code.in_reach
                 ):
@@ -67,13 +68,17 @@ def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
                 )
 
 
-def _is_for_a_shell(document: Document, path: Steps) -> bool:
-    """Whether it stands in a list with a line that is surely a command."""
-    beside = document.at(path[:-1]) if isinstance(path[-1], int) else ()
-    return any(isinstance(line, str) and _COMMAND.match(line) for line in beside)
+def _is_for_others(document: Document, path: Steps) -> bool:
+    """Whether it stands in a list with a line that is surely a command for a shell, or in a block with a macro that
+    HTCondor gives to each job: the rest of that block is for it as well.
+    """
+    beside = document.at(path[:-1])
+    sure, lines = (_COMMAND, beside) if isinstance(beside, list) else (_OF_A_JOB, beside.values())
+    return any(isinstance(line, str) and sure.search(line) for line in lines)
 
 
-_COMMAND = compiled(r"(?:export|source|module|conda|cd|echo)\s")
+_COMMAND = compiled(r"^(?:export|source|module|conda|cd|echo)\s")
+_OF_A_JOB = compiled(r"\$\((?:Cluster|Process|ClusterId|ProcId)\)")
 
 
 @rule(

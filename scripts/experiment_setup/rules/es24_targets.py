@@ -16,7 +16,7 @@ from experiment_setup.facts.options import Option, listed
 from experiment_setup.facts.unread import is_unread
 from experiment_setup.facts.written import Steps, given
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.light import dataclass
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import scripts_with
@@ -456,7 +456,8 @@ def argument_of_another_type(context: ExperimentContext) -> Iterator[Finding]:
     on with something else: `"false"` is true, and `(3, 3)` is a text to YAML.
 
     Said of the project's own code, plain types and values that cannot be meant. Nothing is said of unions, of a default
-    that is of another type itself, of code that compares or converts the argument, or where the code or a run gives it.
+    that is of another type itself, of code that compares or converts the argument, or where the code or a run gives it,
+    or may merge something over `...`.
     """
     code = context.schema.code
     if code is None:
@@ -471,7 +472,8 @@ def argument_of_another_type(context: ExperimentContext) -> Iterator[Finding]:
             wanted = argument_types.misfit(name, argument, block.values.get(name)) if name in block.values else None
             if wanted is None or _is_changed(context, (*block.steps, name)):
                 continue
-            if isinstance(block.values[name], str) and _is_compared(context.project.root, block.values[name]):
+            text = block.values[name]
+            if isinstance(text, str) and (_is_compared(context.project.root, text) or _is_filled(context, text)):
                 continue
             said = f"{block.target} takes {wanted} for {name}, not {_shown(block.values[name])}"
             places.setdefault((said, wanted, name), {}).setdefault(block.place(context, name), argument)
@@ -497,6 +499,15 @@ def _is_changed(context: ExperimentContext, steps: Steps) -> bool:
     path, reading = makers.path_of(steps), context.code.reading
     given = any((*maker.path, name) == path for maker in makers.makers(context) for name in maker.given)
     return given or reading.writes(path) or reading.changes(path) or _is_typed(context, steps)
+
+
+def _is_filled(context: ExperimentContext, text: str) -> bool:
+    """Whether a text says nothing, as `...` does, and the code merges something into the config that may replace it."""
+    return _A_WORD.search(text) is None and _MERGES.search(context.code.text) is not None
+
+
+_A_WORD = compiled(r"\w")
+_MERGES = compiled(r"\.merge_with\(|\bOmegaConf\.(?:unsafe_merge|merge|update)\(")
 
 
 @functools.lru_cache

@@ -224,7 +224,7 @@ _FOR_DATACLASSES = frozenset(f"dataclasses.{name}" for name in ("asdict", "astup
 def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     """What main() gets is a DictConfig, whatever its annotation says: `asdict(cfg.exp)` and `dataclasses.replace` end
     in a TypeError, `isinstance(cfg.exp, ExpConfig)`, `isinstance(cfg.exp.fold, list)` are False, and `vars(cfg.exp)`
-    has OmegaConf's own attributes. The last two run, and are a warning.
+    has OmegaConf's own attributes. The last two run, and are a warning; where it is only printed, a note.
     """
     classes = {found.name for found, _ in config_classes(context)}
     for call in context.code.reading.calls:
@@ -244,7 +244,7 @@ def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 given.location,
                 f"vars({shown}) has the attributes of OmegaConf, not the fields",
                 f"write OmegaConf.to_container({shown}, resolve=True)",
-                severity=Severity.WARNING,
+                severity=Severity.INFO if _is_only_printed(context, call) else Severity.WARNING,
             )
         elif call.function == "isinstance" and (kind := _never(call, node, classes)):
             if _goes_on_otherwise(context, call) or _is_of_a_parameter(context, call):
@@ -256,6 +256,12 @@ def config_is_no_dataclass(context: ExperimentContext) -> Iterator[Finding]:
                 f"write isinstance({shown}, {right}), or convert it first with OmegaConf.to_object({shown})",
                 severity=Severity.WARNING,
             )
+
+
+def _is_only_printed(context: ExperimentContext, call: CallSite) -> bool:
+    """Whether print() gets what the call gives, as it is: nothing acts on it, and the fields are somewhere in it."""
+    calls = (node for module in context.code.modules for node in module.source.nodes(ast.Call))
+    return any(call.node in node.args for node in calls if tree.last_name(node.func) == "print")
 
 
 def _goes_on_otherwise(context: ExperimentContext, call: CallSite) -> bool:
