@@ -47,6 +47,15 @@ class Memo:
     asked_hydra: int = 0
 
 
+@dataclass(frozen=True)
+class Covering:
+    """A group whose options choose once more from another one."""
+
+    key: str  # what chooses from it
+    default: str  # its option in config.yaml
+    chosen: Mapping[str, str | None]  # what each of its options chooses, if it does
+
+
 @dataclass
 class Compositions:
     """The configs of an experiment, by what is chosen."""
@@ -75,6 +84,8 @@ class Compositions:
         not choose one themselves with `override /env: …`."""
         if chosen and self.required:
             chosen = {**self._required_beside(chosen), **chosen}
+        if chosen and self._covering:
+            chosen = {**self.with_what_chooses(chosen), **chosen}
         key = tuple(sorted(chosen.items()))
         known = self.memo.known
         if key not in known:
@@ -235,6 +246,50 @@ class Compositions:
                     self.memo.alone[_key(together.choices)] = outcome
                     return together
         return outcome
+
+    def with_what_chooses(self, chosen: Mapping[str, str | None]) -> dict[str, str]:
+        """The options that are composed besides, since their lists name what is chosen: in place of default ones, which
+        lay another option over it.
+        """
+        found: dict[str, str] = {}
+        for group, name in chosen.items():
+            covering = self._covering.get(group)
+            if covering is not None and covering.key not in chosen and name not in (None, self.options.groups[group]):
+                naming = [option for option, named in covering.chosen.items() if named == name]
+                if naming and covering.default not in naming:
+                    found.setdefault(covering.key, naming[0])
+        return found
+
+    def covered(self, chosen: Mapping[str, str | None]) -> set[str]:
+        """The groups whose options count for nothing: what is chosen lays another one over them."""
+        return {group for group, known in self._covering.items() if chosen.get(known.key) in known.chosen}
+
+    @cached_property
+    def _covering(self) -> Mapping[str, Covering]:
+        """The groups from which a default option (`- experiment: first`) chooses once more, to the place where what
+        config.yaml chooses goes as well (`# @package _global_.encoder`).
+
+        `encoder=conv` has the choice of `first` laid over it: it is meant for `experiment=images`, which chooses it.
+        """
+        found: dict[str, Covering] = {}
+        for placed in self.options.choices:
+            default = self.options.by_group[placed.group].get(placed.option or "")
+            for group, name in self._chosen_by(default).items() if default is not None else ():
+                if default is not None and group in self.options.groups and self._has_a_fixed_place(group, name):
+                    named = {o.name: self._chosen_by(o).get(group) for o in self.options.of_group(placed.group)}
+                    fixed = {option: name for option, name in named.items() if self._has_a_fixed_place(group, name)}
+                    found[group] = Covering(placed.key, default.name, fixed)
+        return found
+
+    def _chosen_by(self, option: Option) -> dict[str, str | None]:
+        """What the defaults list of an option chooses, or that of one that it inherits from."""
+        lists = [listed(document) for document in self.options.lineage(option)]
+        return {group: name for known in reversed(lists) for group, name in known.items()}
+
+    def _has_a_fixed_place(self, group: str, name: str | None) -> bool:
+        """Whether the header of an option tells its place from the root, whoever chooses it."""
+        option = self.options.by_group.get(group, {}).get(name or "")
+        return option is not None and nodes.names(option.document.package or "")[:1] == (nodes.GLOBAL,)
 
     def _bringing(self, group: str) -> Sequence[tuple[str, str]]:
         """The options of other groups whose defaults lists choose from a group that the primary one does not have."""

@@ -24,17 +24,18 @@ def other_group(context: ExperimentContext, chosen: Mapping[str, str | None], ba
     """
     if not isinstance(bad.refusal, NoSuchTarget) or not chosen.keys().isdisjoint((SETS, ENVIRONMENTS)):
         return None
+    taken = chosen.keys() | context.compositions.covered(chosen)
     owner, (target, *inner) = nodes.top(bad.key), nodes.names(bad.refusal.key)
     known = {*context.options.further_groups, ENVIRONMENTS} & context.options.groups.keys()
     if _is_whatever_is_chosen(context, chosen, bad):
-        return str(target) if target in known - {owner} - chosen.keys() else None
-    group = owner if owner in context.options.further_groups and owner not in chosen else target
-    if group in chosen or group not in known:  # the value may stand in a group with a place of its own
+        return str(target) if target in known - {owner} - taken else None
+    group = owner if owner in context.options.further_groups and owner not in taken else target
+    if group in taken or group not in known:  # the value may stand in a group with a place of its own
         file = context.compositions.written_with(bad.key, chosen).path
         group = context.options.group_of(file) or group
         known |= {placed.group for placed in context.options.placed if placed.key == placed.group}
-    if group in chosen or group not in known:
-        group = next((other for other in _writing(context, str(target)) if other not in chosen), "")
+    if group in taken or group not in known:
+        group = next((other for other in _writing(context, str(target)) if other not in taken), "")
     if not group:
         return None
     config = context.compositions.of(chosen).config

@@ -89,7 +89,8 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
 
 def _runs(context: ExperimentContext) -> Iterator[Chosen]:
     """Every combination of parameter set and environment, since one may break the other's, and every option of a
-    further group, but for those that only serve as what others inherit: what they leave open their heirs give.
+    further group, but for those that only serve as what others inherit: what they leave open their heirs give; and for
+    those that are composed with the option that chooses them, which is a run itself.
     """
     named = {group: group for group in (SETS, ENVIRONMENTS, *context.options.further_groups)}
     named |= {group: placed[0] for group, placed in chosen_keys(context).items() if len(placed) == 1}
@@ -99,7 +100,7 @@ def _runs(context: ExperimentContext) -> Iterator[Chosen]:
     runs += [{key: option.name} for key, option in options if key not in (SETS, ENVIRONMENTS)]
     runs += [{option.key: option.name} for option in context.options.added]
     for chosen in runs:
-        if bases.isdisjoint(chosen.items()):
+        if bases.isdisjoint(chosen.items()) and not context.compositions.with_what_chooses(chosen):
             yield chosen
 
 
