@@ -16,6 +16,7 @@ from pathlib import Path
 from experiment_setup import git, main_call, schema
 from experiment_setup.errors import CommandError
 from experiment_setup.facts import defaults_lists, guides, unlisted
+from experiment_setup.facts.options import whole_configs
 from experiment_setup.files import read_loosely, real
 from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
@@ -109,7 +110,8 @@ def _run_by_name(project: Project, entries: Sequence[Experiment], named: Collect
     """
     folder = ConfigFolder(entries[0].config_dir)
     try:
-        found = [path for path in unlisted.primary_configs(entries[0], folder) if path not in named]
+        whole = whole_configs(project, entries[0], folder)
+        found = [path for path in unlisted.primary_configs(entries[0], folder, whole) if path not in named]
     except OSError:  # that is said where the experiment is checked
         return
     for path in found:

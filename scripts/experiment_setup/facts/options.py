@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property, partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composer
-from experiment_setup.facts import loaded_files, unlisted
-from experiment_setup.facts.unlisted import ROOT_SETS, Unlisted
+from experiment_setup.facts import guides, loaded_files, unlisted
+from experiment_setup.facts.unlisted import CHOSEN_FROM_THE_ROOT, HAS_A_LIST, ROOT_SETS, Unlisted
+from experiment_setup.files import read_loosely
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, scripts_with
 from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import ConfigClass, Opaque, Registration, Schema
@@ -190,8 +192,10 @@ class Options:
 
     @property
     def is_a_variant(self) -> bool:
-        """Whether the primary config is run by its name and includes another: the options are looked at with that."""
-        return self.is_run_by_name and bool(self.included)
+        """Whether the primary config is run by its name and includes another, or chooses the same: the options are
+        looked at with that.
+        """
+        return self.is_run_by_name and (bool(self.included) or self.experiment.config_file in self._whole)
 
     @cached_property
     def by_group(self) -> dict[str, dict[str, Option]]:
@@ -210,7 +214,7 @@ class Options:
     @cached_property
     def unlisted(self) -> list[Unlisted]:
         """The options of the config folder that no defaults list comes to."""
-        found = unlisted.find(self.experiment, self.groups, self._composer.folder)
+        found = unlisted.find(self.experiment, self.groups, self._composer.folder, self._whole)
         if "/" in self.experiment.config_name:  # the other folders hold primary configs as well
             return [replace(known, writes_the_config=False) for known in found]
         # `data@train: sub/001` is chosen with its package: `data=sub/002` is an override of nothing.
@@ -219,6 +223,10 @@ class Options:
         in_code = self._groups_in_code()
         apart = [one for known in found for one in unlisted.apart(known, in_code)]
         return [replace(known, writes_the_config=False) if known.key in packaged else known for known in apart]
+
+    @cached_property
+    def _whole(self) -> frozenset[Path]:
+        return whole_configs(self.project, self.experiment, self._composer.folder)
 
     def _groups_in_code(self) -> set[str]:
         """The groups that the defaults list of a stored config chooses from: the primary one, or what that includes."""
@@ -236,7 +244,11 @@ class Options:
 
     @property
     def left_out(self) -> list[Unlisted]:
-        """Those of them that nothing is known to choose: they are not composed."""
+        """Those of them that nothing is known to choose: they are not composed. A whole config of a folder leaves them
+        to the one that chooses the same.
+        """
+        if self.experiment.config_file in self._whole:
+            return []
         return [known for known in self.unlisted if not known.writes_the_config]
 
     @cached_property
@@ -386,6 +398,43 @@ def listed(document: Document, *, overriding: bool = False) -> dict[str, str | N
         for key, option in chosen
         if str(key).split() and ("override" in str(key).split()) is overriding
     }
+
+
+def whole_configs(project: Project, experiment: Experiment, folder: ConfigFolder) -> frozenset[Path]:
+    """The files of groups that nobody adds to a run, all of which are written from the root and choose whatever a
+    primary config chooses, each by its whole path (`- /model: big`): beside that one they would choose all twice, so
+    they are run by their names, as it is.
+    """
+    named = [path for path in project.primary_configs if path.parent == folder.path]
+    primary = [{g for g, option in listed(folder.read(path)).items() if option is not None} for path in named]
+    needed = [chosen for groups in primary if (chosen := {g for g in groups if not g.startswith("hydra/")})]
+    found: set[Path] = set()
+    for group in folder.groups() if needed else ():
+        if group.name in {*ROOT_SETS, SETS, ENVIRONMENTS}.union(*needed):
+            continue  # what lies there is meant to be added, or is chosen
+        paths = [path for path in folder.yaml_files(group) if HAS_A_LIST.search(folder.read(path).text_or_empty)]
+        are_whole = bool(paths) and all(_is_whole(folder.read(path), needed) for path in paths)
+        if are_whole and not _is_added(project, experiment, folder, group.name):
+            found.update(paths)
+    return frozenset(found)
+
+
+def _is_whole(document: Document, needed: Sequence[Collection[str]]) -> bool:
+    if document.header is None or document.package != nodes.GLOBAL:
+        return False
+    chosen = set(CHOSEN_FROM_THE_ROOT.findall(document.text_or_empty))
+    return any(chosen.issuperset(groups) for groups in needed)
+
+
+def _is_added(project: Project, experiment: Experiment, folder: ConfigFolder, group: str) -> bool:
+    """Whether a guide, a script or a config types `+group=option`, or some folder of the group."""
+    added = re.compile(rf"\+{re.escape(group)}(?:[/@][\w./@-]*)?[\"']?\s*[=:,]")
+    texts = chain(
+        guides.read(project, experiment.entry, with_dotenv=False).values(),
+        (folder.read(path).text_or_empty for path in folder.yaml_files(folder.path)),
+        map(read_loosely, scripts_with(project.root, f"+{group}".encode())),
+    )
+    return any(map(added.search, texts))
 
 
 def _listed_beside(folder: ConfigFolder) -> Counter[str]:

@@ -28,7 +28,7 @@ _NAMED = compiled(
     r"[\"']?[ \t]*(?P<chosen>:.*)?(?:#.*)?$",
     re.MULTILINE,
 )
-_CHOSEN_FROM_THE_ROOT = compiled(r"^[ \t]*-[ \t]*[\"']?/([\w./\-]+)(?:@[\w.]+)?[ \t]*[\"']?[ \t]*:", re.MULTILINE)
+CHOSEN_FROM_THE_ROOT = compiled(r"^[ \t]*-[ \t]*[\"']?/([\w./\-]+)(?:@[\w.]+)?[ \t]*[\"']?[ \t]*:", re.MULTILINE)
 _PLAIN_NAME = compiled(r"[\w.\-/]+")
 
 
@@ -46,12 +46,14 @@ class Unlisted:
         return self.key.lstrip("+")
 
 
-def find(experiment: Experiment, listed: Collection[str], folder: ConfigFolder) -> list[Unlisted]:
+def find(
+    experiment: Experiment, listed: Collection[str], folder: ConfigFolder, whole: Collection[Path]
+) -> list[Unlisted]:
     """The groups below the config folder that are not `listed`, and the options in folders of those that are.
 
     A group that any file of the config folder names in a defaults list is not added: its options are meant for that
-    place, and those that no list chooses there are composed nowhere. In a folder that holds code as well, a folder
-    counts where a file in it is written for Hydra.
+    place, and those that no list chooses there are composed nowhere. So are `whole` configs, which are run by their
+    names. In a folder that holds code as well, a folder counts where a file in it is written for Hydra.
     """
     folders = {name: files for name, files in _folders(experiment, listed, folder) if files}
     if not folders:
@@ -62,7 +64,8 @@ def find(experiment: Experiment, listed: Collection[str], folder: ConfigFolder) 
             option: path
             for option, path in files.items()
             if not named.group(_group(root, path))
-            if path not in named.files and path not in named.chosen and not _includes_a_primary(root, path, read)
+            if path not in named.files and path not in named.chosen and path not in whole
+            if not _includes_a_primary(root, path, read)
         }
         for name, files in folders.items()
     }
@@ -107,7 +110,7 @@ def is_chosen(folder: ConfigFolder, group: str) -> bool:
 
 def _chosen_inside(folder: ConfigFolder) -> frozenset[str]:
     texts = (folder.read(path).text_or_empty for inner in folder.groups() for path in folder.yaml_files(inner))
-    return frozenset(entry[1] for text in texts if "defaults" in text for entry in _CHOSEN_FROM_THE_ROOT.finditer(text))
+    return frozenset(entry[1] for text in texts if "defaults" in text for entry in CHOSEN_FROM_THE_ROOT.finditer(text))
 
 
 def _never_chosen(
@@ -157,15 +160,15 @@ def _by_folder(
         yield replace(added, key=f"+{folder}", options={path.stem: path for path in own})
 
 
-def primary_configs(experiment: Experiment, folder: ConfigFolder) -> list[Path]:
+def primary_configs(experiment: Experiment, folder: ConfigFolder, whole: Collection[Path]) -> list[Path]:
     """The files beside the primary config that have a defaults list or settings of Hydra, and that no other list names.
 
-    They are run with `-cn NAME`. Those in folders are meant so if they include one that lies beside it, and no list
-    chooses from their folder.
+    They are run with `-cn NAME`. Those in folders are meant so if they include one that lies beside it, or are `whole`
+    configs, and no list chooses from their folder.
     """
     root, read = folder.path, folder.read
     inside = (path for group in folder.groups() for path in folder.yaml_files(group))
-    including = (path for path in inside if _includes_a_primary(root, path, read))
+    including = (path for path in inside if path in whole or _includes_a_primary(root, path, read))
     found = (path for path in (*folder.beside(), *including) if path != experiment.config_file)
     own = [path for path in found if _OF_A_PRIMARY.search(read(path).text_or_empty)]
     if not own:
