@@ -133,7 +133,7 @@ def test_a_failure_has_its_place_and_the_command_that_is_right(made: Path, proje
         ran = run("show.py", "001", *words, cwd=project)
         assert (ran.code, ran.out) == (2, ""), (words, ran.err)
         assert what in ran.err, (words, ran.err)
-        assert next_words in ran.err, (words, ran.err)
+        assert next_words in ran.told, (words, ran.err)
 
 
 def test_nothing_of_the_users_is_run(made: Path, project: Path) -> None:

@@ -27,6 +27,7 @@ from omegaconf import (
     OmegaConf,
     PathNode,
     StringNode,
+    flag_override,
     grammar_parser,
 )
 from omegaconf._utils import get_value_kind
@@ -311,6 +312,31 @@ def is_optional(node: Any) -> bool:
 def is_frozen(node: Any) -> bool:
     """Whether the node takes no other value."""
     return bool(node._get_flag("readonly"))
+
+
+_KEEPS_LIST = "HYDRA_REMOVE_TOP_LEVEL_DEFAULTS"  # Hydra's flag, which merging hands on
+
+
+def keep_list(config: DictConfig) -> None:
+    """Mark a stored config whose defaults list stays in it while it is merged (ConfigRepository, of a dataclass)."""
+    config._set_flag(_KEEPS_LIST, True)
+
+
+def keeps_list(config: DictConfig) -> bool:
+    """Whether it is marked so."""
+    return bool(config._get_flag(_KEEPS_LIST))
+
+
+def take_out_lists(node: Any) -> None:
+    """Take the defaults lists out of what is marked, at the end of all merging (_compose_config_from_defaults_list)."""
+    if not isinstance(node, DictConfig) or not is_there(node):
+        return
+    with flag_override(node, ["readonly", "struct"], False):
+        if keeps_list(node):
+            node._set_flag(_KEEPS_LIST, None)
+            node.pop("defaults", None)
+    for _, below in node.items_ex(resolve=False):
+        take_out_lists(below)
 
 
 def is_structured(node: Any) -> bool:

@@ -26,7 +26,7 @@ from experiment_setup.composing.changes import Change
 from experiment_setup.composing.composed import Composition
 from experiment_setup.composing.defaults import Choosing, Config, Entry, Listed
 from experiment_setup.composing.interpolation import UnusableValue
-from experiment_setup.composing.layers import HAS_LIST, Declined, Layer, MergeError, Repeated, created, crossed, merge
+from experiment_setup.composing.layers import Declined, Layer, MergeError, Repeated, created, crossed, merge
 from experiment_setup.composing.origins import Places, Source, Trace
 from experiment_setup.composing.parts import LaidPart, MergedPart, Part, PartsComposition, PlainPart, plain_part
 from experiment_setup.composing.refusals import Failure
@@ -549,7 +549,7 @@ class FastPath:
                 raise Declined("defaults that are no list")
             listed = defaults.entries(OmegaConf.to_container(written, resolve=False), as_1_1=self._as_1_1)
             if nodes.is_structured(content):
-                content._set_flag(HAS_LIST, True)
+                nodes.keep_list(content)
             else:
                 nodes.take(content, "defaults")
         if nodes.is_frozen(content) and "/" not in path:
@@ -578,7 +578,7 @@ def _upwards(path: Path) -> Path:
 
 def _interpolations(stored: DictConfig) -> list[Any]:
     """The fields of a stored config that hold one, those in its defaults list left out."""
-    has_list = stored._get_flag(HAS_LIST)
+    has_list = nodes.keeps_list(stored)
     own = (item for item in nodes.children(stored) if not (has_list and item[0] == "defaults"))
     leaves = (node for key, below in own for _, node in nodes.leaves(below, str(key)))
     return [node for node in leaves if nodes.is_interpolation(node)]
@@ -625,7 +625,7 @@ def _piece(config: _Read, package: str, *, is_primary: bool) -> _Piece:
         if not package and "hydra" in config.stored.keys():  # noqa: SIM118 (a missing one is not `in` it)
             raise Declined("a stored config that touches hydra's own")
         reads_others = not all(map(nodes.has_one_type, _interpolations(config.stored)))
-        has_list = bool(config.stored._get_flag(HAS_LIST))
+        has_list = nodes.keeps_list(config.stored)
         layer = Layer(package, config.source, config.stored, reads_others=reads_others, has_list=has_list)
         return _Piece(layer, reads_hydra=config.reads_hydra)
     if config.elements is not None:

@@ -149,24 +149,9 @@ def merge(layers: Sequence[Layer], trace: Trace | None = None, begun: DictConfig
         if trace is not None:
             trace.merged(layer.source, nodes.split(layer.package), written, config)
     if any(layer.has_list for layer in layers):
-        _take_out_lists(config)
+        nodes.take_out_lists(config)
     OmegaConf.set_struct(config, True)
     return config
-
-
-HAS_LIST = "HYDRA_REMOVE_TOP_LEVEL_DEFAULTS"  # the flag of a node with a defaults list, which merging hands on
-
-
-def _take_out_lists(node: Any) -> None:
-    """What Hydra does with the defaults lists of stored dataclasses (_compose_config_from_defaults_list)."""
-    if not isinstance(node, DictConfig) or not nodes.is_there(node):
-        return
-    with flag_override(node, ["readonly", "struct"], False):
-        if node._get_flag(HAS_LIST):
-            node._set_flag(HAS_LIST, None)
-            node.pop("defaults", None)
-    for _, below in node.items_ex(resolve=False):
-        _take_out_lists(below)
 
 
 def crossed(layers: Sequence[Layer]) -> bool:
