@@ -73,18 +73,23 @@ def _in_a_line(count: int, step: int) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("step", [-1, 1])
-def test_sets_that_inherit_one_another_cost_the_same_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
-) -> None:
-    """Not as many merges as they have parents."""
-    merges, real = [], DictConfig.merge_with
+@pytest.fixture
+def merges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A 1 for each merge that OmegaConf does."""
+    done: list[int] = []
+    real = DictConfig.merge_with
 
     def merge_with(config: DictConfig, *others: object) -> None:
-        merges.append(1)
+        done.append(1)
         real(config, *others)
 
     monkeypatch.setattr(DictConfig, "merge_with", merge_with)
+    return done
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_sets_that_inherit_one_another_cost_the_same_each(tmp_path: Path, merges: list[int], step: int) -> None:
+    """Not as many merges as they have parents."""
     counts = []
     for number in (40, 80):
         folder = running.write(tmp_path / f"{number}", {**running.PLAIN_EXPERIMENT, **_in_a_line(number, step)})
@@ -140,15 +145,8 @@ if __name__ == "__main__":
 """
 
 
-def test_sets_of_a_large_typed_config_cost_no_merge_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sets_of_a_large_typed_config_cost_no_merge_each(tmp_path: Path, merges: list[int]) -> None:
     """Though each of them says something at the root, and something deep in a dataclass."""
-    merges, real = [], DictConfig.merge_with
-
-    def merge_with(config: DictConfig, *others: object) -> None:
-        merges.append(1)
-        real(config, *others)
-
-    monkeypatch.setattr(DictConfig, "merge_with", merge_with)
     counts = []
     for number in (5, 20):
         sets = {
