@@ -22,6 +22,8 @@ from experiment_setup.style import Style
 from guides import answers
 from running import run, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 _HERE = "defaults:\n  - default@_here_\n\n"
 _FILES = {
     "exp/001.yaml": f"{_HERE}learning_rate: 1e-5\nname: first\n",

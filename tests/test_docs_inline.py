@@ -32,6 +32,8 @@ from guides import ENGLISH, HERE, Section, batch, install_commands, make_project
 from running import PLAIN_EXPERIMENT, ROOT, SCRIPTS, run, write
 from test_docs_hydra import ELSEWHERE, NEW, PROVOKED
 
+pytestmark = pytest.mark.any_hydra
+
 DOCS = [*ENGLISH, ROOT / "CONTRIBUTING.md"]
 
 # Said to be refused, and they must be.

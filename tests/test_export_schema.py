@@ -25,6 +25,8 @@ from generate import generate
 from language_server import LanguageServer
 from running import hydra, run, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 _HEAD = """\
 from dataclasses import dataclass, field
 from enum import Enum

@@ -23,7 +23,7 @@ from experiment_setup.nodes import leaves
 from experiment_setup.project import experiment_at
 from generate import Run, generate
 
-EXAMPLES = 80
+EXAMPLES = 50
 _HEAD = "defaults:\n  - default@_here_\n\n"
 
 

@@ -17,6 +17,8 @@ from experiment_setup.writing.adding import SetsRequest, add_sets
 from returning import Returning
 from running import hydra, run, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 
 @pytest.fixture(scope="module")
 def oracle() -> Oracle:

@@ -14,6 +14,8 @@ import pytest
 
 from running import ROOT, SCRIPTS, hydra, interruptible, run, run_entry, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 LITTER = {
     "output/model.bin": "x",
     "outputs/2024/a.log": "x",

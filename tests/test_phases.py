@@ -6,6 +6,8 @@ import pytest
 
 import pairs
 
+pytestmark = pytest.mark.any_hydra
+
 
 @pytest.mark.slow
 def test_two_mistakes_are_two_findings_or_one_that_explains_the_other() -> None:

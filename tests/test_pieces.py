@@ -11,6 +11,8 @@ import pytest
 from experiment_setup.code import pieces, tree
 from experiment_setup.code.source import SourceFile, UnreadableSource, read_source
 
+pytestmark = pytest.mark.any_hydra
+
 ODD = {
     "text": 'a = """\n\ndef f():\n    pass\n"""\n\ndef g():\n    return a\n',
     "bracket": "a = [\n\n    1,\n\n]\n\n@a\n\ndef f():\n    pass\n",

@@ -35,6 +35,8 @@ from experiment_setup.composing.refusals import (
 from experiment_setup.project import experiment_at
 from running import PLAIN_EXPERIMENT, write
 
+pytestmark = pytest.mark.any_hydra
+
 _FIELDS = """\
 @dataclass
 class Optimizer:

@@ -20,6 +20,8 @@ from experiment_setup.runs import saved
 from experiment_setup.runs.run import State
 from running import PLAIN_EXPERIMENT, Ran, run, run_entry, write
 
+pytestmark = pytest.mark.any_hydra
+
 # It appends to a file in its output folder, so that a folder that two jobs wrote to has two lines.
 TRAIN = PLAIN_EXPERIMENT["train.py"].replace(
     "    print(",

@@ -12,6 +12,8 @@ import pytest
 
 from running import PLAIN_EXPERIMENT, run, run_entry, write
 
+pytestmark = pytest.mark.any_hydra
+
 TRAIN = PLAIN_EXPERIMENT["train.py"].replace('if __name__ == "__main__":\n    main()\n', "")
 CALL = 'if __name__ == "__main__":\n    main()\n'
 PACKAGE = {

@@ -17,6 +17,8 @@ from environments import python_with
 from guides import sections
 from running import ROOT, Ran, hydra, run, run_entry, tree, write
 
+pytestmark = pytest.mark.any_hydra
+
 PACKAGES = ("wandb>=0.31,<1", "mlflow>=3.10,<4", "hydra-joblib-launcher>=1.2,<1.5")
 KEY = "a" * 40
 # What a fold has left in a .wandb file. wandb 0.31 has no reader in Python any more: the file is LevelDB's log format

@@ -27,6 +27,8 @@ from experiment_setup.showing import request, shown
 from experiment_setup.writing.adding import SetsRequest, add_sets
 from running import PLAIN_EXPERIMENT, hydra, run, run_entry, start, write
 
+pytestmark = pytest.mark.any_hydra
+
 SET = "defaults:\n  - default@_here_\n\n"
 SECONDS = 20  # of CPU; each takes a fraction of one
 MEMORY = 600 << 20

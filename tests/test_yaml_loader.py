@@ -18,6 +18,8 @@ from experiment_setup.reading import yaml_loader
 from experiment_setup.reading.source import scalar
 from running import PLAIN_EXPERIMENT, SCRIPTS
 
+pytestmark = pytest.mark.any_hydra
+
 TEXTS = 6_000
 
 INDENTS = ("", "", "  ", "  ", "    ", " ", "- ", "  - ", "- - ", "-  ", "-", "\t")
