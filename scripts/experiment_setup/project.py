@@ -424,9 +424,10 @@ def _outside(root: Path, word: str) -> Path | None:
         is_there = files.exists(path)
     except OSError:
         return None
+    if not is_there:
+        return None
     lies_below = path.is_relative_to(root) or files.real(path).is_relative_to(root)
-    lies_below = lies_below and not _is_a_whole_machine(root)
-    return path if is_there and not lies_below else None
+    return None if lies_below and not _is_a_whole_machine(root) else path
 
 
 def _is_a_whole_machine(root: Path) -> bool:
@@ -592,6 +593,12 @@ def entry_points(root: Path) -> list[Path]:
 def scripts_with(root: Path, word: bytes) -> Iterator[Path]:
     """The Python files below `root` that have a word."""
     return (script for script in _scripts(root) if word in _start_of(script))
+
+
+def texts_with(root: Path, word: bytes) -> Iterator[str]:
+    """The texts of those, each read once."""
+    contents = map(_start_of, _scripts(root))
+    return (content.decode("utf-8", "replace") for content in contents if word in content)
 
 
 def _scripts(root: Path) -> Iterator[Path]:

@@ -20,7 +20,7 @@ from experiment_setup.facts.options import whole_configs
 from experiment_setup.files import read_loosely, real
 from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
-from experiment_setup.project import Experiment, Project, scripts_with, with_config
+from experiment_setup.project import Experiment, Project, scripts_with, texts_with, with_config
 from experiment_setup.reading.config_folder import ConfigFolder
 
 
@@ -126,8 +126,7 @@ def _is_told(project: Project, entries: Sequence[Experiment], config: Path) -> b
     """Whether a guide, or a script of the project, names a config as the one to run: `-cn NAME`."""
     names = re.compile(rf"(?:-cn|config[-_]name)[\s=\"',]+{re.escape(config.stem)}(?![\w-])")
     told = (text for one in entries for text in guides.read(project, one.entry, with_dotenv=False).values())
-    scripts = (read_loosely(script) for script in scripts_with(project.root, config.stem.encode()))
-    return any(map(names.search, chain(told, scripts)))
+    return any(map(names.search, chain(told, texts_with(project.root, config.stem.encode()))))
 
 
 def _likeness(folder: ConfigFolder, path: Path, experiment: Experiment) -> tuple[int, int, int]:

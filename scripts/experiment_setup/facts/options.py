@@ -15,10 +15,9 @@ from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.facts import guides, loaded_files, unlisted
 from experiment_setup.facts.unlisted import CHOSEN_FROM_THE_ROOT, HAS_A_LIST, ROOT_SETS, Unlisted
-from experiment_setup.files import read_loosely
 from experiment_setup.latest import Latest
 from experiment_setup.light import dataclass
-from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, scripts_with
+from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, texts_with
 from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import ConfigClass, Opaque, Registration, Schema
@@ -432,7 +431,7 @@ def _is_added(project: Project, experiment: Experiment, folder: ConfigFolder, gr
     texts = chain(
         guides.read(project, experiment.entry, with_dotenv=False).values(),
         (folder.read(path).text_or_empty for path in folder.yaml_files(folder.path)),
-        map(read_loosely, scripts_with(project.root, f"+{group}".encode())),
+        texts_with(project.root, f"+{group}".encode()),
     )
     return any(map(added.search, texts))
 

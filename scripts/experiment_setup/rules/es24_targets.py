@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiment_setup import files, nodes
+from experiment_setup import nodes
 from experiment_setup.facts import argument_types, makers, targets, written
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option, listed
@@ -19,7 +19,7 @@ from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.listing import few
 from experiment_setup.location import Location, did_you_mean
-from experiment_setup.project import scripts_with
+from experiment_setup.project import texts_with
 from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 from experiment_setup.rules.base import rule
@@ -515,7 +515,7 @@ def _is_compared(root: Path, text: str) -> bool:
     """Whether code of the project compares something with a text, such as `auto`: it stands for what comes later."""
     written = rf"[\"']{re.escape(text)}[\"']"
     compared = re.compile(rf"[!=]=\s*{written}|{written}\s*[!=]=|\bin\s*[\[({{][^\])}}\n]*{written}")
-    return any(compared.search(files.read_loosely(script)) for script in scripts_with(root, text.encode()))
+    return any(compared.search(script) for script in texts_with(root, text.encode()))
 
 
 def _is_typed(context: ExperimentContext, path: Steps) -> bool:
