@@ -27,13 +27,17 @@ EXAMPLES = 50
 _HEAD = "defaults:\n  - default@_here_\n\n"
 
 
-def _compose(experiment: Path, exp: str, **choices: str) -> object:
-    running.write(experiment, {"exp/002.yaml": exp})
-    found = experiment_at(experiment)
+def _composer(folder: Path, root: Path) -> Composer:
+    """For the experiment in a folder."""
+    found = experiment_at(folder)
     assert found is not None
     assert found.entry is not None
-    composer = Composer(found, schema.read(found.entry, experiment), experiment)
-    return composer.compose({"exp": "002", **choices})
+    return Composer(found, schema.read(found.entry, root), root)
+
+
+def _compose(experiment: Path, exp: str, **choices: str) -> object:
+    running.write(experiment, {"exp/002.yaml": exp})
+    return _composer(experiment, experiment).compose({"exp": "002", **choices})
 
 
 @pytest.mark.parametrize("made", ["by hand", "of the template"])
@@ -93,16 +97,13 @@ def test_sets_that_inherit_one_another_cost_the_same_each(tmp_path: Path, merges
     counts = []
     for number in (40, 80):
         folder = running.write(tmp_path / f"{number}", {**running.PLAIN_EXPERIMENT, **_in_a_line(number, step)})
-        found = experiment_at(folder)
-        assert found is not None
-        assert found.entry is not None
-        composer = Composer(found, schema.read(found.entry, folder), folder)
+        composer = _composer(folder, folder)
         merges.clear()
-        composed = {name: composer.compose({"exp": name}) for name in sorted(found.options("exp"))}
+        composed = {name: composer.compose({"exp": name}) for name in sorted(composer.experiment.options("exp"))}
         counts.append(len(merges))
         assert {name for name, one in composed.items() if one.asked_hydra} == set()
         for name in ("x01", "x37"):
-            assert composed[name].container == running.hydra(found.entry, f"exp={name}")
+            assert composed[name].container == running.hydra(folder / "train.py", f"exp={name}")
     assert counts[1] < 3 * counts[0]
 
 
@@ -160,19 +161,20 @@ def test_sets_of_a_large_typed_config_cost_no_merge_each(tmp_path: Path, merges:
             "experiment/base.yaml": "# @package _global_\nmodel: {rate: 7, block: {path: '${model.rate}'}}\n",
         }
         folder = running.write(tmp_path / f"{number}", {**files, **sets})
-        found = experiment_at(folder)
-        assert found is not None
-        assert found.entry is not None
-        composer = Composer(found, schema.read(found.entry, folder), folder)
+        composer = _composer(folder, folder)
         merges.clear()
-        composed = {name: composer.compose({"experiment": name}) for name in sorted(found.options("experiment"))}
+        composed = {
+            name: composer.compose({"experiment": name}) for name in sorted(composer.experiment.options("experiment"))
+        }
         counts.append(len(merges))
         for name in ("x02", "x03"):
             one = composed[name]
             assert isinstance(one, PartsComposition)
             assert {type(part) for part in one.parts.values()} == {LaidPart}
             assert (
-                one.container == OmegaConf.to_container(one.config) == running.hydra(found.entry, f"experiment={name}")
+                one.container
+                == OmegaConf.to_container(one.config)
+                == running.hydra(folder / "train.py", f"experiment={name}")
             )
             assert {known.key for known in one._open()} == {"model.block.path"}
     assert counts[0] == counts[1]
@@ -250,9 +252,7 @@ _SCHEMA = (
 )
 def test_groups_merged_by_themselves_are_what_hydra_merges(tmp_path: Path, files: dict[str, str]) -> None:
     folder = running.write(tmp_path / "001-x", _UNTYPED | files)
-    found = experiment_at(folder)
-    assert found is not None
-    ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "001"})
+    ours = _composer(folder, tmp_path).compose({"exp": "001"})
     ran = running.run_entry(folder / "train.py", "--cfg", "job", "exp=001")
     assert (ours.failure is None) == (ran.code == 0), ran.err
     assert not ours.asked_hydra
@@ -349,9 +349,7 @@ def test_lists_that_are_rarely_written_are_what_hydra_makes_of_them(
     tmp_path: Path, files: dict[str, str], runs: list[dict[str, str]]
 ) -> None:
     folder = running.write(tmp_path / "001-x", files)
-    found = experiment_at(folder)
-    assert found is not None
-    composer = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path)
+    composer = _composer(folder, tmp_path)
     for choices in [*runs, *runs]:  # the second time, what is remembered answers
         ours = composer.compose(choices)
         ran = running.run_entry(
@@ -373,9 +371,7 @@ def test_a_stored_option_may_name_its_package_in_words_of_1_1(tmp_path: Path, ve
     code = stored + _UNTYPED["train.py"].replace("version_base=None", f"version_base={version_base!r}")
     config = "defaults:\n  - env: local\n  - exp: stored\n  - _self_\n"
     folder = running.write(tmp_path / "001-x", _UNTYPED | {"train.py": code, "config.yaml": config})
-    found = experiment_at(folder)
-    assert found is not None
-    ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose()
+    ours = _composer(folder, tmp_path).compose()
     ran = running.run_entry(folder / "train.py", "--cfg", "job")
     assert (ours.failure is None) == (ran.code == 0), ran.err  # the next release knows no 1.1
     if ours.config is not None:
@@ -387,9 +383,7 @@ def test_options_in_folders_are_composed_without_hydra(tmp_path: Path) -> None:
     files = {"exp/base.yaml": "seed: 1\n", "exp/rates/base.yaml": "seed: 9\n"}
     files["exp/rates/high.yaml"] = "defaults:\n  - base\n\nlr: 2\n"
     folder = running.write(tmp_path / "001-x", _UNTYPED | files)
-    found = experiment_at(folder)
-    assert found is not None
-    ours = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "rates/high"})
+    ours = _composer(folder, tmp_path).compose({"exp": "rates/high"})
     ran = running.run_entry(folder / "train.py", "--cfg", "job", "exp=rates/high")
     assert ours.config is not None
     assert not ours.asked_hydra
@@ -557,9 +551,7 @@ def test_a_refused_value_is_not_taken_for_refused_settings(tmp_path: Path) -> No
     files = _UNTYPED | {"exp/base.yaml": "lr: 1\n", "exp/001.yaml": "lr: ${nowhere}\n"}
     files["config.yaml"] += "\nhydra:\n  verbose: true\n"
     folder = running.write(tmp_path / "001-x", files)
-    found = experiment_at(folder)
-    assert found is not None
-    composer = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path)
+    composer = _composer(folder, tmp_path)
     assert composer.compose({}, ["exp.lrr=2"]).failure is not None
     outcome = composer.compose({"exp": "001"})
     assert outcome.asked_hydra
@@ -572,9 +564,7 @@ def test_a_primary_config_that_cannot_be_read(tmp_path: Path) -> None:
     """An option is asked for first, of a group that nothing is stored in."""
     files = _UNTYPED | {"config.yaml": "x: !!python/tuple [1]\n" + _UNTYPED["config.yaml"], "exp/001.yaml": "lr: 1\n"}
     folder = running.write(tmp_path / "001-x", files)
-    found = experiment_at(folder)
-    assert found is not None
-    outcome = Composer(found, schema.read(folder / "train.py", tmp_path), tmp_path).compose({"exp": "001"})
+    outcome = _composer(folder, tmp_path).compose({"exp": "001"})
     assert outcome.asked_hydra
     assert "python/tuple" in str(outcome.failure)
 
