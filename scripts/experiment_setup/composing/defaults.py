@@ -294,9 +294,8 @@ class Choosing:
             instead = (chosen for chosen in self._chosen if chosen.partition("@")[0] == group)
             raise Refused(NotOverridable, key, self._overrides[key], self._overriding.get(key), *sorted(instead))
         keys = [item.key for item in items if item.key is not None]
-        twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
-        if twice is not None:
-            raise Refused(AddedTwice, twice)
+        if len(set(keys)) < len(keys):
+            raise Refused(AddedTwice, next(key for place, key in enumerate(keys) if key in keys[:place]))
         return items
 
     @property

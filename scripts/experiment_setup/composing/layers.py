@@ -50,7 +50,8 @@ class Layer:
         """What it sets, or may only declare."""
         if self.stored is None:
             return self.data or ()
-        return [key for key in self.stored.__dict__["_content"] if not (self.has_list and key == "defaults")]
+        content = self.stored.__dict__["_content"]
+        return [key for key in content if key != "defaults"] if self.has_list else content
 
     @cached_property
     def interpolated(self) -> frozenset[Any]:

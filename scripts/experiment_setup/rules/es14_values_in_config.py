@@ -80,7 +80,7 @@ def _outside_of_sets(context: ExperimentContext, says_self: bool) -> Severity:
 
 def _beaten_at_the_root(context: ExperimentContext, group: str) -> Iterator[Steps]:
     """The keys of config.yaml for which options of a group that are written from the root have different values."""
-    options = [option for option in context.options.by_group.get(group, {}).values() if option.package((group,)) == ()]
+    options = [option for option in context.options.by_group.get(group, {}).values() if option.package() == ()]
     found = [given(context, option, {}) for option in options]
     for steps, value in leaves(values(context.options.primary)):
         chosen = {repr(one[steps]) for one in found if one.get(steps) is not None}
@@ -177,7 +177,7 @@ def _sets(context: ExperimentContext, group: str, name: str, key: str) -> bool:
     """Whether an option, or one that it inherits from, says a key of its group."""
     options = context.options.by_group[group]
     above = (options[one] for one in entries.lineage(options, name) if one in options)
-    return any(one.document.has((group, key) if one.package((group,)) == () else (key,)) for one in above)
+    return any(one.document.has((group, key) if one.package() == () else (key,)) for one in above)
 
 
 def _beaten_by_files(context: ExperimentContext, group: str) -> Iterator[Finding]:

@@ -274,7 +274,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
         if not optional and (not is_none or _knows_the_text(context, str(path[-1]))):
             continue
         if not optional and kind(field) is None:
-            place = Option(group or "", "", document).package(tuple(group.split("/")) if group else ())
+            place = Option(group or "", "", document).package(None if group else ())
             whole = makers.path_of((*place, *path))
             unread = is_unread(context, whole) or is_named_nowhere(context, whole)
             alike.setdefault(path[-2:], []).append((path, start(document, node), unread))
