@@ -3,6 +3,7 @@ group (`exp=sub/001`)."""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -277,17 +278,23 @@ def _named(folder: ConfigFolder) -> _Named:
         text = folder.read(path).text_or_empty
         bases = (folder.path, path.parent)
         for entry in _NAMED.finditer(text) if "defaults" in text else ():
+            name = _from_the_root(_group(folder.path, path), entry["path"])
             if entry["chosen"] is not None:
                 option = entry["chosen"].partition("#")[0].strip(": \t\"'")
                 above = option.rpartition("/")[0]
-                chosen.update(base / entry["path"] / _file(option) for base in bases)
+                chosen.update(base / name / _file(option) for base in bases)
                 if (path.parent == folder.path and not entry["override"]) or not _PLAIN_NAME.fullmatch(option):
-                    opened.add(entry["path"])
-                within.update((f"{entry['path']}/{above}",) if above else ())
-                groups.update(() if entry["override"] else (entry["path"],))
+                    opened.add(name)
+                within.update((f"{name}/{above}",) if above else ())
+                groups.update(() if entry["override"] else (name,))
             else:
-                files.update(base / _file(entry["path"]) for base in bases)
+                files.update(base / _file(name) for base in bases)
     return _Named(frozenset(groups), frozenset(files), frozenset(within), frozenset(chosen), frozenset(opened))
+
+
+def _from_the_root(home: str, name: str) -> str:
+    """What `../opt` in the file of a group means; any other name as it is written, as it may be meant from the root."""
+    return posixpath.normpath(f"{home}/{name}") if ".." in name.split("/") else name
 
 
 def _file(name: str) -> str:

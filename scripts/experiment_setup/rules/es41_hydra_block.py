@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import yaml
+
 from experiment_setup import files, installed
 from experiment_setup.composing import plugins
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts.defaults_lists import HERE
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.settings import ONLY_HYDRA, is_of_hydra, primary_content
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.location import Location, did_you_mean
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
-from experiment_setup.rules.base import rule
+from experiment_setup.rules.base import Files, rule
 from experiment_setup.rules.example import CHDIR, RUN, SUBDIR
 from experiment_setup.rules.phases import Of, Phase
 
@@ -100,6 +105,54 @@ def environment_variable_in_defaults(context: ExperimentContext) -> Iterator[Fin
                 f"name an option, and pass {entry.group or 'GROUP'}=… on the command line",
                 severity=Severity.ERROR if installed.hydra_since_1_4() else None,
             )
+
+
+_SHARED: Files = {"parts/long.yaml": "seed: 1\n"}
+
+
+@rule(
+    "ES419",
+    "way-up-in-defaults",
+    Severity.INFO,
+    "Hydra 1.4 refuses `..` in a defaults list",
+    phase=Phase.LISTS,
+    of=Of.ENTRY,
+    bad={**_SHARED, "exp/002.yaml": "defaults:\n  - default@_here_\n  - ../parts/long@_here_\n"},
+    good={**_SHARED, "exp/002.yaml": "defaults:\n  - default@_here_\n  - /parts/long@_here_\n"},
+    hydra="differs",
+)
+def way_up_in_defaults(context: ExperimentContext) -> Iterator[Finding]:
+    """`- ../parts/long@_here_` leads from the folder of the file to another one. Up to 1.3 Hydra follows it, in 1.4
+    this is an error; the same from the root of the config folder, `- /parts/long@_here_`, works in both. (What code
+    stores is never found so.)
+    """
+    primary = [(context.options.primary, "")] if context.options.has_primary else []
+    options = ((option.document, option.group) for option in (*context.options.all(), *context.options.added))
+    for document, group in (*primary, *options):
+        for entry in entries.entries(document) if ".." in document.text_or_empty else ():
+            if ".." in f"{entry.group or ''}/{entry.option or ''}".split("/"):
+                yield _way_up(document, group, entry)
+
+
+def _way_up(document: Document, group: str, entry: entries.Entry) -> Finding:
+    """The same entry from the root of the config folder; an edit where it says itself into which package it goes."""
+    named = entry.option if entry.group is None else entry.group
+    path, package, option = named or "", entry.package or HERE, entry.option
+    in_the_option = ".." not in path.split("/")  # `model: ../opt/x`
+    if in_the_option:
+        path, _, option = posixpath.normpath(f"{path}/{option}").rpartition("/")
+        package = entry.package or (named or "").replace("/", ".")
+    written = " ".join([*entry.keywords, f"{posixpath.normpath(posixpath.join('/', group, path))}@{package}"])
+    node = entries.item_node(document, entry.index)
+    key = node.value[0][0] if isinstance(node, yaml.MappingNode) else node
+    can_be_edited = entry.package and not in_the_option and isinstance(key, yaml.ScalarNode)
+    return way_up_in_defaults.finding(
+        document.value(["defaults", entry.index]),
+        f"{entry.option if in_the_option else named!r} leads up, which Hydra 1.4 refuses",
+        f"write - {written}" + (f": {option}" if entry.group is not None else ""),
+        edits=entries.replace(document, key, written) if can_be_edited and key is not None else (),
+        severity=Severity.ERROR if installed.hydra_since_1_4() else None,
+    )
 
 
 @rule(
