@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiment_setup import bounds, nodes
+from experiment_setup import bounds, installed, nodes
 from experiment_setup.composing import environment
 from experiment_setup.composing.refusals import (
     NeedsARun,
@@ -28,7 +28,7 @@ from experiment_setup.light import compiled, dataclass
 
 _RESOLVER = compiled(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
 _NESTED = compiled(r"\$\{[^}]*\$\{")
-_KNOWN_ONLY_WHEN_RUN = frozenset(("hydra", "python_version"))  # resolvers that Hydra adds for a run
+_KNOWN_ONLY_WHEN_RUN = installed.resolvers_of_a_run() - {"now"}
 # What they give that is text in every run, so that a field which cannot take text fails in all of them.
 _TEXT_OF_A_RUN = compiled(r"\$\{\s*hydra\s*:\s*(?:job\.name|runtime\.cwd|runtime\.output_dir)\s*\}")
 

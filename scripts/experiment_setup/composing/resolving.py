@@ -10,11 +10,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, OmegaConfBaseException
 
-from experiment_setup import bounds, nodes
+from experiment_setup import bounds, installed, nodes
 from experiment_setup.composing import environment, origins
 from experiment_setup.light import compiled
 
-_OF_A_RUN = compiled(r"\$\{\s*(?:hydra|now|python_version)\s*:")  # resolvers that Hydra adds for a run
+_OF_A_RUN = compiled(rf"\$\{{\s*(?:{'|'.join(installed.resolvers_of_a_run())})\s*:")
 
 
 def needs_hydra(config: DictConfig) -> bool:

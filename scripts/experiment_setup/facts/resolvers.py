@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from experiment_setup import installed
 from experiment_setup.code.modules import Module, Modules
 from experiment_setup.code.tree import FUNCTIONS, Function, dotted, last_name, own_nodes, walk
 from experiment_setup.light import compiled, dataclass
@@ -19,9 +20,7 @@ from experiment_setup.project import scripts_with
 from experiment_setup.requirements import package_of
 from experiment_setup.schema import Schema
 
-# What OmegaConf and Hydra bring along.
-BUILT_IN = ("oc.env", "oc.create", "oc.decode", "oc.deprecated", "oc.dict.keys", "oc.dict.values", "oc.select",
-            "hydra", "now", "python_version")  # fmt: skip
+BUILT_IN = installed.built_in_resolvers()
 USED = compiled(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
 REGISTERS = ("register_new_resolver", "register_resolver")
 _MOST = 400  # modules that are looked at for the imports inside of functions
