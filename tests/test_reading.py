@@ -60,6 +60,15 @@ def test_code_that_reads_its_files_by_hand_is_no_experiment(project: Path, exper
         assert (code, "no experiment was found" in said) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("given", "why"), [("", "names no config"), ('config_path="a", config_name="x"', "that it names (a)")]
+)
+def test_what_an_entry_point_lacks_is_said(tmp_path: Path, given: str, why: str) -> None:
+    write(tmp_path, {"app.py": f"import hydra\n\n\n@hydra.main({given})\ndef main(cfg): ...\n"})
+    code, said = ends(tmp_path, ["validate.py"])
+    assert (code, why in said) == (2, True)
+
+
 def test_no_tree_is_made_of_code_that_is_too_large(
     project: Path, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

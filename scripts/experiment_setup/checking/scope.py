@@ -167,6 +167,12 @@ def _nothing_below(project: Project) -> CommandError:
             f"{message}: config_path={named.config_path!r} in {without[0]} names a file, as up to Hydra 1.0",
             'name its folder and its name for Hydra 1.1 and newer: config_path="config", config_name="train"',
         )
+    if named and named.config_name is None:
+        return CommandError(
+            f"{message}: @hydra.main in {shown} names no config",
+            'name it: config_path="conf", config_name="config"; a config that a run gives alone, with -cn NAME or '
+            "+group=option, is not found",
+        )
     where = f" ({named.config_path})" if named and named.config_path else ""
     return CommandError(
         f"{message}: there is @hydra.main in {shown}, but not the config that it names{where}",
