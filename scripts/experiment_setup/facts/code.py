@@ -151,29 +151,29 @@ class Code:
     def is_registered_elsewhere(self, resolver: str) -> bool:
         """Whether another entry point of the config folder registers a resolver."""
         used = frozenset((resolver,))
-        found = (resolvers.registered_for(used, other, self._texts) for other in self.other_schemas)
+        found = (resolvers.registered_for(used, other, self.config_texts) for other in self.other_schemas)
         return any(resolver in one.possible(used) for one in found)
 
     @cached_property
     def registered(self) -> Registered:
         """The resolvers that the code registers."""
-        found = resolvers.registered_for(self._used_resolvers, self.options.schema, self._texts)
+        found = resolvers.registered_for(self._used_resolvers, self.options.schema, self.config_texts)
         return found.without(self.never_registered) if found.late else found
 
     @cached_property
     def never_registered(self) -> Mapping[str, str]:
         """The resolvers that only functions register which nothing calls, each with such a function."""
-        return resolvers.never_registered(self.options.schema, self.options.project.root, self._texts)
+        return resolvers.never_registered(self.options.schema, self.options.project.root, self.config_texts)
 
     @cached_property
     def _used_resolvers(self) -> frozenset[str]:
         """The resolvers of others that values of the experiment name."""
-        return resolvers.used_in([*self._texts, self.text])
+        return resolvers.used_in([*self.config_texts, self.text])
 
     @cached_property
-    def _texts(self) -> list[str]:
-        """Those of the config's files, with what the primary one includes."""
-        return [document.text_or_empty for document in (*self.options.documents(), *self.options.included)]
+    def config_texts(self) -> list[str]:
+        """The texts of the config's files."""
+        return [document.text_or_empty for document in self.options.documents()]
 
     @cached_property
     def resolvers(self) -> frozenset[str]:
@@ -183,7 +183,7 @@ class Code:
     @cached_property
     def in_reach(self) -> list[str]:
         """The texts of the modules that a run imports at any time, within functions too, or for a `_target_`."""
-        return [module.source.text for module in resolvers.reached_from(self.options.schema, self._texts)]
+        return [module.source.text for module in resolvers.reached_from(self.options.schema, self.config_texts)]
 
     def stores_in_a_function(self, config: str) -> bool:
         """Whether some function of the code stores a config of this name, for a compose of its own; for a primary
@@ -208,7 +208,7 @@ class Code:
         """Whether a function merges a file that it loads into what it is given, as the config of a checkpoint into that
         of the run, which then may have any key.
         """
-        reached = resolvers.reached_from(self.options.schema, self._texts)
+        reached = resolvers.reached_from(self.options.schema, self.config_texts)
         texts = (module for module in reached if "OmegaConf.merge(" in module.source.text)
         return any(_merges_loaded(node) for module in texts for node in module.source.nodes(ast.FunctionDef))
 
@@ -274,7 +274,7 @@ class Code:
     def _link_into_a_submodule(self) -> list[Problem]:
         """The entry of a defaults list whose file is a link into a submodule that has not been fetched."""
         folder, root = self.options.experiment.config_dir, self.options.project.root
-        for document in (self.options.primary, *self.options.included):
+        for document in self.options.primary_lineage:
             entries = nodes.within(document.data, ("defaults",)) if document.error is None else None
             for index, entry in enumerate(entries if isinstance(entries, list) else ()):
                 file = folder / f"{entry}.yaml"

@@ -402,8 +402,7 @@ class Compositions:
 
     def emptied_at(self, steps: Steps, choices: Mapping[str, str | None]) -> Location | None:
         """The key in a file of these choices that has no value, and so makes null of what others give for it."""
-        own = (self.options.primary, *self.options.included) if self.options.has_primary else ()
-        primary: Iterator[tuple[Document, Steps]] = ((document, ()) for document in own)
+        primary: Iterator[tuple[Document, Steps]] = ((document, ()) for document in self.options.primary_lineage)
         chosen = ((option.document, package) for option, package in self._chosen(choices))
         for document, package in (*primary, *chosen):
             inner = steps[len(package) :]

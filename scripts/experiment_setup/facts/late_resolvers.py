@@ -41,7 +41,7 @@ def read_too_early(context: ExperimentContext, resolver: str) -> TooEarly | None
     made = _made_by(context, resolver) if node is not None and node.args.args else set()
     if schema.code is None or module is None or node is None or not made:
         return None
-    texts = [document.text_or_empty for document in context.options.documents()]
+    texts = context.code.config_texts
     leading = _Leading.to(resolver, list(reached_from(schema, texts)), schema.code, texts)
     function, bound = Defined(module, node), {node.args.args[0].arg: Part(())}
     for _ in range(_DEPTH):

@@ -106,6 +106,11 @@ class Options:
         own = self.experiment.config_file
         return list(self._with_parents(own, own.parent))[1:] if self.has_primary else ()
 
+    @cached_property
+    def primary_lineage(self) -> Sequence[Document]:
+        """The primary config, where there is one, with those that it includes, nearest first."""
+        return (self.primary, *self.included) if self.has_primary else ()
+
     def lineage(self, option: Option) -> Sequence[Document]:
         """The file of an option with those that it inherits from, nearest first: each that is there, once."""
         group = self.experiment.group_dir(option.group)
@@ -345,11 +350,10 @@ class Options:
         return not (unlisted.has_own_settings(option.document) and self.project.entries_of(option.path.parent))
 
     def documents(self) -> Iterator[Document]:
-        """The primary config, where there is one, and the file of every option."""
-        if self.has_primary:
-            yield self.primary
-        yield from (option.document for options in self.by_group.values() for option in options.values())
-        yield from (option.document for option in self.added)
+        """The primary config, where there is one, those that it includes, and the file of every option, each once."""
+        options = (option for options in self.by_group.values() for option in options.values())
+        files = (*self.primary_lineage, *(option.document for option in (*options, *self.added)))
+        return iter({document.path: document for document in files}.values())
 
     def of_the_folder(self) -> Iterator[Document]:
         """Every file of the config folder, chosen from or not."""

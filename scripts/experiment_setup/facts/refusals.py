@@ -258,8 +258,8 @@ def _place(context: ExperimentContext, failure: Failure, option: Option | None) 
                 if entry.is_plain and (entry.option or "").removesuffix(".yaml") == failure.refusal.config:
                     return included.value(["defaults", entry.index])
     if document is None:
-        of_the_whole = (context.options.primary, *context.options.included)
-        group, document = "", next((one for one in of_the_whole if _config_path(context, one.path) == config), None)
+        whole = context.options.primary_lineage
+        group, document = "", next((one for one in whole if _config_path(context, one.path) == config), None)
     if document is not None and isinstance(failure.refusal, OverrideTooEarly):
         return _first_override(document)
     if document is not None and failure.key:
@@ -292,7 +292,7 @@ def _comment_at_fault(context: ExperimentContext, comment: str) -> Location | No
     """The line that Hydra takes for a header, in the file of an option or in the primary config."""
     options = (o.document for known in context.options.by_group.values() for o in known.values())
     added = (option.document for option in context.options.added)
-    for document in (context.options.primary, *context.options.included, *options, *added):
+    for document in (*context.options.primary_lineage, *options, *added):
         if any(line.lstrip("# \t") == comment for line in document.header_lines):
             lines = (line.strip().lstrip("# \t") for line in document.text.splitlines())
             begins = (at for at, text in enumerate(lines, 1) if text.startswith(comment))  # a long one is cut

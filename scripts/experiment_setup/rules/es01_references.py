@@ -213,11 +213,11 @@ def selected_key_misspelled(context: ExperimentContext) -> Iterator[Finding]:
     Reported where each step is there but for a letter; a key that no file has may be one that a run adds.
     """
     places: dict[Location, Finding] = {}
-    for option in (None, *context.options.all(), *context.options.added):
-        document = context.options.primary if option is None else option.document
-        if option is not None or context.experiment.has_config:
-            for found in (*_misspelled_keys(context, document, option), *_misspelled_of_hydra(context, document)):
-                places.setdefault(found.location, found)
+    whole = (one for one in context.options.primary_lineage if one.path.parent == context.experiment.config_dir)
+    options = (*context.options.all(), *context.options.added)
+    for option, document in (*((None, one) for one in whole), *((option, option.document) for option in options)):
+        for found in (*_misspelled_keys(context, document, option), *_misspelled_of_hydra(context, document)):
+            places.setdefault(found.location, found)
     yield from places.values()
 
 

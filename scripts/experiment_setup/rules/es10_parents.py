@@ -452,7 +452,8 @@ def entry_is_no_text(context: ExperimentContext) -> Iterator[Finding]:
                 yield entry_is_no_text.finding(
                     entries.place(option, entry), f"an entry of the defaults list {shown}", f"write - default@{HERE}"
                 )
-    yield from _primary_numbers(context)
+    for document in context.options.primary_lineage:
+        yield from _numbers(document)
 
 
 def _kind(value: object) -> str:
@@ -479,14 +480,16 @@ def _value_in_the_list(context: ExperimentContext, option: Option, entry: Entry)
     )
 
 
-def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
-    """Choices of config.yaml that are numbers, one by one or in a list, and bare numbers."""
-    for entry in entries.entries(context.options.primary) if context.experiment.has_config else ():
-        node = entries.item_node(context.options.primary, entry.index)
+def _numbers(document: Document) -> Iterator[Finding]:
+    """Choices of the primary config, or of one that it includes, that are numbers, one by one or in a list, and bare
+    numbers.
+    """
+    for entry in entries.entries(document):
+        node = entries.item_node(document, entry.index)
         if isinstance(node, yaml.ScalarNode) and not isinstance(entry.value, str):
-            shown = entries.written(context.options.primary, node) or "nothing"
+            shown = entries.written(document, node) or "nothing"
             yield entry_is_no_text.finding(
-                context.options.primary.value(["defaults", entry.index]),
+                document.value(["defaults", entry.index]),
                 f"`- {shown}` is not an entry of a defaults list: it names no group",
                 "write - GROUP: OPTION, or remove it",
             )
@@ -496,13 +499,13 @@ def _primary_numbers(context: ExperimentContext) -> Iterator[Finding]:
         for scalar in chosen.value if isinstance(chosen, yaml.SequenceNode) else [chosen]:
             if not isinstance(scalar, yaml.ScalarNode) or scalar.tag.endswith((":str", ":null")):
                 continue
-            text = entries.written(context.options.primary, scalar)
+            text = entries.written(document, scalar)
             kind = "a truth value" if scalar.tag.endswith(":bool") else "a number"
             yield entry_is_no_text.finding(
-                Location(context.options.primary.path, scalar.start_mark.line + 1, scalar.start_mark.column + 1),
+                Location(document.path, scalar.start_mark.line + 1, scalar.start_mark.column + 1),
                 f"`{node.value[0][0].value}: {text}` is {kind} to YAML, not the name of an option",
                 f'write "{text}" in quotes',
-                edits=entries.replace(context.options.primary, scalar, f'"{text}"'),
+                edits=entries.replace(document, scalar, f'"{text}"'),
             )
 
 

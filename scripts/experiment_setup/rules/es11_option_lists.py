@@ -129,8 +129,7 @@ def _base_left_out(context: ExperimentContext, option: Option, base: str, lost: 
 def misspelled_defaults(context: ExperimentContext) -> Iterator[Finding]:
     """Only the key `defaults` is a defaults list; `default:` or `Defaults:` is a parameter like any other."""
     documents = [(option.document, option.group) for option in context.options.all()]
-    if context.experiment.has_config:
-        documents.append((context.options.primary, ""))
+    documents += [(document, "") for document in context.options.primary_lineage]
     for document, group in documents:
         keys = entries.own_keys(document)
         config = entries.content(document)
@@ -185,8 +184,7 @@ def _is_defaults_list(value: Any) -> bool:
 def defaults_not_a_list(context: ExperimentContext) -> Iterator[Finding]:
     """Each entry needs a line with `- ` in front; Hydra ends with a traceback."""
     documents = [(option.document, _parent_entry(context, option)) for option in context.options.all()]
-    if context.experiment.has_config:
-        documents.append((context.options.primary, "- exp: default"))
+    documents += [(document, "- exp: default") for document in context.options.primary_lineage]
     for document, entry in documents:
         config = entries.content(document)
         if not isinstance(config, dict) or "defaults" not in config or isinstance(config["defaults"], list):
@@ -266,8 +264,7 @@ def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
     merged in any case).
     """
     listed = [(option.document, option.group, found) for option, found in entries.each(context)]
-    if context.experiment.has_config:
-        listed.append((context.options.primary, "", entries.entries(context.options.primary)))
+    listed += [(document, "", entries.entries(document)) for document in context.options.primary_lineage]
     for document, group, found in listed:
         for entry in found:
             if entry.group is None or not isinstance(entry.value, dict) or entry.keywords:
@@ -405,8 +402,7 @@ def entry_twice(context: ExperimentContext) -> Iterator[Finding]:
     A list of options beside another entry of its group is taken in silence, whichever of the two was meant (warning).
     """
     documents = [(option.document, found) for option, found in entries.each(context)]
-    if context.experiment.has_config:
-        documents.append((context.options.primary, entries.entries(context.options.primary)))
+    documents += [(document, entries.entries(document)) for document in context.options.primary_lineage]
     for document, found in documents:
         seen: dict[object, bool] = {}  # whether an entry that is no list has been seen
         for entry in found:

@@ -97,13 +97,14 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
     """
     yield from _left_out_in_options(context)
     failure = context.compositions.at().failure
-    if failure is None and context.options.has_primary:
-        yield from _passed_over(context.options.primary, failure)
+    for document in context.options.primary_lineage if failure is None else ():
+        yield from _passed_over(document, failure)
     for option in (*context.options.all(), *context.options.added):
         yield from _passed_over(option.document, context.compositions.of_option(option).failure)
     if failure is None or not isinstance(failure.refusal, (ChosenTwice, AddedTwice, UnknownKeyword)):
         return
-    for entry in entries.of_primary(context):
+    whole = context.options.primary_lineage
+    for document, entry in ((one, entry) for one in whole for entry in entries.entries(one)):
         group = (entry.group or "").lstrip("/")
         if not isinstance(entry.value, dict) or "override" in entry.keywords or not group.startswith("hydra/"):
             continue
@@ -113,19 +114,17 @@ def override_left_out(context: ExperimentContext) -> Iterator[Finding]:
             refused = failure.refusal.keyword in entry.keywords
         if not refused:
             continue
-        node = entries.item_node(context.options.primary, entry.index)
+        node = entries.item_node(document, entry.index)
         key = node.value[0][0] if isinstance(node, yaml.MappingNode) else None
         unknown = (word for word in entry.keywords if word not in _KEYWORDS)
         word = next((word for word in unknown if did_you_mean(word, _KEYWORDS)), "")
-        where = context.options.primary.value(["defaults", entry.index])
+        where = document.value(["defaults", entry.index])
         written = f"override {entry.group}"
         yield override_left_out.finding(
             Location(where.path, where.line, where.column),
             f"{word!r} is not a keyword of a defaults list" if word else f"Hydra has chosen {group} already",
             f"write - {written}: {entry.option or 'null'}",
-            edits=entries.replace(context.options.primary, key, written)
-            if key is not None and key.style is None
-            else (),
+            edits=entries.replace(document, key, written) if key is not None and key.style is None else (),
         )
 
 

@@ -329,10 +329,11 @@ _A_PATTERN = 5  # files that say the same: nobody makes a slip so often, and som
 
 
 def _documents(context: ExperimentContext) -> Iterator[tuple[str | None, Document]]:
-    """The file of every option with its group, and the primary config."""
-    yield from ((option.group, option.document) for option in context.options.all())
-    if context.experiment.has_config:
-        yield None, context.options.primary
+    """The file of every option with its group, and the primary config with those that it includes."""
+    options = [(option.group, option.document) for option in context.options.all()]
+    known = {document.path for _, document in options}
+    yield from options
+    yield from ((None, document) for document in context.options.primary_lineage if document.path not in known)
 
 
 @rule(

@@ -390,10 +390,7 @@ def secret_in_file(context: ExperimentContext) -> Iterator[Finding]:
     Known prefixes (hf_, sk-, AKIA, ghp_, …), and 40 hexadecimal digits under a key that ends in key or token. The
     message shows the first four letters.
     """
-    documents = [option.document for option in context.options.all()]
-    if context.experiment.has_config:
-        documents.append(context.options.primary)
-    for document in documents:
+    for document in context.options.documents():
         text = document.text_or_empty
         for match in _SECRET.finditer(text) if any(word in text for word in _SECRET_WORDS) else ():
             yield secret_in_file.finding(

@@ -126,7 +126,7 @@ def way_up_in_defaults(context: ExperimentContext) -> Iterator[Finding]:
     this is an error; the same from the root of the config folder, `- /parts/long@_here_`, works in both. (What code
     stores is never found so.)
     """
-    primary = [(context.options.primary, "")] if context.options.has_primary else []
+    primary = ((document, "") for document in context.options.primary_lineage)
     options = ((option.document, option.group) for option in (*context.options.all(), *context.options.added))
     for document, group in (*primary, *options):
         for entry in entries.entries(document) if ".." in document.text_or_empty else ():

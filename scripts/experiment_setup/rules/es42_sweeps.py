@@ -459,7 +459,7 @@ def _is_for_another_entry_point(context: ExperimentContext, document: Document) 
     """Whether it is an option, or a config that no entry point names, to be chosen with one of the config folder that
     returns something.
     """
-    if document is context.options.primary and not context.options.is_run_by_name:
+    if document in context.options.primary_lineage and not context.options.is_run_by_name:
         return False
     mains = ((other, main_of(other, other.tree)) for other in context.code.other_schemas)
     return any(main is not None and results.may_be_a_number(other, main) for other, main in mains)

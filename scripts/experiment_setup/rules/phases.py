@@ -151,7 +151,9 @@ def _rests_on(context: ExperimentContext, of: Of, finding: Finding) -> Iterator[
 def _needed(context: ExperimentContext, path: Path) -> Iterator[Subject]:
     """What an option needs to be composed at all: the primary list, and whatever it inherits from."""
     primary = context.experiment.config_file
-    yield from (code(), option(path), choices(path), file(primary), defaults_list(primary), settings())
+    yield from (code(), option(path), choices(path), settings())
+    for whole in (primary, *(document.path for document in context.options.included)):
+        yield from (file(whole), defaults_list(whole))
     yield from (group(name) for name in context.options.groups)
     chosen = [(name, known) for name, known in context.options.groups.items() if path == primary and known]
     name = context.options.group_of(path)
