@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from experiment_setup.facts.wandb_sweeps import is_sweep
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.project import ENVIRONMENTS, SETS, Experiment
 from experiment_setup.reading.config_folder import ConfigFolder
@@ -66,7 +67,7 @@ def find(
             for option, path in files.items()
             if not named.group(_group(root, path))
             if path not in named.files and path not in named.chosen and path not in whole
-            if not _includes_a_primary(root, path, read)
+            if not _includes_a_primary(root, path, read) and not is_sweep(read(path).text_or_empty)
         }
         for name, files in folders.items()
     }

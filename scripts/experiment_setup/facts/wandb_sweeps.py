@@ -1,6 +1,8 @@
-"""The sweep of Weights & Biases that a config may hold: its command has macros that look like references."""
+"""The sweeps of Weights & Biases that lie among configs: their commands have macros that look like references."""
 
 from __future__ import annotations
+
+import re
 
 from experiment_setup import nodes
 from experiment_setup.composing.compose import Composition, UnusableValue
@@ -11,6 +13,15 @@ _MACRO = compiled(
     r"\$\{(?:env|interpreter|program|args(?:_(?:no_equals|no_hyphens|no_boolean_flags|json|json_file))?)\}"
     r"|(?:(?!\$\{).|\$\{envvar:\w+\})*"
 )
+
+_KEYS = (compiled(r"^method[ \t]*:", re.MULTILINE), compiled(r"^parameters[ \t]*:", re.MULTILINE))
+_OF_A_SWEEP = compiled(r"^(?:program|command|metric)[ \t]*:", re.MULTILINE)
+_OF_HYDRA = compiled(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
+
+
+def is_sweep(text: str) -> bool:
+    """Whether a file is the description of a sweep, which is for `wandb sweep FILE` and no option of a group."""
+    return all(key.search(text) for key in (*_KEYS, _OF_A_SWEEP)) and _OF_HYDRA.search(text) is None
 
 
 def is_macro(outcome: Composition, bad: UnusableValue) -> bool:
