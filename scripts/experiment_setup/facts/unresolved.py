@@ -81,8 +81,9 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = left_open or _is_left_to_others(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
-            left_open = left_open or _is_read_by_nobody(context, outcome, bad)
+            left_open = left_open or _is_read_by_nobody(context, outcome, bad) or _may_be_filled(context, outcome, bad)
             left_open = left_open or _may_be_merged(context, outcome, bad) or _is_given_by_what_is_run(context, bad)
+            left_open = left_open or _is_opened_by_its_path(context, chosen)
             left_open = left_open or _is_of_a_whole_config(context, chosen, bad) or _is_a_usual_variable(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
@@ -358,6 +359,18 @@ def _is_of_a_whole_config(context: ExperimentContext, chosen: Chosen, bad: Unusa
     return document.has(nodes.split(bad.refusal.key)) and len(context.options.groups.keys() & document.data.keys()) > 1
 
 
+def _is_opened_by_its_path(context: ExperimentContext, chosen: Chosen) -> bool:
+    """Whether the code names the file of the option that is chosen, so that it is for that code, and nobody chooses it:
+    `load_model("configs/env/detector.yaml")`.
+    """
+    named = [f"{group}/{option}.yaml" for group, option in chosen.items() if option is not None]
+    return len(named) == 1 and any(
+        re.search(rf"[\"'](?:[^\"'\s]*/)?{re.escape(named[0])}[\"']", text)
+        for text in context.code.in_reach
+        if named[0] in text
+    )
+
+
 def _is_left_to_others(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
     """Whether config.yaml chooses an option without the key, and others of the group have it, none but for a letter.
 
@@ -461,6 +474,21 @@ def _may_be_merged(context: ExperimentContext, outcome: Composition, bad: Unusab
     if not isinstance(bad.refusal, NoSuchTarget) or not context.code.merges_what_it_loads:
         return False
     return not _is_nearly_there(outcome, target_of(bad, bad.refusal))
+
+
+def _may_be_filled(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether the code gives keys of which it computes the names to what lacks the one that is referred to, as
+    `OmegaConf.update(cfg, name, value)` does; not where a letter makes the difference to what is there, or to one that
+    the code gives by its name.
+    """
+    reading = context.code.reading
+    if not isinstance(bad.refusal, NoSuchTarget) or not reading.filled:
+        return False
+    *above, name = map(str, target_of(bad, bad.refusal))
+    if tuple(above) not in reading.filled or _is_nearly_there(outcome, (*above, name)):
+        return False
+    given = {use.path[-1] for use in reading.uses if use.kind == "write" and use.path[:-1] == tuple(above)}
+    return spelled_alike(name, given) is None
 
 
 def _is_nearly_there(outcome: Composition, target: Steps) -> bool:

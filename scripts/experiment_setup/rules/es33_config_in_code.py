@@ -16,12 +16,13 @@ from experiment_setup.composing.compose import unusable_values
 from experiment_setup.facts import late_resolvers
 from experiment_setup.facts.defaults_lists import inherited_in_folders, one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.options import Option
+from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.unlisted import Unlisted
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location, did_you_mean
 from experiment_setup.project import ENVIRONMENTS, SETS
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.es30_registrations import root_class
@@ -87,7 +88,7 @@ _MOST_READ = 100  # options of a group that are looked at for a key: where so ma
 def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
     """Whether another option or primary config, or code that was not followed, may add the last step of `path`."""
     group, step = path[0], path[-1]
-    if any(sibling.has(path) for sibling in context.options.siblings):
+    if any(sibling.has(path) or (len(path) == 1 and step in _groups(sibling)) for sibling in context.options.siblings):
         return True
     added = re.compile(rf"(?<![\w+])\+{{1,2}}{re.escape('.'.join(path))}\s*=")
     if any(map(added.search, context.guides)):
@@ -112,6 +113,11 @@ def exists_somewhere(context: ExperimentContext, path: ConfigPath) -> bool:
             if config is not None and missing_step(config, path) is None:
                 return True
     return False
+
+
+def _groups(config: Document) -> set[str]:
+    """The places at the root that a primary config gives what it chooses."""
+    return {*packages(config), *(group.partition("/")[0] for group in listed(config))}
 
 
 def _as_a_key(name: str) -> re.Pattern[str]:
@@ -192,6 +198,8 @@ class _Allowed:
                 continue  # a copy throughout: the config itself has the keys that it had
             if path[:-1] == done.path or (use.form == "dict" and path[: len(done.path)] == done.path):
                 return True
+        if reading.open and path[:-1] in reading.filled:
+            return True
         return path[-1] in reading.checked_keys or any(path == done[: len(path)] for done in self.written)
 
     def _is_meant(self, path: ConfigPath, known: str) -> bool:

@@ -103,9 +103,11 @@ def _read_key_in_text(follower: Follower, node: ast.Call, name: str, frame: Fram
     """Note the use of a key that a call names in a text; False where it does not."""
     asked = _asked(node, name)
     key = asked.rest[0] if asked and asked.rest else None
+    owner = follower.part(asked.owner, frame) if asked and key else None
     if asked is None or not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+        if asked and owner and asked.kind == "write" and not isinstance(key, ast.Constant):
+            follower.note("filled", owner.path)
         return False
-    owner = follower.part(asked.owner, frame)
     steps = key.value.split(".") if "OmegaConf." in name else [key.value]
     if owner is None or (len(steps) > 1 and not all(step.isidentifier() for step in steps)):
         return False

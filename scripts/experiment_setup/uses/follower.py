@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from experiment_setup.code import tree
 from experiment_setup.code.modules import Defined, Module, Modules
@@ -23,7 +23,7 @@ from experiment_setup.code.tree import Function, dotted
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
 from experiment_setup.uses import shapes
-from experiment_setup.uses.records import Answers, Entered, EnteredAs, Event, Home, Kind, Noted, Part, Use
+from experiment_setup.uses.records import Answers, Entered, EnteredAs, Event, Home, Kept, Kind, Noted, Part, Use
 
 STEPS = 60_000  # expressions; the code of an experiment has some thousands
 FUNCTION = 20  # steps that entering one counts for
@@ -175,7 +175,7 @@ class Follower:
         for part in parts:
             self.use(part, "read", ())
 
-    def note(self, kind: Literal["objects", "checked_keys", "changed"], what: Any) -> None:
+    def note(self, kind: Kept, what: Any) -> None:
         """Note what a reading has a set of."""
         self.events.append(Noted(kind, what))
 

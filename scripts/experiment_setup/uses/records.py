@@ -124,10 +124,13 @@ class CallSite:
         return CallSite(self.function, self.node, arguments, inside, unpacked, self.conditional or conditional)
 
 
+Kept = Literal["objects", "checked_keys", "changed", "filled"]  # the sets of a reading
+
+
 class Noted(NamedTuple):
     """Something that a reading has a set of: the name of the set, and what is to be in it."""
 
-    kind: Literal["objects", "checked_keys", "changed"]
+    kind: Kept
     what: Any
 
 
@@ -191,6 +194,7 @@ class Reading:
     objects: set[ConfigPath] = field(default_factory=set)  # of which the code makes the instances of their dataclasses
     checked_keys: set[str] = field(default_factory=set)  # asked for with hasattr or `in`
     changed: set[Part] = field(default_factory=set)  # as plain dicts, to which keys may be added
+    filled: set[ConfigPath] = field(default_factory=set)  # with keys of which the code computes the names
     open: bool = False  # the code takes away the config's protection against unknown keys
     followed: bool = False  # a main function with a parameter was found
 

@@ -104,6 +104,8 @@ def _write(follower: Follower, node: ast.expr, frame: Frame) -> None:
     elif isinstance(node, (ast.Attribute, ast.Subscript)):
         part, owner = follower.part(node, frame), follower.part(node.value, frame)
         alias = part is not None and isinstance(node, ast.Attribute) and _is_alias(node, frame, part)
+        if owner is not None and isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
+            follower.note("filled", owner.path)
         if owner is not None and owner.form in ("dict", "shallow"):
             follower.note("changed", owner)
         elif part is not None and not alias and owner is not None:
