@@ -79,7 +79,7 @@ def broken_interpolation(context: ExperimentContext) -> Iterator[Finding]:
             severity=Severity.INFO if found.left_open else Severity.WARNING if _is_an_unset_variable(bad) else None,
             rests_on=_what_it_refers_to(context, found),
         )
-        if said.help == _FROM_THE_ROOT and isinstance(bad.refusal, NoSuchTarget):
+        if (said.help or "").startswith((_FROM_THE_ROOT, _CHOSEN_FOR)) and isinstance(bad.refusal, NoSuchTarget):
             missing.setdefault((target_of(bad, bad.refusal), run, said.severity), []).append(said)
         else:
             yield said
@@ -172,9 +172,11 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
         return f"write ${{oc.env:{target}}} for the environment variable"
     known = [f"{group}.{key}" for group in context.options.groups for key in fields_of(context, group, [])]
     known = [key for key in known if key != bad.key]  # not the value itself
-    if target in known and named:
-        group, _, key = target.partition(".")
-        return f"what is chosen for {group} has no {key}: give it one"
+    group, _, key = target.partition(".")
+    block = key.partition(".")[0]
+    is_lacking = block == key or nodes.at(context.compositions.some, (group, block)) is None
+    if named and is_lacking and f"{group}.{block}" in known:
+        return f"{_CHOSEN_FOR} {group} has no {key}: give it one"
     if target in known:
         return f"refer to a value of another type, or give {bad.key} one of its own"
     target = target.removeprefix("cfg.").removeprefix("config.")
@@ -182,9 +184,12 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     near = did_you_mean(key, [name.split(".", 1)[1] for name in known if name.startswith(f"{group}.")])
     alike = spelled_alike(target, [name.split(".", 1)[1] for name in known])  # without its group
     guess = next((name for name in known if name.split(".", 1)[1] == alike), None)
-    guess = guess or (f"{group}.{near}" if near else did_you_mean(target, known) if key else None)
+    elsewhere = [name for name in known if not name.startswith(f"{group}.")]
+    guess = guess or (f"{group}.{near}" if near else did_you_mean(target, elsewhere) if key else None)
     if guess is None and not key:
         guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
+    if guess is None and named and key and group in context.options.groups:
+        return f"{_CHOSEN_FOR} {group} has no {key}: give it one"
     if guess is None:
         return _FROM_THE_ROOT
     meant, there = target.rpartition(".")[2], guess.rpartition(".")[2]
@@ -193,6 +198,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
 
 
+_CHOSEN_FOR = "what is chosen for"
 _FROM_THE_ROOT = "interpolations start at the root of the config, as in ${exp.seed}, or with a dot beside it: ${.seed}"
 
 
