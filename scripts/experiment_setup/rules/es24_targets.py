@@ -359,11 +359,14 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
     """`instantiate` gives all keys beside `_target_` as arguments, and ends in a TypeError for one that is not taken.
 
     Only code of the project is looked at whose arguments can be seen: no `**kwargs`, no decorator but `@dataclass`, no
-    `__init__` that a library brings. Nothing is said of a key that the code reads or takes out itself, or of a block
-    within one that is made with `_recursive_=False`.
+    `__init__` that a library brings. Nothing is said of a key that the code reads or takes out itself, of a block
+    within one that is made with `_recursive_=False`, or where a module that makes objects asks for their signatures, by
+    which it may leave arguments out.
     """
     code = context.schema.code
     if code is None:
+        return
+    if any("instantiate(" in text and _ASKS_WHAT_IS_TAKEN.search(text) for text in context.code.in_reach):
         return
     others = {((*left.block, key), left.new) for left in _left(context) for key in left.keys}
     known: dict[str, frozenset[str] | None] = {}
@@ -408,6 +411,9 @@ def unknown_argument(context: ExperimentContext) -> Iterator[Finding]:
             first[0], f"{target} takes no {' and no '.join(keys)}", _arguments(known[target] or frozenset())
         )
         yield said.at(first)
+
+
+_ASKS_WHAT_IS_TAKEN = compiled(r"\bsignature\(|\bgetfullargspec\(")
 
 
 def _is_of_another_choice(context: ExperimentContext, block: _Block, file: Path) -> bool:
