@@ -56,17 +56,21 @@ _UNKNOWN = ("opaque-registration", "unread-registration")  # problems of the sch
 def missing_registration(context: ExperimentContext) -> Iterator[Finding]:
     """`- exp: default` and `default@_here_` mean the dataclass stored with group="exp" and name="default".
 
-    It has to be stored before main() is called: inside main() Hydra has composed the config already.
+    It has to be stored before main() is called: inside main() Hydra has composed the config already. Where nothing
+    lacks it, that is a warning: the types that were to be held against the files are not.
     """
     problems = context.schema.problems
     if context.schema.main is None or any(p.fatal or p.code in _UNKNOWN for p in problems):
         return
     late = [problem for problem in problems if problem.code == "registered-too-late"]
+    runs = [{SETS: exp, ENVIRONMENTS: env} for exp, env in context.compositions.combinations] if late else []
+    is_missed = any(context.compositions.of(chosen).failure for chosen in runs)
     for problem in late:
         yield missing_registration.finding(
             problem.location,
             problem.message,
             problem.help,
+            severity=None if is_missed else Severity.WARNING,
             spoils=map(phases.group, context.options.groups),
         )
     for group in () if late else list(_without_default(context)):

@@ -61,7 +61,7 @@ def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
 
     A function that a console script names, or that another file of the project calls (its tests aside), is left alone.
     It is a note where that is how another entry point of the config folder is started: the file for this one may be
-    elsewhere.
+    elsewhere; and where the script does something else when it is run.
     """
     main, source, node = context.schema.main, entry_source(context), main_function(context)
     if main is None or main.called or source is None or node is None:
@@ -77,9 +77,16 @@ def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
         f"{main.function}() is never called: the run ends before it begins",
         f'add at the end: if __name__ == "__main__": {main.function}()',
         severity=Severity.INFO
-        if any(is_started_elsewhere(other.entry, other.main.function, root) for other in likewise if other.main)
+        if _does_something_else(source)
+        or any(is_started_elsewhere(other.entry, other.main.function, root) for other in likewise if other.main)
         else None,
     )
+
+
+def _does_something_else(source: SourceFile) -> bool:
+    """Whether a script calls something below `if __name__ == "__main__"`."""
+    guards = (node for node in source.tree.body if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test))
+    return any(isinstance(node, ast.Call) for guard in guards for node in tree.walk(guard))
 
 
 @rule(
@@ -138,10 +145,12 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
     """`parse_args()` sees `exp=001` and ends the run with "unrecognized arguments"; click and typer do the same.
 
     What it was meant to take is a field of the config: `python train.py exp.x=1`. Where the script calls main() with a
-    config of its own, Hydra reads no command line.
+    config of its own, or does something else in its place, Hydra reads no command line.
     """
     source, main = entry_source(context), main_function(context)
     if source is None or main is None or "sys.argv =" in source.text or any(_starts_with_a_config(source, main)):
+        return
+    if context.schema.main and not context.schema.main.called and _does_something_else(source):
         return
     for decorator in main.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
