@@ -497,7 +497,7 @@ def _as_named(script: Path, named: main_call.Named) -> Experiment:
     """An entry point with the config that its code means, there or not."""
     folder = script.parent
     config_dir = _config_dir(folder, named.config_path)
-    name = named.config_name or _usual_name(config_dir)
+    name = named.config_name or _usual_name(config_dir, named.config_path is not None)
     unfound = named.config_path is None and named.config_name and not files.is_file(config_dir / f"{name}.yaml")
     if unfound and not _is_stored(script, name):
         config_dir = _given_on_the_command_line(folder, name) or config_dir
@@ -510,6 +510,18 @@ def without_config(script: Path) -> Experiment | None:
     if named is None or named.config_name is None or named.config_path is None or _entry_point(script) is not None:
         return None
     return _as_named(script, named)
+
+
+def right_path(experiment: Experiment, root: Path) -> str | None:
+    """The config_path that leads to an entry point's config where a folder further up has it: `../conf`, not `conf`."""
+    entry = experiment.entry
+    named = main_call.named(entry) if entry is not None else None
+    steps = [step for step in Path(named.config_path).parts if step != ".."] if named and named.config_path else []
+    if entry is None or not steps or Path(*steps).is_absolute():
+        return None
+    above = [folder.joinpath(*steps) for folder in entry.parents if folder.is_relative_to(root)]
+    found = next((path for path in above if files.is_file(path / f"{experiment.config_name}.yaml")), None)
+    return None if found is None else Path(os.path.relpath(found, entry.parent)).as_posix()
 
 
 def with_config(script: Path, name: str) -> Experiment | None:
@@ -556,15 +568,16 @@ def _of_another_machine(folder: Path, there: Path) -> Path | None:
     return next(filter(files.is_folder, found), None)
 
 
-def _usual_name(config_dir: Path) -> str:
+def _usual_name(config_dir: Path, is_named: bool) -> str:
     """The config that an entry point without config_name is run with: config.yaml, else the first that has a list or
-    settings of Hydra, else the only one.
+    settings of Hydra, else the only one; beside code that names no folder either, that may be anything, such as
+    environment.yaml.
     """
     if (config_dir / "config.yaml").is_file():
         return "config"
     lying = sorted(config_dir.glob("*.yaml"))
     texts = {path.stem: text for path in lying if _KEY_OF_A_PRIMARY.search(text := _start_of(path))}
-    if not texts and len(lying) == 1:
+    if is_named and not texts and len(lying) == 1:
         return lying[0].stem
     bases = {entry.decode("utf-8", "replace") for text in texts.values() for entry in _PLAIN_ENTRY.findall(text)}
     return next((name for name in texts if name not in bases), "config")

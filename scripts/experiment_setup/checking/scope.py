@@ -20,7 +20,7 @@ from experiment_setup.facts.options import whole_configs
 from experiment_setup.files import read_loosely, real
 from experiment_setup.light import compiled
 from experiment_setup.listing import few_of_many
-from experiment_setup.project import Experiment, Project, scripts_with, texts_with, with_config
+from experiment_setup.project import Experiment, Project, right_path, scripts_with, texts_with, with_config
 from experiment_setup.reading.config_folder import ConfigFolder
 
 
@@ -106,7 +106,7 @@ def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterat
 
 def _run_by_name(project: Project, entries: Sequence[Experiment], named: Collection[Path]) -> Iterator[Experiment]:
     """The configs of a folder that none of its entry points names, each with the one that is meant to run it; one of
-    nothing but settings of Hydra only where somebody tells to run it.
+    nothing but settings of Hydra, or called after it, only where somebody tells to run it.
     """
     folder = ConfigFolder(entries[0].config_dir)
     try:
@@ -116,7 +116,8 @@ def _run_by_name(project: Project, entries: Sequence[Experiment], named: Collect
         return
     for path in found:
         held = defaults_lists.content(folder.read(path))
-        if isinstance(held, dict) and set(held) == {"hydra"} and not _is_told(project, entries, path):
+        of_hydra = isinstance(held, dict) and (set(held) == {"hydra"} or ("hydra" in held and path.stem == "hydra"))
+        if of_hydra and not _is_told(project, entries, path):
             continue
         runs = max(entries, key=partial(_likeness, folder, path)) if len(entries) > 1 else entries[0]
         yield replace(runs, config_name=path.relative_to(runs.config_dir).with_suffix("").as_posix())
@@ -174,6 +175,12 @@ def _nothing_below(project: Project) -> CommandError:
             "+group=option, is not found",
         )
     where = f" ({named.config_path})" if named and named.config_path else ""
+    found = project.unread[project.root / without[0]]
+    if found is not None and (path := right_path(found, project.root)) is not None:
+        return CommandError(
+            f"{message}: config_path={named.config_path!r} in {without[0]} leads past its config" if named else message,
+            f'write config_path="{path}": it is relative to the file',
+        )
     return CommandError(
         f"{message}: there is @hydra.main in {shown}, but not the config that it names{where}",
         'config_path and config_name are followed where the code tells them, such as config_path="../configs"; '

@@ -17,7 +17,7 @@ from experiment_setup.facts.own_files import is_everybodys_own
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
 from experiment_setup.location import Location
-from experiment_setup.project import SETS
+from experiment_setup.project import SETS, right_path
 from experiment_setup.reading.source import Document, SourceError
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
@@ -83,6 +83,8 @@ def config_not_found(context: ExperimentContext) -> Iterator[Finding]:
         advice = f"rename {twin.name} to {file.name}"
     elif guess:
         advice = f'write config_name="{guess}"'
+    elif (path := right_path(context.experiment, context.project.root)) is not None:
+        advice = f'write config_path="{path}"'
     else:
         advice = f"make {file.name}, or mend config_path/config_name"
     # Without a folder it may come from --config-dir, and a library may be what stores it; beside other primary configs
