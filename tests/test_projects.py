@@ -440,11 +440,14 @@ def test_a_relative_import_is_right_where_the_project_runs_modules(tmp_path: Pat
 
 def test_entry_points_whose_config_is_not_found_are_named(tmp_path: Path) -> None:
     for name in ("train", "eval"):
-        source = 'import hydra, root\n\n@hydra.main(config_path=str(root.HERE / "configs"))\ndef main(cfg): ...\n'
-        write(tmp_path, {f"src/pkg/{name}.py": source})
+        source = "import hydra, root\n\n@hydra.main(config_path={}, config_name='c')\ndef main(cfg): ...\n"
+        write(tmp_path, {f"src/pkg/{name}.py": source.format("str(root.HERE / 'configs')")})
     ran = run("validate.py", cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert "there is @hydra.main in src/pkg/eval.py, src/pkg/train.py" in ran.err
+    beside = {f"src/pkg/{name}.py": source.format("'conf'") for name in ("train", "eval")}
+    write(tmp_path, {"conf/c.yaml": "a: 1\n", **beside})
+    assert 'write config_path="../../conf"' in run("validate.py", cwd=tmp_path).err
 
 
 @pytest.mark.parametrize(
