@@ -217,7 +217,11 @@ class Options:
 
     @cached_property
     def unlisted(self) -> list[Unlisted]:
-        """The options of the config folder that no defaults list comes to."""
+        """The options of the config folder that no defaults list comes to; with `config_path=None`, Hydra looks into
+        none but what a run names.
+        """
+        if self.schema.main is not None and self.schema.main.config_path is None and not self.has_primary:
+            return []
         found = unlisted.find(self.experiment, self.groups, self._composer.folder, self._whole)
         if "/" in self.experiment.config_name:  # the other folders hold primary configs as well
             return [replace(known, writes_the_config=False) for known in found]

@@ -335,6 +335,9 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
                 f"{key!r} is a field of {other}, not of {group}",
                 f"move the line to a file in {other}/{new_one}",
             )
+    if key in fields:  # of the class that is chosen elsewhere
+        chosen = context.schema.class_named(refusal.owner) if refusal.owner else None
+        fields = [field.name for field in chosen.fields] if chosen else []
     guess = did_you_mean(key, fields)
     where = refusal.owner or _class_name(context, group)
     if guess:

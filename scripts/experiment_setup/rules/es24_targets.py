@@ -479,7 +479,7 @@ def argument_of_another_type(context: ExperimentContext) -> Iterator[Finding]:
             if wanted is None or _is_changed(context, (*block.steps, name)):
                 continue
             text = block.values[name]
-            if isinstance(text, str) and (_is_compared(context.project.root, text) or _is_filled(context, text)):
+            if isinstance(text, str) and (_is_compared(context.project.root, text) or _is_filled(context, text, name)):
                 continue
             said = f"{block.target} takes {wanted} for {name}, not {_shown(block.values[name])}"
             places.setdefault((said, wanted, name), {}).setdefault(block.place(context, name), argument)
@@ -507,9 +507,14 @@ def _is_changed(context: ExperimentContext, steps: Steps) -> bool:
     return given or reading.writes(path) or reading.changes(path) or _is_typed(context, steps)
 
 
-def _is_filled(context: ExperimentContext, text: str) -> bool:
-    """Whether a text says nothing, as `...` does, and the code merges something into the config that may replace it."""
-    return _A_WORD.search(text) is None and _MERGES.search(context.code.text) is not None
+def _is_filled(context: ExperimentContext, text: str, name: str) -> bool:
+    """Whether a text says nothing, as `...` does, and the code merges something into the config that may replace it, or
+    gives some object an attribute of that name: `decoder.features = …`.
+    """
+    if _A_WORD.search(text) is not None:
+        return False
+    given = re.compile(rf"(?<!\bself)\.{re.escape(name)}\s*=(?!=)")
+    return _MERGES.search(context.code.text) is not None or any(map(given.search, context.code.in_reach))
 
 
 _A_WORD = compiled(r"\w")
