@@ -7,6 +7,7 @@ by setting the values on the composed base, so that OmegaConf itself judges them
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from experiment_setup import command_line, files, naming, nodes
 from experiment_setup.composing.compose import Composer
 from experiment_setup.errors import CommandError
 from experiment_setup.light import dataclass
-from experiment_setup.project import SETS, Experiment
+from experiment_setup.project import SETS, Experiment, texts_with
 from experiment_setup.reading import source
 from experiment_setup.reading.overrides import Assignment
 from experiment_setup.writing import node_values, option_file, references, refused
@@ -361,10 +362,15 @@ class OptionWriter:
     def _sets(self) -> list[Path]:
         return list(self._experiment.options(self.group).values())
 
-    @staticmethod
-    def _names_its_sets(base: _Base, sets: Sequence[Path]) -> bool:
-        """Whether a `name` goes into a new set: there is such a text field, and the sets so far use it."""
+    def _names_its_sets(self, base: _Base, sets: Sequence[Path]) -> bool:
+        """Whether a `name` goes into a new set: there is such a text field, the sets so far use it, and it is not that
+        of a class or function, which the code looks up (`name: ExpSimple`).
+        """
         if "name" not in base.config or not node_values.holds_text(base.config, "name"):
+            return False
+        name = str(nodes.value(nodes.child(base.config, "name")))
+        defined = re.compile(rf"^[ \t]*(?:class|def|async[ \t]+def)[ \t]+{re.escape(name)}\b", re.MULTILINE)
+        if name.isidentifier() and any(map(defined.search, texts_with(self._composer.root, name.encode()))):
             return False
         found = map(option_file.mentions_name, sets)
         own = [mentioned for mentioned in found if mentioned is not None]
