@@ -167,6 +167,13 @@ class Keys:
 
     def _elsewhere(self, assignment: Assignment) -> WrongKey | None:
         for other, content in self.others.items():
+            if assignment.key == other and not isinstance(content, DictConfig):
+                return WrongKey(
+                    assignment,
+                    f"{other} stands beside {self.group} ({node_values.plain(content)!r}): "
+                    f"a file of {self.group}/ sets nothing there",
+                    f"give it to the run, behind {self.group}=SET: {_bare(assignment)}",
+                )
             key = assignment.key.removeprefix(f"{other}.")
             if nodes.top(assignment.key) == other and isinstance(content, DictConfig) and nodes.top(key) not in content:
                 script = " (add_env.py EXPERIMENT NAME KEY=VALUE)" if other == "env" else ""
