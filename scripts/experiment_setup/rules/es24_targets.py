@@ -123,7 +123,7 @@ def _left_over(
             continue  # what is merged later has the last word
         left = [str(key) for key in new if key not in own and key in old and key not in targets.OF_INSTANTIATE]
         left = [
-            key for key in left if not _has_part(others, (*package, *steps, key)) and not _is_taken_out(context, key)
+            key for key in left if not _has_part(others, (*package, *steps, key)) and key not in _taken_out(context)
         ]
         code, target = context.schema.code, own["_target_"]
         taken = targets.parameters(code, target) if code is not None and isinstance(target, str) else None
@@ -148,10 +148,13 @@ def _tuned(context: ExperimentContext, choice: Mapping[str, str]) -> list[Steps]
     return found
 
 
-def _is_taken_out(context: ExperimentContext, key: str) -> bool:
-    """Whether the code takes an argument out before it makes anything: `block.pop("key")`, `del block["key"]`."""
-    taken_out = re.compile(rf"(?:\.pop\(\s*|\bdel [\w.]+\[)[\"']{re.escape(key)}[\"']")
-    return any(map(taken_out.search, context.code.in_reach))
+@once
+def _taken_out(context: ExperimentContext) -> frozenset[str]:
+    """The arguments that the code takes out before it makes anything: `block.pop("key")`, `del block["key"]`."""
+    return frozenset(found[1] for text in context.code.in_reach for found in _TAKEN_OUT.finditer(text))
+
+
+_TAKEN_OUT = compiled(r"(?:\.pop\(\s*|\bdel [\w.]+\[)[\"']([^\"'\n]*)[\"']")
 
 
 def _has_part(keys: Collection[Steps], path: Steps) -> bool:
