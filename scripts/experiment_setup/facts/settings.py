@@ -114,7 +114,7 @@ def moves_into_run_dir(context: ExperimentContext) -> bool:
     chdir = setting(context, "job", "chdir")
     if chdir in (UNGIVEN, None):
         main = context.schema.main
-        base = main.version_base if main is not None else None
+        base = main.base if main is not None else None
         chdir = base == "1.1" or (base is UNSET and not installed.hydra_since_1_4())
     return chdir is True and not is_here(setting(context, "run", "dir"))
 

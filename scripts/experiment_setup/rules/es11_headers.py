@@ -102,7 +102,7 @@ def _passed_over(context: ExperimentContext, option: Option, line: re.Match[str]
 def _is_keyword(context: ExperimentContext) -> bool:
     """Whether `_group_` in a header is one: in Hydra 1.3 behaving as 1.1 (default_element.py: set_package_header)."""
     main = context.schema.main
-    old = main is not None and (main.version_base is UNSET or main.version_base == "1.1")
+    old = main is not None and main.base in (UNSET, "1.1")
     return old and not installed.hydra_since_1_4()
 
 

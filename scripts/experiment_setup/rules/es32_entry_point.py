@@ -272,7 +272,7 @@ def no_config_path(context: ExperimentContext) -> Iterator[Finding]:
             'write config_path=".", config_name="config"',
         )
         return
-    if main.version_base in (UNSET, "1.1") and not installed.hydra_since_1_4():
+    if main.base in (UNSET, "1.1") and not installed.hydra_since_1_4():
         return
     if main.config_path is not UNSET and main.config_path is not None:
         return

@@ -139,7 +139,7 @@ def stray_output_folders(context: ExperimentContext) -> Iterator[Finding]:
     main = context.schema.main
     if setting(context, "run", "dir") is not UNGIVEN or main is None or from_elsewhere(context) or is_refused(context):
         return
-    if main.version_base is UNSET or main.version_base == "1.1" or setting(context, "job", "chdir") is True:
+    if main.base in (UNSET, "1.1") or setting(context, "job", "chdir") is True:
         return
     if not context.options.groups or re.search(r"runtime|HydraConfig|get_original_cwd", context.code.text):
         return

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiment_setup.code.modules import Modules
 from experiment_setup.code.problems import Problem
 from experiment_setup.code.values import Known, Opaque
-from experiment_setup.light import dataclass
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 
 
@@ -26,6 +26,8 @@ class _Unset:
 
 
 UNSET: Final = _Unset()
+
+_PATCH_RELEASE = compiled(r"(\d+\.\d+)\.\d+")
 
 
 _MOST = 5_000  # nodes of a class; a few classes of two fields each, one in the other, come to millions
@@ -118,6 +120,12 @@ class HydraMain:
     called: bool
     does_something: bool
 
+    @property
+    def base(self) -> Any:
+        """The `version_base` as Hydra takes it: "1.3.2" is the same as "1.3"."""
+        found = _PATCH_RELEASE.fullmatch(self.version_base) if isinstance(self.version_base, str) else None
+        return found[1] if found else self.version_base
+
     def names(self, config: Path) -> bool:
         """Whether it names a primary config, which lies where `config` says (without its ending)."""
         if not isinstance(self.config_name, str) or not isinstance(self.config_path, str):
@@ -150,7 +158,7 @@ class Schema:
         """
         if self.main is None:
             return None if self.code is not None else UNSET
-        return None if isinstance(self.main.version_base, Opaque) else self.main.version_base
+        return None if isinstance(self.main.version_base, Opaque) else self.main.base
 
     def choose_main(self, config: Path) -> None:
         """Take the function that names a primary config for the main one, where another function of the file was."""
