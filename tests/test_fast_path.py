@@ -324,10 +324,15 @@ _LISTS = [
             "exp/base.yaml": "seed: 1\n",
             "exp/001.yaml": "defaults:\n  - ../env@env: local\n  - ../env/other@_global_.more\n\nseed: 2\n",
             "exp/sub/002.yaml": "# @package _global_\ndefaults:\n  - ../../all\n\nexp:\n  seed: 3\n",
+            "exp/003.yaml": "defaults:\n  - .@_here_: base\n  - ./sub@_here_: 004\n  - ./base@_here_.own\n\nlr: 3\n",
+            "exp/005.yaml": "defaults:\n  - ..@_here_: all\n",
+            "exp/sub/004.yaml": "defaults:\n  - .@_here_: [006, 007]\n\nlr: 4\n",
+            "exp/sub/006.yaml": "one: 1\n",
+            "exp/sub/007.yaml": "two: 1\n",
             "env/other.yaml": "there: 1\n",
             "all.yaml": "# @package _global_\nx: ${env.model.lr}\n",
         },
-        [{"exp": "001"}, {"exp": "sub/002"}, {"exp": "base"}],
+        [{"exp": name} for name in ("001", "sub/002", "003", "005", "base")],
     ),
     (
         {
@@ -344,7 +349,7 @@ _LISTS = [
 ]
 
 
-@pytest.mark.parametrize(("files", "runs"), _LISTS, ids=["lists in code", "the way up", "files that are lists"])
+@pytest.mark.parametrize(("files", "runs"), _LISTS, ids=["lists in code", "dots for folders", "files that are lists"])
 def test_lists_that_are_rarely_written_are_what_hydra_makes_of_them(
     tmp_path: Path, files: dict[str, str], runs: list[dict[str, str]]
 ) -> None:

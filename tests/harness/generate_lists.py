@@ -114,7 +114,10 @@ class _World:
             kind = draw.randint(0, 9)
             if kind < 4 and beside:
                 place = f"@{draw.choice(_PACKAGES[:-1])}" if rarely(draw, 3) else ""
-                entries.append(f"- {draw.choice(beside)}{place}")
+                if rarely(draw, 6):
+                    entries.append(f"- .{place or '@_here_'}: {draw.choice(beside)}")
+                else:
+                    entries.append(f"- {draw.choice(beside)}{place}")
             elif kind < 6 and unlisted:
                 other = draw.choice(unlisted)
                 here = f"@{draw.choice(_PACKAGES[:-1])}" if rarely(draw, 2) else ""

@@ -177,7 +177,8 @@ exp: default ¦ /exp: default ¦ /env: default ¦ override /env: local ¦ _self_
 optional default@_here_ ¦ default.yaml@_here_ ¦ null ¦ [a] ¦ {a: b} ¦ {} ¦ ??? ¦ ${exp} ¦ exp/default ¦
 _self_@_here_ ¦ default@_here_.sub ¦ optional /env: nothing ¦ default@ ¦ ../env/default@_here_ ¦ default@_group_ ¦
 default@_name_ ¦ 1.5 ¦ override /model: small ¦ /model: small ¦ override /model@model: small ¦ optional nothing@_here_ ¦
-override /hydra/job_logging: none ¦ /config_schema
+override /hydra/job_logging: none ¦ /config_schema ¦ .@_here_: default ¦ ./default@_here_ ¦ .: default ¦
+../env@_here_: local
 """)
 ODD_LISTS = pool("""
 defaults: [] ¦ defaults: ¦ defaults: default@_here_ ¦ defaults: {default: _here_} ¦ default:⏎  - default@_here_ ¦

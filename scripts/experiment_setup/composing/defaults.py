@@ -26,6 +26,7 @@ _HYDRA = "hydra/"
 OPTION = compiled(r"(?:\w[\w\-]*/)*[\w.\-]+(?<!\.yml)")
 _PATH = compiled(r"/?(?:[\w.\-]+/)*[\w.\-]+(?<!\.yml)")
 _PACKAGE = compiled(r"(?:_global_(?:\.|$))?(?:[A-Za-z_][\w\-]*(?:\.[A-Za-z_][\w\-]*)*)?")
+_DOTS = frozenset((".", ".."))  # folders that a path may begin with: of the config itself, or above it
 _OLD_WORDS = compiled(r"_(?:group|name)_")  # of packages, which not every release takes for the same
 _FOLLOWING = compiled(r"\$\{\s*([A-Za-z_]\w*(?:/\w+)*)\s*\}")
 
@@ -113,7 +114,7 @@ def _entry(written: Any) -> Entry:
         path, _, package = written.partition("@")
         if path == SELF.path and not package:
             return SELF
-        return Entry(_checked(path), package=_package(package) if "@" in written else None)
+        return Entry(_checked(path, is_group=False), package=_package(package) if "@" in written else None)
     if not isinstance(written, dict) or len(written) != 1:
         raise Declined("an entry that is neither a config nor one group")
     ((key, option),) = written.items()
@@ -123,7 +124,7 @@ def _entry(written: Any) -> Entry:
     if not set(words) <= {"override", "optional"} or len(words) > 1:
         raise Declined(f"group entry {key!r}")
     group, _, package = last.partition("@")
-    entry = Entry(_checked(group), True, _option(option), _package(package) if "@" in last else None)
+    entry = Entry(_checked(group, is_group=True), True, _option(option), _package(package) if "@" in last else None)
     entry = entry._replace(override="override" in words, optional="optional" in words)
     if not isinstance(entry.option, str) or "${" in entry.option or not installed.hydra_since_1_4():
         return entry
@@ -146,14 +147,16 @@ def has_old_words(path: str) -> bool:
     return _OLD_WORDS.search(path) is not None
 
 
-def _checked(path: str) -> str:
+def _checked(path: str, *, is_group: bool) -> str:
     if has_old_words(path):
         raise Declined(f"entry {path!r}")
     steps = path.split("/")
-    upwards = 0 if installed.hydra_since_1_4() else next((at for at, step in enumerate(steps) if step != ".."), 0)
-    if not _PATH.fullmatch(path) or not {".", ".."}.isdisjoint(steps[upwards:]) or path.endswith("_self_"):
+    dots = next((at for at, step in enumerate(steps) if step not in _DOTS), len(steps))
+    if not _PATH.fullmatch(path) or not _DOTS.isdisjoint(steps[dots:]) or path.endswith("_self_"):
         raise Declined(f"entry {path!r}")
-    if upwards and "hydra" in steps:
+    if (dots == len(steps) and not is_group) or (".." in steps and installed.hydra_since_1_4()):
+        raise Declined(f"entry {path!r}")
+    if dots and "hydra" in steps:
         raise Declined("a way up to Hydra's own")
     return path
 
@@ -225,7 +228,7 @@ class _Place(NamedTuple):
     def package(self, header: str | None = None) -> str:
         own = self.entry.package if self.entry.package is not None else header
         if own is None:
-            if self.entry.path.startswith("../"):
+            if self.entry.path.partition("/")[0] in _DOTS:
                 raise Declined("a package with dots for folders")
             own = self._relative.replace("/", ".")
         whole = f"{self.outer}.{own}" if self.outer and own else self.outer or own
