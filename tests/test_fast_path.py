@@ -21,6 +21,7 @@ from experiment_setup.composing.layers import Declined
 from experiment_setup.composing.parts import LaidPart, PartsComposition, PlainPart
 from experiment_setup.nodes import leaves
 from experiment_setup.project import experiment_at
+from experiment_setup.reading.source import Document
 from generate import Run, generate
 
 EXAMPLES = 50
@@ -564,6 +565,48 @@ def test_a_refused_value_is_not_taken_for_refused_settings(tmp_path: Path) -> No
     assert composer.resolved(outcome).failure is not None
     for option in ("001", "base"):
         assert composer.compose({"exp": option}).failure is None
+
+
+_STORED = """
+from dataclasses import dataclass
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class Rate:
+    lr: float = 1
+
+
+ConfigStore.instance().store(group="exp", name="typed", node=Rate)
+"""
+
+
+def test_hydra_is_asked_once_about_settings_that_it_refuses(tmp_path: Path) -> None:
+    """Whatever the experiment, and with other contents of its files too; but where something else may be refused before
+    them, it is to say which comes first.
+    """
+    files = _UNTYPED | {"exp/base.yaml": "lr: 1\n", "exp/001.yaml": "defaults: [typed]\nlr: high\n"}
+    files["config.yaml"] = "defaults:\n  - env: local\n  - exp: base\n  - _self_\n\nhydra:\n  launcher: {nodes: 2}\n"
+    files["train.py"] = _STORED + files["train.py"]
+    composers = [_composer(running.write(tmp_path / name, files), tmp_path) for name in ("001-x", "002-y")]
+    said = [composer.compose({"exp": "base"}) for composer in composers for _ in range(2)]
+    assert [outcome.asked_hydra for outcome in said] == [1, 0, 0, 0]
+    assert {str(outcome.failure) for outcome in said} == {str(said[0].failure)}
+    assert "nodes" in str(said[0].failure)
+    for composer in composers:
+        path = composer.experiment.config_file
+        text = path.read_text(encoding="utf-8")
+        for number, changed in enumerate((text, text.replace("nodes", "gpus"))):
+            tried = composer.compose_with({path: Document(path, changed)}, {"exp": "base"})
+            assert ("nodes" in str(tried.failure), "gpus" in str(tried.failure)) == (number == 0, number == 1)
+            assert tried.asked_hydra == (composer is composers[0] and number == 1)
+        first = composer.compose({"exp": "001"})
+        assert first.asked_hydra
+        assert first.failure is not None
+        assert "high" in first.failure.refusal.words
+    ran = running.run_entry(tmp_path / "002-y" / "train.py", "--cfg", "job", "exp=001")
+    assert first.failure.refusal.words in ran.err
 
 
 def test_a_primary_config_that_cannot_be_read(tmp_path: Path) -> None:

@@ -132,14 +132,15 @@ class Composer:
 
     def compose_with(self, documents: Mapping[Path, Document], choices: dict[str, str | None]) -> Composition:
         """What Hydra would compose if these files had these contents."""
+        fast = self._fast.with_documents(documents)
         if not self._always_hydra:
             try:
-                return self._fast.with_documents(documents).compose(choices)
+                return fast.compose(choices)
             except Declined:
                 pass
             except TooFar as error:
                 return Composition(choices, None, Failure(Other(error.message)))
-        return self._ask_hydra(choices, (), documents)
+        return self._ask_hydra(choices, (), documents, asking=fast)
 
     def _document_of(self, config: str) -> Document | None:
         """The file that Hydra calls `exp/001`, if it is one in the config folder that can be read."""
@@ -186,10 +187,12 @@ class Composer:
         overrides: Sequence[str],
         documents: Mapping[Path, Document] | None = None,
         resolved: str | None = None,
+        asking: FastPath | None = None,
     ) -> Composition:
         # Importing hydra takes as long as checking a hundred parameter sets, so it waits until it is needed.
         from experiment_setup.composing.hydra_bridge import HydraFailed, HydraSession
 
+        asking = asking or self._fast
         if self._session is None:
             self._session = HydraSession(self.experiment, self.schema, self.root)
         chosen = [naming.override(group, option) for group, option in choices.items() if option is not None]
@@ -197,12 +200,10 @@ class Composer:
             with self._session as session:
                 config = session.compose([*chosen, *overrides], documents or {}, resolved=resolved)
         except HydraFailed as error:
-            if not documents:
-                self._fast.answered(error.failure)
+            asking.answered(error.failure)
             self._asked_hydra += error.effort
             return Composition(choices, None, error.failure, asked_hydra=error.effort)
-        if not documents:
-            self._fast.answered(None)
+        asking.answered(None)
         self._asked_hydra += 1
         variables = session.variables if resolved is not None else {}
         return Composition(choices, config, asked_hydra=1, variables=variables)

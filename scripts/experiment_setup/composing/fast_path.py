@@ -45,7 +45,9 @@ _plain_parts: Latest[tuple[str, tuple[str, ...]], PlainPart | None] = Latest(256
 # Hydra's own config is there while Hydra merges, and not here: `${hydra.run}`, or a key that is itself computed.
 _READS_HYDRA = compiled(r"\$\{[^}:]*\$\{|\$\{[^}]*hydra(?!:)")
 
-_fine_anywhere: set[tuple[Any, ...]] = set()  # settings that Hydra takes, of whatever experiment
+# Settings that Hydra takes, and what it says of those that it does not take, of whatever experiment.
+_fine_anywhere: set[tuple[Any, ...]] = set()
+_refused_anywhere: dict[tuple[Any, ...], Failure] = {}
 
 # Choices that every Hydra has and that touch nothing but logging (hydra/conf/hydra/{job,hydra}_logging).
 _PLAIN_CHOICES_OF_HYDRA = {
@@ -95,7 +97,7 @@ class _Unseen(Repeated):
     `is_anywhere`: they name no option, so that no file of the experiment has a say in whether Hydra takes them.
     """
 
-    def __init__(self, key: tuple[Any, ...], is_all: bool = True, is_anywhere: bool = False) -> None:
+    def __init__(self, key: tuple[Any, ...], *, is_all: bool, is_anywhere: bool) -> None:
         super().__init__("hydra settings that Hydra has not seen yet")
         self.key = key
         self.is_anywhere = is_anywhere
@@ -152,7 +154,7 @@ class FastPath:
             for path, config in self._configs.items()
             if isinstance(config, _Read) and config.source.file not in documents
         }
-        result._fine = self._fine
+        result._fine = self._fine.copy()
         return result
 
     def answered(self, failure: Failure | None) -> None:
@@ -161,11 +163,12 @@ class FastPath:
         Settings of Hydra's own that it takes need no further check, and what is not there is not there.
         """
         declined, self._declined = self._declined, None
+        is_anywhere = isinstance(declined, _Unseen) and declined.is_anywhere
         if failure is None:
             if isinstance(declined, _Unseen):
-                (_fine_anywhere if declined.is_anywhere else self._fine).add(declined.key)
+                (_fine_anywhere if is_anywhere else self._fine).add(declined.key)
         elif declined is not None and declined.is_why(failure):
-            self._refused[declined.key] = failure
+            (_refused_anywhere if is_anywhere else self._refused)[declined.key] = failure
 
     def compose(
         self, choices: dict[str, str | None], changes: Sequence[Change] = (), places: Places | None = None
@@ -175,8 +178,9 @@ class FastPath:
         try:
             pieces = self._chosen(choices)
         except Repeated as declined:
-            if declined.key in self._refused:
-                return Composition(choices, None, self._refused[declined.key])
+            known = self._refused.get(declined.key) or _refused_anywhere.get(declined.key)
+            if known is not None and declined.is_why(known):
+                return Composition(choices, None, known)
             self._declined = None if changes else declined  # Hydra may fail for these
             raise
         layers = tuple(piece.layer for piece in pieces if piece.layer is not None)
@@ -418,8 +422,6 @@ class FastPath:
         mark = (settings, tuple(sorted(choices.items(), key=str)))
         if mark in self._fine or mark in _fine_anywhere or (not settings and not choices):
             return
-        if mark in self._refused:
-            raise _Unseen(mark)
         contents = [piece.hydra for piece in pieces if piece.hydra]
         try:
             plain.merged(map(_without_texts, contents))

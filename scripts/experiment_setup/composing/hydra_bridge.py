@@ -12,6 +12,7 @@ import pickle
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,8 +46,14 @@ _clean_store: dict[str, Any] | None = None
 
 def settings(path: Sequence[str]) -> list[str]:
     """The settings that Hydra has below `hydra`, or below a path in it (hydra/conf/__init__.py); [] for none."""
-    node = nodes.at(OmegaConf.structured(HydraConf), tuple(path))
+    node = nodes.at(_own_settings(), path)
     return [str(key) for key in node] if nodes.is_mapping(node) else []
+
+
+@cache
+def _own_settings() -> DictConfig:
+    made: DictConfig = OmegaConf.structured(HydraConf)
+    return made
 
 
 class HydraFailed(Exception):
