@@ -385,6 +385,30 @@ def test_a_stored_option_may_name_its_package_in_words_of_1_1(tmp_path: Path, ve
         assert not ours.asked_hydra
 
 
+def test_a_part_needs_no_merge_for_what_leads_to_a_value_by_others(tmp_path: Path, merges: list[int]) -> None:
+    """Nor for files that are lists or empty; what leads to a mapping is merged."""
+    lists = "".join(f"  - {group}: none\n" for group in ("callbacks", "logger"))
+    files = _UNTYPED | {
+        "config.yaml": f"defaults:\n  - env: local\n{lists}  - exp: base\n  - more: value\n",
+        "env/local.yaml": "model:\n  lr: 1\nplace: here\n",
+        "callbacks/none.yaml": "[]\n",
+        "logger/none.yaml": "# no logger\n",
+        "exp/base.yaml": "data: ${.place}\nplace: ${env.place}\nmodel: ${env.model}\n",
+        "more/value.yaml": "# @package _global_\nexp:\n  data: {train: '${exp.place}/train'}\n",
+        "more/mapping.yaml": "# @package _global_\nexp:\n  model: {lr: 2}\n",
+    }
+    folder = running.write(tmp_path / "001-x", files)
+    counts = {}
+    for name in ("value", "mapping"):
+        merges.clear()
+        ours = _composer(folder, tmp_path).compose({"more": name})
+        counts[name] = len(merges)
+        assert not ours.asked_hydra
+        ran = running.run_entry(folder / "train.py", "--cfg", "job", f"more={name}")
+        assert OmegaConf.to_yaml(ours.config).strip() == ran.out.strip()
+    assert counts["value"] == 1 < counts["mapping"]
+
+
 def test_options_in_folders_are_composed_without_hydra(tmp_path: Path) -> None:
     """Their parents lie in the group, and their values stand at the group."""
     files = {"exp/base.yaml": "seed: 1\n", "exp/rates/base.yaml": "seed: 9\n"}
@@ -528,20 +552,21 @@ def test_hydra_composes_anew_what_it_loads_once(tmp_path: Path) -> None:
 def _values(draw: random.Random, depth: int = 0) -> object:
     kind = draw.randrange(10 if depth < 3 else 7)
     if kind < 7:
-        return [1, 2.5, True, None, "???", "${a}", "word"][kind]
+        return [1, 2.5, True, None, "???", draw.choice(["${a}", "${.b}", "${..c}", "${a.b}", "${b}/x"]), "word"][kind]
     if kind == 7:
         return [_values(draw, depth + 1) for _ in range(draw.randrange(4))]
     return {key: _values(draw, depth + 1) for key in draw.sample("abcd", draw.randrange(4))}
 
 
-def test_plain_values_are_merged_as_omegaconf_merges_them() -> None:
-    """The same values in the same order; and what OmegaConf refuses is left to it."""
+@pytest.mark.parametrize("told", [False, True], ids=["alone", "told where interpolations lead"])
+def test_plain_values_are_merged_as_omegaconf_merges_them(*, told: bool) -> None:
+    """The same values in the same order, in nodes of the same kinds; and what OmegaConf refuses is left to it."""
     draw = random.Random(5)
     merged = 0
     for _ in range(1500):
         contents = [{key: _values(draw) for key in draw.sample("abcd", 3)} for _ in range(3)]
         try:
-            ours = plain.merged(contents)
+            ours = plain.merged(contents, (), plain.value_in_all(contents)) if told else plain.merged(contents)
         except plain.NotPlain:
             continue
         merged += 1
@@ -550,7 +575,9 @@ def test_plain_values_are_merged_as_omegaconf_merges_them() -> None:
             for content in contents:
                 config.merge_with(OmegaConf.create(content))
         assert repr(ours) == repr(OmegaConf.to_container(config)), contents
-    assert merged > 500
+        kinds, others = ([(key, type(node)) for key, node in leaves(one)] for one in (OmegaConf.create(ours), config))
+        assert kinds == others, contents
+    assert merged > (690 if told else 500)
 
 
 def test_a_refused_value_is_not_taken_for_refused_settings(tmp_path: Path) -> None:

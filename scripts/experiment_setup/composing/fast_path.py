@@ -531,7 +531,7 @@ class FastPath:
             Source(name, file),
             data=data,
             elements=elements,
-            text=document.text if document.is_plain else None,
+            text=document.text if document.has_plain_values else None,
             reads_hydra="${" in document.text and _READS_HYDRA.search(document.text) is not None,
             has_inner_lists=document.text.count("defaults") > ("defaults" in content) and _has_inner_lists(data),
         )

@@ -192,7 +192,8 @@ def plain_part(
     Where it has to be known what interpolations lead to, the contents of the `whole` config may tell.
     """
     try:
-        return PlainPart(group, merged(contents, value_in_all(whole)) if whole else merged(contents))
+        path = (group,) if group else ()
+        return PlainPart(group, merged(contents, path, value_in_all(whole)) if whole else merged(contents))
     except NotPlain:
         return None
 

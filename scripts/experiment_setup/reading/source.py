@@ -150,6 +150,11 @@ class Document:
         return not isinstance(self._content, SourceError) and self._content.is_plain
 
     @property
+    def has_plain_values(self) -> bool:
+        """The same of a file that may be a list or empty as well."""
+        return not isinstance(self._content, SourceError) and self._content.has_plain_values
+
+    @property
     def is_deep(self) -> bool:
         """Whether Python's recursion may end before Hydra has made a config of the content."""
         return not isinstance(self._content, SourceError) and self._content.is_deep
@@ -299,8 +304,13 @@ class _Content:
     @cached_property
     def is_plain(self) -> bool:
         """As `Document.is_plain`."""
+        return type(self.data[0]) is dict and self.has_plain_values
+
+    @cached_property
+    def has_plain_values(self) -> bool:
+        """As `Document.has_plain_values`."""
         data, refusal = self.data
-        return refusal is None and type(data) is dict and _is_plain_value(data) and not self.is_deep
+        return refusal is None and _is_plain_value(data) and not self.is_deep
 
     @cached_property
     def is_deep(self) -> bool:
