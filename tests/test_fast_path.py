@@ -583,7 +583,7 @@ def test_plain_values_are_merged_as_omegaconf_merges_them(*, told: bool) -> None
 def test_a_refused_value_is_not_taken_for_refused_settings(tmp_path: Path) -> None:
     """Hydra's own settings that it refuses are asked about once; what else it refuses says nothing of them."""
     files = _UNTYPED | {"exp/base.yaml": "lr: 1\n", "exp/001.yaml": "lr: ${nowhere}\n"}
-    files["config.yaml"] += "\nhydra:\n  verbose: true\n"
+    files["config.yaml"] += "\nhydra:\n  verbose: refused_value\n"  # which no other test asks about in this process
     folder = running.write(tmp_path / "001-x", files)
     composer = _composer(folder, tmp_path)
     assert composer.compose({}, ["exp.lrr=2"]).failure is not None
