@@ -162,7 +162,8 @@ def _nothing_below(project: Project) -> CommandError:
             message, f"{advice}an experiment is a folder with an entry point (@hydra.main) and its config"
         )
     shown = few_of_many(without, 3)
-    named = main_call.named(project.root / without[0])
+    first, found = next(iter(project.unread.items()))
+    named = main_call.named(first)
     if named and (named.config_path or "").endswith((".yaml", ".yml")):
         return CommandError(
             f"{message}: config_path={named.config_path!r} in {without[0]} names a file, as up to Hydra 1.0",
@@ -175,7 +176,6 @@ def _nothing_below(project: Project) -> CommandError:
             "+group=option, is not found",
         )
     where = f" ({named.config_path})" if named and named.config_path else ""
-    found = project.unread[project.root / without[0]]
     if found is not None and (path := right_path(found, project.root)) is not None:
         return CommandError(
             f"{message}: config_path={named.config_path!r} in {without[0]} leads past its config" if named else message,

@@ -176,7 +176,7 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     block = key.partition(".")[0]
     is_lacking = block == key or nodes.at(context.compositions.some, (group, block)) is None
     if named and is_lacking and f"{group}.{block}" in known:
-        return f"{_CHOSEN_FOR} {group} has no {key}: give it one"
+        return _lacks(group, key)
     if target in known:
         return f"refer to a value of another type, or give {bad.key} one of its own"
     target = target.removeprefix("cfg.").removeprefix("config.")
@@ -189,13 +189,17 @@ def _interpolation_advice(context: ExperimentContext, bad: UnusableValue) -> str
     if guess is None and not key:
         guess = did_you_mean(target, [str(name) for name, _ in nodes.children(context.compositions.some)])
     if guess is None and named and key and group in context.options.groups:
-        return f"{_CHOSEN_FOR} {group} has no {key}: give it one"
+        return _lacks(group, key)
     if guess is None:
         return _FROM_THE_ROOT
     meant, there = target.rpartition(".")[2], guess.rpartition(".")[2]
     if meant in OF_INSTANTIATE and there not in OF_INSTANTIATE:
         return f"{there} is misspelled: write {meant} there"
     return f"write ${{{guess}}}" if target in known else f"did you mean ${{{guess}}}?"
+
+
+def _lacks(group: str, key: str) -> str:
+    return f"{_CHOSEN_FOR} {group} has no {key}: give it one"
 
 
 _CHOSEN_FOR = "what is chosen for"
