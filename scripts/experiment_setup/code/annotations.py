@@ -147,7 +147,15 @@ def type_arguments(evaluator: Evaluator, base: Any, node: ast.Subscript, scope: 
     try:
         return base[arguments if isinstance(node.slice, ast.Tuple) else arguments[0]]
     except TypeError as error:
+        if any(map(_may_be_unknown, (base, *arguments))):
+            return evaluator.opaque(node, scope)
         raise evaluator.error(error, node, scope) from error
+
+
+def _may_be_unknown(kind: Any) -> bool:
+    """Whether there is Any in a type, which is also what an unknown one is taken for: that one may have variables."""
+    parts = kind if isinstance(kind, list) else getattr(kind, "__args__", ())
+    return kind is Any or any(map(_may_be_unknown, parts))
 
 
 def _argument(evaluator: Evaluator, node: ast.expr, scope: Scope) -> Any:

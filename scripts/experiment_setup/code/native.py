@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import typing
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ class _GaveUnknown(Exception):
 def call_native(evaluator: Evaluator, function: Any, call: Call, name: str = "") -> Any:
     """Call a pure function, or the method `name` of a plain value. Raises PyError where Python raises."""
     args, kwargs = call.args, call.kwargs
+    if function is typing.TypeVar and any(isinstance(value, Known) for value in call.values):
+        args, kwargs = args[:1], {}  # it is a variable, whatever the types are that it may stand for
     if standard.hashable_in(function, standard.HIGHER_ORDER) or name == "sort":
         args = tuple(_called_back(evaluator, value, call) for value in args)
         kwargs = {key: _called_back(evaluator, value, call) for key, value in kwargs.items()}

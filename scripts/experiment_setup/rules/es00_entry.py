@@ -143,15 +143,18 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     if hiding:
         return  # what else is missing is missing in these
     missing: dict[str, dict[Location, Problem]] = {}
+    words: dict[tuple[str, Location], str] = {}
     for problem in context.schema.problems:
-        # What is missing is one mistake, however often it is used; a module may go by two names.
-        what = _missing(problem.message) or f"{problem.code} {problem.location}"
+        # What is missing is one mistake, however often it is used, and so is what a file has wrong in the same words; a
+        # module may go by two names.
+        here = words.setdefault((problem.code, problem.location), f"{problem.message} {problem.location.path}")
+        what = _missing(problem.message) or f"{problem.code} {here}"
         missing.setdefault(what, {}).setdefault(problem.location, problem)
     for places in missing.values():
         in_order = sorted(places.values(), key=lambda problem: problem.message.startswith("ImportError"))
         fatal = next((problem for problem in in_order if problem.fatal), None)
         if fatal is not None:
-            others = [place for place in places if place != fatal.location] if _missing(fatal.message) else []
+            others = [place for place in places if place != fatal.location]
             ignored = _ignored_module(context, fatal)
             advice = f"git ignores it ({ignored}): if it is there for you, take that out, or git add -f"
             found = broken_dataclass.finding(
