@@ -202,14 +202,22 @@ def _installed_from(root: Path) -> tuple[Path, ...]:
 _SETUPS = ("setup.py", "pyproject.toml")
 
 
+_TELLING = ("scripts/*", ".vscode/*", ".github/workflows/*")
+_WITH_COMMANDS = frozenset(
+    ".sh .md .rst .toml .py .json .yml .yaml .sbatch .slurm .bat .ps1 makefile justfile dockerfile procfile".split()
+)
+
+
 @functools.lru_cache
 def _runs_modules_of(package: str, root: Path) -> bool:
-    """Whether a script or a text of the project has a command such as `python -m package.exp001.train`."""
-    command = re.compile(rf"\s-m\s+{re.escape(package)}\.")
-    for pattern in ("*", f"{package}/*", f"{package}/*/*"):
+    """Whether a text, a script or a task of the project has a command such as `python -m package.exp001.train`, or the
+    words of one: `run(["python", "-m", "package.train"])`.
+    """
+    name = re.escape(package)
+    command = re.compile(rf"(?:[\s\"']-m[\"']?(?:\s*,)?\s*[frb]?[\"']?|\"module\": *\"){name}\.")
+    for pattern in ("*", *_TELLING, f"{package}/*", f"{package}/*/*"):
         for path in root.glob(pattern):
-            named = path.suffix in (".sh", ".md", ".toml") or path.name.lower() in ("makefile", "justfile")
-            if not named:
+            if path.suffix not in _WITH_COMMANDS and path.name.lower() not in _WITH_COMMANDS:
                 continue
             with contextlib.suppress(OSError):
                 if command.search(files.read_loosely(path)):
