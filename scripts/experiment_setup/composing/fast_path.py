@@ -485,10 +485,9 @@ class FastPath:
         return self._groups[group]
 
     def _is_group(self, group: str) -> bool:
-        stored = any(f"{known.group or ''}/".startswith(f"{group}/") for known in self._schema.registrations)
         places = [folder / group for folder in self._folders]
         given = {place for path in self._given for place in path.parents}
-        return stored or any(place in given or files.is_folder(place) for place in places)
+        return self._schema.stores_group(group) or any(place in given or files.is_folder(place) for place in places)
 
     def _find(self, path: str) -> _Read | None:
         """The config at a path such as `exp/001`; None for no config. Raises Declined."""

@@ -295,8 +295,7 @@ class Code:
         if found is None or failure is None or not isinstance(failure.refusal, NotFound):
             return []
         group = failure.refusal.config.rpartition("/")[0]
-        stored = any(known.group == group for known in self.options.schema.registrations)
-        if not group or stored or self.options.experiment.group_dir(group).is_dir():
+        if not group or self.options.is_group(group):
             return []
         name, location = found
         message = f"what {name} stores is not known without running the code: it is a library's"

@@ -382,6 +382,10 @@ class Options:
             if path != self.experiment.config_file:
                 yield from listed(self._composer.document(path), overriding=True).items()
 
+    def is_group(self, group: str) -> bool:
+        """Whether there is a group to choose from: a folder of the config folder, or what the code stores."""
+        return files.is_folder(self.experiment.group_dir(group)) or self.schema.stores_group(group)
+
     def registration(self, group: str) -> Registration | None:
         """The dataclass that is the group's default, if there is one."""
         default = self.groups.get(group)

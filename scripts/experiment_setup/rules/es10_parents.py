@@ -374,7 +374,7 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
             return None
         if entry.group.startswith("/"):
             return f"lands in {group}.{group}, not {group}" if entry.package != HERE else "includes itself without end"
-        if files.is_folder(context.experiment.group_dir(group) / group):
+        if context.options.is_group(f"{group}/{group}"):
             return None
         if entry.option == "???":
             return f"leaves a choice open in {group}/{group}, where nothing can be chosen"
@@ -468,9 +468,13 @@ def _value_in_the_list(context: ExperimentContext, option: Option, entry: Entry)
     above = context.compositions.parents_of(option)
     found = context.options.config_class(option.group)
     is_field = found.field(str(key)) is not None if found else str(key) in above
-    if isinstance(value, dict) or ((isinstance(value, (str, list)) or value is None) and not is_field):
+    stored = (context.schema.registration(option.group, name) for name in option.document.parents)
+    classes = (found, *(known.config_class for known in stored if known))
+    is_block = any(context.schema.class_of_field(known, str(key)) for known in classes if known)
+    if isinstance(value, dict) or ((isinstance(value, (str, list)) or value is None) and (is_block or not is_field)):
         return
-    if files.is_folder(context.experiment.group_dir(option.group) / str(key)):
+    group = str(key).strip("/") if str(key).startswith("/") else f"{option.group}/{key}"
+    if context.options.is_group(group):
         return
     shown = entries.shown(entry)
     yield entry_is_no_text.finding(

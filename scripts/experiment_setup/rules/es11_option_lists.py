@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from experiment_setup import files
 from experiment_setup.composing.refusals import NotFound
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers, own_files
@@ -277,7 +276,7 @@ def stray_colon(context: ExperimentContext) -> Iterator[Finding]:
             is_self = entry.group == entries.SELF
             if not is_self and (not group or name not in entries.names(context, group)):
                 continue
-            if files.is_folder(context.experiment.group_dir(f"{group}/{name}")):
+            if context.options.is_group(f"{group}/{name}"):
                 continue  # `compression/clustering/` beside compression/clustering.yaml: nothing is chosen from it
             yield _stray(document, entry, name, is_self)
 
@@ -350,8 +349,7 @@ def _of_another_group(context: ExperimentContext, option: Option, entry: Entry, 
         failure = context.compositions.of_option(option).failure
         broken, lands = failure is not None and failure != context.compositions.base.failure, False
     else:
-        own = context.experiment.group_dir(option.group) / group
-        if group == option.group or files.is_folder(own):
+        if group == option.group or context.options.is_group(f"{option.group}/{group}"):
             return
         broken = entries.breaks(context, option)  # not of an option whose group stands behind the one it chooses from
         lands = group == ENVIRONMENTS and entry.package is None
@@ -518,7 +516,7 @@ def _no_parent(context: ExperimentContext, option: Option, entry: Entry, known: 
 def _no_group(context: ExperimentContext, option: Option, entry: Entry) -> Finding:
     """`- optimizer: adam` in a parameter set."""
     group = (entry.group or "").lstrip("/")
-    there = files.is_folder(context.experiment.config_dir / group)
+    there = context.options.is_group(group)
     below = sorted(context.experiment.options(f"{option.group}/{group}"))
     if below:
         near = did_you_mean(entry.option or "", below)

@@ -8,7 +8,6 @@ from itertools import islice
 
 import yaml
 
-from experiment_setup import files
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import headers, own_files
 from experiment_setup.facts.defaults_lists import Entry
@@ -146,9 +145,8 @@ def _meant(context: ExperimentContext, group: str, entry: Entry) -> Iterator[Fin
     elif (
         entry.group is not None and not context.options.by_group.get(entry.group) and did_you_mean(entry.group, [group])
     ):
-        there = files.is_folder(context.experiment.group_dir(entry.group))
-        registered = any(r.group == entry.group for r in context.schema.registrations)
-        wrong = "" if there or registered else f"there is no group {entry.group!r} (did you mean {group!r}?)"
+        there = context.options.is_group(entry.group)
+        wrong = "" if there else f"there is no group {entry.group!r} (did you mean {group!r}?)"
     elif entry.group == group and entry.package is not None and entry.package != group:
         wrong = f"`{entries.shown(entry)}` puts {group} at {entry.package}: cfg.{group} does not exist"
     if wrong and option is not None:

@@ -158,8 +158,8 @@ def swapped_registration(context: ExperimentContext) -> Iterator[Finding]:
             reason = f"{whole.name if whole else ''} says {group}: {right}"
         else:
             others = [g for g in context.options.groups if g != group and stored.name.lower().startswith(g.lower())]
-            if not others or stored.name.lower().startswith(group.lower()):
-                continue
+            if not others or any(stored.name.lower().startswith(step) for step in group.lower().split("/")):
+                continue  # `client/cfg` is a group of the client's
             right = next((c for c in context.schema.classes if c.lower().startswith(group.lower())), "the other class")
             reason = f"its name says {others[0]}"
         home = next((g for g in context.options.groups if _belongs(context, whole, stored, g)), None)

@@ -193,6 +193,10 @@ class Schema:
         found = (r for r in reversed(self.registrations) if (r.group or None) == (group or None) and r.name == name)
         return next(found, None)
 
+    def stores_group(self, group: str) -> bool:
+        """Whether anything is stored in a group, or in one below it: then it is there, with or without a folder."""
+        return any(f"{known.group or ''}/".startswith(f"{group}/") for known in self.registrations)
+
     def structured(self, registration: Registration) -> DictConfig:
         """OmegaConf's node for a registration, as ConfigStore.store makes it; an empty one for an opaque node.
 
