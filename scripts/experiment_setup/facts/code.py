@@ -149,10 +149,12 @@ class Code:
         return [other.schema for other in self._others]
 
     def is_registered_elsewhere(self, resolver: str) -> bool:
-        """Whether another entry point of the config folder registers a resolver."""
-        used = frozenset((resolver,))
+        """Whether another entry point of the config folder registers a resolver, or may do so."""
+        used, root = frozenset((resolver,)), self.options.project.root
         found = (resolvers.registered_for(used, other, self.config_texts) for other in self.other_schemas)
-        return any(resolver in one.possible(used) for one in found)
+        return any(resolver in one.possible(used) for one in found) or any(
+            resolvers.may_be_run_as_text(resolver, other, root) for other in self.other_schemas
+        )
 
     @cached_property
     def registered(self) -> Registered:

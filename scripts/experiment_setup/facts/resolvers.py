@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from experiment_setup import installed
@@ -17,6 +18,7 @@ from experiment_setup.code.tree import FUNCTIONS, Function, dotted, last_name, o
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import did_you_mean
 from experiment_setup.project import scripts_with
+from experiment_setup.reading import suppression
 from experiment_setup.requirements import package_of
 from experiment_setup.schema import Schema
 
@@ -88,9 +90,40 @@ def _registered(schema: Schema, at_start: Sequence[Module], reached: Iterable[Mo
             unknown = unknown or name is None
             if name is not None:
                 (early if first and (function is None or function in called) else late).add(name)
+        early.difference_update(_cleared(module, main))
         unknown = unknown or any(_is_of_a_library(module, call, schema) for call in module.source.nodes(ast.Call))
         unknown = unknown or _is_handed_on(module)
     return Registered(frozenset(early), frozenset(late - early), unknown)
+
+
+def _cleared(module: Module, main: str) -> set[str]:
+    """The resolvers that a module registers and takes back before main() reads a value: `OmegaConf.clear_resolvers()`.
+
+    Seen among its own statements, and where main() begins.
+    """
+    if "clear_resolver" not in module.source.text:
+        return set()
+    there: set[str] = set()
+    cleared: set[str] = set()
+    function = module.functions.get(main) if module.name == "__main__" else None
+    given = function.args.args[0].arg if function is not None and function.args.args else ""
+    begin = takewhile(lambda one: all(_id(node) != given for node in walk(one)), function.body if function else ())
+    for statement in (*module.source.tree.body, *begin):
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if isinstance(call, ast.Call) and last_name(call.func) in ("clear_resolvers", "clear_resolver"):
+            name = name_of(call, module) if call.args or call.keywords else None
+            gone = there & {name} if last_name(call.func) == "clear_resolver" else there
+            cleared |= gone
+            there -= gone
+        elif not isinstance(statement, FUNCTIONS):
+            calls = (node for node in walk(statement) if isinstance(node, ast.Call))
+            there |= {name_of(node, module) or "" for node in calls if last_name(node.func) in REGISTERS}
+            cleared -= there
+    return cleared
+
+
+def _id(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_handed_on(module: Module) -> bool:
@@ -126,6 +159,25 @@ def from_libraries(schema: Schema) -> frozenset[str]:
     return frozenset(name for name in others if code is None or code.top_level(name) is None)
 
 
+def may_be_run_as_text(resolver: str, schema: Schema, root: Path) -> bool:
+    """Whether a resolver may be registered by a text that the code runs, or by a file of the project of which only a
+    run tells whether it is imported.
+    """
+    by_name = False
+    for module in reached_from(schema):
+        for call in module.source.nodes(ast.Call) if _RUNS_ANYTHING.search(module.source.text) else ():
+            by_name = by_name or last_name(call.func) in _RUNS_A_MODULE
+            text = call.args[0] if call.args and dotted(call.func) in ("exec", "builtins.exec") else None
+            if text is not None and (not isinstance(text, ast.Constant) or "resolver" in str(text.value)):
+                return True
+    registering = scripts_with(root, b"_resolver(") if by_name else ()
+    word = re.compile(rf"[\"']{re.escape(resolver)}[\"']")
+    return any(word.search(suppression.read(script)) for script in registering)
+
+
+_RUNS_A_MODULE = frozenset("run_path run_module import_module __import__ exec_module".split())
+_RUNS_ANYTHING = compiled(rf"\b(?:exec|{'|'.join(sorted(_RUNS_A_MODULE))})\s*\(")
+
 # Beside the packages that `package_of` knows, none of which registers any.
 _REGISTER_NOTHING = frozenset(
     "hydra omegaconf IPython Levenshtein SimpleITK absl aiohttp anthropic attr attrs bitsandbytes boto3 chex click "
@@ -155,7 +207,7 @@ def given_the_config(schema: Schema) -> Iterator[tuple[str, Module, Function]]:
         if not any(name in module.source.text for name in GIVEN_CONFIG):
             continue
         for call, _ in registrations(module):
-            name, function = name_of(call, module), _function_of(call)
+            name, function = name_of(call, module), function_of(call)
             if isinstance(function, ast.Lambda):
                 made = partial(_as_function, function)
                 yield name or "", module, module.source.piece(function).once("as function", function, made)
@@ -165,7 +217,8 @@ def given_the_config(schema: Schema) -> Iterator[tuple[str, Module, Function]]:
                     yield name or "", defined.module, defined.node
 
 
-def _function_of(call: ast.Call) -> ast.expr | None:
+def function_of(call: ast.Call) -> ast.expr | None:
+    """What a call registers as a resolver."""
     given = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "resolver")]
     return given[0] if given else None
 
@@ -235,11 +288,19 @@ def registrations(module: Module) -> Iterator[tuple[ast.Call, str | None]]:
         never = _never_run(module)
         calls = [call for call in calls if id(call) not in never]
     inside: dict[int, str] = {}
+    for name, made in _lambdas(module).items() if calls else ():
+        inside.update({id(node): name for node in walk(made.body)})
     for statement in module.source.tree.body if calls else ():
         for outer in (statement, *(statement.body if isinstance(statement, ast.ClassDef) else ())):
             if isinstance(outer, FUNCTIONS):
                 inside.update({id(node): outer.name for part in outer.body for node in walk(part)})
     yield from ((call, inside.get(id(call))) for call in calls)
+
+
+def _lambdas(module: Module) -> dict[str, ast.Lambda]:
+    """The lambdas that the module's own statements give a name: functions but for their spelling."""
+    given = (node for node in module.source.tree.body if isinstance(node, ast.Assign))
+    return {last_name(node.targets[0]): node.value for node in given if isinstance(node.value, ast.Lambda)}
 
 
 def _never_run(module: Module) -> frozenset[int]:
@@ -296,7 +357,7 @@ def _called_at_start(modules: Iterable[Module], main: str) -> frozenset[str]:
     while waiting:
         for node in list(own_nodes(waiting)):
             name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
-            if name is not None and name != main:
+            if name is not None and name != main and isinstance(getattr(node, "ctx", None), ast.Load):
                 called.add(name)
         waiting = [statement for name in called & functions.keys() for statement in functions.pop(name)]
     return frozenset(called)
@@ -312,7 +373,8 @@ def never_registered(schema: Schema, root: Path, texts: Sequence[str]) -> dict[s
     found: dict[str, set[str | None]] = {}
     for module in modules:
         for call, function in registrations(module):
-            plain = function if function in module.functions and not module.functions[function].decorator_list else None
+            is_plain = function in module.functions and not module.functions[function].decorator_list
+            plain = function if is_plain or function in _lambdas(module) else None
             found.setdefault(name_of(call, module) or "", set()).add(plain)
     known: dict[str, bool] = {}
 
@@ -339,6 +401,8 @@ def _is_named(function: str, modules: Sequence[Module], schema: Schema, root: Pa
         left_out = {id(node) for node in walk(own)} if own is not None else set()
         left_out |= {id(n) for n in own_nodes(module.source.tree.body) if module.source.location(n).line > end}
         for node in walk(module.source.tree):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                continue  # `register = lambda: …` itself
             named = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
             quoted = isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(word.search(node.value))
             if id(node) not in left_out and (named == function or (quoted and not _is_in_all(module, node))):

@@ -17,7 +17,7 @@ from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.makers import makers
 from experiment_setup.facts.options import Option, listed, packages
 from experiment_setup.facts.refusals import chosen_keys
-from experiment_setup.facts.resolvers import BUILT_IN, from_libraries, how_often_used
+from experiment_setup.facts.resolvers import BUILT_IN, from_libraries, how_often_used, may_be_run_as_text
 from experiment_setup.facts.resolving import resolved
 from experiment_setup.facts.unlisted import HAS_A_LIST
 from experiment_setup.facts.unread import is_unread
@@ -515,8 +515,8 @@ def _is_given_by_hand(context: ExperimentContext, bad: UnusableValue) -> bool:
 
 def _is_registered_by_others(context: ExperimentContext, bad: UnusableValue) -> bool:
     """Whether a resolver may be there that the code of this entry point does not register: another one does, and this
-    one does not read the value; or a library that it imports, unless a letter makes the difference to one that is known
-    or that is used more often.
+    one does not read the value; or a library that it imports, or a text that it runs, unless a letter makes the
+    difference to one that is known or that is used more often.
     """
     if not isinstance(bad.refusal, UnknownResolver):
         return False
@@ -526,7 +526,10 @@ def _is_registered_by_others(context: ExperimentContext, bad: UnusableValue) -> 
     used = how_often_used(document.text_or_empty for document in context.options.documents())
     others = [other for other, count in used.items() if count > used[name]]
     alike = any(one_letter_away(name, known) for known in (*BUILT_IN, *context.code.registered.names, *others))
-    return not alike and name != "env" and bool(from_libraries(context.options.schema))
+    if alike or name == "env":
+        return False
+    schema = context.options.schema
+    return bool(from_libraries(schema)) or may_be_run_as_text(name, schema, context.project.root)
 
 
 def _is_given_by_a_run(context: ExperimentContext, bad: UnusableValue) -> bool:

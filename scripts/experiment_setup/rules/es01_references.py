@@ -17,6 +17,7 @@ from experiment_setup.composing.refusals import (
     UnknownResolver,
     UnsetVariable,
 )
+from experiment_setup.facts import resolver_arguments as resolver_arguments_of
 from experiment_setup.facts import resolvers
 from experiment_setup.facts.defaults_lists import spelled_alike
 from experiment_setup.facts.experiment import ExperimentContext
@@ -337,3 +338,52 @@ def _fields_of_hydra(steps: Sequence[str]) -> list[str]:
         if not dataclasses.is_dataclass(found):
             return []
     return [known.name for known in dataclasses.fields(found)]
+
+
+_REGISTERS = (
+    "import hydra\n",
+    "import hydra\nfrom omegaconf import OmegaConf\n\n"
+    'OmegaConf.register_new_resolver("join", lambda first, second: f"{first}-{second}")\n',
+)
+
+
+@rule(
+    "ES016",
+    "resolver-arguments",
+    Severity.ERROR,
+    "a resolver of the project is given more or fewer arguments than it takes",
+    phase=Phase.COMPOSITION,
+    bad={"train.py": [_REGISTERS], "exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${join:a}\n"},
+    good={"train.py": [_REGISTERS], "exp/001.yaml": "defaults:\n  - default@_here_\n\nname: ${join:a,b}\n"},
+    hydra="accepts",
+)
+def resolver_arguments(context: ExperimentContext) -> Iterator[Finding]:
+    """`--cfg job` prints the reference as it is written; reading the value ends in a TypeError of the resolver.
+
+    What OmegaConf gives itself, `_root_`, `_parent_` and `_node_`, does not count, and nothing is said where another
+    entry point of the config folder may register one of that name.
+    """
+    documents = [option.document for option in (*context.options.all(), *context.options.added)]
+    if context.experiment.has_config:
+        documents.append(context.options.primary)
+    texts = [document.text_or_empty for document in documents]
+    used = resolvers.used_in(texts)
+    known = resolver_arguments_of.taken(context.schema, texts) if used else {}
+    for name in sorted(used & known.keys()):
+        if context.code.is_registered_elsewhere(name):
+            continue
+        for document in documents:
+            for _, _, node in scalars(document) if name in document.text else ():
+                for match in _uses_of(name).finditer(node.value):
+                    count = resolver_arguments_of.count_given(node.value, match.end())
+                    if count is not None and not any(takes.fits(count) for takes in known[name]):
+                        wanted = " or ".join(dict.fromkeys(map(str, known[name])))
+                        yield resolver_arguments.finding(
+                            at_offset(document, node.start_mark.index),
+                            f"{name} is given {count} argument{'' if count == 1 else 's'}, and takes {wanted}",
+                            "give it what it takes, or change the function that is registered",
+                        )
+
+
+def _uses_of(resolver: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\\)\$\{{\s*{re.escape(resolver)}\s*:")

@@ -17,6 +17,7 @@ from experiment_setup.facts import late_resolvers
 from experiment_setup.facts.defaults_lists import inherited_in_folders, one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option, listed, packages
+from experiment_setup.facts.resolvers import given_the_config
 from experiment_setup.facts.unlisted import Unlisted
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
@@ -445,12 +446,14 @@ def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
     if unread:
         unread = [(g, f) for g, f in unread if not context.code.is_read_elsewhere((g, f.name))]
     code = context.code.text
+    in_resolvers = "\n".join(module.source.segment(node) for _, module, node in given_the_config(context.schema))
     texts = [option.document.text_or_empty for option in context.options.all()]
     interpolated = " ".join(re.findall(r"\$\{[^}]*", "\n".join([*texts, context.options.primary.text_or_empty, code])))
     return [
         (group, field)
         for group, field in unread
-        if not re.search(rf"\b{field.name}\b", interpolated) and not re.search(rf"[\"']{field.name}[\"']", code)
+        if not re.search(rf"\b{field.name}\b", f"{interpolated}\n{in_resolvers}")
+        and not re.search(rf"[\"']{field.name}[\"']", code)
     ]
 
 
