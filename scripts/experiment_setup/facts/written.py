@@ -98,6 +98,25 @@ def declared(node: Any, path: Steps) -> Any:
     return node
 
 
+def with_values(context: ExperimentContext) -> Iterator[tuple[str | None, Document]]:
+    """The file of every option with its group, None where it is written from the root, as the primary config is with
+    those that it includes.
+    """
+    options = [*context.options.all(), *context.options.added]
+    known = {option.path for option in options}
+    yield from ((option.group if option.package() else None, option.document) for option in options)
+    yield from ((None, document) for document in context.options.primary_lineage if document.path not in known)
+
+
+def declared_at(context: ExperimentContext, group: str | None, path: Steps) -> Any:
+    """What the dataclass of a group declares for a value of its file; `group` is None where that is written from the
+    root.
+    """
+    if group is None:
+        group, path = str(path[0]), path[1:]
+    return declared(schema(context, group), path)
+
+
 def kind(node: Any) -> type | None:
     """str, int, float or bool for a field (or element type) that is one of these; None for all else."""
     if isinstance(node, type):

@@ -364,8 +364,7 @@ def resolver_arguments(context: ExperimentContext) -> Iterator[Finding]:
     entry point of the config folder may register one of that name.
     """
     documents = [option.document for option in (*context.options.all(), *context.options.added)]
-    if context.experiment.has_config:
-        documents.append(context.options.primary)
+    documents += context.options.primary_lineage
     texts = [document.text_or_empty for document in documents]
     used = resolvers.used_in(texts)
     known = resolver_arguments_of.taken(context.schema, texts) if used else {}

@@ -20,6 +20,7 @@ from experiment_setup.facts.written import (
     Steps,
     at_offset,
     declared,
+    declared_at,
     dotted,
     kind,
     leaves,
@@ -30,6 +31,7 @@ from experiment_setup.facts.written import (
     start,
     typed,
     values,
+    with_values,
 )
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
@@ -77,7 +79,7 @@ def comma_in_a_number(context: ExperimentContext) -> Iterator[Finding]:
     """
     numbers: dict[str, set[type]] | None = None
     added = ((option.group, option.document) for option in context.options.added)
-    for group, document in (*_documents(context), *added):
+    for group, document in (*with_values(context), *added):
         if not _ENDS_LIKE_ONE.search(document.text_or_empty):
             continue
         for path, _, node in scalars(document):
@@ -100,7 +102,7 @@ def comma_in_a_number(context: ExperimentContext) -> Iterator[Finding]:
 def _numbers_by_key(context: ExperimentContext) -> dict[str, set[type]]:
     """The kinds of numbers that the files have at a key, wherever it stands."""
     found: dict[str, set[type]] = {}
-    for _, document in _documents(context):
+    for _, document in with_values(context):
         for path, _, node in scalars(document):
             if path and node.tag.endswith((":int", ":float")):
                 found.setdefault(str(path[-1]), set()).add(float if node.tag.endswith(":float") else int)
@@ -163,19 +165,18 @@ def octal_or_sexagesimal(context: ExperimentContext) -> Iterator[Finding]:
 
     Zeros that change nothing (007) are a warning.
     """
-    for option in context.options.all():
-        if not _ODD_NUMBER.search(option.document.text_or_empty):
+    for group, document in with_values(context):
+        if not _ODD_NUMBER.search(document.text_or_empty):
             continue
-        root = schema(context, option.group)
-        for path, _, node in scalars(option.document):
+        for path, _, node in scalars(document):
             text = node.value
-            if not _is_plain(node) or not _ODD_NUMBER.fullmatch(text) or kind(declared(root, path)) is str:
+            if not _is_plain(node) or not _ODD_NUMBER.fullmatch(text) or kind(declared_at(context, group, path)) is str:
                 continue
-            yield from _odd_number(option, dotted(path), node, text)
+            yield from _odd_number(document, dotted(path), node, text)
 
 
-def _odd_number(option: Option, name: str, node: yaml.ScalarNode, text: str) -> Iterator[Finding]:
-    where = start(option.document, node)
+def _odd_number(document: Document, name: str, node: yaml.ScalarNode, text: str) -> Iterator[Finding]:
+    where = start(document, node)
     if ":" in text:
         if node.tag.endswith((":int", ":float")):
             total = 0.0
@@ -227,20 +228,19 @@ def hash_cuts_value(context: ExperimentContext) -> Iterator[Finding]:
     Comments have a space after the #, or several before it. Where no dataclass says that the value is a text, only a
     number or a colour is taken for a part of it (`try #1`, `red #ff0000`).
     """
-    for option in context.options.all():
-        text = option.document.text_or_empty
+    for group, document in with_values(context):
+        text = document.text_or_empty
         if not _HASH.search(text):
             continue
-        root = schema(context, option.group)
-        for path, _, node in scalars(option.document):
-            field = kind(declared(root, path))
+        for path, _, node in scalars(document):
+            field = kind(declared_at(context, group, path))
             if not _is_plain(node) or not node.tag.endswith(":str") or field not in (str, None):
                 continue
             rest = re.match(r" #([A-Za-z0-9_]+)[ \t]*(?=\r?\n|\r?$)", text[node.end_mark.index :])
             if rest and rest[1] not in _REMARKS and (field is str or _NUMBER_OR_COLOUR.fullmatch(rest[1])):
                 whole = f"{node.value}{text[node.end_mark.index : node.end_mark.index + rest.end()].rstrip()}"
                 yield hash_cuts_value.finding(
-                    at_offset(option.document, node.end_mark.index + rest.start(1) - 1),
+                    at_offset(document, node.end_mark.index + rest.start(1) - 1),
                     f"{dotted(path)} is {node.value!r}: ` #{rest[1]}` is a comment",
                     f'quote it: "{whole}" (or put a space after # in a comment)',
                 )
@@ -266,7 +266,7 @@ def none_is_text(context: ExperimentContext) -> Iterator[Finding]:
     """
     alike: dict[Steps, list[tuple[Steps, Location, bool]]] = {}
     for group, document, path, node in _nones(context):
-        field = declared(schema(context, group) if group is not None else None, path)
+        field = declared_at(context, group, path)
         if kind(field) not in (str, None):
             continue  # Hydra refuses it
         optional = kind(field) is str and not isinstance(field, type) and nodes.is_optional(field)
@@ -306,7 +306,7 @@ _THE_TEXT = compiled(r"([\"'])None\1")
 
 def _nones(context: ExperimentContext) -> Iterator[tuple[str | None, Document, Steps, yaml.ScalarNode]]:
     """The values without quotes that look like Python's None, each with its group, its file and its steps."""
-    for group, document in _documents(context):
+    for group, document in with_values(context):
         if _NONE.search(document.text_or_empty):
             for path, _, node in scalars(document):
                 if _is_plain(node) and _NONE.fullmatch(node.value) and (group is not None or path[0] != "hydra"):
@@ -326,14 +326,6 @@ def _said_by_many(found: Sequence[tuple[Steps, Location, bool]]) -> Finding:
 
 
 _A_PATTERN = 5  # files that say the same: nobody makes a slip so often, and some library knows the word
-
-
-def _documents(context: ExperimentContext) -> Iterator[tuple[str | None, Document]]:
-    """The file of every option with its group, and the primary config with those that it includes."""
-    options = [(option.group, option.document) for option in context.options.all()]
-    known = {document.path for _, document in options}
-    yield from options
-    yield from ((None, document) for document in context.options.primary_lineage if document.path not in known)
 
 
 @rule(
@@ -421,17 +413,16 @@ def not_a_finite_number(context: ExperimentContext) -> Iterator[Finding]:
 
     Whoever writes `.inf` where no dataclass says otherwise means it: all that there are.
     """
-    for option in context.options.all():
-        text = option.document.text_or_empty.lower()
+    for group, document in with_values(context):
+        text = document.text_or_empty.lower()
         if "nan" not in text and "inf" not in text and not _HUGE.search(text):
             continue
-        root = schema(context, option.group)
-        for path, value in leaves(values(option.document)):
+        for path, value in leaves(values(document)):
             word = isinstance(value, str) and value.lower().lstrip("+-.") in ("nan", "inf", "infinity")
             number = isinstance(value, float) and not math.isfinite(value)
-            wanted = kind(declared(root, path)) if number or word else None
-            meant = wanted is None and number and math.isinf(value) and _written_as_inf(option.document, path)
+            wanted = kind(declared_at(context, group, path)) if number or word else None
+            meant = wanted is None and number and math.isinf(value) and _written_as_inf(document, path)
             if ((number and wanted is not str) or (word and wanted is float)) and not meant:
                 yield not_a_finite_number.finding(
-                    option.document.value(path), f"{dotted(path)} is {value}", "write a finite number"
+                    document.value(path), f"{dotted(path)} is {value}", "write a finite number"
                 )

@@ -17,6 +17,7 @@ from experiment_setup.facts.written import (
     dotted,
     leaves,
     values,
+    with_values,
 )
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
@@ -49,12 +50,12 @@ def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
     code of the project's expands them itself, and of a list of commands for a shell, such as a launcher's `setup`,
     or of the description of a job for HTCondor.
     """
-    for option in context.options.all():
-        text = option.document.text_or_empty
+    for _, document in with_values(context):
+        text = document.text_or_empty
         if "~" not in text and "$" not in text:
             continue
-        for path, value in leaves(values(option.document)):
-            if isinstance(value, str) and _UNEXPANDED.match(value) and not _is_for_others(option.document, path):
+        for path, value in leaves(values(document)):
+            if isinstance(value, str) and _UNEXPANDED.match(value) and not _is_for_others(document, path):
                 if any(
                     f"expand{'user' if value.startswith('~') else 'vars'}" in text for text in context.code.in_reach
                 ):
@@ -62,7 +63,7 @@ def path_not_expanded(context: ExperimentContext) -> Iterator[Finding]:
                 better = value.replace("~", "${oc.env:HOME}", 1) if value.startswith("~/") else value
                 better = re.sub(r"\$([A-Z_][A-Z0-9_]*)", r"${oc.env:\1}", better)
                 yield path_not_expanded.finding(
-                    option.document.value(path),
+                    document.value(path),
                     f"{dotted(path)}: {value} is taken literally",
                     f"write {better}" if better != value else "write the path itself",
                 )

@@ -10,12 +10,12 @@ import yaml
 
 from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts.experiment import ExperimentContext
-from experiment_setup.facts.options import Option
 from experiment_setup.facts.refusals import refused_at
-from experiment_setup.facts.written import at_offset, dotted, scalars, start
+from experiment_setup.facts.written import at_offset, dotted, scalars, start, with_values
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
+from experiment_setup.reading.source import Document
 from experiment_setup.rules import phases
 from experiment_setup.rules.base import rule
 from experiment_setup.rules.phases import Phase
@@ -50,28 +50,28 @@ def odd_character(context: ExperimentContext) -> Iterator[Finding]:
     A zero-width space, as it comes with a copy from a web page, makes a key another key (an error), and so does a
     full-width or no-break space before it: YAML indents with ASCII spaces only.
     """
-    for option in context.options.all():
-        text = option.document.text_or_empty
+    for _, document in with_values(context):
+        text = document.text_or_empty
         if text.isascii() or not _ODD_CHARACTER.search(text, 1):
             continue
         above: Location | None = None
-        for path, key, node in scalars(option.document):
+        for path, key, node in scalars(document):
             is_odd = isinstance(key, yaml.ScalarNode) and any(c in _NO_KEY for c in key.value)  # not a mapping as a key
             odd_key = key if is_odd else None
             if odd_key is not None:
-                yield _odd_key(option, odd_key, above)
+                yield _odd_key(document, odd_key, above)
             found = _odd_value(node)
             if found is not None and odd_key is None:
-                here = start(option.document, node)
+                here = start(document, node)
                 yield odd_character.finding(
-                    at_offset(option.document, node.start_mark.index + found.offset),
+                    at_offset(document, node.start_mark.index + found.offset),
                     f"{dotted(path)}: {found.message}",
                     f"write {found.better}",
-                    edits=entries.replace(option.document, node, found.better) if _is_one_line(node) else (),
+                    edits=entries.replace(document, node, found.better) if _is_one_line(node) else (),
                     severity=Severity.ERROR if refused_at(context, here) else None,
                     spoils=[phases.place(here)],
                 )
-            above = start(option.document, node)
+            above = start(document, node)
 
 
 _INDENTING = "\u3000\u00a0"
@@ -80,10 +80,10 @@ _INDENTING = "\u3000\u00a0"
 _NO_KEY = _INVISIBLE + _INDENTING
 
 
-def _odd_key(option: Option, key: yaml.ScalarNode, above: Location | None) -> Finding:
+def _odd_key(document: Document, key: yaml.ScalarNode, above: Location | None) -> Finding:
     """A key with characters that no key has. In front of it they were to indent it below the key `above`."""
     clean = "".join(c for c in key.value if c not in _NO_KEY)
-    place = start(option.document, key)
+    place = start(document, key)
     if key.value[0] in _INDENTING:
         return odd_character.finding(
             place,
@@ -94,10 +94,10 @@ def _odd_key(option: Option, key: yaml.ScalarNode, above: Location | None) -> Fi
         )
     at = next(index for index, c in enumerate(key.value) if c in _NO_KEY)
     return odd_character.finding(
-        at_offset(option.document, key.start_mark.index + at if _is_bare(key) else key.start_mark.index),
+        at_offset(document, key.start_mark.index + at if _is_bare(key) else key.start_mark.index),
         f"the key {clean!r} has an invisible character in it",
         f"retype it: {clean}",
-        edits=entries.replace(option.document, key, clean) if _is_one_line(key) else (),
+        edits=entries.replace(document, key, clean) if _is_one_line(key) else (),
         severity=Severity.ERROR,
         spoils=[phases.place(place)],
     )

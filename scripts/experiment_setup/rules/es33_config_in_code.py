@@ -180,8 +180,9 @@ class _Allowed:
     def __init__(self, context: ExperimentContext) -> None:
         self._context = context
         self._reading = reading = context.code.reading
-        writes = (use for use in reading.uses if use.kind == "write")
+        writes = [use for use in reading.uses if use.kind == "write"]
         self.written = {use.path for use in writes if reading.open or use.form != "config"}
+        self._replaced = {use.path for use in writes}
         self._defaulted = {use.path for use in reading.uses if use.kind == "default"}
 
     def has(self, config: DictConfig, use: Use, path: ConfigPath) -> bool:
@@ -201,6 +202,8 @@ class _Allowed:
                 return True
         if reading.open and path[:-1] in reading.filled:
             return True
+        if any(path[:length] in self._replaced for length in range(1, len(path))):
+            return True  # `cfg.model = instantiate(cfg.model)`, and then `cfg.model.fit()`
         return path[-1] in reading.checked_keys or any(path == done[: len(path)] for done in self.written)
 
     def _is_meant(self, path: ConfigPath, known: str) -> bool:

@@ -232,11 +232,13 @@ class Follower:
         with self.perhaps():
             self.statements(body, frame)
 
-    def block(self, body: Sequence[ast.stmt], frame: Frame) -> None:
-        """Read a body; after an `if` that may leave it, not every run comes to the rest."""
+    def block(self, body: Sequence[ast.stmt], frame: Frame, beginning: Sequence[Frame] = ()) -> None:
+        """Read a body; after an `if` that may leave it, not every run comes to the rest. `beginning`: the frames of
+        its first statements.
+        """
         with self.perhaps(False):
-            for node in body:
-                self.statement(node, frame)
+            for index, node in enumerate(body):
+                self.statement(node, beginning[index] if index < len(beginning) else frame)
                 if isinstance(node, (ast.If, ast.Try)) and any(frame.module.source.mentions(w, node) for w in _LEAVES):
                     self.conditional |= frame.module.source.piece(node).once(
                         "leaves", node, partial(shapes.leaves, node)

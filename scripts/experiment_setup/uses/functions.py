@@ -38,6 +38,19 @@ def bind_aliases(follower: Follower, node: Function, frame: Frame) -> None:
                 _bind_merged(follower, values, frame, name)
 
 
+def before_bound_anew(node: Function, lost: Iterable[str]) -> int:
+    """How many statements of a function come before the first that gives one of these names another meaning:
+    `cfg = instantiate(cfg)`. None where a function within them may be called behind it.
+    """
+    names = set(lost)
+    for index, statement in enumerate(node.body if names else ()):
+        if not names.isdisjoint(tree.assigned_names([statement])):
+            return index
+        if any(isinstance(inner, (*FUNCTIONS, ast.Lambda)) for inner in tree.walk(statement)):
+            return 0
+    return 0
+
+
 def _bind_merged(follower: Follower, values: Sequence[ast.expr | None], frame: Frame, name: str) -> None:
     merged = _merged(follower, values, frame, frame.names[name])
     if merged is None:

@@ -20,7 +20,7 @@ from experiment_setup.code.tree import Function, parameters
 from experiment_setup.light import compiled
 from experiment_setup.uses import shapes
 from experiment_setup.uses.follower import FUNCTION, STEPS, Follower, Frame
-from experiment_setup.uses.functions import Kept, bind_aliases, kept_of, method_named, methods
+from experiment_setup.uses.functions import Kept, before_bound_anew, bind_aliases, kept_of, method_named, methods
 from experiment_setup.uses.records import (
     CallSite,
     ConfigPath,
@@ -170,7 +170,9 @@ class Walk:
             frame = Frame(module, dict(names), functions, owner, self_name)
             if any(follower.tells(statement, frame) for statement in node.body):
                 bind_aliases(follower, node, frame)
-                follower.block(node.body, frame)
+                beginning = before_bound_anew(node, {n: part for n, part in names.items() if n not in frame.names})
+                first = Frame(module, {**names, **frame.names}, functions, owner, self_name)
+                follower.block(node.body, frame, [first] * beginning)
 
         given = (frozenset(names.items()), frozenset(functions.items()), self_name)
         self._depth += 1
