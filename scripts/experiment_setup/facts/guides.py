@@ -13,7 +13,8 @@ from experiment_setup import files
 from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
-_GUIDES = ("*.md", "*.rst", "*.sh", "*/*.sh", "*scripts/**/*.sh")  # in a folder of a project with several
+# In a folder of a project with several.
+_GUIDES = ("*.md", "*.rst", "*.sh", "*/*.sh", "*scripts/**/*.sh", "*.sbatch", "*.slurm", "[Mm]akefile")
 _EXAMPLES = (".env.*", "env.example", "env.template", "*?.env")  # of a file .env
 _TELLS_WHAT_TO_SET = (
     *(*_GUIDES, "docs/**/*.md", "docs/**/*.rst", "Dockerfile"),

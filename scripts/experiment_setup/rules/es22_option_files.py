@@ -16,7 +16,7 @@ from experiment_setup.facts import defaults_lists as entries
 from experiment_setup.facts import guides, unlisted
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
-from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values
+from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values, with_values
 from experiment_setup.findings import Edit, Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location
@@ -247,12 +247,12 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
     """
     for option in context.options.all():
         own = values(option.document)
-        if not any(key in ("hydra", SETS, ENVIRONMENTS, option.group) or "." in key for key in own):
+        if not any(key in ("hydra", SETS, ENVIRONMENTS, option.group) or _is_dotted(key) for key in own):
             continue
         if option.document.header is not None:
             continue
         found = context.options.config_class(option.group)
-        dotted_keys = [key for key in own if "." in key]
+        dotted_keys = [key for key in own if _is_dotted(key)]
         is_vague = _is_alone(context, option) or _is_a_stub(context, option)
         for key, value in own.items():
             if key in dotted_keys[1:]:
@@ -268,8 +268,36 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
                     option.document.key([key]),
                     message,
                     help_,
-                    severity=Severity.WARNING if found is None and (is_vague or "." in key) else None,
+                    severity=Severity.WARNING if found is None and (is_vague or _is_dotted(key)) else None,
                 )
+    yield from _dotted_at_the_root(context)
+
+
+def _dotted_at_the_root(context: ExperimentContext) -> Iterator[Finding]:
+    """The dotted keys of config.yaml and of what is written from its root, where the block is there that is meant."""
+    for group, document in with_values(context):
+        own = values(document) if group is None else {}
+        for key in filter(_is_dotted, own):
+            first = _DOTTED.split(key)[0]
+            if first == "hydra" or isinstance(context.compositions.some_values.get(first), (dict, list)):
+                message, help_ = _one_key(key)
+                place = document.key([key])
+                yield misplaced_block.finding(place, message, help_, severity=Severity.WARNING)
+
+
+def _is_dotted(key: str) -> bool:
+    """Whether a key is written as one step of a config behind another: `optimizer.lr`, `layers[0]`."""
+    return "." in key or _DOTTED.search(key) is not None
+
+
+_DOTTED = compiled(r"\.|\[\d+\]$")
+
+
+def _one_key(key: str) -> tuple[str, str]:
+    if "." not in key:
+        return f"{key!r} is one key with brackets in its name", "write the whole list: keys do not change its elements"
+    first = key.split(".")[0]
+    return f"{key!r} is one key with a dot in its name", f"write {first}: and the rest below it, indented"
 
 
 def _is_a_part(context: ExperimentContext, option: Option) -> bool:
@@ -308,13 +336,11 @@ def _misplaced(
     context: ExperimentContext, option: Option, key: str, value: Any, *, typed: bool
 ) -> tuple[str, str] | None:
     group = option.group
-    if "." in key:
-        first = key.split(".")[0]
-        above = [name for _, name in entries.parents(option)]
-        nested = any(isinstance((_composed_parent(context, group, name) or {}).get(first), dict) for name in above)
-        if not (typed or nested):
-            return None
-        return f"{key!r} is one key with a dot in its name", f"write {first}: and the rest below it, indented"
+    if _is_dotted(key):
+        first = _DOTTED.split(key)[0]
+        above = (_composed_parent(context, group, name) or {} for _, name in entries.parents(option))
+        nested = any(isinstance(inherited.get(first), (dict, list)) for inherited in above)
+        return _one_key(key) if typed or nested else None
     if not isinstance(value, dict):
         return None
     if key == "hydra":

@@ -14,6 +14,7 @@ from experiment_setup.facts.options import Option
 from experiment_setup.facts.output_folders import resolved
 from experiment_setup.facts.together import Together
 from experiment_setup.findings import Finding, Severity
+from experiment_setup.light import compiled
 from experiment_setup.location import Location
 from experiment_setup.project import SETS
 from experiment_setup.rules import phases
@@ -100,7 +101,8 @@ def _names(context: ExperimentContext) -> Iterator[tuple[Option, str, bool]]:
 def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
     """Without its own `name` a set is "default" (or its parent) in W&B and in tables, as every other one without.
 
-    Nothing is said where no set has a name and the code reads none, or the default is "".
+    Nothing is said where no set has a name and the code reads none, or the default is "", nor of a `base` that others
+    inherit.
     """
     default = context.compositions.some
     standard = resolved(default, f"{SETS}.name") if default is not None else None
@@ -110,7 +112,7 @@ def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
     if not any(own for *_, own in found) and not context.code.reading.reads((SETS, "name")):
         return
     for option, name, own in found:
-        if not own and not entries.is_alias(option):
+        if not own and not entries.is_alias(option) and not _is_a_base(context, option):
             number = naming.parse(option.name)
             example = option.name if number is None or number.slug else f"{option.name}-…"
             yield set_without_name.finding(
@@ -118,6 +120,17 @@ def set_without_name(context: ExperimentContext) -> Iterator[Finding]:
                 f"exp={option.name} has no name of its own: it is called {name!r}",
                 f'add name: "{example}"',
             )
+
+
+def _is_a_base(context: ExperimentContext, option: Option) -> bool:
+    """Whether others inherit the set, and it is named as what is never run itself."""
+    heirs = (other for other in context.options.of_group(option.group) if other.name != option.name)
+    return _BASE.search(option.name) is not None and any(
+        option.name in (name for _, name in entries.parents(heir)) for heir in heirs
+    )
+
+
+_BASE = compiled(r"^_|(?:^|_)(?:base|common|shared|defaults?)(?:_|$)")
 
 
 @rule(
