@@ -78,8 +78,7 @@ def comma_in_a_number(context: ExperimentContext) -> Iterator[Finding]:
     or block; a fraction, unless the text has a point or an exponent itself, as `gpus: 0,1` and `gpus: 0,` are meant so.
     """
     numbers: dict[str, set[type]] | None = None
-    added = ((option.group, option.document) for option in context.options.added)
-    for group, document in (*with_values(context), *added):
+    for group, document in with_values(context):
         if not _ENDS_LIKE_ONE.search(document.text_or_empty):
             continue
         for path, _, node in scalars(document):
@@ -172,6 +171,8 @@ def octal_or_sexagesimal(context: ExperimentContext) -> Iterator[Finding]:
             text = node.value
             if not _is_plain(node) or not _ODD_NUMBER.fullmatch(text) or kind(declared_at(context, group, path)) is str:
                 continue
+            if group is None and path[0] == "hydra":
+                continue  # what stands there is not the code's, such as the options of a sweep
             yield from _odd_number(document, dotted(path), node, text)
 
 
