@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from experiment_setup import files, installed
@@ -84,9 +84,18 @@ def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
 
 
 def _does_something_else(source: SourceFile) -> bool:
-    """Whether a script calls something below `if __name__ == "__main__"`."""
+    """Whether a script has work of its own below `if __name__ == "__main__"`: more than calls such as print() or
+    set_start_method(), which only come before what was forgotten.
+    """
+    own = {node.name for node in source.tree.body if isinstance(node, _FUNCTIONS)}
     guards = (node for node in source.tree.body if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test))
-    return any(isinstance(node, ast.Call) for guard in guards for node in tree.walk(guard))
+    return any(_works(statement, own) for guard in guards for statement in guard.body)
+
+
+def _works(statement: ast.stmt, own: Collection[str]) -> bool:
+    calls = [node for node in tree.walk(statement) if isinstance(node, ast.Call)]
+    alone = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+    return bool(calls) and not (alone and last_name(calls[0].func) not in own)
 
 
 @rule(
