@@ -424,7 +424,8 @@ def unread_field(context: ExperimentContext) -> Iterator[Finding]:
     """A parameter that changes nothing: a set that varies it is the same run again (then it is a warning).
 
     Nothing is said where the config goes where it can't be followed (another module, `**cfg.exp`), for names and notes,
-    and while the code reads less than half of the fields, as a skeleton does.
+    and while the code reads less than half of the fields of the parameter sets, as a skeleton does: what it does with
+    the environment comes with the template.
     """
     for group, found in unread_fields(context):
         options = context.options.by_group[group].values()
@@ -444,7 +445,8 @@ def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
     classes = {group: context.options.config_class(group) for group in (SETS, ENVIRONMENTS)}
     fields = [(group, field) for group, known in classes.items() if known for field in known.fields]
     unread = [(g, f) for g, f in fields if not reading.reads((g, f.name)) and f.name not in _FOR_PEOPLE]
-    if not reading.followed or len(unread) * 2 > len(fields):
+    measure = SETS if classes[SETS] else ENVIRONMENTS
+    if not reading.followed or 2 * sum(g == measure for g, _ in unread) > sum(g == measure for g, _ in fields):
         return []
     if unread:
         unread = [(g, f) for g, f in unread if not context.code.is_read_elsewhere((g, f.name))]
