@@ -109,10 +109,14 @@ class Code:
             waiting += [(self.options.schema.class_of_field(found, f.name), (*path, f.name)) for f in found.fields]
         return classes
 
+    @cached_property
+    def given_the_config(self) -> Sequence[tuple[str, Module, Function]]:
+        """The resolvers that take the config itself, or a part of it, each with its function."""
+        return list(resolvers.given_the_config(self.options.schema))
+
     def _given_to_resolvers(self) -> Iterator[tuple[Module, Function, dict[str, Part]]]:
         """The functions of the resolvers that values of the config name, with what they are given of the config."""
-        found = resolvers.given_the_config(self.options.schema)
-        taking = {name: (module, function) for name, module, function in found}
+        taking = {name: (module, function) for name, module, function in self.given_the_config}
         config = self._composer.compose().config if taking else None
         for key, node in nodes.leaves(config) if config is not None else ():
             value = nodes.value(node)

@@ -17,7 +17,6 @@ from experiment_setup.facts import late_resolvers
 from experiment_setup.facts.defaults_lists import inherited_in_folders, one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.options import Option, listed, packages
-from experiment_setup.facts.resolvers import given_the_config
 from experiment_setup.facts.unlisted import Unlisted
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import dataclass
@@ -451,7 +450,7 @@ def unread_fields(context: ExperimentContext) -> list[tuple[str, Field]]:
     if unread:
         unread = [(g, f) for g, f in unread if not context.code.is_read_elsewhere((g, f.name))]
     code = context.code.text
-    in_resolvers = "\n".join(module.source.segment(node) for _, module, node in given_the_config(context.schema))
+    in_resolvers = "\n".join(module.source.segment(node) for _, module, node in context.code.given_the_config)
     texts = [option.document.text_or_empty for option in context.options.all()]
     interpolated = " ".join(re.findall(r"\$\{[^}]*", "\n".join([*texts, context.options.primary.text_or_empty, code])))
     return [
