@@ -280,6 +280,14 @@ class Project:
         """The files that an entry point names as its primary config."""
         return frozenset(one.config_file for one in (*self.with_further, *self.second_configs) if one.entry)
 
+    @cached_property
+    def primary_configs_in(self) -> dict[Path, list[Path]]:
+        """The same by the folder that each lies in."""
+        found: dict[Path, list[Path]] = {}
+        for path in self.primary_configs:
+            found.setdefault(path.parent, []).append(path)
+        return found
+
     def relative(self, path: Path) -> str:
         """`path` as the user would type it from the root; unchanged where it lies elsewhere."""
         if ".." in path.parts and files.real(normal := Path(os.path.normpath(path))) == files.real(path):

@@ -92,6 +92,10 @@ def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterat
     named = {known.config_file for known in project.with_further}
     second = [one for one in project.second_configs if one.config_file not in named]
     named.update(one.config_file for one in second)
+    composing: dict[Path, list[Experiment]] = {}
+    for one in project.with_further:
+        if one.entry is not None:
+            composing.setdefault(one.config_dir, []).append(one)
     beside: dict[Path, list[Experiment]] = {}
     for experiment in experiments:
         entries = [experiment, *project.further(experiment)]
@@ -99,8 +103,8 @@ def _with_further(project: Project, experiments: Iterable[Experiment]) -> Iterat
         yield from (one for one in second if one.entry in [entry.entry for entry in entries])
         for entry in entries if experiment.entry is not None else ():
             if entry.config_dir not in beside:
-                composing = [one for one in project.with_further if one.entry and one.config_dir == entry.config_dir]
-                beside[entry.config_dir] = list(_run_by_name(project, composing or [entry], named))
+                runs = composing.get(entry.config_dir, [entry])
+                beside[entry.config_dir] = list(_run_by_name(project, runs, named))
             yield from (one for one in beside[entry.config_dir] if one.entry == entry.entry)
 
 

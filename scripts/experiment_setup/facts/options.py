@@ -416,7 +416,7 @@ def whole_configs(project: Project, experiment: Experiment, folder: ConfigFolder
     primary config chooses, each by its whole path (`- /model: big`): beside that one they would choose all twice, so
     they are run by their names, as it is.
     """
-    named = [path for path in project.primary_configs if path.parent == folder.path]
+    named = project.primary_configs_in.get(folder.path, [])
     primary = [{g for g, option in listed(folder.read(path)).items() if option is not None} for path in named]
     needed = [chosen for groups in primary if (chosen := {g for g in groups if not g.startswith("hydra/")})]
     found: set[Path] = set()
