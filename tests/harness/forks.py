@@ -37,6 +37,9 @@ def load_skill() -> None:
         if path.name != "probe.py":  # which runs by itself, in interpreters of others
             name = path.relative_to(SCRIPTS).with_suffix("").as_posix().replace("/", ".")
             importlib.import_module(name.removesuffix(".__init__"))
+    light = importlib.import_module("experiment_setup.light")
+    for pattern in [made for made in gc.get_objects() if type(made) is light.compiled]:
+        pattern.search  # noqa: B018 (that compiles it, which is a third of a short command)
 
 
 def learn_grammars() -> None:
