@@ -17,6 +17,14 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return None if given or not hasattr(os, "sched_getaffinity") else len(os.sched_getaffinity(0)) + 1
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is long is slow as well: `-m "not slow"` leaves it out."""
+    for item in items:
+        if item.get_closest_marker("long") is not None:
+            item.add_marker("slow")
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
     """A working directory that has nothing to do with the project, with a space in its name."""

@@ -136,7 +136,7 @@ class TestPreCommit:
         assert len(folders) > 10
         assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
-    @pytest.mark.slow
+    @pytest.mark.long
     @pytest.mark.skipif(shutil.which("pre-commit") is None, reason="pre-commit is not installed")
     def test_with_pre_commit_itself(self, repository: Path) -> None:
         text, _ = blocks("yaml", ".pre-commit-config.yaml")

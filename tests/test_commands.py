@@ -163,7 +163,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_what_is_printed_works(kind: Callable[[Path, Shell], str], shell: Shell, tmp_path: Path) -> None:
     root = tmp_path / "a lab"
@@ -174,7 +174,7 @@ def test_what_is_printed_works(kind: Callable[[Path, Shell], str], shell: Shell,
     works(shell, root, data)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["env", "exp"])
 def test_several_sets_are_run_without_one_overwriting_another(shell: Shell, tmp_path: Path, place: str) -> None:
     """The code writes to one folder whatever the job; the printed line still gives each a folder."""
@@ -262,7 +262,7 @@ class TestMissing:
         assert missing["module"] == "torch"
         assert "--with torch" in missing["help"]
 
-    @pytest.mark.slow
+    @pytest.mark.long
     def test_an_environment_says_how_to_install_it(self, shell: Shell, tmp_path: Path) -> None:
         root = project_at(tmp_path / "lab")
         importing(root, "import torch")

@@ -74,7 +74,7 @@ def test_the_sets_of_an_experiment_are_listed_once_for_all_runs(
     assert len(asked) == len(set(asked))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_planted_edits(kind: str, tmp_path: Path) -> None:
     """At size: python tests/harness/edits.py --runs --edits 100."""

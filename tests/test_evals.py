@@ -45,7 +45,7 @@ def failures(number: int, steps: Sequence[Step], folder: Path, oracle: Hydra) ->
     return {result["text"]: result["evidence"] for result in results if not result["passed"]}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", EVALS)
 def test_right_answers_pass(number: int, tmp_path: Path, oracle: Hydra) -> None:
     assert len(RIGHT[number]) >= 2
@@ -53,7 +53,7 @@ def test_right_answers_pass(number: int, tmp_path: Path, oracle: Hydra) -> None:
         assert failures(number, steps, tmp_path / label, oracle) == {}, label
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("number", EVALS)
 def test_wrong_answers_fail_and_no_assertion_always_holds(number: int, tmp_path: Path, oracle: Hydra) -> None:
     seen: set[str] = set()

@@ -167,7 +167,7 @@ def test_dry_run_and_wrong_words_write_nothing(
     assert tree(project) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_random_runs_are_brought_back(tmp_path: Path) -> None:
     returning = Returning()
     wrong = [words for seed in range(100, 103) for words in returning.complaints(seed, tmp_path / str(seed))]

@@ -34,7 +34,7 @@ from sweeping import (
     undo,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 # The packages compile once, unlike what run_entry does for the tests' own. Ray tells nobody that it runs, and does not
 # take the `uv run` that began the tests for the one that its workers shall begin with.

@@ -396,7 +396,7 @@ def written(skill: Path) -> dict[str, bytes]:
     return {path: content for path, content in tree(skill).items() if "/__pycache__/" not in path}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestUse:
     def test_any_folder(self, package: Path, tmp_path: Path, elsewhere: Path) -> None:
         skill = unpack(package, tmp_path / "it's 日本語 in $HOME" / "skills")
@@ -505,7 +505,7 @@ def claude(npm: Callable[[str, str], str]) -> str:
     return npm("@anthropic-ai/claude-code@2.1.332", "claude")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestInstalled:
     def install(
         self, first: str, checkout: Path, home: Path, project: Path, program: str = "", answers: str = ""

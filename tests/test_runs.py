@@ -385,7 +385,7 @@ class TestReader:
             assert found.config == {"exp": {"lr": 0.1}}
             assert found.results == {"accuracy": 0.9}
 
-    @pytest.mark.slow
+    @pytest.mark.long
     @pytest.mark.parametrize(
         ("ending", "state"), [("", State.DONE), ("1 / 0", State.FAILED), ("os._exit(1)", State.RUNNING)]
     )

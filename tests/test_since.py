@@ -59,7 +59,7 @@ def names(configs: list[dict[str, Any]]) -> list[str]:
     return [" ".join(f"{group}={option}" for group, option in one["choices"].items()) for one in configs]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_random_edits_change_what_hydra_says(tmp_path: Path) -> None:
     """At size: python tests/harness/edits.py --edits 300."""
     judge = Judge(tmp_path, random.Random(11), 5, Hydra())

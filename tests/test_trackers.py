@@ -128,7 +128,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[str]:
 OFFLINE = {"WANDB_MODE": "offline"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wandb_gets_a_run_a_fold_with_all_that_made_it(python: Path, project: Path, elsewhere: Path) -> None:
     entry = new(project, elsewhere, "wandb", "learning_rate=0.01")
     head = commit(project)
@@ -149,7 +149,7 @@ def test_wandb_gets_a_run_a_fold_with_all_that_made_it(python: Path, project: Pa
     assert not list(elsewhere.rglob("*.wandb"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wandb_projects_come_from_the_environment_or_the_variable(python: Path, project: Path, elsewhere: Path) -> None:
     entry = new(project, elsewhere, "wandb", "epochs=1")
     made = run("add_env.py", "--root", project, "001", "gpu", "wandb_project=of-gpu", cwd=elsewhere)
@@ -158,7 +158,7 @@ def test_wandb_projects_come_from_the_environment_or_the_variable(python: Path, 
     assert {run_["project"] for run_ in ask(python, READ_WANDB, project)} == {"of-variable", "of-gpu"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wandb_stays_away_when_told_so(python: Path, project: Path, elsewhere: Path) -> None:
     entry = new(project, elsewhere, "wandb", "epochs=1")
     train(python, entry, elsewhere, "exp=001", WANDB_MODE="disabled")
@@ -166,7 +166,7 @@ def test_wandb_stays_away_when_told_so(python: Path, project: Path, elsewhere: P
     assert not (project / "wandb").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wandb_gets_enums_and_paths_as_strings(python: Path, project: Path, elsewhere: Path) -> None:
     entry = new(project, elsewhere, "wandb")
     notes, last = "    notes: str | None = None\n", "from pathlib import Path\n"
@@ -184,13 +184,13 @@ def test_wandb_gets_enums_and_paths_as_strings(python: Path, project: Path, else
     assert json.loads(result.read_text())["exp"] == run_["config"]["exp"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wandb_without_a_key_is_said_before_the_training(python: Path, project: Path, elsewhere: Path) -> None:
     entry = new(project, elsewhere, "wandb")
     refused_in_one_line(python, entry, elsewhere, "wandb login", "WANDB_MODE=offline")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_wandb_out_of_reach_is_said_before_the_training(
     python: Path, project: Path, elsewhere: Path, server: str
 ) -> None:
@@ -208,7 +208,7 @@ def refused_in_one_line(python: Path, entry: Path, cwd: Path, *said: str, **env:
     assert before.items() <= tree(entry.parent).items()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_snippet_for_other_entry_points_does_what_is_said_of_it(
     python: Path, project: Path, elsewhere: Path
 ) -> None:
@@ -242,7 +242,7 @@ def test_the_snippet_for_other_entry_points_does_what_is_said_of_it(
 # -- MLflow -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mlflow_gets_a_run_a_fold_with_all_that_made_it(python: Path, project: Path, elsewhere: Path) -> None:
     entry = new(project, elsewhere, "mlflow", "learning_rate=0.01")
     head = commit(project)
@@ -269,7 +269,7 @@ def test_mlflow_gets_a_run_a_fold_with_all_that_made_it(python: Path, project: P
     assert not list(elsewhere.rglob("*.db"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mlflow_goes_where_it_is_told(python: Path, project: Path, elsewhere: Path, tmp_path: Path) -> None:
     entry = new(project, elsewhere, "mlflow", "epochs=1")
     uris = [f"sqlite:///{tmp_path}/{name}.db" for name in ("variable", "gpu")]
@@ -283,7 +283,7 @@ def test_mlflow_goes_where_it_is_told(python: Path, project: Path, elsewhere: Pa
     assert not (project / "mlflow.db").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mlflow_takes_the_jobs_of_a_sweep_at_the_same_time(python: Path, project: Path, elsewhere: Path) -> None:
     """Two processes, and no database before: both want to make it. A job that fails is noted there as well."""
     entry = new(project, elsewhere, "mlflow", "epochs=1")
@@ -299,7 +299,7 @@ def test_mlflow_takes_the_jobs_of_a_sweep_at_the_same_time(python: Path, project
     assert states == {"1": "FINISHED", "2": "FINISHED", "3": "FAILED", "4": "FINISHED"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mlflow_out_of_reach_is_said_before_the_training(
     python: Path, project: Path, elsewhere: Path, server: str
 ) -> None:
@@ -312,7 +312,7 @@ def test_mlflow_out_of_reach_is_said_before_the_training(
 # -- the choice -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("tracker", ["wandb", "mlflow", "none"])
 def test_the_choice_is_one_file_and_waits_for_the_training(
     project: Path, elsewhere: Path, tmp_path: Path, tracker: str
