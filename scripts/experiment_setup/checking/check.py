@@ -50,11 +50,14 @@ class Checked:
     parameter_sets: int
     environments: int
     composed: int
-    left_out: Mapping[str, int]
+    left_out: Mapping[str, Collection[Path]]
     not_composed: int = 0  # choices that would have taken Hydra too long
     unread: tuple[Path, ...] = ()  # further entry points of the folder whose config is not known
     unknown: int = 0  # combinations with what only running the code stores
     untyped: Mapping[str, int] = field(default_factory=dict)  # options of groups that the command line does not take
+    taken: frozenset[Path] = (
+        frozenset()
+    )  # options that were composed, though no list of the primary config comes to them
 
     @classmethod
     def of(cls, context: ExperimentContext) -> Checked:
@@ -62,10 +65,13 @@ class Checked:
         environments, listed = 1 + len(context.options.environments), len(context.options.sets)
         if context.options.is_a_variant:
             environments, listed = 1, 0
-        further = len({option.path for option in (*context.options.root_sets, *context.options.added)})
+        further = len({option.path for option in (*context.options.root_sets, *context.options.added_sets)})
         composed = max(listed, not further) * environments + further
-        left_out = {folder: len(files) for folder, files in context.options.loaded_by_path.items()}
-        left_out |= {known.group: len(known.options) for known in context.options.left_out}
+        left_out = {
+            folder: {document.path for document in loaded} for folder, loaded in context.options.loaded_by_path.items()
+        }
+        for left in context.options.left_out:
+            left_out.setdefault(left.group, set()).update(left.options.values())
         known = {other.entry for other in context.project.further(context.experiment)}
         unread = tuple(path for path in context.project.other_entry_points(context.experiment) if path not in known)
         beyond_typing = [placed for placed in context.options.placed if not placed.is_typed]
@@ -76,8 +82,9 @@ class Checked:
         }
         beyond = len(context.memo.left_out)
         unknown = composed if _rests_on_unread_code(context) or _waits_for_a_file(context) else 0
+        taken = frozenset(option.path for option in context.options.added)
         counts = (listed + further, environments, composed - unknown)
-        return cls(context.experiment, *counts, left_out, beyond, unread, unknown, untyped)
+        return cls(context.experiment, *counts, left_out, beyond, unread, unknown, untyped, taken)
 
 
 def _rests_on_unread_code(context: ExperimentContext) -> bool:

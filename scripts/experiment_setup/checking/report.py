@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -239,9 +239,12 @@ def _unread(result: Result) -> list[list[Path]]:
 
 def left_out(result: Result) -> Iterator[str]:
     """How many options were not composed, since nothing says how they are chosen; nothing where there are none."""
+    taken = {path for checked in result.checked for path in checked.taken}  # with another entry point
     groups: dict[tuple[Path, str], int] = {}
     for checked in result.checked:
-        groups.update({(checked.experiment.group_dir(name), name): n for name, n in checked.left_out.items()})
+        for name, paths in checked.left_out.items():
+            left = len(set(paths) - taken)
+            groups.update({(checked.experiment.group_dir(name), name): left} if left else {})
     if not groups:
         return
     names = list(dict.fromkeys(name for _, name in groups))
@@ -251,6 +254,10 @@ def left_out(result: Result) -> Iterator[str]:
         f"{_plural(count, 'option')} of {_plural(len(groups), 'group')} {'was' if count == 1 else 'were'} not "
         f"composed, as no defaults list comes to them: {named}"
     )
+
+
+def _sizes(left_out: Mapping[str, Collection[Path]]) -> dict[str, int]:
+    return {group: len(paths) for group, paths in left_out.items()}
 
 
 def _plural(count: int, noun: str) -> str:
@@ -269,7 +276,7 @@ def data(project: Project, result: Result) -> dict[str, Any]:
                 "parameter_sets": checked.parameter_sets,
                 "environments": checked.environments,
                 "composed": checked.composed,
-                "not_composed": {**checked.left_out, **checked.untyped},
+                "not_composed": {**_sizes(checked.left_out), **checked.untyped},
                 "not_checked": list(map(project.relative, beside)),
             }
             for checked, beside in zip(result.checked, _unread(result), strict=True)
@@ -286,7 +293,8 @@ def data(project: Project, result: Result) -> dict[str, Any]:
             "environments": sum(checked.environments for checked in result.checked),
             "composed": sum(checked.composed for checked in result.checked),
             "not_composed": sum(
-                sum((*c.left_out.values(), *c.untyped.values(), c.not_composed, c.unknown)) for c in result.checked
+                sum((*_sizes(c.left_out).values(), *c.untyped.values(), c.not_composed, c.unknown))
+                for c in result.checked
             ),
         },
     }

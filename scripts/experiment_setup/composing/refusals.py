@@ -66,9 +66,12 @@ class AddedTwice(Refusal):
 
 @dataclass(frozen=True)
 class NotOverridable(Refusal):
-    """A choice for a group (with its package, if it has one) that no defaults list names before."""
+    """A choice for a group (with its package, if it has one) that no defaults list names before, and what chooses from
+    the group instead: `encoder@model.encoder`.
+    """
 
     group: str
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,7 @@ _LISTS = _sentences(
     (NoHeader, r"^(?:Too many components in|Expected header format: KEY VALUE, got) '(?P<comment>[^']*)'"),
     (UnknownKeyword, r"^In .*: Unsupported keyword '(?P<keyword>[^']+)' in defaults list"),
 )
+_MEANT = compiled(r"\nDid you mean to override (?:one of )?(?P<key>[^,?]+)")
 _IN = compiled(r"In '?(?P<config>(?<=')[^']+|[\w./\-]+)'?: ")
 _MERGING = compiled(r"(?P<kind>\w+) raised while composing config:\n")
 _WITH_SCHEMA = compiled(r"Error merging '(?P<config>[^']+)' with schema\n")
@@ -285,6 +289,8 @@ class Failure:
             refusal = _first(_LISTS, _line(rest)) or of_omegaconf(rest)
         if isinstance(refusal, Other) or bare is None:
             refusal = replace(refusal, words=_line(message))
+        if isinstance(refusal, NotOverridable) and (meant := _MEANT.search(message)):
+            refusal = replace(refusal, instead=meant["key"])
         return cls(refusal, within["config"] if within else None, *_about(message))
 
     @classmethod

@@ -121,11 +121,11 @@ class Compositions:
         failure = self._composer.compose(dict(chosen)).failure if chosen else None
         for key, names in candidates.items():
             for name in names[1:]:
-                if failure is None or isinstance(failure.refusal, NotChosen):
+                if failure is None:
                     return chosen
                 other = {**chosen, key: name}
                 then = self._composer.compose(dict(other)).failure
-                if then is None or then.refusal != failure.refusal:
+                if then is None or (then.refusal != failure.refusal and not isinstance(failure.refusal, NotChosen)):
                     chosen, failure = other, then
         return chosen
 

@@ -7,12 +7,13 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property, partial
-from itertools import chain, islice
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import Any
 
 from experiment_setup import files, nodes
 from experiment_setup.composing.compose import Composer
+from experiment_setup.composing.refusals import NotOverridable
 from experiment_setup.facts import guides, loaded_files, unlisted
 from experiment_setup.facts.unlisted import CHOSEN_FROM_THE_ROOT, HAS_A_LIST, ROOT_SETS, Unlisted
 from experiment_setup.latest import Latest
@@ -21,6 +22,8 @@ from experiment_setup.project import ENVIRONMENTS, SETS, Experiment, Project, te
 from experiment_setup.reading.config_folder import ConfigFolder
 from experiment_setup.reading.source import Document
 from experiment_setup.schema import ConfigClass, Opaque, Registration, Schema
+
+_TRIED = 5  # of the options of a folder, to see whether they compose
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Option:
         """Where its content goes in the config: where its header says, else to the `usual` place, that of its group."""
         named = self.document.package
         if usual is None:
-            usual = tuple(self.group.split("/"))
+            place = self.key.partition("@")[2] if "@" in self.key else self.group.replace("/", ".")
+            usual = nodes.names(place)
         return usual if named in (None, "_group_") else nodes.in_package(named)
 
     @property
@@ -206,7 +210,7 @@ class Options:
         """Every file of every group folder, by group and name."""
         usual = (group for group in (SETS, ENVIRONMENTS) if not self.is_for_others(group))
         found = {*self.groups, *usual}
-        added = {known.group for known in self.unlisted if known.key != known.group}
+        added = {known.group for known in self.unlisted if known.key.startswith("+")}
         return {
             group: {
                 name: Option(group, name, self._composer.document(path))
@@ -224,13 +228,33 @@ class Options:
             return []
         found = unlisted.find(self.experiment, self.groups, self._composer.folder, self._whole)
         if "/" in self.experiment.config_name:  # the other folders hold primary configs as well
-            return [replace(known, writes_the_config=False) for known in found]
+            return [self._as_taken(replace(known, writes_the_config=False)) for known in found]
         # `data@train: sub/001` is chosen with its package: `data=sub/002` is an override of nothing.
         keys = {placed.key for placed in self.choices}
         packaged = {placed.group for placed in self.choices if placed.key != placed.group} - keys
         in_code = self._groups_in_code()
         apart = [one for known in found for one in unlisted.apart(known, in_code)]
-        return [replace(known, writes_the_config=False) if known.key in packaged else known for known in apart]
+        return [replace(one, writes_the_config=False) if one.key in packaged else self._as_taken(one) for one in apart]
+
+    def _as_taken(self, known: Unlisted) -> Unlisted:
+        """The same as Hydra takes one of the options in place of another: `dataset=symbolic/mastermind` where the list
+        has `dataset: null`, `encoder@model.encoder=large` where the option of another group chooses `/encoder: small`.
+        """
+        if known.writes_the_config or known.key.startswith("+") or len(known.options) > unlisted.MOST:
+            return known
+        open_choices = [placed.key for placed in self.choices if placed.option == "???" and placed.key != known.key]
+        beside: list[dict[str, str]] = [{}]
+        if open_choices:
+            first = {key: next(iter(self.experiment.options(key)), "") for key in open_choices[1:]}
+            beside = [{**first, open_choices[0]: name} for name in self.experiment.options(open_choices[0])]
+        for name, chosen in product(islice(known.options, _TRIED), beside[:_TRIED]):
+            key, failure = known.key, self._composer.compose({**chosen, known.key: name}).failure
+            if failure is not None and isinstance(failure.refusal, NotOverridable) and failure.refusal.instead:
+                key = failure.refusal.instead
+                failure = self._composer.compose({**chosen, key: name}).failure
+            if failure is None:
+                return replace(known, key=key, writes_the_config=True)
+        return known
 
     @cached_property
     def _whole(self) -> frozenset[Path]:
@@ -269,6 +293,12 @@ class Options:
         bases = {(option.group, name) for option in found for name in option.document.parents}
         return [option for option in found if (option.group, option.name) not in bases]
 
+    @property
+    def added_sets(self) -> list[Option]:
+        """Those of them that are sets of parameters, not options of any group."""
+        sets = {*ROOT_SETS, SETS, ENVIRONMENTS}
+        return [option for option in self.added if option.key.startswith("+") or option.group in sets]
+
     @cached_property
     def _added(self) -> dict[str, dict[str, Option]]:
         """All that writes the config, by what chooses it and its name."""
@@ -290,7 +320,7 @@ class Options:
             for option in self.by_group[placed.group].values()
             if option.package(placed.package) == ()
         ]
-        return found + [option for option in self.added if option.key != option.group]
+        return found + [option for option in self.added if option.key.startswith("+")]
 
     @property
     def sets(self) -> dict[str, Option]:

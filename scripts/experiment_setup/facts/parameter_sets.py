@@ -13,7 +13,7 @@ Chosen = dict[str, str]  # config group -> option
 def by_name(context: ExperimentContext) -> dict[str, Chosen]:
     """Those that are files, those that are stored, and those that are added or written from the root."""
     found = {name: {SETS: name} for name in [*context.options.sets, *_stored(context)]}
-    for option in (*context.options.root_sets, *context.options.added):
+    for option in (*context.options.root_sets, *context.options.added_sets):
         found.setdefault(option.name, {option.key: option.name})
     return found
 

@@ -25,7 +25,9 @@ def is_put_aside(context: ExperimentContext, finding: Finding) -> bool:
 
 @once
 def _folders(context: ExperimentContext) -> list[Path]:
-    kept = {known.group for known in context.options.unlisted if known.key != known.group and _KEPT.search(known.group)}
+    kept = {
+        known.group for known in context.options.unlisted if known.key.startswith("+") and _KEPT.search(known.group)
+    }
     if not kept:
         return []
     texts = [*context.guides, context.code.text]

@@ -230,7 +230,7 @@ def _works_in_a_set(context: ExperimentContext, option: Option) -> bool:
 def _sets_beside(context: ExperimentContext, group: str) -> Iterator[Option]:
     """The parameter sets of other groups than this one."""
     options = context.options
-    sets = (*options.sets.values(), *options.root_sets, *(one for one in options.added if one.key == one.group))
+    sets = (*options.sets.values(), *options.root_sets, *(one for one in options.added_sets if one.key == one.group))
     return (option for option in sets if option.group != group)
 
 

@@ -18,7 +18,7 @@ from experiment_setup.reading.source import Document
 # What people call a group of parameter sets that are written from the root of the config.
 ROOT_SETS = frozenset("experiment experiments exp exps study studies overrides".split())
 
-_MOST = 3_000  # options of a group; more are made by a program, and composing them would take a while
+MOST = 3_000  # options of a group; more are made by a program, and composing them would take a while
 _MEANT_FOR_HYDRA = compiled(r"^(?:#[ \t]*@package\b|defaults[ \t]*:)", re.MULTILINE)
 HAS_A_LIST = compiled(r"^defaults[ \t]*:", re.MULTILINE)
 _OF_A_PRIMARY = compiled(r"^(?:defaults|hydra)[ \t]*:", re.MULTILINE)
@@ -38,14 +38,14 @@ _PLAIN_NAME = compiled(r"[\w.\-/]+")
 class Unlisted:
     """A folder of options that the primary defaults list does not come to."""
 
-    key: str  # what chooses one: `+experiment`, or `exp` for those in folders below exp/
+    key: str  # what chooses one: `+experiment`, `exp` for those in folders below exp/, or `encoder@model.encoder`
     options: Mapping[str, Path]
     writes_the_config: bool  # whether they are parameter sets: written from the root, to be added to a run
 
     @property
     def group(self) -> str:
         """The config group."""
-        return self.key.lstrip("+")
+        return self.key.lstrip("+").partition("@")[0]
 
 
 def find(
@@ -234,7 +234,7 @@ def _unlisted(
         deeper = {option: path for option, path in files.items() if option not in beside}
         for found, is_chosen in ((beside, True), (deeper, name in {*ROOT_SETS, SETS, ENVIRONMENTS})):
             if found:
-                yield Unlisted(name, found, writes_the_config=is_chosen and len(found) <= _MOST)
+                yield Unlisted(name, found, writes_the_config=is_chosen and len(found) <= MOST)
         return
     texts = [read(path) for path in files.values()]
     from_the_root = any(text.header or _FROM_THE_ROOT.search(text.text_or_empty) for text in texts)
@@ -242,7 +242,7 @@ def _unlisted(
         return  # they belong into the primary defaults list
     if any(map(has_own_settings, texts)):
         return  # a config folder of its own, with a primary config in it
-    yield Unlisted(f"+{name}", files, writes_the_config=from_the_root and len(files) <= _MOST)
+    yield Unlisted(f"+{name}", files, writes_the_config=from_the_root and len(files) <= MOST)
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class _Named:
     files: frozenset[Path]  # these are composed with those that name them
     within: frozenset[str]  # folders from which they choose as from the group above: `optimizer: adam/small`
     chosen: frozenset[Path]  # the files of the options that they choose
-    opened: frozenset[str]  # groups all of which are composed with a primary config, or that choose more than a name
+    opened: frozenset[str]  # groups all of which are composed with a primary config
 
     def group(self, path: str) -> bool:
         """Whether a list chooses for the group or for one that it lies in, by its whole path or from within a folder
@@ -283,8 +283,8 @@ def _named(folder: ConfigFolder) -> _Named:
             if entry["chosen"] is not None:
                 option = entry["chosen"].partition("#")[0].strip(": \t\"'")
                 above = option.rpartition("/")[0]
-                chosen.update(base / name / _file(option) for base in bases)
-                if (path.parent == folder.path and not entry["override"]) or not _PLAIN_NAME.fullmatch(option):
+                chosen.update(base / name / _file(one) for one in _PLAIN_NAME.findall(option) for base in bases)
+                if path.parent == folder.path and not entry["override"]:
                     opened.add(name)
                 within.update((f"{name}/{above}",) if above else ())
                 groups.update(() if entry["override"] else (name,))

@@ -78,6 +78,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             if isinstance(bad.refusal, RefersToItself):
                 said.update(_circle(outcome, bad))
             left_open = another is not None and another == nodes.top(bad.key)
+            left_open = left_open and not _is_in_what_is_chosen(context, chosen, bad)
             left_open = left_open or _is_left_to_others(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
@@ -416,6 +417,12 @@ def _is_for_those_who_choose(bad: UnusableValue, chosen: Chosen) -> bool:
         return False
     further = any(option is not None and group not in (SETS, ENVIRONMENTS) for group, option in chosen.items())
     return further or _SECRET.search(bad.refusal.name) is not None
+
+
+def _is_in_what_is_chosen(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
+    """Whether it stands in the option of a group below another one's that is chosen, and not in that other one's."""
+    place = context.compositions.written_with(bad.key, chosen).path
+    return any(place == option.path for option in context.options.added if chosen.get(option.key) == option.name)
 
 
 def _needs_an_open_choice(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:

@@ -477,7 +477,7 @@ def no_header_at_the_root(context: ExperimentContext) -> Iterator[Finding]:
     known = context.compositions.some
     for option in context.options.added:
         keys = entries.own_keys(option.document)
-        if option.key == option.group or option.document.header or not keys or known is None:
+        if not option.key.startswith("+") or option.document.header or not keys or known is None:
             continue
         others = [other.document for other in context.options.added if other.group == option.group]
         if not all(key in known for key in keys) and not _is_one_of(others, keys, known):
