@@ -12,6 +12,7 @@ from experiment_setup.composing.compose import Composer
 from experiment_setup.facts import guides
 from experiment_setup.facts.code import Code
 from experiment_setup.facts.compositions import Compositions, Memo
+from experiment_setup.facts.launchers import commands_in
 from experiment_setup.facts.options import Options
 from experiment_setup.light import dataclass
 from experiment_setup.project import Experiment, Project
@@ -73,7 +74,9 @@ class ExperimentContext:
     @cached_property
     def guide_texts(self) -> dict[Path, str]:
         """The same, by their files."""
-        return guides.read(self.project, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
+        texts = guides.read(self.project, self.experiment.entry, with_dotenv="dotenv" in self.code.text)
+        added = "\n".join(commands_in(text) for text in self.code.in_reach if "sys.argv" in text)
+        return {**texts, self.experiment.config_file: added} if added else texts
 
     @cached_property
     def commands(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the texts of a project tell people to type: README files, shell scripts, an example of .env."""
+"""What the texts of a project tell people to type: README files, shell scripts, an example of .env, and launchers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiment_setup import files
+from experiment_setup.facts.launchers import commands_in
 from experiment_setup.light import compiled
 from experiment_setup.project import Project
 
 # In a folder of a project with several.
 _GUIDES = ("*.md", "*.rst", "*.sh", "*/*.sh", "*scripts/**/*.sh", "*.sbatch", "*.slurm", "[Mm]akefile")
+_LAUNCHERS = ("*.py", "*scripts/**/*.py")
 _EXAMPLES = (".env.*", "env.example", "env.template", "*?.env")  # of a file .env
 _TELLS_WHAT_TO_SET = (
     *(*_GUIDES, "docs/**/*.md", "docs/**/*.rst", "Dockerfile"),
@@ -35,7 +37,9 @@ def read(project: Project, entry: Path | None, *, with_dotenv: bool) -> dict[Pat
         if folder not in project.guides:
             asked = _TELLS_WHAT_TO_SET if folder == root else _GUIDES
             told = (path for pattern in asked for path in _found(folder, pattern))
-            project.guides[folder] = _texts(told)
+            launchers = _texts(path for pattern in _LAUNCHERS for path in _found(folder, pattern))
+            typed = {path: words for path, code in launchers.items() if (words := commands_in(code))}
+            project.guides[folder] = _texts(told) | typed
         texts |= project.guides[folder]
     return texts
 

@@ -16,7 +16,7 @@ from experiment_setup.facts.options import Option
 from experiment_setup.facts.resolvers import BUILT_IN, USED
 from experiment_setup.facts.settings import UNGIVEN, at, home, is_fixed, is_here, setting
 from experiment_setup.facts.unlisted import ROOT_SETS
-from experiment_setup.facts.unresolved import is_of_its_hydra
+from experiment_setup.facts.unresolved import is_of_its_hydra, is_typed
 from experiment_setup.findings import Finding, Severity
 from experiment_setup.light import compiled
 from experiment_setup.location import Location, did_you_mean
@@ -321,7 +321,7 @@ def _unknown_part(
         return None
     steps = nodes.names(written)
     missing = missing_step(config, steps)
-    if missing is None:
+    if missing is None or is_typed(context, steps):
         return None
     there = [str(key) for key in nodes.at(config, steps[:missing])]
     if any(one_letter_away(steps[missing], key) and (composed is not None or len(key) > _SHORT) for key in there):
