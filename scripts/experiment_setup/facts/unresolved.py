@@ -84,7 +84,7 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
             left_open = left_open or _is_read_by_nobody(context, outcome, bad) or _may_be_filled(context, outcome, bad)
             left_open = left_open or _may_be_merged(context, outcome, bad) or _is_given_by_what_is_run(context, bad)
-            left_open = left_open or _is_opened_by_its_path(context, chosen)
+            left_open = left_open or _is_opened_by_its_path(context, chosen) or _may_be_stored(context, outcome, bad)
             left_open = left_open or _is_of_a_whole_config(context, chosen, bad) or _is_a_usual_variable(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
 
@@ -481,6 +481,26 @@ def _may_be_merged(context: ExperimentContext, outcome: Composition, bad: Unusab
     if not isinstance(bad.refusal, NoSuchTarget) or not context.code.merges_what_it_loads:
         return False
     return not _is_nearly_there(outcome, target_of(bad, bad.refusal))
+
+
+def _may_be_stored(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
+    """Whether what is referred to may be a field of a class that is stored and merged in there, and not read: one
+    with a base of a library; not where a letter makes the difference to what is there.
+    """
+    if not isinstance(bad.refusal, NoSuchTarget):
+        return False
+    target, options = target_of(bad, bad.refusal), context.options
+    for known in context.schema.registrations:
+        group = known.group or ""
+        place = nodes.in_package(known.package or group.replace("/", ".") or nodes.GLOBAL)
+        if not known.node_is_opaque or target[: len(place)] != place:
+            continue
+        name = outcome.choices.get(group) or options.groups.get(group)
+        chosen = options.by_group.get(group, {}).get(name or "")
+        documents = options.lineage(chosen) if chosen is not None else () if group else options.primary_lineage
+        if (group and name == known.name) or any(known.name in document.parents for document in documents):
+            return not _is_nearly_there(outcome, target)
+    return False
 
 
 def _may_be_filled(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
