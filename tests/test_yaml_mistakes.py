@@ -83,6 +83,7 @@ MISTAKES = {
     "not UTF-8": Mistake("ES003", set_("") | {"exp/002.yaml": "# 実験\n".encode("cp932")}, where="exp/002.yaml:1:3"),
     "a full-width colon": Mistake("ES003", set_(f"{HERE}{NAME}seed▸：1\nepochs: 2\n")),
     "no space after the colon": Mistake("ES003", set_(f"{HERE}{NAME}seed▸:1\nepochs: 2\n")),
+    "a key without end": Mistake("ES003", set_(f"{HERE}{NAME}{'k' * 1025}▸: 1\n")),
     "an open quote": Mistake("ES003", set_(f'{HERE}{NAME}notes: ▸"abc\n')),
     "an open quote above another": Mistake("ES003", set_(f'{HERE}notes: ▸"abc\nseed: 1\nname: "002-x"\n')),
     "an open quote above a sentence": Mistake("ES003", set_(f"{HERE}notes: ▸'abc\nname: 002-x # it's\nseed: 1\n")),

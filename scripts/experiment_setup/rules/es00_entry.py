@@ -346,7 +346,14 @@ _NO_ADVICE = "mend the syntax there; an editor with YAML support shows it too"
 _OF_AN_INTERPOLATION = ("no viable alternative", "token recognition", "mismatched input", "extraneous input")
 
 
+_LONGEST_KEY = 1024  # characters up to the colon, for PyYAML and in YAML itself: "simple key" of chapter 7.4
+
+
 def _no_colon(line: str, column: int, message: str) -> _Said:
+    key = line[: column - 1].lstrip(" ")
+    if line[column - 1 : column] == ":" and len(key) > _LONGEST_KEY:
+        said = f"a key ends within {_LONGEST_KEY:,} characters, this one has {len(key):,}"
+        return _Said(column, said, "shorten it, or keep data in a file that the code reads, and its path in the config")
     glued = re.match(rf"\s*(?:- +)?({_WORD}):(?=\S)(.*)", line)
     if glued:
         return _Said(glued.end(1) + 1, message, f"a space belongs after the colon: {glued[1]}: {glued[2].strip()}")
