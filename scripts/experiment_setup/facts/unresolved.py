@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,9 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
     keys_of_sets = {option.key for option in context.options.root_sets}
     for chosen in _runs(context):
         outcome = context.compositions.of(chosen)
-        for bad in outcome.unusable_values(context.code.resolvers):
+        values = list(outcome.unusable_values(context.code.resolvers))
+        causes = _causes(values)
+        for bad in (value for value in values if value.key not in causes):
             written = (bad.key, bad.written)
             if bad.missing or written in said or (written in supplied and chosen.keys().isdisjoint(keys_of_sets)):
                 continue
@@ -82,11 +84,35 @@ def unresolved(context: ExperimentContext) -> Iterator[Unresolved]:
             left_open = left_open or _is_left_to_others(context, chosen, bad) or _is_given_by_hand(context, bad)
             left_open = left_open or _is_a_part_of_another(context, bad) or _is_registered_by_others(context, bad)
             left_open = left_open or _is_given_by_a_run(context, bad) or _is_of_an_optional_file(context, bad)
-            left_open = left_open or _is_read_by_nobody(context, outcome, bad) or _may_be_filled(context, outcome, bad)
+            failing = (value for value in values if value is bad or causes.get(value.key) == bad.key)
+            left_open = left_open or all(_is_read_by_nobody(context, outcome, value) for value in failing)
+            left_open = left_open or _may_be_filled(context, outcome, bad)
             left_open = left_open or _may_be_merged(context, outcome, bad) or _is_given_by_what_is_run(context, bad)
             left_open = left_open or _is_opened_by_its_path(context, chosen) or _may_be_stored(context, outcome, bad)
             left_open = left_open or _is_of_a_whole_config(context, chosen, bad) or _is_a_usual_variable(context, bad)
             yield Unresolved(bad, chosen, left_open or _is_for_another_config(context, chosen, bad))
+
+
+def _causes(values: Sequence[UnusableValue]) -> dict[str, str]:
+    """The values that fail only because what they refer to does, each with the key of the one that is at fault."""
+    known = {value.key: value for value in values if not isinstance(value.refusal, RefersToItself)}
+    follows: dict[str, str] = {}
+    for value in known.values():
+        for dots, key in _REFERENCE.findall(value.written):
+            above = nodes.split(value.key)[: -len(dots)] if dots else ()
+            cause = known.get(nodes.join((*above, *nodes.split(key))))
+            if cause is not None and cause is not value and cause.refusal == value.refusal:
+                follows[value.key] = cause.key
+    return {key: _first(follows, key) for key in follows}
+
+
+_REFERENCE = compiled(r"\$\{(\.*)([\w.\-\[\]/]+)\}")
+
+
+def _first(follows: Mapping[str, str], key: str) -> str:
+    while key in follows:
+        key = follows[key]
+    return key
 
 
 def _runs(context: ExperimentContext) -> Iterator[Chosen]:
@@ -458,11 +484,22 @@ def _any_says(context: ExperimentContext, paths: Iterable[Path], word: re.Patter
 
 
 def _is_for_a_parameter_set(context: ExperimentContext, chosen: Chosen, bad: UnusableValue) -> bool:
-    """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to."""
+    """Whether no parameter set is chosen that is written from the root, and one of those has what is referred to, or
+    chooses the option in which it stands and gives another value.
+    """
     if not isinstance(bad.refusal, NoSuchTarget) or any(option.key in chosen for option in context.options.root_sets):
         return False
     target = target_of(bad, bad.refusal)
-    return any(_has(context.compositions.of_option(option).container, target) for option in context.options.root_sets)
+    sets = [(option, context.compositions.of_option(option)) for option in context.options.root_sets]
+    if any(_has(outcome.container, target) for _, outcome in sets):
+        return True
+    given = {group: name for group, name in chosen.items() if name is not None}
+    for option, outcome in sets if given else ():
+        again = dict(context.options.chosen_again({option.key: option.name}))
+        if outcome.config is not None and given.items() <= again.items():
+            values = outcome.unusable_values(context.code.resolvers)
+            return all(value.key != bad.key for value in values)
+    return False
 
 
 def _is_read_by_nobody(context: ExperimentContext, outcome: Composition, bad: UnusableValue) -> bool:
