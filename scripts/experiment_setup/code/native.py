@@ -47,7 +47,8 @@ def call_native(evaluator: Evaluator, function: Any, call: Call, name: str = "")
     """Call a pure function, or the method `name` of a plain value. Raises PyError where Python raises."""
     args, kwargs = call.args, call.kwargs
     if function is typing.TypeVar and any(isinstance(value, Known) for value in call.values):
-        args, kwargs = args[:1], {}  # it is a variable, whatever the types are that it may stand for
+        # It is a variable, whatever the types are that it may stand for.
+        args, kwargs = args[:1], {key: value for key, value in kwargs.items() if key == "name"}
     if standard.hashable_in(function, standard.HIGHER_ORDER) or name == "sort":
         args = tuple(_called_back(evaluator, value, call) for value in args)
         kwargs = {key: _called_back(evaluator, value, call) for key, value in kwargs.items()}

@@ -49,8 +49,8 @@ class Option:
         """Where its content goes in the config: where its header says, else to the `usual` place, that of its group."""
         named = self.document.package
         if usual is None:
-            place = self.key.partition("@")[2] if "@" in self.key else self.group.replace("/", ".")
-            usual = nodes.names(place)
+            _, at, place = self.key.partition("@")
+            usual = nodes.in_package(place) if at else tuple(self.group.split("/"))
         return usual if named in (None, "_group_") else nodes.in_package(named)
 
     @property
