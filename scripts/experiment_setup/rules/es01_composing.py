@@ -234,6 +234,9 @@ def _advice(context: ExperimentContext, refused: Refused) -> str:
         if own in context.options.groups and group in context.options.groups:
             file = context.experiment.config_file.name
             return f"an option chooses again what stands above it: in {file}, put `- {own}: …` below `- {group}: …`"
+        meant = group.removeprefix(f"{own}/")
+        if own and meant != group and (meant in context.options.groups or meant.startswith("hydra/")):
+            return f"write - override /{meant}: …, as without the slash it is looked for in {own}/"
         first, *rest = group.split("/")
         if (heir := _taken_up_by(context, refused)) is not None:
             return f"include it behind what lists {group}, as {context.relative(heir.path)} includes one like it"
@@ -270,7 +273,8 @@ def _instead(context: ExperimentContext, missing: str, named_in: str | None) -> 
     below, _, chosen = missing.removeprefix(f"{own}/").rpartition("/")
     if own and missing.startswith(f"{own}/") and chosen in context.experiment.options_in_folders(below):
         again = "override " if below in context.options.groups else ""
-        return f"write - {again}/{below}: {chosen}, as without the slash it is looked for in {own}/"
+        named = f"/{below}: {chosen}" if below else f"/{chosen}"  # what lies at the root is no option of a group
+        return f"write - {again}{named}, as without the slash it is looked for in {own}/"
     group, _, name = missing.removesuffix(".yaml").rpartition("/")
     known = list(context.experiment.options_in_folders(group)) if group else []
     guess = did_you_mean(name, known)

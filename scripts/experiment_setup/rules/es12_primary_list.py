@@ -352,7 +352,7 @@ def _not_found(context: ExperimentContext, missing: str) -> Iterator[Finding]:
         is_slip = guess is not None and abs(len(guess) - len(entry.option or "")) < _ANOTHER_WORD
         there = ", ".join(known or islice(context.experiment.options_in_folders(group), _MOST_NAMED))
         may_be_another = there or "searchpath" in context.options.primary.text_or_empty
-        there = f"available: {there}" if there else f"there is no folder {group}/ and nothing is stored for it"
+        there = f"available: {there}" if there else _without_options(context, group)
         swallowed = own_files.git_rule_over(context, missing)
         yield choice_not_found.finding(
             context.options.primary.value(["defaults", entry.index, key]),
@@ -374,6 +374,16 @@ def _not_found(context: ExperimentContext, missing: str) -> Iterator[Finding]:
 
 _MOST_NAMED = 5
 _ANOTHER_WORD = 4  # letters more or less: `gaussian` is no slip for `gaussian_mixture`
+
+
+def _without_options(context: ExperimentContext, group: str) -> str:
+    """What is said of a group that has no options; a folder may differ from it in capitals alone."""
+    folder = context.composer.folder
+    names = (path.relative_to(folder.path).as_posix() for path in folder.groups())
+    alike = next((name for name in names if name != group and name.lower() == group.lower()), None)
+    if alike is not None:
+        return f"there is no folder {group}/ but {alike}/, and capitals count: write {alike}"
+    return f"there is no folder {group}/ and nothing is stored for it"
 
 
 def _plain_not_found(context: ExperimentContext, entry: Entry, document: Document) -> Finding:

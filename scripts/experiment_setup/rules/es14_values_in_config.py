@@ -292,8 +292,8 @@ def parameter_at_the_top(context: ExperimentContext) -> Iterator[Finding]:
     fields = {group: _fields_of(context, group) for group in context.options.groups}
     for key in keys:
         group, name = _meant(context, key, fields)
-        if group is None or _has_a_use(context, key):
-            continue
+        if group is None or key == "name" or _has_a_use(context, key):
+            continue  # `name` at the top is that of the run
         found = context.options.config_class(group)
         what = f"the block {group}" if name == group else f"{group}.{name}"
         advice = f"change the default in {found.name}, or write it" if found else "write it"
