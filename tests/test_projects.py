@@ -465,7 +465,8 @@ def test_entry_points_whose_config_is_not_found_are_named(tmp_path: Path) -> Non
     ],
 )
 def test_a_project_without_hydra_main_is_told_why_nothing_is_found(tmp_path: Path, source: str, said: str) -> None:
-    write(tmp_path, {"src/train.py": source})
+    tried = {"a/test_train.py": "from hydra import compose\n\ncompose('x')\n"} if "hydra" in source else {}
+    write(tmp_path, {"src/train.py": source, **tried})
     ran = run("validate.py", cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err

@@ -149,6 +149,11 @@ _KEY = compiled(r"^(?:[ \t]*-[ \t]*)?([\w./@]+)[ \t]*:", re.MULTILINE)  # at the
 _WORD = compiled(r"[^\W_]+")
 
 
+def _is_a_test(script: Path) -> bool:
+    """Whether a script is one that tries the project, and not the project itself."""
+    return script.name.startswith("test_") or not {"test", "tests"}.isdisjoint(script.parts)
+
+
 def _nothing_below(project: Project) -> CommandError:
     message = f"no experiment was found below {project.root}"
     without = [project.relative(script) for script in project.unread]
@@ -159,7 +164,7 @@ def _nothing_below(project: Project) -> CommandError:
             where = f"{project.relative(zen)} starts Hydra through hydra-zen"
             return CommandError(f"{message}: {where}, whose configs only running the code makes", checked)
         composing = (path for path in scripts_with(project.root, b"compose(") if _COMPOSES.search(read_loosely(path)))
-        if (script := next(composing, None)) is not None:
+        if (script := min(composing, key=_is_a_test, default=None)) is not None:
             return CommandError(f"{message}: {project.relative(script)} composes its configs itself", checked)
         advice = "go to the project's folder or give --root; "
         return CommandError(

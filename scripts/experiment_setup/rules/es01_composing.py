@@ -362,10 +362,11 @@ def _unknown_key(context: ExperimentContext, refusal: UnknownKey, steps: Sequenc
 def _unknown_at_the_top(
     context: ExperimentContext, refusal: UnknownKey, steps: Sequence[str], location: Location
 ) -> Finding:
-    """A key beside the groups, which the class of the whole config does not have."""
+    """A key beside the groups, which the class of the whole config does not have, nor that of one of its fields."""
     key = steps[-1]
     classes = [r.config_class for r in context.schema.registrations if r.group is None and r.config_class]
-    classes = [found for found in classes if found.name == refusal.owner] or classes
+    inner = context.schema.class_named(refusal.owner) if refusal.owner and len(steps) > 1 else None
+    classes = [found for found in classes if found.name == refusal.owner] or ([inner] if inner else classes)
     fields = [field.name for found in classes for field in found.fields] or list(context.options.groups)
     guess = did_you_mean(key, fields)
     if guess:
@@ -373,6 +374,7 @@ def _unknown_at_the_top(
     where = classes[0].name if classes else "the config"
     there = few(list(dict.fromkeys(fields)), _MOST_NAMED)
     advice = f"add a field to {where}, or to a class of {' or '.join(context.options.groups) or 'a group'}"
+    advice = f"add `{key}: TYPE = DEFAULT` to {where}, or remove the line" if inner in classes else advice
     return unknown_key.finding(location, f"unknown key {'.'.join(steps)!r}: {where} has {there}", advice)
 
 
