@@ -373,7 +373,11 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         if entry.group.startswith("/") and at_the_root:
             return None
         if entry.group.startswith("/"):
-            return f"lands in {group}.{group}, not {group}" if entry.package != HERE else "includes itself without end"
+            if entry.package in (None, group):
+                return f"lands in {group}.{group}, not {group}"
+            if entry.package in (HERE, "_group_"):
+                return f"chooses from {group} once more, which Hydra refuses"
+            return _on_purpose_or(context, option, entry.package)
         if context.options.is_group(f"{group}/{group}"):
             return None
         if entry.option == "???":
@@ -394,10 +398,17 @@ def _elsewhere(context: ExperimentContext, option: Option, entry: Entry) -> str 
         return f"lands in {group}.{group}, not {group}"
     if entry.package in (None, HERE, "_group_", "") or entries.is_like_here(entry.package or ""):
         return None
+    return _on_purpose_or(context, option, entry.package or "")
+
+
+def _on_purpose_or(context: ExperimentContext, option: Option, package: str) -> str | None:
+    """Where an entry lands that names a place of its own; None where nothing is wrong with that."""
     if entries.parents(option) or not _is_refused(context, option):
         return None  # another part of the config put into a key of this one, which is what packages are for
-    place = "at the root of the config" if entry.package == nodes.GLOBAL else f"in {group}.{entry.package}"
-    return f"lands {place}, not {group}"
+    from_the_root = f"{nodes.GLOBAL}."
+    named = package.removeprefix(from_the_root) if package.startswith(from_the_root) else f"{option.group}.{package}"
+    place = "at the root of the config" if package == nodes.GLOBAL else f"in {named}"
+    return f"lands {place}, not {option.group}"
 
 
 def _is_refused(context: ExperimentContext, option: Option) -> bool:
