@@ -50,6 +50,9 @@ CALLED |= {
     "by the name of its module": {"cli.py": "import importlib\n\nimportlib.import_module('fitlib.train').main()\n"},
     "by its own name": {"cli.py": "from fitlib import train\n\ngetattr(train, 'main')()\n"},
     "from a table": {"cli.py": "from fitlib import train\n\nknown = {'fit': train.main}\nknown['fit']()\n"},
+    "by a function of that name": {
+        "cli.py": "def main():\n    from fitlib.train import main\n\n    main()\n\nmain()\n"
+    },
     "in a command": {
         "cli.py": "import subprocess\nimport sys\n\n"
         "subprocess.run([sys.executable, '-c', 'from fitlib.train import main; main()', *sys.argv[1:]])\n",

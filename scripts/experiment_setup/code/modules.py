@@ -333,12 +333,21 @@ class Modules:
         names = name.split(".")
         return self._look_up(module, names, _CHAIN) if all(names) else None
 
+    def imported(self, module: Module, name: str) -> Defined | None:
+        """What an import of a name means, also where the module has a function of that name: a function of it may
+        import another one.
+        """
+        return self._look_up_imported(module, [name], _CHAIN)
+
     def _look_up(self, module: Module, names: Sequence[str], depth: int) -> Defined | None:
         if not names or depth == 0:
             return None
         own = module.functions.get(names[0]) or module.classes.get(names[0])
         if own is not None:
             return Defined(module, own) if len(names) == 1 else None
+        return self._look_up_imported(module, names, depth)
+
+    def _look_up_imported(self, module: Module, names: Sequence[str], depth: int) -> Defined | None:
         imported = module.imports.get(names[0])
         if imported is None:
             everything = (self._imported(module, star, names) for star in module.stars)

@@ -186,8 +186,8 @@ class _Project:
 
 def _meant(modules: Modules, module: Module, node: ast.expr) -> Iterator[tuple[str, str]]:
     """The file and the name of the function or class that an expression stands for."""
-    defined = modules.defined(module, node)
-    if defined is not None:
+    inside = modules.imported(module, node.id) if isinstance(node, ast.Name) else None
+    for defined in filter(None, (modules.defined(module, node), inside)):
         yield os.path.realpath(defined.key[0]), defined.key[1]
 
 
