@@ -55,9 +55,7 @@ class Checked:
     unread: tuple[Path, ...] = ()  # further entry points of the folder whose config is not known
     unknown: int = 0  # combinations with what only running the code stores
     untyped: Mapping[str, int] = field(default_factory=dict)  # options of groups that the command line does not take
-    taken: frozenset[Path] = (
-        frozenset()
-    )  # options that were composed, though no list of the primary config comes to them
+    taken: frozenset[Path] = frozenset()  # options that a run can choose, though no list comes to them: composed
 
     @classmethod
     def of(cls, context: ExperimentContext) -> Checked:

@@ -175,7 +175,7 @@ def own_argument_parser(context: ExperimentContext) -> Iterator[Finding]:
             continue
         for node in tree.walk(statement):
             if isinstance(node, ast.Call) and _takes_command_line(node, main.name, source.text):
-                yield _parses(source.location(node), source.quote(node))
+                yield _parses(source.location(node), source.quote(node), _takes_words(source))
 
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -197,11 +197,24 @@ def _takes_command_line(node: ast.Call, main: str, text: str) -> bool:
     return parses or node.func.attr == "parse_args_into_dataclasses"
 
 
-def _parses(location: Location, what: str) -> Finding:
+def _takes_words(source: SourceFile) -> str | None:
+    """An argument without a dash that need not be given, which any word of the command line may become."""
+    for call in source.nodes(ast.Call):
+        names = [str(given.value) for given in call.args if isinstance(given, ast.Constant)]
+        counts = [known.value for known in call.keywords if known.arg == "nargs"]
+        is_open = any(isinstance(count, ast.Constant) and count.value in ("?", "*") for count in counts)
+        if last_name(call.func) == "add_argument" and is_open and names and not names[0].startswith("-"):
+            return names[0]
+    return None
+
+
+def _parses(location: Location, what: str, taken_as: str | None = None) -> Finding:
+    """`taken_as`: the argument that an override becomes, so that the run goes on."""
     return own_argument_parser.finding(
         location,
-        f"{what} parses Hydra's command line: exp=001 becomes an unrecognized argument",
+        f"{what} parses Hydra's command line: exp=001 becomes {taken_as or 'an unrecognized argument'}",
         "make the argument a field of the config, or use parse_known_args()",
+        severity=Severity.WARNING if taken_as else Severity.ERROR,
     )
 
 
