@@ -211,10 +211,12 @@ class Options:
         usual = (group for group in (SETS, ENVIRONMENTS) if not self.is_for_others(group))
         found = {*self.groups, *usual}
         added = {known.group for known in self.unlisted if known.key.startswith("+")}
+        folder = self._composer.folder
         return {
             group: {
                 name: Option(group, name, self._composer.document(path))
                 for name, path in (self.experiment.options(group) if group in found - added else {}).items()
+                if group in self.groups or not unlisted.includes_a_primary(folder, path)
             }
             for group in sorted(found | {SETS, ENVIRONMENTS})
         }

@@ -67,7 +67,7 @@ def find(
             for option, path in files.items()
             if not named.group(_group(root, path))
             if path not in named.files and path not in named.chosen and path not in whole
-            if not _includes_a_primary(root, path, read) and not is_sweep(read(path).text_or_empty)
+            if not includes_a_primary(folder, path) and not is_sweep(read(path).text_or_empty)
         }
         for name, files in folders.items()
     }
@@ -170,7 +170,7 @@ def primary_configs(experiment: Experiment, folder: ConfigFolder, whole: Collect
     """
     root, read = folder.path, folder.read
     inside = (path for group in folder.groups() for path in folder.yaml_files(group))
-    including = (path for path in inside if path in whole or _includes_a_primary(root, path, read))
+    including = (path for path in inside if path in whole or includes_a_primary(folder, path))
     found = (path for path in (*folder.beside(), *including) if path != experiment.config_file)
     own = [path for path in found if _OF_A_PRIMARY.search(read(path).text_or_empty)]
     if not own:
@@ -205,13 +205,16 @@ def _has_code(folder: ConfigFolder) -> bool:
     return any(path.suffix == ".py" and path.name != "__init__.py" for path in folder.entries(folder.path))
 
 
-def _includes_a_primary(root: Path, path: Path, read: Callable[[Path], Document]) -> bool:
-    """Whether a file in a folder includes one of the files that lie beside the primary config, as `- /base`."""
-    text = read(path).text_or_empty
+def includes_a_primary(folder: ConfigFolder, path: Path) -> bool:
+    """Whether a file in a folder includes one of the files that lie beside the primary config, as `- /base`: no list
+    is needed to choose it, as it is a whole config.
+    """
+    root = folder.path
+    text = folder.read(path).text_or_empty
     included = (entry["path"] for entry in _ABSOLUTE.finditer(text)) if "defaults" in text else ()
     files = (root / _file(name) for name in included)
     return any(
-        file.is_file() and file != path and (file.parent == root or _includes_a_primary(root, file, read))
+        file.is_file() and file != path and (file.parent == root or includes_a_primary(folder, file))
         for file in files
     )
 
