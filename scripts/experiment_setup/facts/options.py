@@ -244,6 +244,8 @@ class Options:
         """
         if known.writes_the_config or known.key.startswith("+") or len(known.options) > unlisted.MOST:
             return known
+        if any("/" in name for name in known.options) and self.experiment.options(known.group):
+            return known  # a folder beside options is a group of its own: `model/sampler` beside model/large.yaml
         open_choices = [placed.key for placed in self.choices if placed.option == "???" and placed.key != known.key]
         beside: list[dict[str, str]] = [{}]
         if open_choices:
