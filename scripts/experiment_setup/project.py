@@ -268,9 +268,10 @@ class Project:
     def second_configs(self) -> list[Experiment]:
         """The configs that an entry point composes in other functions with `@hydra.main`, behind its first."""
         found = (
-            Experiment(one.folder, one.entry, _config_dir(one.folder, named.config_path), named.config_name)
+            Experiment(one.folder, one.entry, _config_dir(one.entry, named.config_path), named.config_name)
             for one in self.with_further
-            for named in (main_call.further(one.entry) if one.entry else ())
+            if one.entry is not None
+            for named in main_call.further(one.entry)
             if named.config_name
         )
         return [one for one in dict.fromkeys(found) if one.has_config]
@@ -504,7 +505,7 @@ def _entry_point(script: Path) -> Experiment | None:
 def _as_named(script: Path, named: main_call.Named) -> Experiment:
     """An entry point with the config that its code means, there or not."""
     folder = script.parent
-    config_dir = _config_dir(folder, named.config_path)
+    config_dir = _config_dir(script, named.config_path)
     name = named.config_name or _usual_name(config_dir, named.config_path is not None)
     unfound = named.config_path is None and named.config_name and not files.is_file(config_dir / f"{name}.yaml")
     if unfound and not _is_stored(script, name):
@@ -529,7 +530,7 @@ def right_path(experiment: Experiment, root: Path) -> str | None:
         return None
     above = [folder.joinpath(*steps) for folder in entry.parents if folder.is_relative_to(root)]
     found = next((path for path in above if files.is_file(path / f"{experiment.config_name}.yaml")), None)
-    return None if found is None else Path(os.path.relpath(found, entry.parent)).as_posix()
+    return None if found is None else Path(os.path.relpath(found, _config_dir(entry, "."))).as_posix()
 
 
 def with_config(script: Path, name: str) -> Experiment | None:
@@ -537,7 +538,7 @@ def with_config(script: Path, name: str) -> Experiment | None:
     named = main_call.named(script)
     if named is None or named.config_name is not None or named.anywhere:
         return None
-    found = Experiment(script.parent, script, _config_dir(script.parent, named.config_path), name)
+    found = Experiment(script.parent, script, _config_dir(script, named.config_path), name)
     return found if found.has_config else None
 
 
@@ -554,8 +555,13 @@ def _is_stored(script: Path, name: str) -> bool:
     return re.search(stores, files.read_bytes(script)) is not None
 
 
-def _config_dir(folder: Path, config_path: str | None) -> Path:
-    """Where `config_path` leads from the folder of an entry point; `pkg://` is looked for there and upwards."""
+def _config_dir(entry: Path, config_path: str | None) -> Path:
+    """Where `config_path` leads from an entry point; `pkg://` is looked for in its folder and upwards.
+
+    A package (`__init__.py`) is imported, and Hydra counts from the folder that a module of its name would lie in: see
+    `compute_search_path_dir`.
+    """
+    folder = entry.parent.parent if entry.name == "__init__.py" and config_path else entry.parent
     package = (config_path or "").removeprefix("pkg://")
     if config_path is None or package == config_path:
         there = Path(os.path.normpath(folder / (config_path or ".")))

@@ -59,14 +59,15 @@ def main_of(schema: Schema, tree: ast.Module | None) -> ast.FunctionDef | ast.As
 def main_not_called(context: ExperimentContext) -> Iterator[Finding]:
     """Without a call of main() `python train.py` ends at once, with exit code 0 and no output.
 
-    A function that a console script names, or that another file of the project calls (its tests aside), is left alone.
+    A function that a console script names, or that another file of the project calls (its tests aside), is left alone,
+    and so is one of a package (`__init__.py`), which nobody runs as a script.
     It is a note where that is how another entry point of the config folder is started: the file for this one may be
     elsewhere; and where the script does something else when it is run.
     """
     main, source, node = context.schema.main, entry_source(context), main_function(context)
     if main is None or main.called or source is None or node is None:
         return
-    if any(problem.fatal for problem in context.schema.problems):
+    if any(problem.fatal for problem in context.schema.problems) or context.schema.entry.name == "__init__.py":
         return
     root = context.project.root
     if is_started_elsewhere(context.schema.entry, main.function, root):
