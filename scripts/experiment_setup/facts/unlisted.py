@@ -214,8 +214,7 @@ def includes_a_primary(folder: ConfigFolder, path: Path) -> bool:
     included = (entry["path"] for entry in _ABSOLUTE.finditer(text)) if "defaults" in text else ()
     files = (root / _file(name) for name in included)
     return any(
-        file.is_file() and file != path and (file.parent == root or includes_a_primary(folder, file))
-        for file in files
+        file.is_file() and file != path and (file.parent == root or includes_a_primary(folder, file)) for file in files
     )
 
 
