@@ -10,6 +10,7 @@ from functools import partial
 from experiment_setup import nodes
 from experiment_setup.composing.composed import Composition
 from experiment_setup.facts import defaults_lists as entries
+from experiment_setup.facts import guides
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.light import compiled
@@ -94,6 +95,19 @@ def overrides_the_root(context: ExperimentContext, document: Document) -> bool:
 def is_from_the_root(document: Document) -> bool:
     """Whether the header puts the file at the root of the config, as Hydra's "experiment" pattern has it."""
     return GLOBAL in (document.header or "")
+
+
+def is_put_at_the_root(context: ExperimentContext, option: Option) -> bool:
+    """Whether a file without a header only serves others of its group that are written from the root: as `- base` it
+    lands where they do. Not one that config.yaml or a command of the guides chooses by itself.
+    """
+    group, name = option.group, option.name
+    if option.document.header is not None or context.options.groups.get(group) == name:
+        return False
+    beside = context.options.by_group.get(group, {}).values()
+    heirs = [one for one in beside if one.name != name and any(base == name for _, base in entries.parents(one))]
+    at_the_root = bool(heirs) and all(heir.document.package == GLOBAL for heir in heirs)
+    return at_the_root and not any(guides.chosen(typed, group) == name for typed in context.commands)
 
 
 def has_block(document: Document, group: str) -> bool:

@@ -137,7 +137,7 @@ def lacks_the_header(context: ExperimentContext, option: Option) -> bool:
     """
     keys = set(entries.own_keys(option.document))
     chooses_there = headers.overrides_the_root(context, option.document)
-    if not (chooses_there or keys <= headers.root_keys(context)):
+    if not (chooses_there or keys <= headers.root_keys(context)) or headers.is_put_at_the_root(context, option):
         return False
     belongs_there = headers.belongs_at_the_root(context, option)
     if option.group in headers.groups_at_the_root(context):

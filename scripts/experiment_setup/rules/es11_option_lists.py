@@ -321,6 +321,8 @@ def group_chosen_in_option(context: ExperimentContext) -> Iterator[Finding]:
     for option, found in entries.each(context):
         if lacks_the_header(context, option) or headers.is_meant_for_the_root(option):
             continue  # package-header: with the header it may choose
+        if headers.is_put_at_the_root(context, option):
+            continue
         for entry in found:
             group = _named_from_the_root(entry)
             if group is None or (group != "hydra" and headers.is_from_the_root(option.document)):

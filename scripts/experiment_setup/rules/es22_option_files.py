@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiment_setup import files, installed, naming, nodes
 from experiment_setup.facts import defaults_lists as entries
-from experiment_setup.facts import guides, unlisted
+from experiment_setup.facts import guides, headers, unlisted
 from experiment_setup.facts.experiment import ExperimentContext, once
 from experiment_setup.facts.options import Option
 from experiment_setup.facts.written import at_offset, declared, dotted, leaves, schema, values, with_values
@@ -249,7 +249,7 @@ def misplaced_block(context: ExperimentContext) -> Iterator[Finding]:
         own = values(option.document)
         if not any(key in ("hydra", SETS, ENVIRONMENTS, option.group) or _is_dotted(key) for key in own):
             continue
-        if option.document.header is not None:
+        if option.document.header is not None or headers.is_put_at_the_root(context, option):
             continue
         found = context.options.config_class(option.group)
         dotted_keys = [key for key in own if _is_dotted(key)]
