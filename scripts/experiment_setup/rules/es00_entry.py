@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import yaml
@@ -15,7 +16,7 @@ from experiment_setup.facts.defaults_lists import one_letter_away
 from experiment_setup.facts.experiment import ExperimentContext
 from experiment_setup.facts.own_files import is_everybodys_own
 from experiment_setup.findings import Finding, Severity
-from experiment_setup.light import dataclass
+from experiment_setup.light import compiled, dataclass
 from experiment_setup.location import Location
 from experiment_setup.project import SETS, right_path
 from experiment_setup.reading.source import Document, SourceError
@@ -130,6 +131,7 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
     """Dataclasses that Python or OmegaConf refuses: mutable defaults, types that no config holds, wrong defaults.
 
     So does a module beside the entry point with the name of one that Hydra imports, as Python finds that one first.
+    One that git ignores and that installing the project writes is a note.
     """
     hiding = list(shadowed.found(context))
     for path, name, word in hiding:
@@ -155,13 +157,16 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
         fatal = next((problem for problem in in_order if problem.fatal), None)
         if fatal is not None:
             others = [place for place in places if place != fatal.location]
-            ignored = _ignored_module(context, fatal)
-            advice = f"git ignores it ({ignored}): if it is there for you, take that out, or git add -f"
+            advice, severity = fatal.help, Severity.WARNING if fatal.code == OF_ANOTHER_PYTHON else None
+            for path, ignored in _ignored_module(context, fatal):
+                advice = f"git ignores it ({ignored}): if it is there for you, take that out, or git add -f"
+                if (setup := _setup_that_writes(context, path)) is not None:
+                    advice, severity = f"{context.relative(setup)} writes it: install the project first", Severity.INFO
             found = broken_dataclass.finding(
                 fatal.location,
                 fatal.message,
-                advice if ignored else fatal.help,
-                severity=Severity.WARNING if fatal.code == OF_ANOTHER_PYTHON else None,
+                advice,
+                severity=severity,
                 spoils=[phases.code()],
             )
             yield found.at([fatal.location, *others])
@@ -173,11 +178,11 @@ def broken_dataclass(context: ExperimentContext) -> Iterator[Finding]:
         )
 
 
-def _ignored_module(context: ExperimentContext, problem: Problem) -> str | None:
-    """The rule by which git ignores a module that is not there: `.gitignore:25:lib/`, which was meant for another."""
+def _ignored_module(context: ExperimentContext, problem: Problem) -> Iterator[tuple[Path, str]]:
+    """A module that is not there and the rule by which git ignores it: `.gitignore:25:lib/`, meant for another."""
     found = re.match(r"ModuleNotFoundError: [^']*'([\w.]+)'", problem.message)
     if found is None:
-        return None
+        return
     root, steps = context.project.root, found[1].split(".")
     bases = dict.fromkeys((context.schema.entry.parent, root, root / "src"))
     paths = [
@@ -185,7 +190,22 @@ def _ignored_module(context: ExperimentContext, problem: Problem) -> str | None:
         for base in bases
         for path in (base.joinpath(*steps, "__init__.py"), base.joinpath(*steps[:-1], f"{steps[-1]}.py"))
     ]
-    return next(iter(git.ignored_alone(root, root, paths).values()), None)
+    yield from islice(git.ignored_alone(root, root, paths).items(), 1)
+
+
+_WRITES = compiled(r"[\"'][wx]t?[\"']|\bwrite_(?:text|to)\b|\bversion[_-]file\b")
+
+
+def _setup_that_writes(context: ExperimentContext, module: Path) -> Path | None:
+    """The file for installing the project that makes a module, such as one of its version: who has installed it has
+    that. One that only reads it (`exec(open("version.py").read())`) needs it itself.
+    """
+    named = re.compile(rf"[\"'/]{re.escape(module.name)}[\"']")
+    for setup in (context.project.root / name for name in ("setup.py", "pyproject.toml")):
+        text = files.read_or_empty(setup)
+        if named.search(text) and _WRITES.search(text):
+            return setup
+    return None
 
 
 def _missing(message: str) -> str | None:
