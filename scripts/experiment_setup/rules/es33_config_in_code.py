@@ -238,7 +238,7 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
     classes = {path: config_class for config_class, path in config_classes(context)}
     for found in _unknown(context, default=False):
         path, location = found.path, found.places[0]
-        owner = classes.get(".".join(path[:-1])) or (_stored_whole(context) if len(path) == 1 else None)
+        owner = classes.get(".".join(path[:-1])) or _class_at(context, path[:-1])
         is_no_key = owner is not None and (path[-1] in owner.methods or hasattr(owner.cls, path[-1]))
         if len(path) == 1 and whole is not None and whole.field(path[0]):
             continue  # said where the class is not stored
@@ -248,7 +248,8 @@ def unknown_attribute(context: ExperimentContext) -> Iterator[Finding]:
             and not (is_no_key or _home(context, path[0]) or _is_misspelled(found, found.known))
         ):
             continue  # without a schema of the whole, `+key=value` on the command line is a way to give it
-        if owner is not None and any(field.name == path[-1] for field in owner.unannotated):
+        of_class = owner.unannotated if owner is not None and owner in classes.values() else ()
+        if any(field.name == path[-1] for field in of_class):
             continue  # said where the field is
         if owner is not None and is_no_key:
             if any(use.path[: len(path)] == path and use.form == "config" for use in context.code.reading.uses):
@@ -275,6 +276,18 @@ def _stored_whole(context: ExperimentContext) -> ConfigClass | None:
     names = options.primary.parents if options.has_primary else [context.experiment.config_name]
     stored = (context.schema.registration(None, name) for name in names)
     return next((known.config_class for known in stored if known is not None and known.config_class), None)
+
+
+def _class_at(context: ExperimentContext, path: ConfigPath) -> ConfigClass | None:
+    """The dataclass that is stored as what the config has at a path, under whatever name."""
+    if not path:
+        return _stored_whole(context)
+    node = nodes.at(context.compositions.some, path) if ELEMENT not in path else None
+    kind = OmegaConf.get_type(node) if nodes.is_mapping(node) else None
+    stored = (known.config_class for known in context.schema.registrations)
+    found = next((known for known in stored if known is not None and known.cls is kind), None)
+    around = _class_at(context, path[:-1]) if found is None and len(path) > 1 else None
+    return found if around is None else context.schema.class_of_field(around, path[-1])
 
 
 def _home(context: ExperimentContext, name: str) -> str | None:
