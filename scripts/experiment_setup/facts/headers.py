@@ -97,6 +97,17 @@ def is_from_the_root(document: Document) -> bool:
     return GLOBAL in (document.header or "")
 
 
+@once
+def _heirs(context: ExperimentContext) -> dict[tuple[str, str], list[Option]]:
+    """The options that inherit from each of their group, by group and name."""
+    found: dict[tuple[str, str], list[Option]] = {}
+    for group, options in context.options.by_group.items():
+        for one in options.values():
+            for base in {base for _, base in entries.parents(one)}:
+                found.setdefault((group, base), []).append(one)
+    return found
+
+
 def is_put_at_the_root(context: ExperimentContext, option: Option) -> bool:
     """Whether a file without a header only serves others of its group that are written from the root: as `- base` it
     lands where they do. Not one that config.yaml or a command of the guides chooses by itself.
@@ -104,8 +115,7 @@ def is_put_at_the_root(context: ExperimentContext, option: Option) -> bool:
     group, name = option.group, option.name
     if option.document.header is not None or context.options.groups.get(group) == name:
         return False
-    beside = context.options.by_group.get(group, {}).values()
-    heirs = [one for one in beside if one.name != name and any(base == name for _, base in entries.parents(one))]
+    heirs = [heir for heir in _heirs(context).get((group, name), []) if heir.name != name]
     at_the_root = bool(heirs) and all(heir.document.package == GLOBAL for heir in heirs)
     return at_the_root and not any(guides.chosen(typed, group) == name for typed in context.commands)
 

@@ -198,7 +198,7 @@ _WRITES = compiled(r"[\"'][wx]t?[\"']|\bwrite_(?:text|to)\b|\bversion[_-]file\b"
 
 def _setup_that_writes(context: ExperimentContext, module: Path) -> Path | None:
     """The file for installing the project that makes a module, such as one of its version: who has installed it has
-    that. One that only reads it (`exec(open("version.py").read())`) needs it itself.
+    that. One that only reads it (as one that executes version.py) needs it itself.
     """
     named = re.compile(rf"[\"'/]{re.escape(module.name)}[\"']")
     for setup in (context.project.root / name for name in ("setup.py", "pyproject.toml")):
